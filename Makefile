@@ -1,0 +1,163 @@
+# Tollgate.
+#
+#   make demo                  a metered provider on a local port: see dollars
+#   make test                  everything, on what Debian 12 has
+#
+#   make                       the nginx module, llmctl, the reference
+#   make corpus CORPUS=DIR     replays recorded traffic through a real server
+#   make bench                 measurements, one line a figure
+#   make fuzz SECONDS=60       each fuzzer for that long
+#   make asan                  the test run on a sanitized build
+#   make memcheck              the unit tests under valgrind
+#
+# NGINX_SRC=DIR builds against any nginx source tree instead of nginx-dev.
+# CC=clang works too.
+
+SHELL       = /bin/bash
+PYTHON      = /usr/bin/python3
+BUILD       = build
+
+CC          = gcc
+WARN        = -Wall -Wextra -Wconversion -Wformat=2 -Werror
+# What dpkg-buildflags gives with hardening=+all.
+HARDEN      = -g -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
+HARDEN_LD   = -Wl,-z,relro -Wl,-z,now
+SAN         =
+SECONDS     = 60
+CFLAGS      = $(HARDEN)
+ALL_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SAN) -Icommon
+ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto
+
+CORE_SRC    = $(sort $(wildcard common/*.c))
+CORE_HDR    = $(wildcard common/*.h) common/tg_directives.def
+CORE_OBJ    = $(CORE_SRC:common/%.c=$(BUILD)/core/%.o)
+CORE        = $(BUILD)/libtg.a
+UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
+FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
+
+DEPS        = gcc make nginx nginx-dev libjansson-dev libssl-dev libpcre2-dev \
+              libmaxminddb-dev zlib1g-dev libcmocka-dev python3-pytest \
+              python3-jsonschema curl openssl libxslt1-dev libgd-dev
+
+.PHONY: all core nginx unit behave sdk boundary reference reference-check demo \
+        test corpus bench fuzz asan memcheck deps clean install
+
+all: nginx $(BUILD)/llmctl
+
+# Debian's packages, where they are not there yet.
+deps:
+	@missing=$$(dpkg-query -W -f '$${Package} $${Status}\n' $(DEPS) $(MORE) \
+	        2>/dev/null | awk '/install ok installed/ { print $$1 }' \
+	        | sort | comm -13 - <(printf '%s\n' $(DEPS) $(MORE) | sort)); \
+	if [ -n "$$missing" ]; then \
+	    sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
+	    $$sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+	    $$sudo apt-get install -q -y --no-install-recommends $$missing; \
+	fi
+
+core: $(CORE)
+
+$(BUILD)/core/%.o: common/%.c $(CORE_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(CORE): $(CORE_OBJ)
+	rm -f $@ && ar rcs $@ $^
+
+nginx: $(NGX_SO)
+
+$(NGX_SO): config $(wildcard ngx_module/*) $(CORE_SRC) $(CORE_HDR)
+	NGINX_SRC='$(NGINX_SRC)' SAN='$(SAN)' CC='$(CC)' \
+	    ngx_module/build.sh $(BUILD)/nginx dynamic
+
+$(BUILD)/llmctl: cli/llmctl.c $(CORE)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+
+$(BUILD)/unit/%: t/unit/%.c $(CORE) $(wildcard t/unit/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) -lcmocka $(ALL_LIBS)
+
+unit: $(UNIT)
+	@for t in $(UNIT); do $$t || exit 1; done
+
+memcheck: $(UNIT)
+	@for t in $(UNIT); do \
+	    valgrind -q --error-exitcode=9 --leak-check=full $$t || exit 1; \
+	done
+
+# The core knows no server, and no more of libc than it should.
+boundary: $(CORE)
+	t/boundary.sh $(CORE)
+
+reference: $(BUILD)/llmctl
+	$(BUILD)/llmctl reference md > docs/directives.md
+	$(BUILD)/llmctl reference man > docs/tollgate.5
+
+reference-check: $(BUILD)/llmctl
+	$(BUILD)/llmctl reference md | diff -u docs/directives.md -
+	$(BUILD)/llmctl reference man | diff -u docs/tollgate.5 -
+
+t/behave/node_modules/.done: t/behave/package-lock.json
+	cd t/behave && npm ci --no-audit --no-fund --silent && touch $(@:t/behave/%=%)
+
+sdk:
+	@command -v npm > /dev/null || $(MAKE) deps MORE='nodejs npm'
+	$(MAKE) t/behave/node_modules/.done
+
+behave: all sdk
+	$(PYTHON) -m pytest -q t/behave
+
+test: deps
+	$(MAKE) all boundary reference-check unit
+	$(MAKE) behave
+
+demo: deps
+	$(MAKE) -s all
+	$(PYTHON) cli/demo
+
+$(BUILD)/corpus-offline: t/corpus/offline.c $(CORE)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+
+corpus: all $(BUILD)/corpus-offline
+	$(BUILD)/corpus-offline $(CORPUS)
+	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS)
+
+$(BUILD)/bench/%: bench/%.c $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+
+bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+	@$(MAKE) -s deps MORE=wrk
+	$(BUILD)/bench/bench_json
+	$(PYTHON) bench/bench.py
+
+$(BUILD)/fuzz/%: t/fuzz/%.c $(CORE_SRC) $(CORE_HDR)
+	@mkdir -p $(@D)
+	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined -Icommon -It/unit $< $(CORE_SRC) \
+	    -o $@ -ljansson -lcrypto
+
+fuzz:
+	@$(MAKE) -s deps MORE='clang libclang-rt-14-dev'
+	$(MAKE) $(FUZZ)
+	@for f in $(FUZZ); do \
+	    n=$$(basename $$f); n=$${n#fuzz_}; mkdir -p $(BUILD)/fuzz/corpus/$$n; \
+	    echo "fuzz $$n"; \
+	    $$f -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	        -artifact_prefix=$(BUILD)/fuzz/$$n- -print_final_stats=1 \
+	        $(BUILD)/fuzz/corpus/$$n t/fuzz/seeds/$$n 2>&1 \
+	        | grep -E 'ERROR|SUMMARY|number_of_executed' ; \
+	    [ $${PIPESTATUS[0]} = 0 ] || exit 1; \
+	done
+
+ASAN_FLAGS  = -fsanitize=address,undefined -fno-omit-frame-pointer
+
+asan:
+	$(MAKE) BUILD=build-asan CFLAGS='-g -O1 -fPIC' SAN='$(ASAN_FLAGS)' unit
+	ngx_module/build.sh build-asan/nginx static
+	TG_ASAN=1 TG_NGINX=build-asan/nginx/nginx TG_NGINX_MODULE= \
+	    $(PYTHON) -m pytest -q t/behave
+
+clean:
+	rm -rf build build-asan

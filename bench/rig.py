@@ -1,0 +1,314 @@
+"""The processes of a measurement: servers pinned to one core, load to others.
+
+A worker's time is read from /proc/PID/schedstat: nanoseconds on a core, what
+the kernel did for it included.
+"""
+
+import os
+import pwd
+import random
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import time
+
+import traffic
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
+BINARY = os.environ.get("TG_NGINX", "/usr/sbin/nginx")
+MODULE = os.path.join(BUILD, "nginx", "ngx_http_llm_module.so")
+PRICES = os.path.join(ROOT, "prices", "default.json")
+TEMP = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORES = {CORES[0]}
+LOAD_CORES = set(CORES[1:]) or SERVER_CORES
+
+CONF = """%(load)s
+user %(user)s;
+daemon off;
+worker_processes %(workers)d;
+worker_rlimit_nofile %(files)d;
+pid %(dir)s/nginx.pid;
+error_log %(dir)s/error.log warn;
+events {
+    worker_connections %(connections)d;
+}
+http {
+%(temp)s    access_log %(dir)s/access.log;
+    keepalive_requests 10000000;
+    upstream api.openai.com {
+        server 127.0.0.1:%(upstream)d;
+        keepalive 512;
+        keepalive_requests 10000000;
+    }
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_read_timeout 300s;
+    client_max_body_size 64m;
+    ssl_certificate %(tls)s/cert.pem;
+    ssl_certificate_key %(tls)s/key.pem;
+%(llm)s%(servers)s}
+"""
+
+LLM = """    llm on;
+    llm_prices %s;
+    llm_log %s/llm.jsonl;
+    llm_tag team from=header:x-team;
+    llm_tag session from=metadata.session_id;
+"""
+
+# What differs of a server's settings, each on a port of its own.
+SITES = {
+    "memory": ("", "client_body_buffer_size 512k;"),
+    "file": ("", ""),
+    "unbuffered": ("", "client_body_buffer_size 512k; proxy_buffering off;"),
+    "tls": (" ssl", "client_body_buffer_size 512k;"),
+}
+
+
+class BenchError(Exception):
+    pass
+
+
+def free_port():
+    """Below the range that outgoing connections take their ports from."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+
+
+def children(pid):
+    out = []
+
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit():
+                with open("/proc/%s/stat" % name) as f:
+                    if int(f.read().rsplit(")", 1)[1].split()[1]) == pid:
+                        out.append(int(name))
+        except (OSError, IndexError):
+            continue
+
+    return out
+
+
+class Process:
+    """A process of ours that listens on self.port."""
+
+    def spawn(self, argv, cores):
+        self.proc = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=self.stderr, start_new_session=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores))
+        self.wait()
+
+    def wait(self):
+        deadline = time.monotonic() + 10
+
+        while time.monotonic() < deadline:
+            if self.proc.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+
+        self.stop()
+        raise BenchError("%s does not start: %s" % (self.name, self.why()))
+
+    def why(self):
+        return ""
+
+    def stop(self):
+        if self.proc.poll() is None:
+            self.proc.send_signal(signal.SIGTERM)
+            try:
+                self.proc.wait(5)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.proc.pid, signal.SIGKILL)
+                self.proc.wait(5)
+
+
+class Upstream(Process):
+    name = "upstream"
+    stderr = None
+
+    def __init__(self, folder):
+        answer = os.path.join(folder, "answer.json")
+        events = os.path.join(folder, "events.txt")
+
+        with open(answer, "wb") as f:
+            f.write(traffic.answer())
+        with open(events, "wb") as f:
+            f.write(traffic.stream())
+
+        self.port = free_port()
+        self.spawn([os.path.join(BUILD, "bench", "upstream"), str(self.port),
+                    answer, events], LOAD_CORES)
+
+    def events(self):
+        """How many events it has sent so far."""
+        with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+            s.sendall(b"GET / HTTP/1.1\r\nX-Bench: n\r\n\r\n")
+            return int(s.recv(4096).split(b"\r\n\r\n")[1])
+
+
+class Nginx(Process):
+    def __init__(self, folder, name, upstream, ours, workers=1,
+                 connections=4096):
+        self.name = name
+        self.dir = os.path.join(folder, name)
+        os.makedirs(os.path.join(self.dir, "tmp"))
+        self.ports = {site: free_port() for site in SITES}
+        self.port = self.ports["memory"]
+        self.workers = workers
+        self.log = os.path.join(self.dir, "llm.jsonl")
+
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        conf = CONF % {
+            "load": "load_module %s;" % MODULE if ours else "",
+            "user": "%s %s" % (user, self.group()), "dir": self.dir,
+            "workers": workers, "files": connections + 64,
+            "connections": connections, "upstream": upstream.port,
+            "tls": folder,
+            "temp": "".join("    %s_temp_path %s/tmp/%s;\n"
+                            % (t, self.dir, t) for t in TEMP),
+            "llm": LLM % (PRICES, self.dir) if ours else "",
+            "servers": "".join(
+                "    server {\n        listen 127.0.0.1:%d%s;\n        %s\n"
+                "        location / {\n"
+                "            proxy_pass http://api.openai.com;\n"
+                "        }\n    }\n" % (self.ports[site], tls, more)
+                for site, (tls, more) in SITES.items())}
+
+        with open(os.path.join(self.dir, "nginx.conf"), "w") as f:
+            f.write(conf)
+
+        self.stderr = open(os.path.join(self.dir, "stderr"), "w")
+        self.spawn([BINARY, "-p", self.dir, "-c",
+                    os.path.join(self.dir, "nginx.conf")], SERVER_CORES)
+        self.stderr.close()
+        self.pids = children(self.proc.pid)
+
+        if len(self.pids) != workers:
+            raise BenchError("%s has %d workers" % (name, len(self.pids)))
+
+    @staticmethod
+    def group():
+        import grp
+        return grp.getgrgid(os.getegid()).gr_name
+
+    def why(self):
+        with open(os.path.join(self.dir, "stderr")) as f:
+            return f.read().strip()
+
+    def url(self, site="memory"):
+        return "%s://127.0.0.1:%d%s" % (
+            "https" if site == "tls" else "http", self.ports[site],
+            traffic.PATH)
+
+    def cpu(self):
+        """Seconds of the workers."""
+        total = 0
+
+        for pid in self.pids:
+            with open("/proc/%d/schedstat" % pid) as f:
+                total += int(f.read().split()[0])
+
+        return total / 1e9
+
+    def private(self):
+        """Bytes of memory that only the workers have."""
+        total = 0
+
+        for pid in self.pids:
+            with open("/proc/%d/smaps_rollup" % pid) as f:
+                total += sum(int(n) for n in re.findall(
+                    r"^Private_(?:Clean|Dirty): +(\d+) kB", f.read(), re.M))
+
+        return total * 1024
+
+
+def certificate(folder):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+         "/CN=localhost", "-keyout", os.path.join(folder, "key.pem"), "-out",
+         os.path.join(folder, "cert.pem")], check=True, capture_output=True)
+
+
+class Wrk:
+    """A workload: a body, and the headers that go with it."""
+
+    def __init__(self, folder, name, body, connections, mode="j", **headers):
+        self.connections = connections
+        self.script = os.path.join(folder, name + ".lua")
+        data = os.path.join(folder, name + ".body")
+
+        with open(data, "wb") as f:
+            f.write(body)
+
+        headers = {**traffic.HEADERS, "X-Bench": mode, **headers}
+
+        with open(self.script, "w") as f:
+            f.write('local f = io.open("%s", "rb")\n'
+                    'wrk.method = "POST"\nwrk.body = f:read("*a")\n' % data)
+            for key, value in headers.items():
+                f.write('wrk.headers["%s"] = "%s"\n' % (key, value))
+            f.write('function done(s)\n'
+                    '    local e = s.errors\n'
+                    '    io.write("result ", s.requests, " ", s.duration, " ",'
+                    ' e.connect + e.read + e.write + e.timeout, " ",'
+                    ' e.status, "\\n")\n'
+                    'end\n')
+
+    def start(self, url, seconds):
+        return subprocess.Popen(
+            ["wrk", "-t1", "-c%d" % self.connections, "-d%d" % seconds,
+             "--timeout", "10", "-s", self.script, url],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORES))
+
+    @staticmethod
+    def result(proc, seconds):
+        """(calls, seconds)"""
+        try:
+            out = proc.communicate(timeout=seconds + 30)[0]
+        except BaseException:
+            proc.kill()
+            proc.wait()
+            raise
+
+        found = re.search(r"^result (\d+) (\d+) (\d+) (\d+)$", out, re.M)
+        if found is None:
+            raise BenchError("wrk: " + out)
+
+        calls, duration, broken, bad = (int(n) for n in found.groups())
+        if bad or broken > calls / 100 or calls == 0:
+            raise BenchError("wrk: of %d calls %d broke, %d had a bad status"
+                             % (calls, broken, bad))
+
+        return calls, duration / 1e6
+
+    def run(self, server, site, seconds):
+        """(calls a second, seconds of CPU a call, share of its core)"""
+        before, start = server.cpu(), time.monotonic()
+        calls, took = self.result(self.start(server.url(site), seconds),
+                                  seconds)
+        cpu, wall = server.cpu() - before, time.monotonic() - start
+
+        return calls / took, cpu / calls, cpu / wall
+
+
+def median(values):
+    return statistics.median(values)

@@ -1,0 +1,121 @@
+"""What is sent and answered: shaped as the official SDKs and OpenAI do it."""
+
+import json
+import random
+
+PATH = "/v1/chat/completions"
+EVENTS = 1000
+PROMPT = 200 * 1024
+
+HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Authorization": "Bearer sk-proj-" + "Bq7ZkW2m" * 6,
+    "User-Agent": "OpenAI/Python 1.54.3",
+    "X-Stainless-Lang": "python",
+    "X-Stainless-Package-Version": "1.54.3",
+    "X-Stainless-OS": "Linux",
+    "X-Stainless-Arch": "x64",
+    "X-Stainless-Runtime": "CPython",
+    "X-Stainless-Retry-Count": "0",
+    "X-Team": "search",
+}
+
+WORDS = """the of and to in a is that for it as was with be by on not he his
+but at are this have from or had an they which one you were all her she there
+would their we him been has when who will no more if out so said what up its
+about into than them can only other new some could time these two may then do
+first any my now such like our over man me even most made after also did many
+before must through back years where much your way well down should because
+each just those people how too little state good very make world still own see
+men work long here get both between life being under never day same another
+know while last might us great old year off come since against go came right
+used take three states himself few house use during without again place around
+however home small found thought went say part once general high upon school
+every""".split()
+
+
+def english(size, seed=1):
+    """Sentences and paragraphs of about so many bytes."""
+    rnd, out, n = random.Random(seed), [], 0
+
+    while n < size:
+        words = [rnd.choice(WORDS) for _ in range(rnd.randrange(6, 22))]
+        text = " ".join(words).capitalize() + rnd.choice([". ", ". ", "? "])
+        if rnd.random() < 0.08:
+            text = '"%s"\n\n' % text.strip()
+        out.append(text)
+        n += len(text)
+
+    return "".join(out)[:size]
+
+
+def request(messages, **more):
+    body = {"model": "gpt-4o-mini", "messages": messages, "temperature": 0.2,
+            "max_tokens": 256, "user": "u-10042",
+            "metadata": {"session_id": "b1946ac9-2492-4d23"}, **more}
+
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def small(**more):
+    return request([
+        {"role": "system", "content": "You are a helpful assistant."},
+        {"role": "user", "content": "Which of the two plans that I sent you"
+         " is the cheaper one over three years, and why?"},
+    ], **more)
+
+
+def prompt():
+    return request([{"role": "user", "content": english(PROMPT)}])
+
+
+def answer():
+    return json.dumps({
+        "id": "chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG",
+        "object": "chat.completion", "created": 1741570283,
+        "model": "gpt-4o-mini-2024-07-18",
+        "choices": [{
+            "index": 0,
+            "message": {"role": "assistant", "content": english(150, 2),
+                        "refusal": None, "annotations": []},
+            "logprobs": None, "finish_reason": "stop"}],
+        "usage": {
+            "prompt_tokens": 46, "completion_tokens": 31, "total_tokens": 77,
+            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "completion_tokens_details": {
+                "reasoning_tokens": 0, "audio_tokens": 0,
+                "accepted_prediction_tokens": 0,
+                "rejected_prediction_tokens": 0}},
+        "service_tier": "default",
+        "system_fingerprint": "fp_fc9f1d7035"}, separators=(",", ":")).encode()
+
+
+def event(choices, usage=None):
+    chunk = {"id": "chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG",
+             "object": "chat.completion.chunk", "created": 1741570283,
+             "model": "gpt-4o-mini-2024-07-18", "service_tier": "default",
+             "system_fingerprint": "fp_fc9f1d7035", "choices": choices,
+             "usage": usage}
+
+    return "data: %s\n\n" % json.dumps(chunk, separators=(",", ":"))
+
+
+def choice(delta, finish=None):
+    return [{"index": 0, "delta": delta, "logprobs": None,
+             "finish_reason": finish}]
+
+
+def stream():
+    """EVENTS events: role, words, the reason of the end, usage, [DONE]."""
+    rnd, words = random.Random(3), EVENTS - 4
+    out = [event(choice({"role": "assistant", "content": "",
+                         "refusal": None}))]
+    out += [event(choice({"content": " " + rnd.choice(WORDS)}))
+            for _ in range(words)]
+    out.append(event(choice({}, "stop")))
+    out.append(event([], {"prompt_tokens": 46, "completion_tokens": words,
+                          "total_tokens": 46 + words}))
+    out.append("data: [DONE]\n\n")
+
+    return "".join(out).encode()

@@ -1,0 +1,347 @@
+/*
+ * llmctl - the core without a server: looks after what the modules are given.
+ */
+
+#include "tg_conf.h"
+#include "tg_price.h"
+#include "tg_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FILE_MAX  (64 * 1024 * 1024)
+
+typedef struct {
+    const char  *name;
+    const char  *args;
+    const char  *help;
+    int        (*run)(int argc, char **argv);
+} command_t;
+
+static int usage(FILE *to);
+
+
+static int
+fail(const char *what, const char *why)
+{
+    fprintf(stderr, "llmctl: %s: %s\n", what, why);
+
+    return 1;
+}
+
+
+/* The whole of a file, malloc()ed; NULL with a message said. */
+static char *
+read_file(const char *name, size_t *size)
+{
+    FILE    *f = fopen(name, "rb");
+    char    *text = NULL, *grown;
+    size_t   room = 0, n;
+
+    if (f == NULL) {
+        (void) fail(name, strerror(errno));
+        return NULL;
+    }
+
+    *size = 0;
+
+    do {
+        if (*size == room) {
+            room = room == 0 ? 65536 : room * 2;
+            grown = room > FILE_MAX ? NULL : realloc(text, room);
+            if (grown == NULL) {
+                (void) fail(name, "is too large");
+                free(text);
+                fclose(f);
+                return NULL;
+            }
+            text = grown;
+        }
+
+        n = fread(text + *size, 1, room - *size, f);
+        *size += n;
+    } while (n != 0);
+
+    if (ferror(f)) {
+        (void) fail(name, "can't be read");
+        free(text);
+        text = NULL;
+    }
+
+    fclose(f);
+
+    return text;
+}
+
+
+static tg_price_book_t *
+read_prices(int argc, char **argv)
+{
+    tg_price_book_t  *book = tg_price_book_create();
+    tg_error_t        err;
+    size_t            size;
+    char             *text;
+    int               rc;
+
+    for (int i = 0; book != NULL && i < argc; i++) {
+        text = read_file(argv[i], &size);
+        if (text == NULL) {
+            tg_price_book_destroy(book);
+            return NULL;
+        }
+
+        rc = tg_price_book_add(book, tg_strz(argv[i]), tg_str_of(text, size),
+                               &err);
+        free(text);
+
+        if (rc != TG_OK) {
+            (void) fail("prices", err.message);
+            tg_price_book_destroy(book);
+            return NULL;
+        }
+    }
+
+    return book;
+}
+
+
+static int
+prices_check(int argc, char **argv)
+{
+    tg_price_book_t  *book;
+
+    if (argc == 0) {
+        return usage(stderr);
+    }
+
+    book = read_prices(argc, argv);
+    if (book == NULL) {
+        return 1;
+    }
+
+    printf("%zu models, hash %.*s\n", tg_price_book_models(book),
+           (int) tg_price_book_hash(book).len, tg_price_book_hash(book).p);
+    tg_price_book_destroy(book);
+
+    return 0;
+}
+
+
+static void
+print_cost(const char *name, int64_t nusd)
+{
+    char  text[TG_MONEY_TEXT_MAX];
+
+    printf("%-12s %.*s\n", name, (int) tg_money_text(text, nusd), text);
+}
+
+
+/* price PROVIDER MODEL INPUT CACHED OUTPUT FILE... */
+static int
+prices_cost(int argc, char **argv)
+{
+    tg_price_book_t   *book;
+    const tg_price_t  *price;
+    tg_usage_t         u;
+    tg_cost_t          cost;
+
+    if (argc < 6) {
+        return usage(stderr);
+    }
+
+    tg_usage_init(&u);
+    u.source = TG_USAGE_REPORTED;
+    u.input = tg_str_int(tg_strz(argv[2]));
+    u.cache_read = tg_str_int(tg_strz(argv[3]));
+    u.output = tg_str_int(tg_strz(argv[4]));
+
+    if (u.input < 0 || u.cache_read < 0 || u.output < 0) {
+        return fail("cost", "tokens are whole numbers");
+    }
+
+    book = read_prices(argc - 5, argv + 5);
+    if (book == NULL) {
+        return 1;
+    }
+
+    price = tg_price_find(book, tg_strz(argv[0]), tg_strz(argv[1]));
+
+    if (price == NULL) {
+        tg_price_book_destroy(book);
+        return fail(argv[1], "has no price in these lists");
+    }
+
+    tg_price_cost(book, price, tg_strz(argv[0]), &u, TG_TIER_STANDARD, &cost);
+
+    printf("%-12s %.*s\n", "price", (int) tg_price_id(price).len,
+           tg_price_id(price).p);
+    print_cost("input", cost.input);
+    print_cost("cache_read", cost.cache_read);
+    print_cost("output", cost.output);
+    print_cost("total", cost.total);
+    tg_price_book_destroy(book);
+
+    return 0;
+}
+
+
+static void
+print_contexts(unsigned contexts, const char *main, const char *server,
+    const char *location)
+{
+    const char  *sep = "";
+
+    if (contexts & TG_IN_MAIN) {
+        printf("%s", main);
+        sep = ", ";
+    }
+
+    if (contexts & TG_IN_SERVER) {
+        printf("%s%s", sep, server);
+        sep = ", ";
+    }
+
+    if (contexts & TG_IN_LOCATION) {
+        printf("%s%s", sep, location);
+    }
+}
+
+
+static int
+reference_markdown(void)
+{
+    const tg_directive_t  *d;
+    const char            *p;
+
+    printf("# Directives\n\nMade by `llmctl reference md` from the table that"
+           " both servers load; edit common/tg_directives.def instead.\n");
+
+    for (int i = 0; i < TG_DIRECTIVES; i++) {
+        d = &tg_directives[i];
+
+        printf("\n## %s\n\n| | nginx | httpd |\n|---|---|---|\n",
+               d->nginx_name);
+        printf("| directive | `%s` | `%s` |\n| context | ", d->nginx_name,
+               d->httpd_name);
+        print_contexts(d->contexts, "http", "server", "location");
+        printf(" | ");
+        print_contexts(d->contexts, "server config", "virtual host",
+                       "directory, location");
+        printf(" |\n\n**Arguments**: `%s`  \n**Default**: %s%s%s\n\n",
+               d->syntax, *d->deflt ? "`" : "", *d->deflt ? d->deflt : "none",
+               *d->deflt ? "`" : "");
+
+        for (p = d->help; *p; p++) {
+            printf("%s", *p == '\n' ? "\n\n" : (char[]) { *p, '\0' });
+        }
+        printf("\n");
+    }
+
+    printf("\n# Variables\n\n`$llm_<name>` in nginx, the environment note"
+           " `llm_<name>` in httpd: call_id, model, request_model, provider,"
+           " operation, stream, decision; and at the end of a call"
+           " input_tokens, cached_tokens, output_tokens, reasoning_tokens,"
+           " total_tokens, usage_source, cost_usd, finish_reason."
+           " `$llm_tag_<name>` is a tag's value.\n");
+
+    return 0;
+}
+
+
+static void
+print_roff(const char *p)
+{
+    for ( ; *p; p++) {
+        if (*p == '-') {
+            printf("\\-");
+        } else if (*p == '\\') {
+            printf("\\e");
+        } else if (*p == '\n') {
+            printf("\n.sp\n");
+        } else {
+            putchar(*p);
+        }
+    }
+    putchar('\n');
+}
+
+
+static int
+reference_man(void)
+{
+    const tg_directive_t  *d;
+
+    printf(".TH TOLLGATE 5 \"\" \"Tollgate\" \"File Formats\"\n.SH NAME\n"
+           "tollgate \\- directives of the nginx and httpd modules\n"
+           ".SH DIRECTIVES\n");
+
+    for (int i = 0; i < TG_DIRECTIVES; i++) {
+        d = &tg_directives[i];
+        printf(".TP\n.BR %s \", \" %s\n.I ", d->nginx_name, d->httpd_name);
+        print_roff(d->syntax);
+        printf(".br\n");
+        print_roff(d->help);
+    }
+
+    return 0;
+}
+
+
+static int
+reference(int argc, char **argv)
+{
+    if (argc == 1 && strcmp(argv[0], "man") == 0) {
+        return reference_man();
+    }
+
+    if (argc == 1 && strcmp(argv[0], "md") == 0) {
+        return reference_markdown();
+    }
+
+    return usage(stderr);
+}
+
+
+static const command_t  commands[] = {
+    { "check", "FILE...", "reads price lists as the servers do", prices_check },
+    { "cost", "PROVIDER MODEL INPUT CACHED OUTPUT FILE...",
+      "what a call costs by price lists", prices_cost },
+    { "reference", "md | man", "writes the reference of directives",
+      reference }
+};
+
+
+static int
+usage(FILE *to)
+{
+    fprintf(to, "usage:\n");
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        fprintf(to, "  llmctl %s %s\n      %s\n", commands[i].name,
+                commands[i].args, commands[i].help);
+    }
+
+    return to == stderr ? 2 : 0;
+}
+
+
+int
+main(int argc, char **argv)
+{
+    if (argc < 2) {
+        return usage(stderr);
+    }
+
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        return usage(stdout);
+    }
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            return commands[i].run(argc - 2, argv + 2);
+        }
+    }
+
+    return usage(stderr);
+}

@@ -1,0 +1,694 @@
+#include "tg_answer_int.h"
+
+/* State within an event of a stream. */
+enum {
+    TG_EVENT_NEW = 0,
+    TG_EVENT_JSON,
+    TG_EVENT_DONE,          /* matching "[DONE]" */
+    TG_EVENT_SKIP
+};
+
+static int tg_answer_sse(void *data, const tg_sse_t *s, tg_sse_type_t type,
+    const char *p, size_t n);
+static int tg_answer_frame(void *data, tg_eventstream_type_t type,
+    tg_str_t name, tg_str_t value);
+static int tg_answer_wrapped(void *data, const tg_json_event_t *ev);
+
+
+/* What the content type says; the first byte may say otherwise. */
+static void
+tg_answer_content_type(tg_answer_t *a, tg_str_t type)
+{
+    static const tg_str_t  lines[] = {
+        TG_STR("application/x-ndjson"), TG_STR("application/ndjson"),
+        TG_STR("application/stream+json"), TG_STR("application/jsonl"),
+        TG_STR("application/x-jsonl"), TG_STR("application/x-json-stream"),
+        TG_STR("application/jsonlines")
+    };
+
+    char      buf[64];
+    size_t    n = 0;
+    tg_str_t  s;
+
+    while (n < type.len && n < sizeof(buf) && type.p[n] != ';') {
+        buf[n] = tg_lower(type.p[n]);
+        n++;
+    }
+
+    while (n > 0 && (buf[n - 1] == ' ' || buf[n - 1] == '\t')) {
+        n--;
+    }
+
+    s = tg_str_of(buf, n);
+
+    if (tg_str_eq(s, tg_str("text/event-stream"))) {
+        a->info.stream = true;
+
+    } else if (tg_str_eq(s, tg_str("application/vnd.amazon.eventstream"))) {
+        a->framing = TG_FRAMING_EVENTSTREAM;
+        a->info.stream = true;
+
+    } else if (tg_str_match(s, tg_str("audio/*"))
+               || tg_str_match(s, tg_str("image/*"))
+               || tg_str_match(s, tg_str("video/*")))
+    {
+        a->framing = TG_FRAMING_OPAQUE;
+
+    } else if (tg_str_match(s, tg_str("text/*"))) {
+        a->text = true;
+    }
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        if (tg_str_eq(s, lines[i])) {
+            a->lines = true;
+            a->info.stream = a->api->merge != TG_MERGE_SUM;
+        }
+    }
+}
+
+
+tg_answer_t *
+tg_answer_create(tg_mem_t *mem, const tg_dialect_t *d,
+    const tg_request_info_t *req, unsigned status, tg_str_t content_type)
+{
+    tg_answer_t  *a = tg_zalloc(mem, sizeof(tg_answer_t));
+
+    if (a == NULL) {
+        return NULL;
+    }
+
+    a->mem = mem;
+    a->api = d->api;
+    a->req = req;
+    a->quirks = d->vendor->quirks & d->api->quirks;
+    a->status = status;
+    a->info.error = status >= 400;
+    a->doc.null_start = a->doc.null_end = TG_JSON_NOWHERE;
+    tg_usage_init(&a->sum);
+    tg_usage_init(&a->info.usage);
+
+    tg_answer_content_type(a, content_type);
+
+    if ((a->api->flags & TG_API_WRAPPED) && status < 400) {
+        a->wrapper = tg_alloc(mem, sizeof(tg_json_t));
+        if (a->wrapper == NULL) {
+            return NULL;
+        }
+
+        tg_json_init(a->wrapper, tg_wrapper_paths(), 0, tg_answer_wrapped, a);
+    }
+
+    tg_json_init(&a->json, tg_api_answer_paths(a->api), 0, tg_answer_read, a);
+
+    if (a->framing == TG_FRAMING_EVENTSTREAM) {
+        tg_eventstream_init(&a->u.eventstream, tg_answer_frame, a);
+    }
+
+    return a;
+}
+
+
+void
+tg_answer_header(tg_answer_t *a, tg_str_t name, tg_str_t value)
+{
+    static const struct {
+        tg_str_t  name;
+        unsigned  id;
+    } counts[] = {
+        { TG_STR("x-amzn-bedrock-input-token-count"), TG_A_METRIC_INPUT },
+        { TG_STR("x-amzn-bedrock-output-token-count"), TG_A_METRIC_OUTPUT },
+        { TG_STR("x-amzn-bedrock-cache-read-input-token-count"),
+          TG_A_METRIC_READ },
+        { TG_STR("x-amzn-bedrock-cache-write-input-token-count"),
+          TG_A_METRIC_WRITE }
+    };
+
+    const char  *colon;
+
+    if (name.len < 7 || !tg_str_caseeq(tg_str_of(name.p, 7),
+                                       tg_str("x-amzn-")))
+    {
+        return;
+    }
+
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        if (tg_str_caseeq(name, counts[i].name)) {
+            tg_counts_read(&a->counts, counts[i].id, value);
+            return;
+        }
+    }
+
+    if (tg_str_caseeq(name, tg_str("x-amzn-errortype"))) {
+        colon = memchr(value.p, ':', value.len);
+        if (colon != NULL) {
+            value.len = (size_t) (colon - value.p);
+        }
+        tg_answer_error_word(a, 6, value);
+
+    } else if (tg_str_caseeq(name, tg_str("x-amzn-requestid"))) {
+        tg_answer_keep(a, &a->info.id, &a->id_changes, value);
+    }
+}
+
+
+void
+tg_answer_on_event(tg_answer_t *a, tg_answer_event_handler_t handler,
+    void *data)
+{
+    a->handler = handler;
+    a->data = data;
+}
+
+
+/* The scanner's offsets go on by what it has taken in; where that ends behind an
+ * error is not said, so they begin again there. */
+static void
+tg_answer_restart(tg_answer_t *a)
+{
+    if (a->json.error == TG_JSON_E_NONE) {
+        tg_json_reset(&a->json);
+
+    } else {
+        tg_json_init(&a->json, tg_api_answer_paths(a->api), a->json_flags,
+                     tg_answer_read, a);
+        a->fed = 0;
+    }
+}
+
+
+/* Ends an event or a frame, whatever state its data is in. */
+static void
+tg_answer_event_end(tg_answer_t *a)
+{
+    a->info.events++;
+    tg_answer_doc_end(a);
+
+    if (a->event != TG_EVENT_NEW) {
+        a->event = TG_EVENT_NEW;
+        tg_answer_restart(a);
+    }
+
+    a->done_len = 0;
+    a->scattered = false;
+}
+
+
+/* Data of an event: JSON, or "[DONE]", or nothing that is known. */
+static void
+tg_answer_event_data(tg_answer_t *a, const char *p, size_t n)
+{
+    static const tg_str_t  done = TG_STR("[DONE]");
+
+    while (a->event == TG_EVENT_NEW) {
+        if (n == 0) {
+            return;
+        }
+
+        switch (*p) {
+        case ' ':
+        case '\t':
+        case '\n':
+            p++;
+            n--;
+            a->delta++;
+            break;
+        case '{':
+            a->event = TG_EVENT_JSON;
+            break;
+        case '[':
+            a->event = TG_EVENT_DONE;
+            break;
+        default:
+            a->event = TG_EVENT_SKIP;
+            break;
+        }
+    }
+
+    if (a->event == TG_EVENT_JSON) {
+        a->fed += n;
+
+        if (tg_json_feed(&a->json, p, n) != TG_OK) {
+            a->event = TG_EVENT_SKIP;
+            a->doc.whole = false;
+        }
+        return;
+    }
+
+    for ( ; a->event == TG_EVENT_DONE && n != 0; p++, n--) {
+        if (*p != done.p[a->done_len]) {
+            a->event = TG_EVENT_SKIP;
+
+        } else if (++a->done_len == done.len) {
+            a->info.complete = true;
+            a->event = TG_EVENT_SKIP;
+        }
+    }
+}
+
+
+static void
+tg_answer_event_tell(tg_answer_t *a, const tg_sse_t *s)
+{
+    tg_answer_event_t  ev;
+
+    ev.start = s->event_start;
+    ev.end = s->event_end;
+    ev.usage_only = a->doc.whole && a->doc.usage && a->doc.choices
+                    && !a->doc.choice;
+    ev.null_start = ev.null_end = TG_JSON_NOWHERE;
+
+    /* where it comes first, the comma behind it goes with it; that there is one
+     * is sure where there are choices */
+
+    if (a->doc.whole && !a->scattered && a->doc.null_start != TG_JSON_NOWHERE
+        && (!a->doc.null_first || a->doc.choices))
+    {
+        ev.null_start = a->doc.null_start + a->delta;
+        ev.null_end = a->doc.null_end + a->delta;
+    }
+
+    a->handler(a->data, &ev);
+}
+
+
+static int
+tg_answer_sse(void *data, const tg_sse_t *s, tg_sse_type_t type,
+    const char *p, size_t n)
+{
+    tg_answer_t  *a = data;
+
+    if (type == TG_SSE_DATA) {
+        if (a->event == TG_EVENT_NEW) {
+            a->delta = s->data_offset - a->fed;
+
+        } else if (s->data_offset != a->fed + a->delta) {
+            a->scattered = true;
+        }
+
+        tg_answer_event_data(a, p, n);
+        return 0;
+    }
+
+    if (s->has_data && tg_str_eq(tg_str_of(s->name, s->name_len),
+                                 tg_str("error")))
+    {
+        a->info.error = true;
+    }
+
+    if (a->handler != NULL) {
+        tg_answer_event_tell(a, s);
+    }
+
+    if (s->has_data) {
+        tg_answer_event_end(a);
+    }
+
+    return 0;
+}
+
+
+static void
+tg_answer_frame_header(tg_answer_t *a, tg_str_t name, tg_str_t value)
+{
+    if (tg_str_eq(name, tg_str(":message-type"))) {
+        if (!tg_str_eq(value, tg_str("event"))) {
+            a->info.error = true;
+        }
+
+    } else if (tg_str_eq(name, tg_str(":exception-type"))
+               || tg_str_eq(name, tg_str(":error-code")))
+    {
+        tg_answer_error_word(a, 6, value);
+    }
+}
+
+
+static int
+tg_answer_frame(void *data, tg_eventstream_type_t type, tg_str_t name,
+    tg_str_t value)
+{
+    tg_answer_t  *a = data;
+
+    switch (type) {
+
+    case TG_EVENTSTREAM_HEADER:
+        tg_answer_frame_header(a, name, value);
+        break;
+
+    case TG_EVENTSTREAM_PAYLOAD:
+        if (a->wrapper != NULL) {
+            (void) tg_json_feed(a->wrapper, value.p, value.len);
+
+        } else {
+            tg_answer_event_data(a, value.p, value.len);
+        }
+        break;
+
+    case TG_EVENTSTREAM_END:
+        if (a->wrapper != NULL) {
+            tg_json_reset(a->wrapper);
+            memset(&a->base64, 0, sizeof(a->base64));
+        }
+        tg_answer_event_end(a);
+        break;
+    }
+
+    return 0;
+}
+
+
+static int
+tg_answer_wrapped(void *data, const tg_json_event_t *ev)
+{
+    tg_answer_t  *a = data;
+    char          out[256];
+    tg_str_t      s = ev->value;
+    size_t        n;
+    ptrdiff_t     got;
+
+    if (ev->type != TG_JSON_TEXT_PIECE) {
+        return 0;
+    }
+
+    while (s.len != 0) {
+        n = s.len < sizeof(out) ? s.len : sizeof(out);
+        got = tg_base64_feed(&a->base64, s.p, n, out);
+
+        if (got < 0) {
+            return 1;
+        }
+
+        tg_answer_event_data(a, out, (size_t) got);
+        s.p += n;
+        s.len -= n;
+    }
+
+    return 0;
+}
+
+
+/* Documents: after an error the next line is tried. */
+static void
+tg_answer_json(tg_answer_t *a, const char *p, size_t n)
+{
+    const char  *next;
+    uint64_t     at;
+
+    while (n != 0) {
+        if (a->resync) {
+            next = memchr(p, '\n', n);
+            if (next == NULL) {
+                return;
+            }
+
+            n -= (size_t) (next - p) + 1;
+            p = next + 1;
+            a->resync = false;
+            tg_answer_restart(a);
+        }
+
+        if (tg_json_feed(&a->json, p, n) == TG_OK) {
+            a->fed += n;
+            return;
+        }
+
+        tg_answer_doc_end(a);
+
+        if (!a->lines && !(a->api->flags & TG_API_LINES)) {
+            a->framing = TG_FRAMING_OPAQUE;
+            return;
+        }
+
+        at = a->json.error_offset - a->fed;
+        if (at > n) {
+            at = n;
+        }
+
+        p += at;
+        n -= (size_t) at;
+        a->resync = true;
+    }
+}
+
+
+static void
+tg_answer_open(tg_answer_t *a, tg_framing_t framing, unsigned json_flags,
+    uint64_t offset)
+{
+    a->framing = framing;
+    a->json_flags = json_flags;
+
+    switch (framing) {
+
+    case TG_FRAMING_JSON:
+        tg_json_init(&a->json, tg_api_answer_paths(a->api), json_flags,
+                     tg_answer_read, a);
+        break;
+
+    case TG_FRAMING_SSE:
+        a->info.stream = true;
+        tg_sse_init(&a->u.sse, tg_answer_sse, a);
+        a->u.sse.offset = offset;
+        a->u.sse.event_start = offset;
+        break;
+
+    case TG_FRAMING_EVENTSTREAM:
+        a->info.stream = true;
+        tg_eventstream_init(&a->u.eventstream, tg_answer_frame, a);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+/* Tells the framing by the first byte that is not blank. */
+static void
+tg_answer_sniff(tg_answer_t *a, char c, uint64_t offset)
+{
+    bool  asked = a->req != NULL && a->req->stream;
+
+    switch (c) {
+
+    case '{':
+        tg_answer_open(a, TG_FRAMING_JSON, TG_JSON_LINES, offset);
+
+        if (asked && a->status < 300 && (a->api->flags & TG_API_LINES)) {
+            a->info.stream = true;
+        }
+        return;
+
+    case '[':
+        tg_answer_open(a, TG_FRAMING_JSON, TG_JSON_ELEMENTS, offset);
+
+        if ((a->api->flags & TG_API_ARRAY) && a->status < 300) {
+            a->info.stream = true;
+        }
+        return;
+
+    case 'd':       /* data, event, id, retry, a comment */
+    case 'e':
+    case 'i':
+    case 'r':
+    case ':':
+        if (!a->text || asked) {
+            tg_answer_open(a, TG_FRAMING_SSE, 0, offset);
+            return;
+        }
+        break;
+
+    case '\0':
+        if (a->api->shape == TG_SHAPE_BEDROCK
+            && (a->api->flags & TG_API_STREAMS))
+        {
+            tg_answer_open(a, TG_FRAMING_EVENTSTREAM, 0, offset);
+            return;
+        }
+        break;
+
+    default:
+        break;
+    }
+
+    tg_answer_open(a, a->info.stream && !a->lines ? TG_FRAMING_SSE
+                                                  : TG_FRAMING_OPAQUE,
+                   0, offset);
+}
+
+
+void
+tg_answer_feed(tg_answer_t *a, const char *p, size_t n)
+{
+    static const char  bom[] = "\xef\xbb\xbf";
+
+    while (a->framing == TG_FRAMING_SNIFF && n != 0) {
+        if (a->bom < 3 && a->info.bytes == a->bom && *p == bom[a->bom]) {
+            a->bom++;
+
+        } else if (*p != ' ' && *p != '\t' && *p != '\r' && *p != '\n') {
+            tg_answer_sniff(a, *p, a->info.bytes);
+            continue;
+        }
+
+        a->info.bytes++;
+        p++;
+        n--;
+    }
+
+    a->info.bytes += n;
+
+    switch (a->framing) {
+
+    case TG_FRAMING_JSON:
+        tg_answer_json(a, p, n);
+        break;
+
+    case TG_FRAMING_SSE:
+        (void) tg_sse_feed(&a->u.sse, p, n);
+        break;
+
+    case TG_FRAMING_EVENTSTREAM:
+        if (tg_eventstream_feed(&a->u.eventstream, p, n) != TG_OK) {
+            a->framing = TG_FRAMING_OPAQUE;
+        }
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+/* What has been said is said of a call that goes on elsewhere. */
+static bool
+tg_answer_pending(const tg_answer_t *a)
+{
+    static const tg_str_t  pending[] = {
+        TG_STR("queued"), TG_STR("in_progress"), TG_STR("cancelled")
+    };
+
+    if (a->info.stream || a->info.nfinish == 0) {
+        return false;
+    }
+
+    for (size_t i = 0; i < sizeof(pending) / sizeof(pending[0]); i++) {
+        if (tg_str_eq(a->info.finish[0], pending[i])) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static void
+tg_answer_estimate(tg_answer_t *a)
+{
+    tg_usage_t  *u = &a->info.usage;
+
+    if (!(a->api->flags & TG_API_ESTIMATE) || a->blocked
+        || tg_answer_pending(a) || (a->info.error && a->info.text_bytes == 0))
+    {
+        return;
+    }
+
+    if (a->req != NULL) {
+        u->input = tg_usage_estimate(a->req->text_bytes);
+    }
+
+    if (a->api->op != TG_OP_EMBEDDINGS) {
+        u->output = tg_usage_estimate(a->info.text_bytes);
+    }
+
+    if (u->input != 0 || u->output != 0) {
+        u->source = TG_USAGE_ESTIMATED;
+    }
+}
+
+
+static void
+tg_answer_settle(tg_answer_t *a)
+{
+    tg_usage_t  *u = &a->info.usage;
+    int64_t      guess;
+
+    if (a->status < 200 || a->status >= 300) {
+        return;
+    }
+
+    if (a->api->merge == TG_MERGE_SUM) {
+        *u = a->sum;
+
+    } else {
+        tg_usage_read(&a->counts, a->quirks, a->api->flags, u);
+    }
+
+    u->extra = a->extras;
+
+    if (u->source == TG_USAGE_NONE) {
+        tg_answer_estimate(a);
+
+    } else if (!tg_counts_has(&a->counts, TG_A_OUTPUT)
+               && !tg_counts_has(&a->counts, TG_A_METRIC_OUTPUT)
+               && tg_counts_has(&a->counts, TG_A_START_OUTPUT))
+    {
+        /* cut off behind the start of a stream */
+
+        guess = tg_usage_estimate(a->info.text_bytes);
+        if (u->output < guess) {
+            u->output = guess;
+        }
+        u->source = TG_USAGE_ESTIMATED;
+    }
+
+    /* pictures are billed one by one, unless by token */
+
+    if (a->pictures != 0 && u->input == 0 && u->output == 0) {
+        u->images = (int64_t) a->pictures;
+        if (u->source == TG_USAGE_NONE) {
+            u->source = TG_USAGE_ESTIMATED;
+        }
+    }
+}
+
+
+void
+tg_answer_finish(tg_answer_t *a)
+{
+    if (a->finished) {
+        return;
+    }
+
+    a->finished = true;
+
+    if (a->framing == TG_FRAMING_SSE) {
+        (void) tg_sse_finish(&a->u.sse);
+    }
+
+    if (a->info.events > 1 && a->framing == TG_FRAMING_JSON
+        && (a->api->flags & TG_API_LINES) && a->api->merge != TG_MERGE_SUM)
+    {
+        a->info.stream = true;
+    }
+
+    tg_answer_settle(a);
+
+    if (!a->info.stream) {
+        a->info.complete |= a->info.events != 0
+                            || a->framing == TG_FRAMING_OPAQUE;
+
+    } else if (a->info.nfinish != 0
+               && (!(a->api->flags & TG_API_OPTIONS)
+                   || a->info.usage.source == TG_USAGE_REPORTED))
+    {
+        a->info.complete = true;
+    }
+}
+
+
+const tg_answer_info_t *
+tg_answer_info(const tg_answer_t *a)
+{
+    return &a->info;
+}

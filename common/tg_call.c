@@ -1,0 +1,569 @@
+#include "tg_call_int.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+/* Includes what a refusal's message needs beside the error's own. */
+#define TG_REFUSAL_MAX  1024
+
+/* `,"stream_options":{...,"include_usage":true}}`, where the old members may
+ * grow by being escaped anew. */
+#define TG_TAIL_MAX     (6 * TG_JSON_VALUE_MAX + 64)
+
+const char *const  tg_value_names[TG_VALUES] = {
+    "call_id", "model", "request_model", "provider", "operation", "stream",
+    "decision", "input_tokens", "cached_tokens", "output_tokens",
+    "reasoning_tokens", "total_tokens", "usage_source", "cost_usd",
+    "finish_reason"
+};
+
+
+tg_call_t *
+tg_call_create(tg_mem_t *mem, const tg_conf_t *conf, const tg_scope_t *scope,
+    const tg_host_t *host, void *req, const tg_call_head_t *head,
+    tg_id_source_t *ids, const tg_now_t *now)
+{
+    tg_call_t  *call = tg_zalloc(mem, sizeof(tg_call_t));
+
+    if (call == NULL) {
+        return NULL;
+    }
+
+    call->mem = mem;
+    call->conf = conf;
+    call->scope = scope;
+    call->host = host;
+    call->req = req;
+    call->head = *head;
+    call->start = *now;
+    call->attempts = 1;
+
+    tg_id_make(ids, now->wall_ms, call->id);
+
+    if (conf->ntags != 0) {
+        call->tags = tg_zalloc(mem, conf->ntags * sizeof(tg_str_t));
+        if (call->tags == NULL) {
+            return NULL;
+        }
+    }
+
+    if (conf->nfields != 0) {
+        call->fields = tg_zalloc(mem, conf->nfields * sizeof(tg_str_t));
+        if (call->fields == NULL) {
+            return NULL;
+        }
+    }
+
+    call->provider = tg_conf_provider(conf, head->upstream);
+
+    tg_dialect_recognise(&call->dialect, mem, head->method, head->path,
+                         head->args, head->upstream,
+                         call->provider ? call->provider->vendor : NULL);
+
+    call->request = tg_request_create(mem, &call->dialect, head->content_type,
+                                      head->content_encoding, conf->fields,
+                                      call->fields);
+
+    return call->request == NULL ? NULL : call;
+}
+
+
+bool
+tg_call_wants_body(const tg_call_t *call)
+{
+    return tg_api_json(call->dialect.api)
+           || tg_api_multipart(call->dialect.api)
+           || call->conf->nfields != 0;
+}
+
+
+void
+tg_call_body(tg_call_t *call, const char *p, size_t n)
+{
+    (void) tg_request_feed(call->request, p, n);
+}
+
+
+static void
+tg_call_refusal(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
+    tg_str_t type, tg_str_t message)
+{
+    char    *buf = tg_alloc(call->mem, TG_REFUSAL_MAX);
+    size_t   n = 0;
+
+    if (buf != NULL) {
+        n = tg_error_body(buf, TG_REFUSAL_MAX,
+                          tg_api_shape(call->dialect.api), status, type,
+                          message);
+    }
+
+    refusal->status = status;
+    refusal->body = tg_str_of(buf, n);
+    refusal->error_type = tg_api_shape(call->dialect.api) == TG_SHAPE_BEDROCK
+                          ? type : tg_str_null;
+}
+
+
+/*
+ * Refuses, or says that it would have.  The rule is the line's llm.rule and
+ * the answer's error type.
+ */
+static int
+tg_call_refuse(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
+    tg_str_t rule, tg_str_t message)
+{
+    call->rule = rule;
+    call->reason = tg_dup(call->mem, message);
+
+    if (call->scope->enable == TG_DRY_RUN) {
+        call->would_refuse = true;
+        return TG_OK;
+    }
+
+    call->refused = true;
+    tg_call_refusal(call, refusal, status, rule, message);
+
+    return TG_ERROR;
+}
+
+
+static int
+tg_call_missing_tag(tg_call_t *call, const tg_tag_t *tag,
+    tg_refusal_t *refusal)
+{
+    char       buf[512];
+    tg_text_t  t;
+
+    tg_text_init(&t, buf, sizeof(buf));
+    tg_put_lit(&t, "this call lacks its ");
+    tg_put_str(&t, tag->name);
+    tg_put_lit(&t, ", which is required here; send it as ");
+    tg_put_str(&t, tag->from);
+
+    return tg_call_refuse(call, refusal, 400, tg_str("missing_attribution"),
+                          tg_str_of(buf, (size_t) (t.p - buf)));
+}
+
+
+/*
+ * The members of the client's own stream_options but include_usage, each with a
+ * comma behind it.  They came out of a valid document.
+ */
+static void
+tg_put_siblings(tg_text_t *t, tg_str_t object)
+{
+    json_t      *root = object.len == 0 ? NULL
+                        : json_loadb(object.p, object.len, 0, NULL);
+    json_t      *v;
+    const char  *key;
+    char        *text;
+
+    json_object_del(root, "include_usage");
+
+    json_object_foreach(root, key, v) {
+        text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+        if (text == NULL) {
+            continue;
+        }
+
+        tg_put_lit(t, "\"");
+        tg_put_json(t, tg_strz(key), TG_JSON_VALUE_MAX);
+        tg_put_lit(t, "\":");
+        tg_put_str(t, tg_strz(text));
+        tg_put_lit(t, ",");
+        free(text);
+    }
+
+    json_decref(root);
+}
+
+
+static int
+tg_call_strip_out(void *data, const char *p, size_t n, bool held)
+{
+    tg_call_t  *call = data;
+
+    (void) held;
+
+    return call->out(call->out_data, p, n);
+}
+
+
+/*
+ * Asks for the usage of a stream.  The member goes to the end of the root
+ * object; one that is there already is blanked, and its other members kept.
+ */
+static void
+tg_call_ask_usage(tg_call_t *call, const tg_request_info_t *info)
+{
+    const tg_member_t  *m = &info->stream_options_member;
+    tg_edit_t          *edit;
+    tg_text_t           t;
+    tg_str_t            old = info->stream_options;
+    char               *buf;
+    bool                kept;
+
+    if (info->root_end == TG_JSON_NOWHERE || info->stream_options_cut) {
+        return;
+    }
+
+    edit = tg_zalloc(call->mem, sizeof(tg_edit_t));
+    buf = tg_alloc(call->mem, TG_TAIL_MAX);
+    call->strip = tg_alloc(call->mem, sizeof(tg_strip_t));
+    if (edit == NULL || buf == NULL || call->strip == NULL) {
+        call->strip = NULL;
+        return;
+    }
+
+    tg_strip_init(call->strip, call->mem, tg_call_strip_out, call);
+    tg_text_init(&t, buf, TG_TAIL_MAX);
+
+    if (m->key != TG_JSON_NOWHERE) {
+        edit->blank = true;
+        edit->blank_start = m->comma != TG_JSON_NOWHERE ? m->comma : m->key;
+        edit->blank_end = m->comma == TG_JSON_NOWHERE
+                          && m->next != info->root_end ? m->next + 1 : m->end;
+    }
+
+    kept = !info->root_empty
+           && !(edit->blank && m->comma == TG_JSON_NOWHERE
+                && m->next == info->root_end);
+
+    if (kept) {
+        tg_put_lit(&t, ",");
+    }
+
+    tg_put_lit(&t, "\"stream_options\":{");
+
+    tg_put_siblings(&t, old);
+    tg_put_lit(&t, "\"include_usage\":true}}");
+
+    if (t.full) {
+        call->strip = NULL;
+        return;
+    }
+
+    edit->tail_at = info->root_end;
+    edit->tail = tg_str_of(buf, (size_t) (t.p - buf));
+    call->edit = edit;
+}
+
+
+static bool
+tg_call_should_ask_usage(const tg_call_t *call, const tg_request_info_t *info)
+{
+    return info->stream && !info->include_usage
+           && call->scope->enable == TG_ON
+           && (call->provider == NULL || call->provider->inject)
+           && tg_request_inspected(call->request)
+           && tg_dialect_wants_usage_option(&call->dialect);
+}
+
+
+int
+tg_call_admit(tg_call_t *call, tg_refusal_t *refusal)
+{
+    const tg_request_info_t  *info = tg_request_info(call->request);
+    const tg_tag_t           *missing;
+    const tg_error_t         *error;
+    int                       rc;
+
+    if (call->admitted) {
+        return TG_OK;
+    }
+
+    call->admitted = true;
+    rc = tg_request_finish(call->request);
+    missing = tg_call_resolve_tags(call);
+
+    if (rc != TG_OK) {
+        error = tg_request_error(call->request);
+        return tg_call_refuse(call, refusal, 400, tg_str("invalid_request"),
+                              tg_strz(error->message));
+    }
+
+    if (missing != NULL) {
+        return tg_call_missing_tag(call, missing, refusal);
+    }
+
+    if (tg_api_op(call->dialect.api) == TG_OP_UNKNOWN
+        && call->scope->reject_unknown)
+    {
+        return tg_call_refuse(call, refusal, 403, tg_str("unknown_operation"),
+                              tg_str("this path is of no API that is"
+                                     " metered here"));
+    }
+
+    if (tg_call_should_ask_usage(call, info)) {
+        tg_call_ask_usage(call, info);
+    }
+
+    return TG_OK;
+}
+
+
+const tg_edit_t *
+tg_call_edit(const tg_call_t *call)
+{
+    return call->edit;
+}
+
+
+void
+tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts)
+{
+    if (attempts != 0) {
+        call->attempts = attempts;
+    }
+
+    if (call->head.upstream.len == 0 && host.len != 0) {
+        call->head.upstream = host;
+        call->provider = tg_conf_provider(call->conf, host);
+        call->dialect.vendor = call->provider && call->provider->vendor
+                               ? call->provider->vendor
+                               : tg_vendor_by_host(host);
+    }
+}
+
+
+void
+tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
+    bool cached, const tg_now_t *now)
+{
+    (void) now;
+
+    if (call->answer != NULL || call->finished) {
+        return;
+    }
+
+    call->cached = cached;
+    call->answer = tg_answer_create(call->mem, &call->dialect,
+                                    tg_request_info(call->request), status,
+                                    content_type);
+
+    if (call->answer == NULL) {
+        call->strip = NULL;
+        return;
+    }
+
+    if (call->strip != NULL) {
+
+        /* Only an event stream carries the chunk that was asked for. */
+        if (status == 200 && content_type.len >= 17
+            && tg_str_caseeq(tg_str_of(content_type.p, 17),
+                             tg_str("text/event-stream")))
+        {
+            tg_answer_on_event(call->answer, tg_strip_event, call->strip);
+
+        } else {
+            call->strip = NULL;
+        }
+    }
+}
+
+
+bool
+tg_call_wants_headers(const tg_call_t *call)
+{
+    return call->answer != NULL
+           && tg_api_shape(call->dialect.api) == TG_SHAPE_BEDROCK;
+}
+
+
+void
+tg_call_answer_header(tg_call_t *call, tg_str_t name, tg_str_t value)
+{
+    if (call->answer != NULL) {
+        tg_answer_header(call->answer, name, value);
+    }
+}
+
+
+bool
+tg_call_streams(const tg_call_t *call)
+{
+    return call->answer != NULL
+           && (tg_answer_info(call->answer)->stream
+               || tg_request_info(call->request)->stream);
+}
+
+
+bool
+tg_call_alters(const tg_call_t *call)
+{
+    return call->strip != NULL;
+}
+
+
+void
+tg_call_feed(tg_call_t *call, const char *p, size_t n, const tg_now_t *now)
+{
+    if (call->finished || n == 0) {
+        return;
+    }
+
+    if (call->first_ns == 0) {
+        call->first_ns = now->mono_ns;
+    }
+
+    if (call->answer != NULL) {
+        tg_answer_feed(call->answer, p, n);
+    }
+}
+
+
+int
+tg_call_filter(tg_call_t *call, const char *p, size_t n, const tg_now_t *now,
+    tg_out_t out, void *data)
+{
+    if (call->strip == NULL) {
+        tg_call_feed(call, p, n, now);
+        return n == 0 || out(data, p, n) == 0 ? TG_OK : TG_ERROR;
+    }
+
+    call->out = out;
+    call->out_data = data;
+
+    tg_strip_begin(call->strip, p, n);
+    tg_call_feed(call, p, n, now);
+
+    return tg_strip_end(call->strip);
+}
+
+
+int
+tg_call_filter_end(tg_call_t *call, tg_out_t out, void *data)
+{
+    if (call->strip == NULL) {
+        return TG_OK;
+    }
+
+    call->out = out;
+    call->out_data = data;
+
+    tg_strip_begin(call->strip, "", 0);
+    tg_answer_finish(call->answer);
+
+    return tg_strip_finish(call->strip);
+}
+
+
+/* Operations that consume nothing of their own. */
+static bool
+tg_call_free(const tg_call_t *call)
+{
+    switch (tg_api_op(call->dialect.api)) {
+    case TG_OP_COUNT_TOKENS:
+    case TG_OP_BATCH:
+    case TG_OP_RETRIEVE:
+    case TG_OP_MODELS:
+        return true;
+    default:
+        return call->cached;
+    }
+}
+
+
+static const tg_price_t *
+tg_call_find_price(const tg_call_t *call, const tg_price_book_t *book,
+    const tg_answer_info_t *a)
+{
+    const tg_request_info_t  *info = tg_request_info(call->request);
+    tg_str_t                  vendor = tg_vendor_name(call->dialect.vendor);
+    const tg_price_t         *price = NULL;
+
+    if (a->model.len != 0) {
+        price = tg_price_find(book, vendor, a->model);
+    }
+
+    if (price == NULL && info->model.len != 0) {
+        price = tg_price_find(book, vendor, info->model);
+    }
+
+    if (price == NULL && call->dialect.model.len != 0) {
+        price = tg_price_find(book, vendor, call->dialect.model);
+    }
+
+    return price;
+}
+
+
+static void
+tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
+{
+    const tg_answer_info_t   *a = tg_answer_info(call->answer);
+    const tg_request_info_t  *info = tg_request_info(call->request);
+    const tg_price_t         *price = NULL;
+    tg_str_t                  tier;
+
+    call->usage = &a->usage;
+
+    if (a->usage.source == TG_USAGE_NONE) {
+        return;
+    }
+
+    if (tg_call_free(call)) {
+        call->cost_known = true;
+        return;
+    }
+
+    if (book != NULL) {
+        price = tg_call_find_price(call, book, a);
+    }
+
+    if (price != NULL) {
+        tier = a->service_tier.len ? a->service_tier : info->service_tier;
+        tg_price_cost(book, price, tg_vendor_name(call->dialect.vendor),
+                      &a->usage, tg_tier_parse(tier), &call->cost);
+        call->price_id = tg_dup(call->mem, tg_price_id(price));
+        call->cost_known = true;
+    }
+
+    /* What the provider says it charged is the bill. */
+    if (a->usage.provider_cost >= 0) {
+        call->cost.total = a->usage.provider_cost;
+        call->cost_known = true;
+        call->cost_by_provider = true;
+    }
+}
+
+
+void
+tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
+    const tg_price_book_t *book, const tg_now_t *now)
+{
+    if (call->finished) {
+        return;
+    }
+
+    if (call->answer != NULL) {
+        tg_answer_finish(call->answer);
+        tg_call_settle(call, book);
+    }
+
+    call->finished = true;
+    call->end = (uint16_t) end;
+    call->end_ns = now->mono_ns;
+    call->status = status;
+}
+
+
+bool
+tg_call_finished(const tg_call_t *call)
+{
+    return call->finished;
+}
+
+
+tg_str_t
+tg_call_tag(const tg_call_t *call, unsigned i)
+{
+    return call->tags[i];
+}
+
+
+tg_str_t
+tg_call_id(const tg_call_t *call)
+{
+    return tg_str_of(call->id, TG_ID_LEN);
+}

@@ -1,0 +1,194 @@
+/*
+ * tg_call.h - one call, from its request line to its cost line.
+ *
+ * The server feeds what it sees, in this order:
+ *
+ *     tg_call_create        method, path, upstream: what kind of call is it?
+ *     tg_call_body ...      the request's body, in pieces
+ *     tg_call_admit         may it go? a verdict, and what to change in it
+ *     tg_call_answer        status and headers of the answer
+ *     tg_call_feed ...      the answer's body, in pieces; what to hand on
+ *     tg_call_finish        it is over, for whatever reason: settled, once
+ *     tg_call_line          its line
+ *
+ * Each step may be missing: a call that is refused has no answer, one whose
+ * client left has half of one.  tg_call_finish() settles whatever there is.
+ * Nothing here waits, allocates outside `mem`, or fails a call: where memory is
+ * exhausted the call passes unmetered and says so in its line.
+ */
+
+#ifndef TG_CALL_H
+#define TG_CALL_H
+
+#include "tg_answer.h"
+#include "tg_conf.h"
+#include "tg_id.h"
+#include "tg_price.h"
+#include "tg_text.h"
+
+/* Both in one place, so that a test can stop time. */
+typedef struct {
+    int64_t  wall_ms;           /* since 1970, UTC */
+    int64_t  mono_ns;           /* any origin, never runs backwards */
+} tg_now_t;
+
+/* What the core asks the server about the request at hand. */
+typedef struct {
+    /* A request header by its lower-case name; empty if absent. */
+    tg_str_t  (*header)(void *req, tg_str_t name);
+
+    /* A variable by the handle that the server put into its tg_source_t. */
+    tg_str_t  (*variable)(void *req, uintptr_t handle);
+} tg_host_t;
+
+/* The strings must live as long as the call. */
+typedef struct {
+    tg_str_t  method;
+    tg_str_t  path;             /* percent-encoded, without the query */
+    tg_str_t  args;
+    tg_str_t  upstream;         /* host of the upstream, empty if not known */
+    tg_str_t  content_type;
+    tg_str_t  content_encoding;
+    tg_str_t  client;           /* address */
+} tg_call_head_t;
+
+typedef struct tg_call_s  tg_call_t;
+
+/* NULL on exhaustion. */
+tg_call_t *tg_call_create(tg_mem_t *mem, const tg_conf_t *conf,
+    const tg_scope_t *scope, const tg_host_t *host, void *req,
+    const tg_call_head_t *head, tg_id_source_t *ids, const tg_now_t *now);
+
+/* True where the request's body has to be read before tg_call_admit(). */
+bool tg_call_wants_body(const tg_call_t *call);
+
+/* A piece of the request's body.  Problems come out in tg_call_admit(). */
+void tg_call_body(tg_call_t *call, const char *p, size_t n);
+
+/* What to send instead of handing the call on. */
+typedef struct {
+    unsigned  status;
+    tg_str_t  body;             /* JSON, in the API's own error shape */
+    tg_str_t  error_type;       /* x-amzn-errortype, where that is the shape */
+} tg_refusal_t;
+
+/*
+ * The body is complete.  TG_OK: the call may go, with tg_call_edit() applied.
+ * TG_ERROR: it is to be answered with *refusal, which lives as long as the call.
+ */
+int tg_call_admit(tg_call_t *call, tg_refusal_t *refusal);
+
+/*
+ * How the body is to be changed, written so that a body in memory and one in a
+ * file are changed alike: bytes are blanked in place, and the end is replaced.
+ */
+typedef struct {
+    bool      blank;            /* [blank_start, blank_end) becomes spaces */
+    uint64_t  blank_start;
+    uint64_t  blank_end;
+    uint64_t  tail_at;          /* everything from here on is dropped ... */
+    tg_str_t  tail;             /* ... and this put there */
+} tg_edit_t;
+
+/* NULL where the body goes as it came. */
+const tg_edit_t *tg_call_edit(const tg_call_t *call);
+
+/* The upstream's host, where it became known only later. */
+void tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts);
+
+/* The answer's head.  cached: a cache of the server answers. */
+void tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
+    bool cached, const tg_now_t *now);
+void tg_call_answer_header(tg_call_t *call, tg_str_t name, tg_str_t value);
+bool tg_call_wants_headers(const tg_call_t *call);
+
+/* True where the answer is a stream, which must not be gathered up. */
+bool tg_call_streams(const tg_call_t *call);
+
+/*
+ * True where bytes have to be taken out of the answer: its length is unknown
+ * then, and tg_call_filter() is to be used in place of tg_call_feed().
+ */
+bool tg_call_alters(const tg_call_t *call);
+
+/* A piece of the answer's body, decoded. */
+void tg_call_feed(tg_call_t *call, const char *p, size_t n,
+    const tg_now_t *now);
+
+typedef int (*tg_out_t)(void *data, const char *p, size_t n);
+
+/*
+ * The same, and what the client is to get goes to out(), in order, in pieces that
+ * are valid during the call.  TG_ERROR where out() returned non-zero.
+ */
+int tg_call_filter(tg_call_t *call, const char *p, size_t n,
+    const tg_now_t *now, tg_out_t out, void *data);
+
+/* At the end of the answer, before tg_call_finish(): what was held back. */
+int tg_call_filter_end(tg_call_t *call, tg_out_t out, void *data);
+
+/* How a call ended. */
+typedef enum {
+    TG_END_COMPLETE = 0,        /* the answer went out whole, or a refusal did */
+    TG_END_CLIENT,              /* the client left */
+    TG_END_UPSTREAM,            /* the upstream failed, or broke off */
+    TG_END_SHUTDOWN             /* the server was stopped */
+} tg_end_t;
+
+/*
+ * Settles: usage, price, cost.  Only the first call does anything.  status: what
+ * the client got; book may be NULL.
+ */
+void tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
+    const tg_price_book_t *book, const tg_now_t *now);
+
+bool tg_call_finished(const tg_call_t *call);
+
+/* For the server's own variables and log; valid after tg_call_finish(), those
+ * that are known earlier after tg_call_admit(). */
+typedef enum {
+    TG_VALUE_CALL_ID = 0,
+    TG_VALUE_MODEL,             /* answered, else asked for */
+    TG_VALUE_REQUEST_MODEL,
+    TG_VALUE_PROVIDER,
+    TG_VALUE_OPERATION,
+    TG_VALUE_STREAM,            /* "1" or "0" */
+    TG_VALUE_DECISION,
+    TG_VALUE_INPUT_TOKENS,
+    TG_VALUE_CACHED_TOKENS,
+    TG_VALUE_OUTPUT_TOKENS,
+    TG_VALUE_REASONING_TOKENS,
+    TG_VALUE_TOTAL_TOKENS,
+    TG_VALUE_USAGE_SOURCE,
+    TG_VALUE_COST_USD,
+    TG_VALUE_FINISH_REASON,
+    TG_VALUES
+} tg_value_t;
+
+/* "call_id", "model", ... */
+extern const char *const  tg_value_names[TG_VALUES];
+
+#define TG_VALUE_MAX  128
+
+/*
+ * False where it is not known (yet).  Numbers are written to buf, of
+ * TG_VALUE_MAX bytes; other values alias the call.
+ */
+bool tg_call_value(const tg_call_t *call, tg_value_t v, char *buf,
+    tg_str_t *out);
+
+/* The value of tag i of the configuration, empty if it has none. */
+tg_str_t tg_call_tag(const tg_call_t *call, unsigned i);
+
+tg_str_t tg_call_id(const tg_call_t *call);
+
+#define TG_LINE_MAX  32768      /* no line is longer, its newline included */
+
+/*
+ * Writes the call's line with its newline into buf, of TG_LINE_MAX bytes, and
+ * returns its length.  Any byte in any value gives one valid line.
+ */
+size_t tg_call_line(const tg_call_t *call, char *buf, uint64_t seq,
+    tg_log_format_t format);
+
+#endif /* TG_CALL_H */

@@ -1,0 +1,834 @@
+#include "tg_conf.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+const tg_directive_t  tg_directives[TG_DIRECTIVES] = {
+#define TG_DIRECTIVE(id, ngx, httpd, contexts, least, most, syntax, def, help) \
+    { ngx, httpd, contexts, least, most, syntax, def, help },
+#include "tg_directives.def"
+#undef TG_DIRECTIVE
+};
+
+#define TG_NAME_MAX  64
+
+/* printf("%.*s") of a string, cut so that a message stays readable. */
+#define TG_ARG(s)  (int) ((s).len < 80 ? (s).len : 80), (s).p
+
+
+tg_conf_t *
+tg_conf_create(tg_mem_t *mem)
+{
+    tg_conf_t  *conf = tg_zalloc(mem, sizeof(tg_conf_t));
+
+    if (conf != NULL) {
+        conf->mem = mem;
+        conf->hash = UINT64_C(14695981039346656037);
+    }
+
+    return conf;
+}
+
+
+void
+tg_scope_init(tg_scope_t *scope)
+{
+    memset(scope, 0, sizeof(tg_scope_t));
+
+    scope->enable = TG_UNSET;
+    scope->reject_unknown = TG_UNSET;
+    scope->drain_ms = TG_UNSET;
+}
+
+
+int64_t
+tg_conf_time(tg_str_t s)
+{
+    int64_t  total = 0, v;
+    size_t   i = 0, start;
+
+    if (s.len == 0) {
+        return -1;
+    }
+
+    while (i < s.len) {
+        start = i;
+        while (i < s.len && s.p[i] >= '0' && s.p[i] <= '9') {
+            i++;
+        }
+
+        v = i - start > 9 ? -1 : tg_str_int(tg_str_of(s.p + start, i - start));
+        if (v < 0) {
+            return -1;
+        }
+
+        if (i == s.len) {
+            return total + v * 1000;
+        }
+
+        if (s.p[i] == 'm' && i + 1 < s.len && s.p[i + 1] == 's') {
+            total += v;
+            i += 2;
+            continue;
+        }
+
+        switch (s.p[i++]) {
+        case 'd': v *= 24;      /* fall through */
+        case 'h': v *= 60;      /* fall through */
+        case 'm': v *= 60;      /* fall through */
+        case 's': total += v * 1000; break;
+        default:  return -1;
+        }
+    }
+
+    return total;
+}
+
+
+int64_t
+tg_conf_size(tg_str_t s)
+{
+    int64_t  v, unit = 1;
+
+    if (s.len == 0) {
+        return -1;
+    }
+
+    switch (tg_lower(s.p[s.len - 1])) {
+    case 'k': unit = 1024; s.len--; break;
+    case 'm': unit = 1024 * 1024; s.len--; break;
+    default:  break;
+    }
+
+    v = s.len > 9 ? -1 : tg_str_int(s);
+
+    return v < 0 ? -1 : v * unit;
+}
+
+
+tg_str_t
+tg_conf_host(tg_str_t s)
+{
+    const char  *p;
+    size_t       i;
+
+    for (i = 0; i + 2 < s.len; i++) {
+        if (memcmp(s.p + i, "://", 3) == 0) {
+            s.p += i + 3;
+            s.len -= i + 3;
+            break;
+        }
+    }
+
+    if (s.len != 0 && s.p[0] == '[') {
+        p = memchr(s.p, ']', s.len);
+        return p == NULL ? s : tg_str_of(s.p, (size_t) (p - s.p) + 1);
+    }
+
+    for (i = 0; i < s.len; i++) {
+        if (s.p[i] == ':' || s.p[i] == '/' || s.p[i] == '?') {
+            break;
+        }
+    }
+
+    return tg_str_of(s.p, i);
+}
+
+
+/* True where arg is "name=..."; the rest goes to *value. */
+static bool
+tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value)
+{
+    size_t  n = strlen(name);
+
+    if (arg.len <= n || memcmp(arg.p, name, n) != 0 || arg.p[n] != '=') {
+        return false;
+    }
+
+    *value = tg_str_of(arg.p + n + 1, arg.len - n - 1);
+
+    return true;
+}
+
+
+static int
+tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err)
+{
+    return tg_error(err, 0, 0, "unknown parameter \"%.*s\"; known are %s",
+                    TG_ARG(arg), known);
+}
+
+
+static bool
+tg_conf_name_ok(tg_str_t s)
+{
+    if (s.len == 0 || s.len > TG_NAME_MAX) {
+        return false;
+    }
+
+    for (size_t i = 0; i < s.len; i++) {
+        char  c = tg_lower(s.p[i]);
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'
+              || c == '-'))
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+static tg_str_t
+tg_conf_lower(tg_conf_t *conf, tg_str_t s)
+{
+    char  *p = tg_dupz(conf->mem, s);
+
+    for (size_t i = 0; p != NULL && i < s.len; i++) {
+        p[i] = tg_lower(p[i]);
+    }
+
+    return p == NULL ? tg_str_null : tg_str_of(p, s.len);
+}
+
+
+static int
+tg_conf_enable(tg_scope_t *scope, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err)
+{
+    tg_str_t  v;
+
+    if (scope->own_enable) {
+        return tg_error(err, 0, 0, "is given twice here");
+    }
+
+    if (tg_str_caseeq(args[0], tg_str("on"))) {
+        scope->enable = TG_ON;
+
+    } else if (tg_str_caseeq(args[0], tg_str("off"))) {
+        scope->enable = TG_OFF;
+
+    } else if (tg_str_caseeq(args[0], tg_str("dry_run"))
+               || tg_str_caseeq(args[0], tg_str("dryrun")))
+    {
+        scope->enable = TG_DRY_RUN;
+
+    } else {
+        return tg_error(err, 0, 0, "takes on, off or dry_run, not \"%.*s\"",
+                        TG_ARG(args[0]));
+    }
+
+    scope->own_enable = true;
+
+    for (unsigned i = 1; i < nargs; i++) {
+
+        if (tg_conf_param(args[i], "on_disconnect", &v)) {
+
+            if (tg_str_eq(v, tg_str("abort"))) {
+                scope->drain_ms = 0;
+                continue;
+            }
+
+            if (tg_str_starts(v, tg_str("drain:"))) {
+                scope->drain_ms = tg_conf_time(tg_str_of(v.p + 6, v.len - 6));
+                if (scope->drain_ms > 0) {
+                    continue;
+                }
+            }
+
+            return tg_error(err, 0, 0, "on_disconnect= takes abort or"
+                            " drain:<time> such as drain:30s, not \"%.*s\"",
+                            TG_ARG(v));
+        }
+
+        if (tg_conf_param(args[i], "unknown", &v)) {
+
+            if (tg_str_eq(v, tg_str("pass"))) {
+                scope->reject_unknown = 0;
+
+            } else if (tg_str_eq(v, tg_str("reject"))) {
+                scope->reject_unknown = 1;
+
+            } else {
+                return tg_error(err, 0, 0, "unknown= takes pass or reject, not"
+                                " \"%.*s\"", TG_ARG(v));
+            }
+            continue;
+        }
+
+        return tg_conf_unknown_param(args[i], "on_disconnect=, unknown=", err);
+    }
+
+    return TG_OK;
+}
+
+
+static int
+tg_conf_prices(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err)
+{
+    for (unsigned i = 0; i < nargs; i++) {
+
+        if (conf->nprices == TG_FILES_MAX) {
+            return tg_error(err, 0, 0, "more than %d files", TG_FILES_MAX);
+        }
+
+        if (args[i].len == 0) {
+            return tg_error(err, 0, 0, "has an empty file name");
+        }
+
+        conf->prices[conf->nprices++] = tg_dup(conf->mem, args[i]);
+    }
+
+    return TG_OK;
+}
+
+
+static int
+tg_conf_log_param(tg_log_t *log, tg_str_t arg, tg_error_t *err)
+{
+    tg_str_t  v;
+    int64_t   n;
+
+    if (tg_conf_param(arg, "format", &v)) {
+
+        if (tg_str_eq(v, tg_str("json"))) {
+            log->format = TG_LOG_JSON;
+
+        } else if (tg_str_eq(v, tg_str("underscore"))) {
+            log->format = TG_LOG_UNDERSCORE;
+
+        } else {
+            return tg_error(err, 0, 0, "format= takes json or underscore, not"
+                            " \"%.*s\"", TG_ARG(v));
+        }
+
+        return TG_OK;
+    }
+
+    if (tg_conf_param(arg, "buffer", &v)) {
+        n = tg_conf_size(v);
+        if (n < 64 * 1024 || n > 64 * 1024 * 1024) {
+            return tg_error(err, 0, 0, "buffer= takes a size from 64k to 64m,"
+                            " not \"%.*s\"", TG_ARG(v));
+        }
+        log->buffer = (size_t) n;
+        return TG_OK;
+    }
+
+    if (tg_conf_param(arg, "flush", &v)) {
+        n = tg_conf_time(v);
+        if (n < 0 || n > 60 * 1000) {
+            return tg_error(err, 0, 0, "flush= takes a time up to 1m, not"
+                            " \"%.*s\"", TG_ARG(v));
+        }
+        log->flush_ms = n;
+        return TG_OK;
+    }
+
+    if (tg_conf_param(arg, "if", &v) && v.len != 0) {
+        log->condition = v;
+        return TG_OK;
+    }
+
+    return tg_conf_unknown_param(arg, "format=, buffer=, flush=, if=", err);
+}
+
+
+static int
+tg_conf_log(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
+    unsigned nargs, tg_error_t *err)
+{
+    tg_log_t  *log;
+
+    if (scope->logs == NULL) {
+        scope->logs = tg_zalloc(conf->mem, TG_LOGS_MAX * sizeof(tg_log_t));
+        if (scope->logs == NULL) {
+            return tg_error(err, 0, 0, "no memory");
+        }
+    }
+
+    if (scope->nlogs == TG_LOGS_MAX) {
+        return tg_error(err, 0, 0, "more than %d of them here", TG_LOGS_MAX);
+    }
+
+    log = &scope->logs[scope->nlogs];
+
+    if (tg_str_eq(args[0], tg_str("off"))) {
+        if (nargs != 1 || scope->nlogs != 0) {
+            return tg_error(err, 0, 0, "\"off\" stands alone");
+        }
+        log->off = true;
+
+    } else if (scope->nlogs != 0 && scope->logs[0].off) {
+        return tg_error(err, 0, 0, "\"off\" stands alone");
+
+    } else if (args[0].len == 0) {
+        return tg_error(err, 0, 0, "has an empty file name");
+    }
+
+    log->target = tg_dup(conf->mem, args[0]);
+    log->buffer = 64 * 1024;
+    log->flush_ms = 1000;
+
+    for (unsigned i = 1; i < nargs; i++) {
+        if (tg_conf_log_param(log, args[i], err) != TG_OK) {
+            return TG_ERROR;
+        }
+    }
+
+    log->condition = tg_dup(conf->mem, log->condition);
+    scope->nlogs++;
+
+    return TG_OK;
+}
+
+
+static int
+tg_conf_source(tg_conf_t *conf, tg_source_t *src, tg_str_t s, tg_error_t *err)
+{
+    const char  *colon;
+    tg_str_t     rest;
+
+    if (s.len > 1 && s.p[0] == '$') {
+        src->kind = TG_SOURCE_VARIABLE;
+        src->name = tg_dup(conf->mem, tg_str_of(s.p + 1, s.len - 1));
+        return TG_OK;
+    }
+
+    if (tg_str_eq(s, tg_str("traceparent"))) {
+        src->kind = TG_SOURCE_TRACEPARENT;
+        src->name = tg_str("traceparent");
+        return TG_OK;
+    }
+
+    if (tg_str_starts(s, tg_str("metadata."))) {
+        src->kind = TG_SOURCE_BODY;
+        src->field = tg_dup(conf->mem, s);
+        return TG_OK;
+    }
+
+    colon = memchr(s.p, ':', s.len);
+    rest = colon == NULL ? tg_str_null
+           : tg_str_of(colon + 1, s.len - (size_t) (colon - s.p) - 1);
+
+    if (rest.len == 0) {
+        goto bad;
+    }
+
+    if (tg_str_starts(s, tg_str("env:"))) {
+        src->kind = TG_SOURCE_VARIABLE;
+        src->name = tg_dup(conf->mem, rest);
+
+    } else if (tg_str_starts(s, tg_str("header:"))) {
+        src->kind = TG_SOURCE_HEADER;
+        src->name = tg_conf_lower(conf, rest);
+
+    } else if (tg_str_starts(s, tg_str("baggage:"))) {
+        src->kind = TG_SOURCE_BAGGAGE;
+        src->name = tg_str("baggage");
+        src->field = tg_dup(conf->mem, rest);
+
+    } else if (tg_str_starts(s, tg_str("body:"))) {
+        src->kind = TG_SOURCE_BODY;
+        src->field = tg_dup(conf->mem, rest);
+
+    } else if (tg_str_starts(s, tg_str("json:"))) {
+        colon = memchr(rest.p, ':', rest.len);
+        if (colon == NULL || colon == rest.p
+            || colon + 1 == rest.p + rest.len)
+        {
+            return tg_error(err, 0, 0, "source \"%.*s\" is written"
+                            " json:<header>:<field>", TG_ARG(s));
+        }
+        src->kind = TG_SOURCE_JSON_HEADER;
+        src->name = tg_conf_lower(conf,
+                            tg_str_of(rest.p, (size_t) (colon - rest.p)));
+        src->field = tg_dup(conf->mem, tg_str_of(colon + 1,
+                              rest.len - (size_t) (colon - rest.p) - 1));
+
+    } else {
+        goto bad;
+    }
+
+    return TG_OK;
+
+bad:
+
+    return tg_error(err, 0, 0, "unknown source \"%.*s\"; known are $variable,"
+                    " env:, header:, json:<header>:<field>, baggage:,"
+                    " traceparent, metadata.<field>, body:<path>", TG_ARG(s));
+}
+
+
+static tg_tag_role_t
+tg_conf_role(tg_str_t name)
+{
+    static const struct {
+        const char     *name;
+        tg_tag_role_t   role;
+    } roles[] = {
+        { "team", TG_TAG_TEAM }, { "user", TG_TAG_USER }, { "org", TG_TAG_ORG },
+        { "session", TG_TAG_SESSION }, { "agent", TG_TAG_AGENT }
+    };
+
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+        if (tg_str_eq(name, tg_strz(roles[i].name))) {
+            return roles[i].role;
+        }
+    }
+
+    return TG_TAG_OTHER;
+}
+
+
+static int
+tg_conf_tag_sources(tg_conf_t *conf, tg_tag_t *tag, tg_str_t list,
+    tg_error_t *err)
+{
+    const char  *comma;
+    tg_str_t     s;
+
+    tag->from = tg_dup(conf->mem, list);
+
+    for ( ;; ) {
+        comma = memchr(list.p, ',', list.len);
+        s = comma == NULL ? list : tg_str_of(list.p, (size_t) (comma - list.p));
+
+        if (tag->nsources == TG_SOURCES_MAX) {
+            return tg_error(err, 0, 0, "more than %d sources", TG_SOURCES_MAX);
+        }
+
+        if (s.len == 0) {
+            return tg_error(err, 0, 0, "from= has an empty source");
+        }
+
+        if (tg_conf_source(conf, &tag->sources[tag->nsources++], s, err)
+            != TG_OK)
+        {
+            return TG_ERROR;
+        }
+
+        if (comma == NULL) {
+            return TG_OK;
+        }
+
+        list.len -= (size_t) (comma - list.p) + 1;
+        list.p = comma + 1;
+    }
+}
+
+
+static int
+tg_conf_tag(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err)
+{
+    tg_tag_t  *tag;
+    tg_str_t   v;
+
+    if (!tg_conf_name_ok(args[0])) {
+        return tg_error(err, 0, 0, "name \"%.*s\" is not of letters, digits, _"
+                        " and -", TG_ARG(args[0]));
+    }
+
+    for (unsigned i = 0; i < conf->ntags; i++) {
+        if (tg_str_eq(conf->tags[i].name, args[0])) {
+            return tg_error(err, 0, 0, "\"%.*s\" is declared twice",
+                            TG_ARG(args[0]));
+        }
+    }
+
+    if (conf->ntags == TG_TAGS_MAX) {
+        return tg_error(err, 0, 0, "more than %d tags", TG_TAGS_MAX);
+    }
+
+    tag = &conf->tags[conf->ntags];
+    tag->name = tg_dup(conf->mem, args[0]);
+    tag->role = tg_conf_role(args[0]);
+
+    for (unsigned i = 1; i < nargs; i++) {
+
+        if (tg_conf_param(args[i], "from", &v)) {
+            if (tg_conf_tag_sources(conf, tag, v, err) != TG_OK) {
+                return TG_ERROR;
+            }
+
+        } else if (tg_str_eq(args[i], tg_str("required"))) {
+            tag->required = true;
+
+        } else {
+            return tg_conf_unknown_param(args[i], "from=, required", err);
+        }
+    }
+
+    if (tag->nsources == 0) {
+        return tg_error(err, 0, 0, "\"%.*s\" needs from=<source>",
+                        TG_ARG(args[0]));
+    }
+
+    conf->ntags++;
+
+    return TG_OK;
+}
+
+
+static int
+tg_conf_provider_param(tg_conf_t *conf, tg_provider_t *pr, tg_str_t arg,
+    tg_error_t *err)
+{
+    tg_str_t  v;
+
+    if (tg_conf_param(arg, "dialect", &v)) {
+        pr->vendor = tg_vendor_by_name(v);
+        if (pr->vendor == NULL) {
+            v = tg_str_of(v.p, v.len < 32 ? v.len : 32);
+            return tg_error(err, 0, 0, "unknown dialect \"%.*s\"; known are"
+                            " %.*s", TG_ARG(v),
+                            (int) tg_vendor_names().len, tg_vendor_names().p);
+        }
+        return TG_OK;
+    }
+
+    if (tg_conf_param(arg, "url", &v)) {
+        if (!tg_str_starts(v, tg_str("http://"))
+            && !tg_str_starts(v, tg_str("https://")))
+        {
+            return tg_error(err, 0, 0, "url= takes http:// or https://, not"
+                            " \"%.*s\"", TG_ARG(v));
+        }
+        pr->host = tg_conf_lower(conf, tg_conf_host(v));
+        return pr->host.len != 0 ? TG_OK
+               : tg_error(err, 0, 0, "url= has no host");
+    }
+
+    if (tg_conf_param(arg, "stream_usage", &v)) {
+        pr->inject = tg_str_eq(v, tg_str("inject"));
+        return pr->inject || tg_str_eq(v, tg_str("off")) ? TG_OK
+               : tg_error(err, 0, 0, "stream_usage= takes inject or off, not"
+                          " \"%.*s\"", TG_ARG(v));
+    }
+
+    return tg_conf_unknown_param(arg, "dialect=, url=, stream_usage=", err);
+}
+
+
+static int
+tg_conf_add_provider(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err)
+{
+    tg_provider_t  *pr;
+
+    if (!tg_conf_name_ok(args[0])) {
+        return tg_error(err, 0, 0, "name \"%.*s\" is not of letters, digits, _"
+                        " and -", TG_ARG(args[0]));
+    }
+
+    for (unsigned i = 0; i < conf->nproviders; i++) {
+        if (tg_str_eq(conf->providers[i].name, args[0])) {
+            return tg_error(err, 0, 0, "\"%.*s\" is declared twice",
+                            TG_ARG(args[0]));
+        }
+    }
+
+    if (conf->nproviders == TG_PROVIDERS_MAX) {
+        return tg_error(err, 0, 0, "more than %d providers", TG_PROVIDERS_MAX);
+    }
+
+    pr = &conf->providers[conf->nproviders];
+    pr->name = tg_dup(conf->mem, args[0]);
+    pr->inject = true;
+
+    for (unsigned i = 1; i < nargs; i++) {
+        if (tg_conf_provider_param(conf, pr, args[i], err) != TG_OK) {
+            return TG_ERROR;
+        }
+    }
+
+    if (pr->host.len == 0 && !tg_str_eq(pr->name, tg_str("default"))) {
+        return tg_error(err, 0, 0, "\"%.*s\" needs url=; only the provider"
+                        " named default has none", TG_ARG(args[0]));
+    }
+
+    conf->nproviders++;
+
+    return TG_OK;
+}
+
+
+static void
+tg_conf_hash(tg_conf_t *conf, tg_directive_id_t id, const tg_str_t *args,
+    unsigned nargs)
+{
+    uint64_t  h = conf->hash;
+
+    h = (h ^ (uint64_t) id) * UINT64_C(1099511628211);
+
+    for (unsigned i = 0; i < nargs; i++) {
+        for (size_t k = 0; k <= args[i].len; k++) {
+            h ^= k == args[i].len ? 0xff : (unsigned char) args[i].p[k];
+            h *= UINT64_C(1099511628211);
+        }
+    }
+
+    conf->hash = h;
+}
+
+
+int
+tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
+    const tg_str_t *args, unsigned nargs, tg_error_t *err)
+{
+    const tg_directive_t  *d = &tg_directives[id];
+
+    if (nargs < d->least || nargs > d->most) {
+        return tg_error(err, 0, 0, "takes: %s", d->syntax);
+    }
+
+    tg_conf_hash(conf, id, args, nargs);
+
+    switch (id) {
+    case TG_DIRECTIVE_ENABLE:
+        return tg_conf_enable(scope, args, nargs, err);
+    case TG_DIRECTIVE_PRICES:
+        return tg_conf_prices(conf, args, nargs, err);
+    case TG_DIRECTIVE_LOG:
+        return tg_conf_log(conf, scope, args, nargs, err);
+    case TG_DIRECTIVE_TAG:
+        return tg_conf_tag(conf, args, nargs, err);
+    case TG_DIRECTIVE_PROVIDER:
+        return tg_conf_add_provider(conf, args, nargs, err);
+    case TG_DIRECTIVES:
+        break;
+    }
+
+    return tg_error(err, 0, 0, "is not a directive");
+}
+
+
+void
+tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child)
+{
+    if (child->enable == TG_UNSET) {
+        child->enable = parent->enable == TG_UNSET ? TG_OFF : parent->enable;
+    }
+
+    if (child->reject_unknown == TG_UNSET) {
+        child->reject_unknown = parent->reject_unknown == TG_UNSET
+                                ? 0 : parent->reject_unknown;
+    }
+
+    if (child->drain_ms == TG_UNSET) {
+        child->drain_ms = parent->drain_ms == TG_UNSET ? 0 : parent->drain_ms;
+    }
+
+    if (child->logs == NULL) {
+        child->logs = parent->logs;
+        child->nlogs = parent->nlogs;
+    }
+}
+
+
+int
+tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
+{
+    tg_str_t      paths[TG_TAGS_MAX * TG_SOURCES_MAX];
+    unsigned      n = 0, i, j, k;
+    tg_source_t  *src;
+
+    for (i = 0; i < conf->ntags; i++) {
+        for (j = 0; j < conf->tags[i].nsources; j++) {
+            src = &conf->tags[i].sources[j];
+
+            if (src->kind != TG_SOURCE_BODY) {
+                continue;
+            }
+
+            for (k = 0; k < n && !tg_str_eq(paths[k], src->field); k++) {
+                /* a path that several tags read is read once */
+            }
+
+            src->handle = k;
+            if (k == n) {
+                paths[n++] = src->field;
+            }
+        }
+    }
+
+    conf->nfields = n;
+
+    if (n != 0) {
+        conf->fields = tg_request_fields(conf->mem, paths, n, err);
+        if (conf->fields == NULL) {
+            return TG_ERROR;
+        }
+    }
+
+    (void) snprintf(conf->hash_text, sizeof(conf->hash_text), "%016" PRIx64,
+                    conf->hash);
+
+    return TG_OK;
+}
+
+
+bool
+tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
+    tg_error_t *warning)
+{
+    for ( ;; ) {
+        switch ((*i)++) {
+
+        case 0:
+            if (enabled && !logged) {
+                (void) tg_error(warning, 0, 0, "calls are metered but no cost"
+                                " line is written: there is no log");
+                return true;
+            }
+            break;
+
+        case 1:
+            if (!enabled
+                && (conf->ntags || conf->nproviders || conf->nprices))
+            {
+                (void) tg_error(warning, 0, 0, "nothing is metered: no"
+                                " location switches it on");
+                return true;
+            }
+            break;
+
+        case 2:
+            if (enabled && conf->nprices == 0) {
+                (void) tg_error(warning, 0, 0, "tokens are counted but nothing"
+                                " is priced: there is no price list");
+                return true;
+            }
+            break;
+
+        default:
+            return false;
+        }
+    }
+}
+
+
+const tg_provider_t *
+tg_conf_provider(const tg_conf_t *conf, tg_str_t host)
+{
+    const tg_provider_t  *pr, *deflt = NULL;
+
+    host = tg_conf_host(host);
+
+    for (unsigned i = 0; i < conf->nproviders; i++) {
+        pr = &conf->providers[i];
+
+        if (pr->host.len != 0 && tg_str_caseeq(pr->host, host)) {
+            return pr;
+        }
+
+        if (pr->host.len == 0) {
+            deflt = pr;
+        }
+    }
+
+    return deflt;
+}

@@ -1,0 +1,171 @@
+/*
+ * tg_conf.h - configuration: what the directives say, parsed and merged.
+ *
+ * The servers hand over each directive as its words; nothing is interpreted
+ * there.  Errors are sentences without the directive's name and place, which
+ * the server adds.
+ */
+
+#ifndef TG_CONF_H
+#define TG_CONF_H
+
+#include "tg_request.h"
+
+#define TG_TAGS_MAX       16
+#define TG_SOURCES_MAX    8      /* of one tag */
+#define TG_PROVIDERS_MAX  64
+#define TG_FILES_MAX      16
+#define TG_LOGS_MAX       8      /* of one scope */
+
+enum {
+    TG_IN_MAIN     = 0x01,
+    TG_IN_SERVER   = 0x02,
+    TG_IN_LOCATION = 0x04
+};
+
+typedef enum {
+#define TG_DIRECTIVE(id, ngx, httpd, contexts, least, most, syntax, def, help) \
+    TG_DIRECTIVE_##id,
+#include "tg_directives.def"
+#undef TG_DIRECTIVE
+    TG_DIRECTIVES
+} tg_directive_id_t;
+
+typedef struct {
+    const char  *nginx_name;
+    const char  *httpd_name;
+    unsigned     contexts;
+    unsigned     least, most;       /* arguments */
+    const char  *syntax;
+    const char  *deflt;
+    const char  *help;
+} tg_directive_t;
+
+extern const tg_directive_t  tg_directives[TG_DIRECTIVES];
+
+/* Where a tag's value may come from. */
+typedef enum {
+    TG_SOURCE_VARIABLE = 1,     /* name: without $ or env: ; handle: host's */
+    TG_SOURCE_HEADER,           /* name: lower case */
+    TG_SOURCE_JSON_HEADER,      /* name: header, lower case; field */
+    TG_SOURCE_BAGGAGE,          /* field: the key */
+    TG_SOURCE_TRACEPARENT,
+    TG_SOURCE_BODY              /* field: path; handle: index of the field */
+} tg_source_kind_t;
+
+typedef struct {
+    tg_source_kind_t  kind;
+    tg_str_t          name;
+    tg_str_t          field;
+    uintptr_t         handle;
+} tg_source_t;
+
+/* Tags with a field of their own in the cost line. */
+typedef enum {
+    TG_TAG_OTHER = 0,
+    TG_TAG_TEAM,
+    TG_TAG_USER,
+    TG_TAG_ORG,
+    TG_TAG_SESSION,
+    TG_TAG_AGENT
+} tg_tag_role_t;
+
+typedef struct {
+    tg_str_t       name;
+    tg_tag_role_t  role;
+    bool           required;
+    unsigned       nsources;
+    tg_source_t    sources[TG_SOURCES_MAX];
+    tg_str_t       from;            /* as written, for messages */
+} tg_tag_t;
+
+typedef struct {
+    tg_str_t            name;
+    tg_str_t            host;       /* of url=, lower case, port left off */
+    const tg_vendor_t  *vendor;     /* NULL: told by the host */
+    bool                inject;
+} tg_provider_t;
+
+typedef enum {
+    TG_LOG_JSON = 0,
+    TG_LOG_UNDERSCORE
+} tg_log_format_t;
+
+typedef struct {
+    tg_str_t         target;        /* a file's name, or "syslog:..." */
+    bool             off;
+    tg_log_format_t  format;
+    size_t           buffer;        /* bytes */
+    int64_t          flush_ms;      /* 0: no buffering */
+    tg_str_t         condition;     /* of if=; empty: none */
+    void            *handle;        /* the host's */
+} tg_log_t;
+
+/* What may differ from one location to the next. */
+typedef struct {
+    int8_t     enable;              /* TG_UNSET, or TG_OFF, _ON, _DRY_RUN */
+    int8_t     reject_unknown;      /* TG_UNSET, 0, 1 */
+    int64_t    drain_ms;            /* TG_UNSET; 0: abort */
+    bool       own_enable;          /* `llm` is written in this very scope */
+    unsigned   nlogs;
+    tg_log_t  *logs;                /* TG_LOGS_MAX of them; NULL until the first */
+} tg_scope_t;
+
+enum { TG_UNSET = -1, TG_OFF = 0, TG_ON = 1, TG_DRY_RUN = 2 };
+
+/* What is said once for the whole server. */
+typedef struct {
+    tg_mem_t             *mem;
+    unsigned              ntags;
+    tg_tag_t              tags[TG_TAGS_MAX];
+    unsigned              nproviders;
+    tg_provider_t         providers[TG_PROVIDERS_MAX];
+    unsigned              nprices;
+    tg_str_t              prices[TG_FILES_MAX];
+    tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
+    unsigned              nfields;
+    uint64_t              hash;     /* FNV-1a of all directives' words */
+    char                  hash_text[17];
+    tg_str_t              node;     /* llm.node; set by the host */
+} tg_conf_t;
+
+/* NULL on exhaustion. */
+tg_conf_t *tg_conf_create(tg_mem_t *mem);
+void tg_scope_init(tg_scope_t *scope);
+
+/*
+ * One directive with its arguments (the name left off).  Strings are copied.
+ * The count of arguments has been checked against the table by the server or is
+ * checked here.  TG_OK, or TG_ERROR and err->message.
+ */
+int tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
+    const tg_str_t *args, unsigned nargs, tg_error_t *err);
+
+/* child := child, where unset parent's, where that is unset the default. */
+void tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child);
+
+/* After the last directive: compiles what needs all of them. */
+int tg_conf_finish(tg_conf_t *conf, tg_error_t *err);
+
+/*
+ * Things that are valid but can't work, one at a time: *i starts at 0; returns
+ * false when there are no more.  `enabled`: some scope has `llm on`; `logged`:
+ * such a scope has a log.
+ */
+bool tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged,
+    unsigned *i, tg_error_t *warning);
+
+/* The provider that a call to this host belongs to, or NULL. */
+const tg_provider_t *tg_conf_provider(const tg_conf_t *conf, tg_str_t host);
+
+/* "500ms", "2s", "1m", "1h30m": milliseconds, -1 if malformed. Plain numbers are
+ * seconds, as in nginx. */
+int64_t tg_conf_time(tg_str_t s);
+
+/* "64k", "1m", "512": bytes, -1 if malformed. */
+int64_t tg_conf_size(tg_str_t s);
+
+/* Host name of a URL or host:port, without port; aliases s. */
+tg_str_t tg_conf_host(tg_str_t s);
+
+#endif /* TG_CONF_H */

@@ -1,0 +1,476 @@
+#include "tg_dialect_int.h"
+
+#include <stdlib.h>
+
+#define TG_PATH_MAX       2048    /* longer ones are of no API */
+#define TG_PATTERNS_MAX   512
+
+/* One pattern of one row, so that a path is compared with little. */
+typedef struct {
+    const char  *p;
+    uint16_t     len;
+    uint16_t     api;
+    char         tail[2];       /* its last bytes, NUL where they may vary */
+} tg_pattern_t;
+
+typedef struct {
+    tg_pattern_t            pattern[TG_PATTERNS_MAX];
+    size_t                  npatterns;
+    const tg_json_paths_t  *request[TG_APIS_MAX];
+    const tg_json_paths_t  *answer[TG_APIS_MAX];
+    const tg_json_paths_t  *wrapper;
+} tg_tables_t;
+
+static const tg_tables_t  *tg_tables;
+
+static const tg_json_want_t  tg_want_unknown[] = {
+    { "", TG_R_ROOT, 0 },
+    { "model", TG_R_MODEL, TG_JSON_MEMBER },
+    { "stream", TG_R_STREAM, 0 },
+    { NULL, 0, 0 }
+};
+
+static const tg_json_want_t  tg_want_wrapper[] = {
+    { "bytes", TG_A_BYTES, TG_JSON_TEXT }
+};
+
+/* A request of no known API is passed as it is; what it says of model and
+ * stream is read if it can be. */
+static const tg_api_t  tg_api_unknown[] = {
+    { TG_STR("unknown"), TG_OP_UNKNOWN, TG_SHAPE_OPENAI, TG_FAMILY_NONE,
+      TG_MERGE_LAST, 0, ~0U, "", "",
+      { tg_want_unknown },
+      { tg_want_openai_head, tg_want_openai_usage, tg_want_error } }
+};
+
+static const char *const  tg_op_table[] = {
+    [TG_OP_UNKNOWN] = "unknown",
+    [TG_OP_CHAT] = "chat",
+    [TG_OP_TEXT_COMPLETION] = "text_completion",
+    [TG_OP_GENERATE_CONTENT] = "generate_content",
+    [TG_OP_EMBEDDINGS] = "embeddings",
+    [TG_OP_RERANK] = "rerank",
+    [TG_OP_MODERATION] = "moderation",
+    [TG_OP_IMAGE] = "image_generation",
+    [TG_OP_TRANSCRIPTION] = "transcription",
+    [TG_OP_SPEECH] = "speech",
+    [TG_OP_COUNT_TOKENS] = "count_tokens",
+    [TG_OP_BATCH] = "batch",
+    [TG_OP_RETRIEVE] = "retrieve",
+    [TG_OP_CACHE] = "cache",
+    [TG_OP_MODELS] = "models"
+};
+
+/* Families with particular paths before those with general ones. */
+static const tg_api_t *(*const  tg_api_tables[])(size_t *n) = {
+    tg_apis_google, tg_apis_anthropic, tg_apis_bedrock, tg_apis_other,
+    tg_apis_openai
+};
+
+#define TG_API_TABLES  (sizeof(tg_api_tables) / sizeof(tg_api_tables[0]))
+
+
+size_t
+tg_apis(void)
+{
+    size_t  n, sum = 1;
+
+    for (size_t i = 0; i < TG_API_TABLES; i++) {
+        (void) tg_api_tables[i](&n);
+        sum += n;
+    }
+
+    return sum;
+}
+
+
+const tg_api_t *
+tg_api_at(size_t i)
+{
+    const tg_api_t  *table;
+    size_t           n;
+
+    for (size_t k = 0; k < TG_API_TABLES; k++) {
+        table = tg_api_tables[k](&n);
+
+        if (i < n) {
+            return &table[i];
+        }
+
+        i -= n;
+    }
+
+    return tg_api_unknown;
+}
+
+
+size_t
+tg_api_index(const tg_api_t *api)
+{
+    const tg_api_t  *table;
+    size_t           n, base = 0;
+
+    for (size_t k = 0; k < TG_API_TABLES; k++) {
+        table = tg_api_tables[k](&n);
+
+        if (api >= table && api < table + n) {
+            return base + (size_t) (api - table);
+        }
+
+        base += n;
+    }
+
+    return base;
+}
+
+
+const tg_json_paths_t *
+tg_api_request_paths(const tg_api_t *api)
+{
+    return tg_tables == NULL ? NULL : tg_tables->request[tg_api_index(api)];
+}
+
+
+const tg_json_paths_t *
+tg_api_answer_paths(const tg_api_t *api)
+{
+    return tg_tables == NULL ? NULL : tg_tables->answer[tg_api_index(api)];
+}
+
+
+const tg_json_paths_t *
+tg_wrapper_paths(void)
+{
+    return tg_tables == NULL ? NULL : tg_tables->wrapper;
+}
+
+
+ptrdiff_t
+tg_wants_gather(const tg_json_want_t *const lists[TG_API_LISTS],
+    tg_json_want_t *out, size_t max)
+{
+    size_t  n = 0;
+
+    for (size_t i = 0; i < TG_API_LISTS && lists[i] != NULL; i++) {
+        for (const tg_json_want_t *w = lists[i]; w->path != NULL; w++) {
+            if (n == max) {
+                return -1;
+            }
+
+            out[n++] = *w;
+        }
+    }
+
+    return (ptrdiff_t) n;
+}
+
+
+static int
+tg_dialect_compile(tg_mem_t *mem, const tg_api_t *api,
+    const tg_json_want_t *const lists[TG_API_LISTS],
+    const tg_json_paths_t **paths, tg_error_t *err)
+{
+    tg_json_want_t  wants[TG_WANTS_MAX];
+    tg_error_t      why;
+    ptrdiff_t       n = tg_wants_gather(lists, wants, TG_WANTS_MAX);
+
+    *paths = NULL;
+
+    if (n == 0) {
+        return TG_OK;
+    }
+
+    if (n < 0) {
+        return tg_error(err, 0, 0, "API %s has too many fields",
+                        api->name.p);
+    }
+
+    *paths = tg_json_paths(mem, wants, (size_t) n, &why);
+
+    if (*paths == NULL) {
+        return tg_error(err, why.code, why.offset, "API %s: %s", api->name.p,
+                        why.message);
+    }
+
+    return TG_OK;
+}
+
+
+static int
+tg_dialect_patterns(tg_tables_t *t, const tg_api_t *api, size_t index,
+    tg_error_t *err)
+{
+    const char    *p = api->paths, *end;
+    tg_pattern_t  *pat;
+
+    while (*p != '\0') {
+
+        for (end = p; *end != '\0' && *end != ' '; end++) { /* void */ }
+
+        if (end - p < 2 || end - p > UINT16_MAX
+            || t->npatterns == TG_PATTERNS_MAX)
+        {
+            return tg_error(err, 0, 0, "API %s has a bad path", api->name.p);
+        }
+
+        pat = &t->pattern[t->npatterns++];
+        pat->p = p;
+        pat->len = (uint16_t) (end - p);
+        pat->api = (uint16_t) index;
+        memcpy(pat->tail, end - 2, 2);
+
+        if (pat->tail[1] == '*' || pat->tail[1] == '}') {
+            pat->tail[0] = pat->tail[1] = '\0';
+
+        } else if (pat->tail[0] == '*' || pat->tail[0] == '}') {
+            pat->tail[0] = '\0';
+        }
+
+        for (p = end; *p == ' '; p++) { /* void */ }
+    }
+
+    return TG_OK;
+}
+
+
+int
+tg_dialect_setup(tg_mem_t *mem, tg_error_t *err)
+{
+    tg_tables_t     *t;
+    const tg_api_t  *api;
+    size_t           n = tg_apis();
+
+    t = tg_zalloc(mem, sizeof(tg_tables_t));
+    if (t == NULL) {
+        return tg_error(err, 0, 0, "out of memory");
+    }
+
+    if (n > TG_APIS_MAX) {
+        return tg_error(err, 0, 0, "too many APIs");
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        api = tg_api_at(i);
+
+        if (tg_dialect_patterns(t, api, i, err) != TG_OK
+            || tg_dialect_compile(mem, api, api->request, &t->request[i], err)
+               != TG_OK
+            || tg_dialect_compile(mem, api, api->answer, &t->answer[i], err)
+               != TG_OK)
+        {
+            return TG_ERROR;
+        }
+    }
+
+    t->wrapper = tg_json_paths(mem, tg_want_wrapper, 1, err);
+    if (t->wrapper == NULL) {
+        return TG_ERROR;
+    }
+
+    tg_tables = t;
+
+    return TG_OK;
+}
+
+
+void
+tg_dialect_upstream(tg_dialect_t *d, tg_str_t host, const tg_vendor_t *vendor)
+{
+    if (vendor == NULL) {
+        vendor = tg_vendor_by_host(host);
+
+        if (tg_str_eq(vendor->name, tg_str("unknown"))) {
+            vendor = tg_vendor_of_family(d->api->family);
+        }
+    }
+
+    d->vendor = vendor;
+}
+
+
+static bool
+tg_method_in(tg_str_t method, const char *list)
+{
+    size_t  n;
+
+    for ( ; *list != '\0'; list += n) {
+
+        while (*list == ' ') {
+            list++;
+        }
+
+        n = strcspn(list, " ");
+
+        if (tg_str_eq(method, tg_str_of(list, n))) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* The path with runs of slashes made one and without a last one. */
+static tg_str_t
+tg_path_squeeze(tg_str_t path, char *buf)
+{
+    size_t  n = 0;
+
+    if (path.len > TG_PATH_MAX) {
+        return tg_str_null;
+    }
+
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.p[i] != '/' || n == 0 || buf[n - 1] != '/') {
+            buf[n++] = path.p[i];
+        }
+    }
+
+    while (n > 1 && buf[n - 1] == '/') {
+        n--;
+    }
+
+    return tg_str_of(buf, n);
+}
+
+
+static tg_str_t
+tg_model_decode(tg_mem_t *mem, tg_str_t s)
+{
+    static const tg_str_t  named[] = {
+        TG_STR("arn:*:foundation-model/*"), TG_STR("arn:*:inference-profile/*")
+    };
+
+    char    *p = tg_alloc(mem, s.len + 1);
+    size_t   n = 0;
+    char     hex[3] = { 0 };
+
+    if (p == NULL) {
+        return tg_str_null;
+    }
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] == '%' && s.len - i > 2
+            && strspn(memcpy(hex, s.p + i + 1, 2), "0123456789abcdefABCDEF")
+               == 2)
+        {
+            p[n++] = (char) strtoul(hex, NULL, 16);
+            i += 2;
+
+        } else {
+            p[n++] = s.p[i];
+        }
+    }
+
+    p[n] = '\0';
+
+    for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+        if (tg_str_match(tg_str_of(p, n), named[i])) {
+            for (s.len = 0; p[n - 1 - s.len] != '/'; s.len++) { /* void */ }
+            return tg_str_of(p + n - s.len, s.len);
+        }
+    }
+
+    return tg_str_of(p, n);
+}
+
+
+void
+tg_dialect_recognise(tg_dialect_t *d, tg_mem_t *mem, tg_str_t method,
+    tg_str_t path, tg_str_t args, tg_str_t host, const tg_vendor_t *vendor)
+{
+    const tg_pattern_t  *pat;
+    const tg_api_t      *api;
+    tg_str_t             s, model = tg_str_null;
+    char                 buf[TG_PATH_MAX];
+
+    d->api = tg_api_unknown;
+    d->model = tg_str_null;
+    d->stream = false;
+
+    s = tg_path_squeeze(path, buf);
+
+    for (size_t i = 0; tg_tables && i < tg_tables->npatterns; i++) {
+        pat = &tg_tables->pattern[i];
+
+        if (s.len < 2 || (pat->tail[1] && pat->tail[1] != s.p[s.len - 1])
+            || (pat->tail[0] && pat->tail[0] != s.p[s.len - 2]))
+        {
+            continue;
+        }
+
+        api = tg_api_at(pat->api);
+
+        if (tg_api_path_match(tg_str_of(pat->p, pat->len), s, &model)
+            && tg_method_in(method, api->methods))
+        {
+            d->api = api;
+            break;
+        }
+
+        model.len = 0;
+    }
+
+    if (model.len != 0) {
+        d->model = tg_model_decode(mem, model);
+    }
+
+    d->stream = (d->api->flags & TG_API_STREAMS)
+                || ((d->api->flags & TG_API_STREAM_ARG)
+                    && (tg_str_match(args, tg_str("stream=true*"))
+                        || tg_str_match(args, tg_str("*&stream=true*"))
+                        || tg_str_match(args, tg_str("alt=sse*"))
+                        || tg_str_match(args, tg_str("*&alt=sse*"))));
+
+    tg_dialect_upstream(d, host, vendor);
+}
+
+
+bool
+tg_dialect_wants_usage_option(const tg_dialect_t *d)
+{
+    return (d->api->flags & TG_API_OPTIONS)
+           && !(d->vendor->quirks & TG_QUIRK_USAGE_UNASKED);
+}
+
+
+tg_op_t
+tg_api_op(const tg_api_t *api)
+{
+    return api->op;
+}
+
+
+tg_str_t
+tg_api_name(const tg_api_t *api)
+{
+    return api->name;
+}
+
+
+tg_shape_t
+tg_api_shape(const tg_api_t *api)
+{
+    return api->shape;
+}
+
+
+tg_str_t
+tg_op_name(tg_op_t op)
+{
+    return tg_strz(tg_op_table[op]);
+}
+
+
+bool
+tg_api_json(const tg_api_t *api)
+{
+    return api->flags & TG_API_JSON;
+}
+
+
+bool
+tg_api_multipart(const tg_api_t *api)
+{
+    return api->flags & TG_API_MULTIPART;
+}

@@ -1,0 +1,118 @@
+/*
+ * tg_json_int.h - between the parts of the scanner.
+ *
+ * A step takes the position in the piece and returns the next one, or NULL with
+ * s->error set.  What is the same in every step comes as tg_json_input_t.
+ */
+
+#ifndef TG_JSON_INT_H
+#define TG_JSON_INT_H
+
+#include "tg_json_path.h"
+
+enum {
+    TG_JSON_S_START = 0,        /* a document, or nothing */
+    TG_JSON_S_GAP,              /* white space before the next document */
+    TG_JSON_S_DONE,
+    TG_JSON_S_VALUE,
+    TG_JSON_S_FIRST_ELEMENT,    /* or ] */
+    TG_JSON_S_FIRST_KEY,        /* or } */
+    TG_JSON_S_KEY,
+    TG_JSON_S_COLON,
+    TG_JSON_S_AFTER,            /* a value: , or a closer */
+    TG_JSON_S_IN_KEY,
+    TG_JSON_S_IN_STRING,
+    TG_JSON_S_IN_NUMBER,
+    TG_JSON_S_IN_LITERAL
+};
+
+typedef struct {
+    const char  *begin;
+    const char  *end;
+    const char  *block;         /* of 64 bytes, or of all if there are less: */
+    uint64_t     special;       /* which of them are special in a string */
+} tg_json_input_t;
+
+
+static inline uint64_t
+tg_json_at(const tg_json_t *s, const tg_json_input_t *in, const char *p)
+{
+    return s->offset + (uint64_t) (p - in->begin);
+}
+
+
+static inline bool
+tg_json_is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+
+/* The value is wanted for itself, not just as a part of longer paths. */
+static inline bool
+tg_json_wanted(const tg_json_t *s)
+{
+    return s->node != NULL && s->node->wanted;
+}
+
+
+/* Returns NULL. */
+const char *tg_json_fail(tg_json_t *s, const tg_json_input_t *in,
+    const char *p, tg_json_errcode_t code);
+
+/*
+ * tg_json_number.c.  Both stop behind the number, where more is false; the
+ * digits so far are kept where more is true.
+ */
+const char *tg_json_number_begin(tg_json_t *s, const tg_json_input_t *in,
+    const char *p, bool *more);
+const char *tg_json_number(tg_json_t *s, const tg_json_input_t *in,
+    const char *p, bool *more);
+
+/* Would the number be complete if it ended here? */
+bool tg_json_number_complete(const tg_json_t *s);
+
+/*
+ * tg_json_event.c: what the handler is told of wanted values.  These return
+ * false with s->error set where the handler stops the scan; p is where it is
+ * then said to have stopped.
+ */
+
+/* A value begins whose key has been there before. */
+bool tg_json_event_duplicate(tg_json_t *s, const tg_json_input_t *in,
+    const char *p);
+
+/* Text [p, q) of a string that may be cut here: kept, or handed over. */
+bool tg_json_event_text(tg_json_t *s, const tg_json_input_t *in,
+    const char *p, const char *q);
+
+/* A string has ended at s->end; all of its text was [p, q), which has no
+ * escapes, or (p == NULL) has been through tg_json_event_text(). */
+bool tg_json_event_string(tg_json_t *s, const tg_json_input_t *in,
+    const char *p, const char *q);
+
+/* Part [p, q) of a number that is cut here. */
+void tg_json_event_digits(tg_json_t *s, const char *p, const char *q);
+
+/* A number or literal has ended at s->end; [p, q) is what has not been through
+ * tg_json_event_digits(). */
+bool tg_json_event_scalar(tg_json_t *s, const tg_json_input_t *in,
+    tg_json_type_t type, const char *p, const char *q);
+
+/* A container on a wanted path begins before p, or has ended there. */
+bool tg_json_event_open(tg_json_t *s, const tg_json_input_t *in,
+    const char *p);
+bool tg_json_event_close(tg_json_t *s, const tg_json_input_t *in,
+    const char *p);
+
+/* The input is cut here: keeps what is part of a raw value. */
+void tg_json_event_keep_raw(tg_json_t *s, const tg_json_input_t *in);
+
+/* s->member was followed by the byte at p. */
+bool tg_json_event_member(tg_json_t *s, const tg_json_input_t *in,
+    const char *p);
+
+bool tg_json_event_document(tg_json_t *s, const tg_json_input_t *in,
+    const char *p);
+
+#endif /* TG_JSON_INT_H */

@@ -1,0 +1,131 @@
+/*
+ * tg_json_string.h - the inside of a JSON string, validated at full speed.
+ *
+ * Control characters, escapes and UTF-8 (RFC 8259 section 7, RFC 3629) are
+ * checked; nothing is decoded.  On x86-64 blocks of 64 bytes are looked at with
+ * AVX2 or SSSE3, whichever the CPU has; elsewhere a byte at a time.
+ */
+
+#ifndef TG_JSON_STRING_H
+#define TG_JSON_STRING_H
+
+#include "tg_json.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+typedef enum {
+    TG_JSON_SIMD_NONE = 0,
+    TG_JSON_SIMD_SSSE3,
+    TG_JSON_SIMD_AVX2
+} tg_json_simd_t;
+
+/* The best that this CPU has. */
+tg_json_simd_t tg_json_simd(void);
+
+/*
+ * Goes on from p within a string.  Returns the closing quote, or end where the
+ * string goes on behind it, or, with *err set, the byte that is wrong.
+ * tg_json_string_init() is a fresh string's state.
+ */
+const char *tg_json_string_skip(tg_json_string_t *st, const char *p,
+    const char *end, tg_json_errcode_t *err);
+
+/* The same by the given means, which the CPU must have. */
+const char *tg_json_string_skip_by(tg_json_simd_t simd, tg_json_string_t *st,
+    const char *p, const char *end, tg_json_errcode_t *err);
+
+/* Whole blocks only; where it stops early something needs a closer look. */
+const char *tg_json_string_ssse3(tg_json_string_t *st, const char *p,
+    const char *end);
+const char *tg_json_string_avx2(tg_json_string_t *st, const char *p,
+    const char *end);
+
+/* The state behind the UTF-8 text [start, p), which has no wrong byte. */
+void tg_json_string_utf8_tail(tg_json_string_t *st, const char *start,
+    const char *p);
+
+/* Bytes that are not themselves in a string: " \ controls, and non-ASCII. */
+extern const uint8_t  tg_json_special[256];
+
+
+static inline void
+tg_json_string_init(tg_json_string_t *st)
+{
+    st->escape = 0;
+    st->need = 0;
+    st->low = 0;
+    st->high = 0;
+}
+
+
+#if defined(__SSE2__)
+
+static inline uint32_t
+tg_json_special16(const char *p)
+{
+    __m128i  v = _mm_loadu_si128((const __m128i *) (const void *) p);
+    __m128i  m;
+
+    /* signed: controls and everything from 0x80 up are less than 0x20 */
+    m = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));
+    m = _mm_or_si128(m, _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
+    m = _mm_or_si128(m, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+
+    return (uint32_t) _mm_movemask_epi8(m);
+}
+
+/* Bit i for a special byte at p + i. */
+static inline uint64_t
+tg_json_special64(const char *p)
+{
+    return (uint64_t) tg_json_special16(p)
+           | (uint64_t) tg_json_special16(p + 16) << 16
+           | (uint64_t) tg_json_special16(p + 32) << 32
+           | (uint64_t) tg_json_special16(p + 48) << 48;
+}
+
+#endif
+
+
+/* The first special byte of [p, end), or end. */
+static inline const char *
+tg_json_plain(const char *p, const char *end)
+{
+#if defined(__SSE2__)
+    uint32_t  m;
+
+    while (end - p >= 16) {
+        m = tg_json_special16(p);
+        if (m != 0) {
+            return p + __builtin_ctz(m);
+        }
+        p += 16;
+    }
+#else
+    const uint64_t  ones = UINT64_C(0x0101010101010101);
+    uint64_t        w, q, b;
+
+    while (end - p >= 8) {
+        memcpy(&w, p, 8);
+        q = w ^ (ones * '"');
+        b = w ^ (ones * '\\');
+
+        if ((((w - ones * 0x20) | (q - ones) | (b - ones) | w) & (ones * 0x80))
+            != 0)
+        {
+            break;
+        }
+        p += 8;
+    }
+#endif
+
+    while (p < end && !tg_json_special[(uint8_t) *p]) {
+        p++;
+    }
+
+    return p;
+}
+
+#endif /* TG_JSON_STRING_H */

@@ -1,0 +1,85 @@
+/*
+ * tg_request.h - what a call asks for, read from its body as it arrives.
+ */
+
+#ifndef TG_REQUEST_H
+#define TG_REQUEST_H
+
+#include "tg_dialect.h"
+#include "tg_multipart.h"
+
+#define TG_REQUEST_ERROR_DUPLICATE  100     /* error codes beyond tg_json's */
+#define TG_REQUEST_ERROR_MULTIPART  101
+#define TG_REQUEST_ERROR_MEMORY     102
+#define TG_REQUEST_ERROR_TYPE       103     /* model is not a string, ... */
+
+/* A top-level member of the body, for edits; all offsets NOWHERE if absent. */
+typedef struct {
+    uint64_t  key, start, end;      /* as in tg_json_event_t */
+    uint64_t  comma, next;
+} tg_member_t;
+
+typedef struct {
+    tg_str_t     model;             /* of the body, else of the path; in mem */
+    bool         stream;            /* the answer will be a stream */
+    bool         include_usage;     /* stream_options.include_usage is true */
+    bool         background;        /* OpenAI responses: background */
+    bool         has_tools;
+    bool         has_images;
+    bool         has_audio;
+    bool         has_schema;        /* asks for JSON by schema */
+    int64_t      max_tokens;        /* whatever the API calls it; -1: absent */
+    int64_t      n;                 /* answers asked for; 1 by default */
+    int64_t      thinking_budget;   /* -1: absent */
+    uint32_t     messages;          /* messages, turns or inputs */
+    uint64_t     system_bytes;      /* text of system prompts */
+    uint64_t     text_bytes;        /* text of all contents, system included */
+    tg_str_t     service_tier;      /* asked for; in mem */
+    tg_str_t     user;              /* the API's end-user field; in mem */
+    tg_str_t     stream_options;    /* its raw text, empty if absent; in mem */
+    bool         stream_options_cut;  /* too long to be kept */
+    tg_member_t  model_member;
+    tg_member_t  stream_options_member;
+    uint64_t     root_end;          /* offset of the root's closing brace */
+    bool         root_empty;        /* the root object has no member */
+    uint64_t     bytes;             /* of the whole body */
+} tg_request_info_t;
+
+/*
+ * Extra top-level or nested fields the operator wants (llm_tag from=
+ * metadata.session_id).  Compiled once at configuration time for all APIs.
+ */
+typedef struct tg_request_fields_s  tg_request_fields_t;
+
+/* paths: JSON paths as in tg_json.h, n <= 32. NULL and *err on a bad path. */
+tg_request_fields_t *tg_request_fields(tg_mem_t *mem, const tg_str_t *paths,
+    size_t n, tg_error_t *err);
+
+typedef struct tg_request_s  tg_request_t;
+
+/*
+ * content_type and content_encoding: the headers' values, may be empty.
+ * fields may be NULL; values[i] (may be NULL) receives field i's value, a copy
+ * in mem: strings decoded, numbers and booleans as written.  NULL on exhaustion.
+ */
+tg_request_t *tg_request_create(tg_mem_t *mem, const tg_dialect_t *d,
+    tg_str_t content_type, tg_str_t content_encoding,
+    const tg_request_fields_t *fields, tg_str_t *values);
+
+/*
+ * Feeds a piece of the body.  TG_OK; TG_ERROR once the body is known to be
+ * unusable (tg_request_error()); further feeds only count bytes then.  A body
+ * that can't be inspected (compressed, of another content type, a form without
+ * its boundary in it) is not an error: tg_request_inspected() is false and the
+ * path is all that is known.  No body at all counts as inspected.
+ */
+int tg_request_feed(tg_request_t *r, const char *p, size_t n);
+
+/* The body is complete.  TG_OK, or TG_ERROR as above. */
+int tg_request_finish(tg_request_t *r);
+
+const tg_request_info_t *tg_request_info(const tg_request_t *r);
+const tg_error_t *tg_request_error(const tg_request_t *r);
+bool tg_request_inspected(const tg_request_t *r);
+
+#endif /* TG_REQUEST_H */

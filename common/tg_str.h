@@ -1,0 +1,89 @@
+/*
+ * tg_str.h - strings as pointer and length.
+ *
+ * A tg_str_t never owns its bytes and need not end in NUL.  The owner is named
+ * where the string is handed over: an arena, a configuration, or the caller's
+ * buffer for as long as the call lasts.
+ */
+
+#ifndef TG_STR_H
+#define TG_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct {
+    const char  *p;
+    size_t       len;
+} tg_str_t;
+
+#define tg_str(literal)    ((tg_str_t) { (literal), sizeof(literal) - 1 })
+#define tg_str_null        ((tg_str_t) { NULL, 0 })
+
+/* For static initialisers, where a compound literal is not a constant. */
+#define TG_STR(literal)    { (literal), sizeof(literal) - 1 }
+
+static inline tg_str_t
+tg_str_of(const char *p, size_t len)
+{
+    tg_str_t  s = { p, len };
+
+    return s;
+}
+
+static inline tg_str_t
+tg_strz(const char *z)
+{
+    return tg_str_of(z, strlen(z));
+}
+
+static inline bool
+tg_str_eq(tg_str_t a, tg_str_t b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+static inline char
+tg_lower(char c)
+{
+    return (c >= 'A' && c <= 'Z') ? (char) (c | 0x20) : c;
+}
+
+static inline bool
+tg_str_caseeq(tg_str_t a, tg_str_t b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+
+    for (size_t i = 0; i < a.len; i++) {
+        if (tg_lower(a.p[i]) != tg_lower(b.p[i])) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+static inline bool
+tg_str_starts(tg_str_t s, tg_str_t prefix)
+{
+    return s.len >= prefix.len && memcmp(s.p, prefix.p, prefix.len) == 0;
+}
+
+static inline bool
+tg_str_ends(tg_str_t s, tg_str_t suffix)
+{
+    return s.len >= suffix.len
+           && memcmp(s.p + s.len - suffix.len, suffix.p, suffix.len) == 0;
+}
+
+/* True where s matches a pattern in which each '*' stands for any run. */
+bool tg_str_match(tg_str_t s, tg_str_t pattern);
+
+/* Decimal digits only, up to 18 of them; -1 where s is anything else. */
+int64_t tg_str_int(tg_str_t s);
+
+#endif /* TG_STR_H */

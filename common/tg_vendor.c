@@ -1,0 +1,313 @@
+#include "tg_dialect_int.h"
+
+#define UNASKED  TG_QUIRK_USAGE_UNASKED
+
+/*
+ * Names are OpenTelemetry's well-known values of gen_ai.provider.name where
+ * there is one: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/
+ *
+ * Rows are tried in order; the first alias or host that matches wins.
+ */
+static const tg_vendor_t  tg_vendor_table[] = {
+
+    { TG_STR("openai"), "openai",
+      "api.openai.com *.api.openai.com", 0 },
+
+    { TG_STR("azure.ai.openai"), "azure.ai.openai azure azure_openai",
+      "*.openai.azure.com *.cognitiveservices.azure.com *.openai.azure.us "
+      "*.openai.azure.cn *.azure-api.net",
+      TG_QUIRK_BY_TOTAL },
+
+    { TG_STR("azure.ai.inference"), "azure.ai.inference azure_ai",
+      "*.services.ai.azure.com *.models.ai.azure.com *.inference.ai.azure.com "
+      "*.inference.ml.azure.com models.inference.ai.azure.com",
+      TG_QUIRK_BY_TOTAL },
+
+    { TG_STR("anthropic"), "anthropic claude",
+      "api.anthropic.com *.anthropic.com", UNASKED },
+
+    /* https://ai.google.dev/gemini-api/docs/openai */
+    { TG_STR("gcp.gemini"), "gcp.gemini gemini google",
+      "generativelanguage.googleapis.com *.generativelanguage.googleapis.com",
+      TG_QUIRK_REASONING_REST },
+
+    { TG_STR("gcp.vertex_ai"), "gcp.vertex_ai vertex vertex_ai",
+      "aiplatform.googleapis.com *-aiplatform.googleapis.com "
+      "aiplatform.*.rep.googleapis.com aiplatform-*.p.googleapis.com",
+      TG_QUIRK_REASONING_REST },
+
+    { TG_STR("aws.bedrock"), "aws.bedrock bedrock aws",
+      "bedrock-runtime*.amazonaws.com bedrock-runtime*.amazonaws.com.cn "
+      "bedrock-runtime*.api.aws bedrock-mantle*.api.aws bedrock.*.amazonaws.com "
+      "*.bedrock-runtime.*.vpce.amazonaws.com", 0 },
+
+    { TG_STR("cohere"), "cohere",
+      "api.cohere.com api.cohere.ai *.cohere.com *.cohere.ai", UNASKED },
+
+    /* https://docs.mistral.ai/capabilities/audio/ */
+    { TG_STR("mistral_ai"), "mistral_ai mistral",
+      "api.mistral.ai *.mistral.ai", TG_QUIRK_AUDIO_APART | UNASKED },
+
+    /* https://api-docs.deepseek.com/api/create-chat-completion */
+    { TG_STR("deepseek"), "deepseek",
+      "api.deepseek.com *.deepseek.com", UNASKED },
+
+    /* the finish chunk has x_groq.usage, asked or not */
+    { TG_STR("groq"), "groq",
+      "api.groq.com *.groq.com", UNASKED },
+
+    /* https://docs.x.ai/docs/guides/reasoning */
+    { TG_STR("x_ai"), "x_ai xai grok",
+      "api.x.ai *.x.ai", TG_QUIRK_REASONING_APART },
+
+    { TG_STR("perplexity"), "perplexity pplx",
+      "api.perplexity.ai *.perplexity.ai", UNASKED },
+
+    { TG_STR("ibm.watsonx.ai"), "ibm.watsonx.ai watsonx ibm",
+      "*.ml.cloud.ibm.com", UNASKED },
+
+    { TG_STR("openrouter"), "openrouter",
+      "openrouter.ai *.openrouter.ai", UNASKED },
+
+    { TG_STR("vercel"), "vercel vercel_ai_gateway",
+      "ai-gateway.vercel.sh", TG_QUIRK_REASONING_APART | UNASKED },
+
+    { TG_STR("together_ai"), "together_ai together",
+      "api.together.ai api.together.xyz *.together.ai *.together.xyz",
+      UNASKED },
+
+    { TG_STR("fireworks_ai"), "fireworks_ai fireworks",
+      "api.fireworks.ai *.fireworks.ai", UNASKED },
+
+    { TG_STR("cerebras"), "cerebras",
+      "api.cerebras.ai *.cerebras.ai", UNASKED },
+
+    { TG_STR("z_ai"), "z_ai zai zhipu",
+      "api.z.ai *.z.ai open.bigmodel.cn", UNASKED },
+
+    { TG_STR("moonshot"), "moonshot moonshot_ai kimi",
+      "api.moonshot.ai api.moonshot.cn", UNASKED },
+
+    { TG_STR("minimax"), "minimax",
+      "api.minimax.io api.minimax.chat api.minimaxi.com", 0 },
+
+    { TG_STR("alibaba"), "alibaba dashscope qwen",
+      "dashscope.aliyuncs.com dashscope-*.aliyuncs.com "
+      "*.maas.aliyuncs.com", 0 },
+
+    { TG_STR("deepinfra"), "deepinfra",
+      "api.deepinfra.com *.deepinfra.com", UNASKED },
+
+    { TG_STR("sambanova"), "sambanova",
+      "api.sambanova.ai *.sambanova.ai", 0 },
+
+    { TG_STR("nvidia_nim"), "nvidia_nim nvidia nim",
+      "integrate.api.nvidia.com", 0 },
+
+    { TG_STR("hugging_face"), "hugging_face huggingface hf",
+      "router.huggingface.co api-inference.huggingface.co "
+      "*.endpoints.huggingface.cloud *.huggingface.co", 0 },
+
+    { TG_STR("voyage_ai"), "voyage_ai voyage voyageai",
+      "api.voyageai.com ai.mongodb.com", 0 },
+
+    { TG_STR("jina_ai"), "jina_ai jina",
+      "api.jina.ai *.jina.ai", 0 },
+
+    { TG_STR("ai21"), "ai21",
+      "api.ai21.com", UNASKED },
+
+    { TG_STR("snowflake"), "snowflake",
+      "*.snowflakecomputing.com *.snowflakecomputing.cn", 0 },
+
+    { TG_STR("databricks"), "databricks",
+      "*.cloud.databricks.com *.azuredatabricks.net *.gcp.databricks.com", 0 },
+
+    { TG_STR("cloudflare"), "cloudflare workers_ai",
+      "api.cloudflare.com gateway.ai.cloudflare.com", 0 },
+
+    { TG_STR("nebius"), "nebius",
+      "api.studio.nebius.com api.studio.nebius.ai api.tokenfactory.nebius.com",
+      0 },
+
+    { TG_STR("novita"), "novita", "api.novita.ai", 0 },
+    { TG_STR("hyperbolic"), "hyperbolic", "api.hyperbolic.xyz", 0 },
+    { TG_STR("venice"), "venice", "api.venice.ai", 0 },
+    { TG_STR("avian"), "avian", "api.avian.io", 0 },
+    { TG_STR("doubleword"), "doubleword", "api.doubleword.ai", 0 },
+    { TG_STR("baseten"), "baseten", "inference.baseten.co *.api.baseten.co",
+      0 },
+
+    { TG_STR("gpustack"), "gpustack", "gpustack gpustack.* gpustack-*", 0 },
+
+    { TG_STR("ollama"), "ollama",
+      "ollama ollama.* ollama-* ollama.com *:11434", 0 },
+
+    { TG_STR("vllm"), "vllm", "vllm vllm.* vllm-* *-vllm", 0 },
+    { TG_STR("sglang"), "sglang", "sglang sglang.* sglang-* *-sglang", 0 },
+    { TG_STR("tgi"), "tgi text_generation_inference",
+      "tgi tgi.* tgi-*", 0 },
+    { TG_STR("llama_cpp"), "llama_cpp llamacpp llama.cpp",
+      "llamacpp llamacpp.* llamacpp-* llama-cpp llama-cpp.*", 0 },
+    { TG_STR("mistral.rs"), "mistral.rs mistralrs",
+      "mistralrs mistralrs.*", 0 },
+    { TG_STR("lm_studio"), "lm_studio lmstudio", "lmstudio lmstudio.*", 0 },
+    { TG_STR("litellm"), "litellm", "litellm litellm.* litellm-*",
+      TG_QUIRK_BY_TOTAL },
+
+    { TG_STR("unknown"), "unknown other", "", TG_QUIRK_BY_TOTAL }
+};
+
+#define TG_VENDORS  (sizeof(tg_vendor_table) / sizeof(tg_vendor_table[0]))
+
+/*
+ * Who is meant where only the shape is known: named like the inventor of the
+ * shape, but nothing is taken for granted of its numbers.
+ */
+static const tg_vendor_t  tg_vendor_family_table[] = {
+    [TG_FAMILY_NONE] = { TG_STR("unknown"), "", "", TG_QUIRK_BY_TOTAL },
+    [TG_FAMILY_OPENAI] = { TG_STR("openai"), "", "", TG_QUIRK_BY_TOTAL },
+    [TG_FAMILY_ANTHROPIC] = { TG_STR("anthropic"), "", "", 0 },
+    [TG_FAMILY_GEMINI] = { TG_STR("gcp.gemini"), "", "",
+                           TG_QUIRK_REASONING_REST },
+    [TG_FAMILY_VERTEX] = { TG_STR("gcp.vertex_ai"), "", "",
+                           TG_QUIRK_REASONING_REST },
+    [TG_FAMILY_BEDROCK] = { TG_STR("aws.bedrock"), "", "", 0 },
+    [TG_FAMILY_COHERE] = { TG_STR("cohere"), "", "", 0 },
+    [TG_FAMILY_MISTRAL] = { TG_STR("mistral_ai"), "", "",
+                            TG_QUIRK_AUDIO_APART | UNASKED },
+    [TG_FAMILY_OLLAMA] = { TG_STR("ollama"), "", "", 0 },
+    [TG_FAMILY_TGI] = { TG_STR("tgi"), "", "", 0 },
+    [TG_FAMILY_LLAMACPP] = { TG_STR("llama_cpp"), "", "", 0 },
+    [TG_FAMILY_WATSONX] = { TG_STR("ibm.watsonx.ai"), "", "", UNASKED }
+};
+
+
+/* The next word of a list, or an empty string. */
+static tg_str_t
+tg_next_word(const char **list)
+{
+    const char  *p = *list;
+    tg_str_t     word;
+
+    while (*p == ' ') {
+        p++;
+    }
+
+    word.p = p;
+
+    while (*p != '\0' && *p != ' ') {
+        p++;
+    }
+
+    word.len = (size_t) (p - word.p);
+    *list = p;
+
+    return word;
+}
+
+
+const tg_vendor_t *
+tg_vendor_by_name(tg_str_t name)
+{
+    tg_str_t     word;
+    const char  *list;
+
+    for (size_t i = 0; i < TG_VENDORS; i++) {
+        list = tg_vendor_table[i].aliases;
+
+        while ((word = tg_next_word(&list)).len != 0) {
+            if (tg_str_caseeq(word, name)) {
+                return &tg_vendor_table[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+const tg_vendor_t *
+tg_vendor_by_host(tg_str_t host)
+{
+    char         buf[256];
+    tg_str_t     word, s, bare;
+    const char  *list, *colon;
+
+    if (host.len == 0 || host.len > sizeof(buf)) {
+        return &tg_vendor_table[TG_VENDORS - 1];
+    }
+
+    for (size_t i = 0; i < host.len; i++) {
+        buf[i] = tg_lower(host.p[i]);
+    }
+
+    s = tg_str_of(buf, host.len);
+    colon = memchr(buf, ':', host.len);
+    bare = colon == NULL ? s : tg_str_of(buf, (size_t) (colon - buf));
+
+    if (bare.len > 1 && bare.p[bare.len - 1] == '.') {
+        bare.len--;         /* a fully qualified name */
+    }
+
+    for (size_t i = 0; i < TG_VENDORS; i++) {
+        list = tg_vendor_table[i].hosts;
+
+        while ((word = tg_next_word(&list)).len != 0) {
+            if (tg_str_match(memchr(word.p, ':', word.len) ? s : bare, word)) {
+                return &tg_vendor_table[i];
+            }
+        }
+    }
+
+    return &tg_vendor_table[TG_VENDORS - 1];
+}
+
+
+const tg_vendor_t *
+tg_vendor_of_family(tg_family_t family)
+{
+    return &tg_vendor_family_table[family];
+}
+
+
+tg_str_t
+tg_vendor_name(const tg_vendor_t *v)
+{
+    return v->name;
+}
+
+
+tg_str_t
+tg_vendor_names(void)
+{
+    static char    names[1024];
+    static size_t  len;
+    tg_str_t       name;
+
+    /* the same bytes whoever writes them; done by the first call, at setup */
+
+    if (len == 0) {
+        size_t  n = 0;
+
+        for (size_t i = 0; i < TG_VENDORS; i++) {
+            name = tg_vendor_table[i].name;
+
+            if (n + name.len + 2 > sizeof(names)) {
+                break;
+            }
+
+            if (i != 0) {
+                memcpy(names + n, ", ", 2);
+                n += 2;
+            }
+
+            memcpy(names + n, name.p, name.len);
+            n += name.len;
+        }
+
+        len = n;
+    }
+
+    return tg_str_of(names, len);
+}

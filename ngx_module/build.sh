@@ -1,0 +1,71 @@
+#!/bin/bash
+# Builds the nginx module.
+#
+#   build.sh DIR dynamic       DIR/ngx_http_llm_module.so
+#   build.sh DIR static        DIR/nginx, with the module linked in
+#
+# From Debian's nginx-dev, or from the tree that NGINX_SRC names (a release or a
+# checkout). SAN and CC as in the Makefile.
+
+set -eu
+
+dir=$1
+kind=$2
+top=$(cd "$(dirname "$0")/.." && pwd)
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+src=${NGINX_SRC:-}
+tree=$dir/tree-$kind
+
+# What a Debian package is built with, and our own warnings for our own files.
+cc_opt="-g -O2 -fstack-protector-strong -Wformat -Werror=format-security \
+-D_FORTIFY_SOURCE=2 -fPIC ${SAN:-}"
+ld_opt="-Wl,-z,relro -Wl,-z,now -fPIC ${SAN:-}"
+
+if [ ! -f "$tree/configure" ] || [ "$(cat "$tree/.from" 2>/dev/null)" != "$src" ]
+then
+    rm -rf "$tree"
+    if [ -n "$src" ]; then
+        cp -rL "$src" "$tree"
+        [ -f "$tree/configure" ] || ln -s auto/configure "$tree/configure"
+    else
+        cp -rL /usr/share/nginx/src "$tree"
+    fi
+    echo "$src" > "$tree/.from"
+    rm -rf "$tree/objs" "$tree/Makefile"
+fi
+
+cd "$tree"
+
+flags=(--with-compat --with-threads --with-http_ssl_module --with-http_v2_module
+       --with-http_auth_request_module --with-http_gunzip_module
+       --with-debug)
+if [ -f conf_flags ]; then
+    . ./conf_flags
+    flags=("${NGX_CONF_FLAGS[@]}")
+fi
+
+list=$(ls "$top"/common/*.c "$top"/ngx_module/*.c "$top/config")
+if [ ! -f objs/Makefile ] || [ "$(cat objs/.list 2>/dev/null)" != "$list $cc_opt" ]
+then
+    case $kind in
+    dynamic)  add=--add-dynamic-module=$top ;;
+    static)   add=--add-module=$top ;;
+    esac
+
+    ./configure "${flags[@]}" ${CC:+--with-cc="$CC"} --with-cc-opt="$cc_opt" \
+        --with-ld-opt="$ld_opt" "$add" > "$dir/configure.log" 2>&1 \
+        || { tail -20 "$dir/configure.log"; exit 1; }
+    echo "$list $cc_opt" > objs/.list
+fi
+
+if [ "$kind" = dynamic ]; then
+    make -s -f objs/Makefile modules -j2 > "$dir/make.log" 2>&1 \
+        || { grep -B2 -A6 -E 'error|warning' "$dir/make.log" | head -60; exit 1; }
+    grep -A4 warning: "$dir/make.log" && exit 1
+    cp objs/ngx_http_llm_module.so "$dir/"
+else
+    make -s -f objs/Makefile -j2 > "$dir/make.log" 2>&1 \
+        || { grep -B2 -A6 -E 'error|warning' "$dir/make.log" | head -60; exit 1; }
+    cp objs/nginx "$dir/"
+fi

@@ -1,0 +1,120 @@
+/*
+ * What the files of the module share.  No decision is taken in them: each hands
+ * what nginx shows to the core (common/), and does what the core says.
+ */
+
+#ifndef NGX_HTTP_LLM_H
+#define NGX_HTTP_LLM_H
+
+#include "ngx_http_llm_compat.h"
+
+#include "tg_call.h"
+
+typedef struct {
+    ngx_atomic_t                seq;            /* of cost lines, per node */
+} ngx_http_llm_shared_t;
+
+typedef struct {
+    tg_mem_t                    mem;
+    tg_conf_t                  *conf;
+    tg_price_book_t            *book;
+    ngx_shm_zone_t             *shm_zone;
+    ngx_array_t                 logs;           /* ngx_http_llm_log_t * */
+    ngx_array_t                 price_stats;    /* ngx_http_llm_stat_t */
+    ngx_event_t                 price_timer;
+    ngx_array_t                 peer_inits;     /* ngx_http_llm_peer_init_t */
+    ngx_flag_t                  enabled;        /* in some location */
+    ngx_flag_t                  logged;
+    ngx_flag_t                  draining;
+    ngx_flag_t                  small_body;     /* warnings given once */
+} ngx_http_llm_main_conf_t;
+
+typedef struct {
+    tg_scope_t                  scope;
+} ngx_http_llm_loc_conf_t;
+
+typedef struct ngx_http_llm_inflate_s  ngx_http_llm_inflate_t;
+
+typedef struct {
+    ngx_queue_t                 queue;          /* of the worker's open calls */
+    ngx_http_request_t         *request;
+    ngx_http_llm_main_conf_t   *lmcf;
+    ngx_http_llm_loc_conf_t    *llcf;           /* of its admission */
+    tg_call_t                  *call;
+    tg_mem_t                    mem;
+    tg_now_t                    now;
+
+    ngx_http_llm_inflate_t     *inflate;
+    ngx_chain_t                *free;           /* of an altered answer */
+    ngx_chain_t                *busy;
+    ngx_chain_t                *out;
+    ngx_chain_t               **last_out;
+    ngx_buf_t                  *held;
+    ngx_event_t                *drain;
+
+    unsigned                    open:1;         /* in the queue */
+    unsigned                    body_read:1;
+    unsigned                    refused:1;
+    unsigned                    answered:1;     /* the head has gone by */
+    unsigned                    first:1;        /* a byte of the body has */
+    unsigned                    complete:1;     /* its last byte has */
+    unsigned                    ending:1;       /* nginx frees the request */
+    unsigned                    client_gone:1;
+    unsigned                    opaque:1;       /* can't be unpacked */
+} ngx_http_llm_ctx_t;
+
+extern ngx_module_t  ngx_http_llm_module;
+
+/* ngx_http_llm_module.c */
+void ngx_http_llm_now(tg_now_t *now);
+ngx_int_t ngx_http_llm_seed_ids(void);
+extern tg_id_source_t  ngx_http_llm_ids;
+extern ngx_queue_t     ngx_http_llm_open;
+
+/* ngx_http_llm_request.c */
+ngx_int_t ngx_http_llm_request_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_llm_post_read_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_llm_handler(ngx_http_request_t *r);
+
+/* ngx_http_llm_response.c */
+ngx_int_t ngx_http_llm_response_init(ngx_conf_t *cf);
+
+/* ngx_http_llm_finish.c: settles, writes the line; both only once. */
+ngx_http_llm_ctx_t *ngx_http_llm_get_ctx(ngx_http_request_t *r);
+void ngx_http_llm_cleanup(void *data);
+void ngx_http_llm_settle(ngx_http_llm_ctx_t *ctx, tg_end_t end);
+void ngx_http_llm_close(ngx_http_llm_ctx_t *ctx, tg_end_t end);
+tg_end_t ngx_http_llm_end(ngx_http_llm_ctx_t *ctx);
+
+/* ngx_http_llm_drain.c */
+ngx_int_t ngx_http_llm_drain_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_llm_client_gone(ngx_http_llm_ctx_t *ctx);
+
+/* ngx_http_llm_inflate.c: feeds the call with the unpacked bytes. */
+ngx_http_llm_inflate_t *ngx_http_llm_inflate_create(ngx_pool_t *pool);
+void ngx_http_llm_inflate_feed(ngx_http_llm_inflate_t *inf, tg_call_t *call,
+    const u_char *p, size_t n, const tg_now_t *now);
+
+/* ngx_http_llm_log.c */
+char *ngx_http_llm_log_open(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
+    tg_log_t *log);
+void ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx);
+void ngx_http_llm_log_init_module(ngx_http_llm_main_conf_t *lmcf);
+void ngx_http_llm_log_flush_all(ngx_http_llm_main_conf_t *lmcf);
+
+/* ngx_http_llm_prices.c */
+ngx_int_t ngx_http_llm_prices_load(ngx_conf_t *cf,
+    ngx_http_llm_main_conf_t *lmcf);
+void ngx_http_llm_prices_watch(ngx_http_llm_main_conf_t *lmcf,
+    ngx_cycle_t *cycle);
+
+/* ngx_http_llm_variables.c */
+ngx_int_t ngx_http_llm_add_variables(ngx_conf_t *cf);
+
+static ngx_inline tg_str_t
+ngx_http_llm_str(ngx_str_t *s)
+{
+    return tg_str_of((char *) s->data, s->len);
+}
+
+#endif /* NGX_HTTP_LLM_H */

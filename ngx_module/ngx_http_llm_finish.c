@@ -1,0 +1,107 @@
+#include "ngx_http_llm.h"
+
+
+/*
+ * An internal redirect zeroes the module contexts of a request; its pool's
+ * cleanups stay.
+ */
+ngx_http_llm_ctx_t *
+ngx_http_llm_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+    ngx_http_llm_ctx_t  *ctx, *found;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_llm_module);
+
+    if (ctx != NULL || (!r->internal && !r->filter_finalize)) {
+        return ctx;
+    }
+
+    for (cln = r->pool->cleanup; cln != NULL; cln = cln->next) {
+        if (cln->handler != ngx_http_llm_cleanup) {
+            continue;
+        }
+
+        found = cln->data;
+
+        if (found->request == r) {
+            ngx_http_set_ctx(r, found, ngx_http_llm_module);
+            return found;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_http_llm_cleanup(void *data)
+{
+    ngx_http_llm_ctx_t  *ctx = data;
+
+    /* Subrequests, and requests that never reach their log phase. */
+
+    ngx_http_llm_close(ctx, ngx_http_llm_end(ctx));
+
+    if (ctx->drain != NULL && ctx->drain->timer_set) {
+        ngx_del_timer(ctx->drain);
+    }
+}
+
+
+/* How the request ended, as far as nginx knows. */
+tg_end_t
+ngx_http_llm_end(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_connection_t  *c = ctx->request->connection;
+
+    if (ctx->client_gone) {
+        return TG_END_CLIENT;
+    }
+
+    if (ctx->complete) {
+        return TG_END_COMPLETE;
+    }
+
+    return c->error || c->timedout
+           || ctx->request->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST
+           ? TG_END_CLIENT : TG_END_UPSTREAM;
+}
+
+
+void
+ngx_http_llm_settle(ngx_http_llm_ctx_t *ctx, tg_end_t end)
+{
+    ngx_uint_t           status;
+    ngx_http_request_t  *r = ctx->request;
+
+    if (tg_call_finished(ctx->call)) {
+        return;
+    }
+
+    status = r->err_status ? r->err_status : r->headers_out.status;
+
+    if (status == 0) {
+        status = end == TG_END_CLIENT ? NGX_HTTP_CLIENT_CLOSED_REQUEST
+                                      : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_llm_now(&ctx->now);
+    tg_call_finish(ctx->call, end, (unsigned) status, ctx->lmcf->book,
+                   &ctx->now);
+}
+
+
+void
+ngx_http_llm_close(ngx_http_llm_ctx_t *ctx, tg_end_t end)
+{
+    if (!ctx->open) {
+        return;
+    }
+
+    ctx->open = 0;
+    ngx_queue_remove(&ctx->queue);
+
+    ngx_http_llm_settle(ctx, end);
+    ngx_http_llm_log_write(ctx);
+}

@@ -1,0 +1,333 @@
+#include "ngx_http_llm.h"
+
+/*
+ * Lines are gathered per worker and written whole, by one write() to a file
+ * opened with O_APPEND, so that those of several workers never mix.
+ */
+
+typedef struct {
+    ngx_open_file_t           *file;
+    ngx_syslog_peer_t         *syslog;
+    ngx_http_complex_value_t  *condition;
+    tg_log_t                  *conf;
+    u_char                    *start;
+    u_char                    *pos;
+    u_char                    *end;
+    ngx_event_t               *timer;
+    ngx_fd_t                   fd;              /* whose mode has been seen to */
+    time_t                     failed;          /* last complaint */
+    ngx_uint_t                 lost;            /* bytes, since then */
+    unsigned                   torn:1;          /* the file ends in mid-line */
+} ngx_http_llm_log_t;
+
+/* "<PRI>Mon DD HH:MM:SS host tag: ", as ngx_syslog_add_header() writes it */
+#define NGX_HTTP_LLM_SYSLOG_HEAD  (64 + NGX_MAXHOSTNAMELEN + 32)
+
+static void ngx_http_llm_log_flush(ngx_open_file_t *file, ngx_log_t *log);
+static void ngx_http_llm_log_timer(ngx_event_t *ev);
+
+
+static char *
+ngx_http_llm_log_file(ngx_conf_t *cf, ngx_http_llm_log_t *ll)
+{
+    ngx_str_t  name;
+
+    name.data = (u_char *) ll->conf->target.p;
+    name.len = ll->conf->target.len;
+
+    ll->file = ngx_conf_open_file(cf->cycle, &name);
+    if (ll->file == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* One buffer a file: where two llm_log name the same, they share it. */
+
+    if (ll->file->data != NULL) {
+        return ll->file->flush == ngx_http_llm_log_flush ? NGX_CONF_OK
+               : "names a file that another directive writes";
+    }
+
+    ll->start = ngx_pnalloc(cf->pool, ll->conf->buffer);
+    ll->timer = ngx_pcalloc(cf->pool, sizeof(ngx_event_t));
+    if (ll->start == NULL || ll->timer == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ll->pos = ll->start;
+    ll->end = ll->start + ll->conf->buffer;
+    ll->fd = NGX_INVALID_FILE;
+
+    ll->timer->data = ll->file;
+    ll->timer->handler = ngx_http_llm_log_timer;
+    ll->timer->log = &cf->cycle->new_log;
+    ll->timer->cancelable = 1;
+
+    ll->file->flush = ngx_http_llm_log_flush;
+    ll->file->data = ll;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_llm_log_open(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
+    tg_log_t *log)
+{
+    ngx_str_t                          value;
+    ngx_http_llm_log_t                *ll, **slot;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (log->off) {
+        return NGX_CONF_OK;
+    }
+
+    ll = ngx_pcalloc(cf->pool, sizeof(ngx_http_llm_log_t));
+    slot = ngx_array_push(&lmcf->logs);
+    if (ll == NULL || slot == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *slot = ll;
+    ll->conf = log;
+    log->handle = ll;
+
+    if (log->condition.len != 0) {
+        value.data = (u_char *) log->condition.p;
+        value.len = log->condition.len;
+
+        ll->condition = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+        if (ll->condition == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+        ccv.cf = cf;
+        ccv.value = &value;
+        ccv.complex_value = ll->condition;
+
+        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (!tg_str_starts(log->target, tg_str("syslog:"))) {
+        return ngx_http_llm_log_file(cf, ll);
+    }
+
+    ll->syslog = ngx_pcalloc(cf->pool, sizeof(ngx_syslog_peer_t));
+    if (ll->syslog == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_syslog_process_conf(cf, ll->syslog);
+}
+
+
+/* The lines name people and money: not for everybody's eyes. */
+static void
+ngx_http_llm_log_mode(ngx_http_llm_log_t *ll)
+{
+    ngx_file_info_t  fi;
+
+    if (ll->file->fd == ll->fd) {
+        return;
+    }
+
+    ll->fd = ll->file->fd;
+
+    if (ngx_fd_info(ll->fd, &fi) != NGX_FILE_ERROR && ngx_is_file(&fi)
+        && (ngx_file_access(&fi) & 0777) == 0644)
+    {
+        (void) fchmod(ll->fd, 0640);
+    }
+}
+
+
+void
+ngx_http_llm_log_init_module(ngx_http_llm_main_conf_t *lmcf)
+{
+    ngx_uint_t            i;
+    ngx_http_llm_log_t  **ll = lmcf->logs.elts;
+
+    for (i = 0; i < lmcf->logs.nelts; i++) {
+        if (ll[i]->file != NULL && ll[i]->file->data == ll[i]) {
+            ngx_http_llm_log_mode(ll[i]);
+        }
+    }
+}
+
+
+static void
+ngx_http_llm_log_complain(ngx_http_llm_log_t *ll, ngx_err_t err, size_t lost,
+    ngx_log_t *log)
+{
+    ll->lost += lost;
+
+    if (ngx_time() - ll->failed < 60) {
+        return;
+    }
+
+    ll->failed = ngx_time();
+    ngx_log_error(NGX_LOG_ALERT, log, err, "llm_log: writing to \"%V\" failed,"
+                  " %ui bytes of cost lines are lost", &ll->file->name,
+                  ll->lost);
+    ll->lost = 0;
+}
+
+
+static void
+ngx_http_llm_log_put(ngx_http_llm_log_t *ll, u_char *p, size_t size,
+    ngx_log_t *log)
+{
+    ssize_t  n;
+
+    ngx_http_llm_log_mode(ll);
+
+    /* After a full disk: what follows begins on a line of its own. */
+
+    if (ll->torn) {
+        if (ngx_write_fd(ll->file->fd, "\n", 1) != 1) {
+            ngx_http_llm_log_complain(ll, ngx_errno, size, log);
+            return;
+        }
+        ll->torn = 0;
+    }
+
+    n = ngx_write_fd(ll->file->fd, p, size);
+
+    if (n != (ssize_t) size) {
+        ngx_http_llm_log_complain(ll, n == -1 ? ngx_errno : 0,
+                                  n == -1 ? size : size - (size_t) n, log);
+        ll->torn = n > 0 && p[n - 1] != '\n';
+    }
+}
+
+
+static void
+ngx_http_llm_log_flush(ngx_open_file_t *file, ngx_log_t *log)
+{
+    ngx_http_llm_log_t  *ll = file->data;
+
+    if (ll->pos != ll->start) {
+        ngx_http_llm_log_put(ll, ll->start, (size_t) (ll->pos - ll->start),
+                             log);
+        ll->pos = ll->start;
+    }
+
+    if (ll->timer->timer_set) {
+        ngx_del_timer(ll->timer);
+    }
+}
+
+
+static void
+ngx_http_llm_log_timer(ngx_event_t *ev)
+{
+    ngx_http_llm_log_flush(ev->data, ev->log);
+}
+
+
+void
+ngx_http_llm_log_flush_all(ngx_http_llm_main_conf_t *lmcf)
+{
+    ngx_uint_t            i;
+    ngx_http_llm_log_t  **ll = lmcf->logs.elts;
+
+    for (i = 0; i < lmcf->logs.nelts; i++) {
+        if (ll[i]->file != NULL && ll[i]->file->data == ll[i]) {
+            ngx_http_llm_log_flush(ll[i]->file, ngx_cycle->log);
+        }
+    }
+}
+
+
+static void
+ngx_http_llm_log_syslog(ngx_http_llm_log_t *ll, u_char *line, size_t size)
+{
+    u_char   *buf, *p;
+    ssize_t   n;
+
+    buf = ngx_alloc(NGX_HTTP_LLM_SYSLOG_HEAD + size, ngx_cycle->log);
+    if (buf == NULL) {
+        return;
+    }
+
+    p = ngx_syslog_add_header(ll->syslog, buf);
+    p = ngx_cpymem(p, line, size - 1);
+
+    n = ngx_syslog_send(ll->syslog, buf, (size_t) (p - buf));
+
+    if (n < 0) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "llm_log: sending to syslog failed");
+    }
+
+    ngx_free(buf);
+}
+
+
+static ngx_uint_t
+ngx_http_llm_log_wanted(ngx_http_request_t *r, ngx_http_llm_log_t *ll)
+{
+    ngx_str_t  value;
+
+    if (ll->condition == NULL) {
+        return 1;
+    }
+
+    return ngx_http_complex_value(r, ll->condition, &value) == NGX_OK
+           && value.len != 0 && (value.len != 1 || value.data[0] != '0');
+}
+
+
+static void
+ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
+    uint64_t seq)
+{
+    size_t               n;
+    ngx_log_t           *log = ctx->request->connection->log;
+    static u_char        line[TG_LINE_MAX];     /* a worker's */
+    ngx_http_llm_log_t  *to;
+
+    if (ll->syslog != NULL) {
+        n = tg_call_line(ctx->call, (char *) line, seq, ll->conf->format);
+        ngx_http_llm_log_syslog(ll, line, n);
+        return;
+    }
+
+    to = ll->file->data;
+
+    if ((size_t) (to->end - to->pos) < TG_LINE_MAX) {
+        ngx_http_llm_log_flush(ll->file, log);
+    }
+
+    to->pos += tg_call_line(ctx->call, (char *) to->pos, seq,
+                            ll->conf->format);
+
+    if (to->conf->flush_ms == 0) {
+        ngx_http_llm_log_flush(ll->file, log);
+
+    } else if (!to->timer->timer_set) {
+        ngx_add_timer(to->timer, (ngx_msec_t) to->conf->flush_ms);
+    }
+}
+
+
+void
+ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx)
+{
+    uint64_t                seq;
+    unsigned                i;
+    tg_scope_t             *scope = &ctx->llcf->scope;
+    ngx_http_llm_shared_t  *shared = ctx->lmcf->shm_zone->data;
+
+    seq = (uint64_t) ngx_atomic_fetch_add(&shared->seq, 1) + 1;
+
+    for (i = 0; i < scope->nlogs; i++) {
+        if (!scope->logs[i].off
+            && ngx_http_llm_log_wanted(ctx->request, scope->logs[i].handle))
+        {
+            ngx_http_llm_log_line(scope->logs[i].handle, ctx, seq);
+        }
+    }
+}

@@ -1,0 +1,606 @@
+#include "ngx_http_llm.h"
+
+#define NGX_HTTP_LLM_FILE_STEP  16384
+
+static void ngx_http_llm_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_llm_request_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+
+static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
+
+
+static tg_str_t
+ngx_http_llm_header(void *req, tg_str_t name)
+{
+    ngx_uint_t           i;
+    ngx_list_part_t     *part;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r = req;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return tg_str_null;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == name.len && h[i].lowcase_key != NULL
+            && ngx_memcmp(h[i].lowcase_key, name.p, name.len) == 0)
+        {
+            return ngx_http_llm_str(&h[i].value);
+        }
+    }
+}
+
+
+static tg_str_t
+ngx_http_llm_variable(void *req, uintptr_t handle)
+{
+    ngx_http_request_t         *r = req;
+    ngx_http_variable_value_t  *v;
+
+    v = ngx_http_get_indexed_variable(r, (ngx_uint_t) handle);
+
+    return v == NULL || v->not_found ? tg_str_null
+           : tg_str_of((char *) v->data, v->len);
+}
+
+
+static const tg_host_t  ngx_http_llm_host = {
+    ngx_http_llm_header,
+    ngx_http_llm_variable
+};
+
+
+static void *
+ngx_http_llm_request_alloc(void *pool, size_t size)
+{
+    return ngx_palloc(pool, size);
+}
+
+
+/*
+ * Removes elements from a list of headers, in place: the proxy hands on whatever
+ * is in the list, whatever its hash.
+ */
+static void
+ngx_http_llm_strip_headers(ngx_list_t *list)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &list->part; part != NULL; part = part->next) {
+        h = part->elts;
+
+        for (i = 0, n = 0; i < part->nelts; i++) {
+
+            /* "_" reaches some servers behind us as "-". */
+
+            if (h[i].key.len >= 6
+                && (h[i].key.data[0] | 0x20) == 'x'
+                && (h[i].key.data[1] == '-' || h[i].key.data[1] == '_')
+                && ngx_strncasecmp(h[i].key.data + 2, (u_char *) "llm", 3) == 0
+                && (h[i].key.data[5] == '-' || h[i].key.data[5] == '_'))
+            {
+                continue;
+            }
+
+            if (n != i) {
+                h[n] = h[i];
+            }
+            n++;
+        }
+
+        part->nelts = n;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_llm_has_own_headers(ngx_list_t *list)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &list->part; part != NULL; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len >= 6 && (h[i].key.data[0] | 0x20) == 'x'
+                && ngx_strncasecmp(h[i].key.data + 2, (u_char *) "llm", 3) == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_llm_post_read_handler(ngx_http_request_t *r)
+{
+    if (ngx_http_llm_has_own_headers(&r->headers_in.headers)) {
+        ngx_http_llm_strip_headers(&r->headers_in.headers);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * Asks the upstream for an answer that can be read.  gzip to the client goes by
+ * headers_in.accept_encoding, which keeps what the client said.
+ */
+static ngx_int_t
+ngx_http_llm_ask_identity(ngx_http_request_t *r)
+{
+#if (NGX_HTTP_GZIP)
+    ngx_table_elt_t  *h = r->headers_in.accept_encoding, *copy;
+
+    if (h == NULL || r != r->main) {
+        return NGX_OK;
+    }
+
+    copy = ngx_palloc(r->pool, sizeof(ngx_table_elt_t));
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    *copy = *h;
+    r->headers_in.accept_encoding = copy;
+    ngx_str_set(&h->value, "identity");
+#endif
+
+    return NGX_OK;
+}
+
+
+static tg_str_t
+ngx_http_llm_upstream_host(ngx_http_request_t *r)
+{
+    ngx_http_upstream_conf_t  *ucf;
+
+    ucf = ngx_http_get_module_loc_conf(r, ngx_http_proxy_module);
+
+    return ucf->upstream == NULL ? tg_str_null
+           : ngx_http_llm_str(&ucf->upstream->host);
+}
+
+
+static void
+ngx_http_llm_head(ngx_http_request_t *r, tg_call_head_t *head)
+{
+    u_char     *q;
+    ngx_str_t   path = r->unparsed_uri;
+
+    q = ngx_strlchr(path.data, path.data + path.len, '?');
+    if (q != NULL) {
+        path.len = (size_t) (q - path.data);
+    }
+
+    if (r != r->main) {
+        path = r->uri;
+    }
+
+    head->method = ngx_http_llm_str(&r->method_name);
+    head->path = ngx_http_llm_str(&path);
+    head->args = ngx_http_llm_str(&r->args);
+    head->upstream = ngx_http_llm_upstream_host(r);
+    head->content_type = r->headers_in.content_type == NULL ? tg_str_null
+                         : ngx_http_llm_str(&r->headers_in.content_type->value);
+    head->content_encoding = ngx_http_llm_header(r, tg_str("content-encoding"));
+    head->client = ngx_http_llm_str(&r->connection->addr_text);
+}
+
+
+static ngx_http_llm_ctx_t *
+ngx_http_llm_create_ctx(ngx_http_request_t *r, ngx_http_llm_loc_conf_t *llcf)
+{
+    tg_call_head_t       head;
+    ngx_pool_cleanup_t  *cln;
+    ngx_http_llm_ctx_t  *ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_llm_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_llm_ctx_t));
+
+    ctx->request = r;
+    ctx->llcf = llcf;
+    ctx->lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
+    ctx->mem.alloc = ngx_http_llm_request_alloc;
+    ctx->mem.pool = r->pool;
+    ngx_http_llm_now(&ctx->now);
+
+    if (ngx_http_llm_ask_identity(r) != NGX_OK) {
+        return NULL;
+    }
+
+    ngx_http_llm_head(r, &head);
+
+    ctx->call = tg_call_create(&ctx->mem, ctx->lmcf->conf, &llcf->scope,
+                               &ngx_http_llm_host, r, &head, &ngx_http_llm_ids,
+                               &ctx->now);
+    if (ctx->call == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_llm_cleanup;
+    ngx_http_set_ctx(r, ctx, ngx_http_llm_module);
+
+    ctx->open = 1;
+    ngx_queue_insert_tail(&ngx_http_llm_open, &ctx->queue);
+
+    return ctx;
+}
+
+
+static ngx_int_t
+ngx_http_llm_feed_file(ngx_http_llm_ctx_t *ctx, ngx_buf_t *b)
+{
+    off_t    pos;
+    size_t   size;
+    u_char  *buf;
+    ssize_t  n;
+
+    buf = ngx_palloc(ctx->request->pool, NGX_HTTP_LLM_FILE_STEP);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (pos = b->file_pos; pos < b->file_last; pos += n) {
+        size = (size_t) ngx_min(b->file_last - pos, NGX_HTTP_LLM_FILE_STEP);
+
+        n = ngx_read_file(b->file, buf, size, pos);
+        if (n <= 0) {
+            return NGX_ERROR;
+        }
+
+        tg_call_body(ctx->call, (char *) buf, (size_t) n);
+    }
+
+    return NGX_OK;
+}
+
+
+/* The body had been read before we came. */
+static ngx_int_t
+ngx_http_llm_feed_body(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    for (cl = ctx->request->request_body->bufs; cl != NULL; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            tg_call_body(ctx->call, (char *) b->pos,
+                         (size_t) (b->last - b->pos));
+
+        } else if (b->in_file && ngx_http_llm_feed_file(ctx, b) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_blank_file(ngx_http_request_t *r, ngx_buf_t *b, off_t start,
+    off_t end)
+{
+    u_char  spaces[256];
+    size_t  n;
+
+    ngx_memset(spaces, ' ', sizeof(spaces));
+
+    for ( ; start < end; start += n) {
+        n = (size_t) ngx_min(end - start, (off_t) sizeof(spaces));
+
+        if (ngx_write_file(b->file, spaces, n, b->file_pos + start)
+            == NGX_ERROR)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * In a file the body stays one run of bytes from 0, and in memory each buffer
+ * keeps start == pos: a retry at the next upstream starts from there
+ * (ngx_http_upstream_reinit()).
+ */
+static ngx_int_t
+ngx_http_llm_apply_edit(ngx_http_request_t *r, const tg_edit_t *edit)
+{
+    off_t         at = 0, size, from, to;
+    ngx_buf_t    *b, *tail;
+    ngx_chain_t  *cl, **last;
+
+    last = &r->request_body->bufs;
+
+    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
+        b = cl->buf;
+        size = ngx_buf_size(b);
+
+        if (edit->blank) {
+            from = ngx_max((off_t) edit->blank_start, at);
+            to = ngx_min((off_t) edit->blank_end, at + size);
+
+            if (from < to && b->in_file) {
+                if (ngx_http_llm_blank_file(r, b, from - at, to - at)
+                    != NGX_OK)
+                {
+                    return NGX_ERROR;
+                }
+
+            } else if (from < to) {
+                ngx_memset(b->pos + (from - at), ' ', (size_t) (to - from));
+            }
+        }
+
+        last = &cl->next;
+
+        if ((off_t) edit->tail_at <= at + size) {
+            if (b->in_file) {
+                b->file_last = b->file_pos + ((off_t) edit->tail_at - at);
+            } else {
+                b->last = b->pos + ((off_t) edit->tail_at - at);
+            }
+            break;
+        }
+
+        at += size;
+    }
+
+    tail = ngx_calloc_buf(r->pool);
+    cl = ngx_alloc_chain_link(r->pool);
+    if (tail == NULL || cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    tail->start = (u_char *) edit->tail.p;
+    tail->pos = tail->start;
+    tail->last = tail->start + edit->tail.len;
+    tail->end = tail->last;
+    tail->memory = 1;
+    tail->last_buf = 1;
+
+    cl->buf = tail;
+    cl->next = NULL;
+    *last = cl;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_set_length(ngx_http_request_t *r, off_t length)
+{
+    u_char           *p;
+    ngx_table_elt_t  *h = r->headers_in.content_length;
+
+    r->headers_in.content_length_n = length;
+
+    if (h != NULL) {
+        p = ngx_pnalloc(r->pool, NGX_OFF_T_LEN);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        h->value.len = (size_t) (ngx_sprintf(p, "%O", length) - p);
+        h->value.data = p;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_refuse(ngx_http_llm_ctx_t *ctx, const tg_refusal_t *refusal)
+{
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t          out;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r = ctx->request;
+
+    ctx->refused = 1;
+
+    r->headers_out.status = refusal->status;
+    r->headers_out.content_length_n = (off_t) refusal->body.len;
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    if (refusal->error_type.len != 0) {
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        h->hash = 1;
+        ngx_http_llm_header_init(h);
+        ngx_str_set(&h->key, "x-amzn-ErrorType");
+        h->value.data = (u_char *) refusal->error_type.p;
+        h->value.len = refusal->error_type.len;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = (u_char *) refusal->body.p;
+    b->last = b->pos + refusal->body.len;
+    b->memory = refusal->body.len != 0;
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+static ngx_int_t
+ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx)
+{
+    tg_refusal_t         refusal;
+    const tg_edit_t     *edit;
+    ngx_http_request_t  *r = ctx->request;
+
+    if (tg_call_admit(ctx->call, &refusal) != TG_OK) {
+
+        /* A phase handler can't say "this was the answer". */
+
+        ngx_http_finalize_request(r, ngx_http_llm_refuse(ctx, &refusal));
+        return NGX_DONE;
+    }
+
+    edit = tg_call_edit(ctx->call);
+
+    if (edit != NULL
+        && (ngx_http_llm_apply_edit(r, edit) != NGX_OK
+            || ngx_http_llm_set_length(r, (off_t) (edit->tail_at
+                                                   + edit->tail.len))
+               != NGX_OK))
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_llm_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_llm_ctx_t       *ctx;
+    ngx_http_llm_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    if (llcf->scope.enable == TG_OFF
+        || (r != r->main && !llcf->scope.own_enable))
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_llm_get_ctx(r);
+
+    if (ctx == NULL) {
+        ctx = ngx_http_llm_create_ctx(r, llcf);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (r != r->main || !tg_call_wants_body(ctx->call)) {
+            ctx->body_read = 1;
+
+        } else if (r->request_body != NULL) {
+            ctx->body_read = 1;
+            if (ngx_http_llm_feed_body(ctx) != NGX_OK) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+        }
+
+    } else if (ctx->body_read) {
+        return NGX_DECLINED;            /* redirected; admitted before */
+    }
+
+    if (ctx->body_read) {
+        return ngx_http_llm_admit(ctx);
+    }
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_llm_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_llm_body_handler(ngx_http_request_t *r)
+{
+    ngx_int_t            rc;
+    ngx_http_llm_ctx_t  *ctx = ngx_http_llm_get_ctx(r);
+
+    ctx->body_read = 1;
+
+    r->preserve_body = 1;               /* for a fallback by error_page */
+
+    rc = ngx_http_llm_admit(ctx);
+
+    if (rc == NGX_DONE) {
+        return;
+    }
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+
+static ngx_int_t
+ngx_http_llm_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_buf_t           *b;
+    ngx_chain_t         *cl;
+    ngx_http_llm_ctx_t  *ctx = ngx_http_get_module_ctx(r, ngx_http_llm_module);
+
+    if (ctx != NULL && !ctx->body_read) {
+        for (cl = in; cl != NULL; cl = cl->next) {
+            b = cl->buf;
+            tg_call_body(ctx->call, (char *) b->pos,
+                         (size_t) (b->last - b->pos));
+        }
+    }
+
+    return ngx_http_next_request_body_filter(r, in);
+}
+
+
+ngx_int_t
+ngx_http_llm_request_init(ngx_conf_t *cf)
+{
+    ngx_http_next_request_body_filter = ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_http_llm_request_body_filter;
+
+    return NGX_OK;
+}

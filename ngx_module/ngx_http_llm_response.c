@@ -1,0 +1,454 @@
+#include "ngx_http_llm.h"
+
+#define NGX_HTTP_LLM_OUT_SIZE  8192
+
+static ngx_int_t ngx_http_llm_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_llm_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+static ngx_int_t
+ngx_http_llm_add_id(ngx_http_llm_ctx_t *ctx)
+{
+    tg_str_t          id = tg_call_id(ctx->call);
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&ctx->request->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    ngx_http_llm_header_init(h);
+    ngx_str_set(&h->key, "x-llm-request-id");
+    h->value.data = (u_char *) id.p;
+    h->value.len = id.len;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_llm_answer_headers(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part = &ctx->request->headers_out.headers.part;
+    ngx_table_elt_t  *h;
+
+    for ( ; part != NULL; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].hash != 0) {
+                tg_call_answer_header(ctx->call, ngx_http_llm_str(&h[i].key),
+                                      ngx_http_llm_str(&h[i].value));
+            }
+        }
+    }
+}
+
+
+/* Asked for as identity; where it comes packed all the same it is unpacked for
+ * the meter alone. */
+static ngx_int_t
+ngx_http_llm_answer_encoding(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_table_elt_t  *h = ctx->request->headers_out.content_encoding;
+
+    if (h == NULL || h->value.len == 0
+        || (h->value.len == 8
+            && ngx_strncasecmp(h->value.data, (u_char *) "identity", 8) == 0))
+    {
+        return NGX_OK;
+    }
+
+    if ((h->value.len == 4
+         && ngx_strncasecmp(h->value.data, (u_char *) "gzip", 4) == 0)
+        || (h->value.len == 6
+            && ngx_strncasecmp(h->value.data, (u_char *) "x-gzip", 6) == 0)
+        || (h->value.len == 7
+            && ngx_strncasecmp(h->value.data, (u_char *) "deflate", 7) == 0))
+    {
+        ctx->inflate = ngx_http_llm_inflate_create(ctx->request->pool);
+        return ctx->inflate == NULL ? NGX_ERROR : NGX_OK;
+    }
+
+    ctx->opaque = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_str_t             host;
+    ngx_uint_t            attempts = 0, cached = 0;
+    ngx_http_request_t   *r = ctx->request;
+    ngx_http_upstream_t  *u = r->upstream;
+
+    if (u != NULL) {
+        ngx_str_null(&host);
+
+        if (u->resolved != NULL) {
+            host = u->resolved->host;
+        }
+
+        if (r->upstream_states != NULL) {
+            attempts = r->upstream_states->nelts;
+        }
+
+        tg_call_upstream(ctx->call, ngx_http_llm_str(&host),
+                         (unsigned) attempts);
+    }
+
+#if (NGX_HTTP_CACHE)
+    cached = r->cached;
+#endif
+
+    tg_call_answer(ctx->call, (unsigned) r->headers_out.status,
+                   ngx_http_llm_str(&r->headers_out.content_type), cached,
+                   &ctx->now);
+
+    if (tg_call_wants_headers(ctx->call)) {
+        ngx_http_llm_answer_headers(ctx);
+    }
+
+    if (ngx_http_llm_answer_encoding(ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    r->filter_need_in_memory = 1;
+
+    /* nginx would hold a close-delimited stream back to its end. */
+
+    if (u != NULL && !u->cacheable && tg_call_streams(ctx->call)) {
+        u->buffering = 0;
+    }
+
+    if (ctx->inflate == NULL && !ctx->opaque && tg_call_alters(ctx->call)) {
+        ngx_http_clear_content_length(r);
+        ngx_http_clear_accept_ranges(r);
+        ngx_http_clear_etag(r);
+        ctx->last_out = &ctx->out;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_header_filter(ngx_http_request_t *r)
+{
+    ngx_http_llm_ctx_t  *ctx = ngx_http_llm_get_ctx(r);
+
+    if (ctx == NULL || ctx->request != r || ctx->answered) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    /* "100 Continue" and its like are not the answer. */
+
+    if (r->headers_out.status >= 200) {
+        ctx->answered = 1;
+
+        if (ngx_http_llm_add_id(ctx) != NGX_OK
+            || (!ctx->refused && ngx_http_llm_answer(ctx) != NGX_OK))
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ctx->client_gone) {
+        r->header_sent = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+/* Gathers what the client is to get in buffers of our own. */
+static int
+ngx_http_llm_out(void *data, const char *p, size_t n)
+{
+    size_t               room;
+    ngx_buf_t           *b;
+    ngx_chain_t         *cl;
+    ngx_http_llm_ctx_t  *ctx = data;
+
+    while (n != 0) {
+        b = NULL;
+
+        if (ctx->out != NULL) {
+            for (cl = ctx->out; cl->next != NULL; cl = cl->next) { /* void */ }
+            b = cl->buf;
+        }
+
+        if (b == NULL || b->last == b->end) {
+            cl = ngx_chain_get_free_buf(ctx->request->pool, &ctx->free);
+            if (cl == NULL) {
+                return NGX_ERROR;
+            }
+
+            b = cl->buf;
+
+            if (b->start == NULL) {
+                b->start = ngx_palloc(ctx->request->pool,
+                                      NGX_HTTP_LLM_OUT_SIZE);
+                if (b->start == NULL) {
+                    return NGX_ERROR;
+                }
+                b->end = b->start + NGX_HTTP_LLM_OUT_SIZE;
+            }
+
+            b->pos = b->start;
+            b->last = b->start;
+            b->temporary = 1;
+            b->flush = 0;
+            b->sync = 0;
+            b->last_buf = 0;
+            b->last_in_chain = 0;
+            b->tag = (ngx_buf_tag_t) &ngx_http_llm_module;
+
+            *ctx->last_out = cl;
+            ctx->last_out = &cl->next;
+        }
+
+        room = ngx_min(n, (size_t) (b->end - b->last));
+        b->last = ngx_cpymem(b->last, p, room);
+        p += room;
+        n -= room;
+    }
+
+    return NGX_OK;
+}
+
+
+/* The flags of b go on the last buffer out, or on one of their own. */
+static ngx_int_t
+ngx_http_llm_out_flags(ngx_http_llm_ctx_t *ctx, ngx_buf_t *b)
+{
+    ngx_buf_t    *last;
+    ngx_chain_t  *cl;
+
+    if (!b->flush && !b->last_buf && !b->last_in_chain && !b->sync) {
+        return NGX_OK;
+    }
+
+    if (ctx->out == NULL) {
+        cl = ngx_chain_get_free_buf(ctx->request->pool, &ctx->free);
+        if (cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        cl->buf->pos = cl->buf->start;
+        cl->buf->last = cl->buf->start;
+        cl->buf->temporary = 0;
+        cl->buf->sync = 1;
+        cl->buf->flush = 0;
+        cl->buf->last_buf = 0;
+        cl->buf->last_in_chain = 0;
+        cl->buf->tag = (ngx_buf_tag_t) &ngx_http_llm_module;
+
+        *ctx->last_out = cl;
+        ctx->last_out = &cl->next;
+    }
+
+    for (cl = ctx->out; cl->next != NULL; cl = cl->next) { /* void */ }
+
+    last = cl->buf;
+    last->flush |= b->flush;
+    last->last_buf |= b->last_buf;
+    last->last_in_chain |= b->last_in_chain;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_llm_first_byte(ngx_http_llm_ctx_t *ctx)
+{
+    if (!ctx->first) {
+        ctx->first = 1;
+        ngx_http_llm_now(&ctx->now);
+    }
+}
+
+
+static void
+ngx_http_llm_feed(ngx_http_llm_ctx_t *ctx, const u_char *p, size_t n)
+{
+    if (n == 0 || ctx->opaque) {
+        return;
+    }
+
+    ngx_http_llm_first_byte(ctx);
+
+    if (ctx->inflate != NULL) {
+        ngx_http_llm_inflate_feed(ctx->inflate, ctx->call, p, n, &ctx->now);
+
+    } else {
+        tg_call_feed(ctx->call, (const char *) p, n, &ctx->now);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b, *last = NULL;
+    u_char       *pos;
+    ngx_chain_t  *cl;
+
+    for (cl = in, pos = NULL; cl != NULL; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b) && b->pos != b->last) {
+            ngx_http_llm_first_byte(ctx);
+
+            if (tg_call_filter(ctx->call, (char *) b->pos,
+                               (size_t) (b->last - b->pos), &ctx->now,
+                               ngx_http_llm_out, ctx)
+                != TG_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            last = b;
+            pos = b->pos;
+            b->pos = b->last;
+        }
+
+        if ((b->last_buf || b->last_in_chain)
+            && tg_call_filter_end(ctx->call, ngx_http_llm_out, ctx) != TG_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_llm_out_flags(ctx, b) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ctx->client_gone) {
+        ctx->out = NULL;
+        ctx->last_out = &ctx->out;
+        return NGX_OK;
+    }
+
+    if (ctx->out == NULL && ctx->busy == NULL && in != NULL) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_next_body_filter(ctx->request, ctx->out);
+
+    ngx_chain_update_chains(ctx->request->pool, &ctx->free, &ctx->busy,
+                            &ctx->out,
+                            (ngx_buf_tag_t) &ngx_http_llm_module);
+    ctx->last_out = &ctx->out;
+
+    /* A slow client must slow the upstream: while bytes of ours wait, one
+     * buffer of the upstream's looks unsent. */
+
+    if (ctx->busy == NULL) {
+        if (ctx->held != NULL) {
+            ctx->held->pos = ctx->held->last;
+            ctx->held = NULL;
+        }
+
+    } else if (ctx->held == NULL && last != NULL) {
+        ctx->held = last;
+        last->pos = pos;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_llm_swallow(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
+{
+    for ( ; in != NULL; in = in->next) {
+        in->buf->pos = in->buf->last;
+        in->buf->file_pos = in->buf->file_last;
+    }
+
+    if (ctx->held != NULL) {
+        ctx->held->pos = ctx->held->last;
+        ctx->held = NULL;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_uint_t           last = 0;
+    ngx_chain_t         *cl;
+    ngx_http_llm_ctx_t  *ctx = ngx_http_llm_get_ctx(r);
+
+    if (ctx == NULL || ctx->request != r || ctx->refused || !ctx->answered) {
+
+        if (ctx != NULL && ctx->request == r && ctx->refused) {
+            ctx->complete = 1;
+        }
+
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    for (cl = in; cl != NULL; cl = cl->next) {
+        b = cl->buf;
+
+        if (ctx->last_out == NULL && ngx_buf_in_memory(b)) {
+            ngx_http_llm_feed(ctx, b->pos, (size_t) (b->last - b->pos));
+        }
+
+        last |= b->last_buf || (b->last_in_chain && r != r->main);
+    }
+
+    if (ctx->last_out != NULL) {
+        rc = ngx_http_llm_alter(ctx, in);
+
+    } else {
+        rc = ctx->client_gone ? NGX_OK : ngx_http_next_body_filter(r, in);
+    }
+
+    if (rc == NGX_ERROR && ngx_http_llm_client_gone(ctx) == NGX_OK) {
+        rc = NGX_OK;
+    }
+
+    if (ctx->client_gone) {
+        (void) ngx_http_llm_swallow(ctx, in);
+    }
+
+    if (last) {
+        ctx->complete = 1;
+
+        if (r != r->main) {
+            ngx_http_llm_close(ctx, TG_END_COMPLETE);
+        }
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_llm_response_init(ngx_conf_t *cf)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_llm_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_llm_body_filter;
+
+    return NGX_OK;
+}

@@ -1,0 +1,136 @@
+#include "ngx_http_llm.h"
+
+/*
+ * Before the end of a call its tokens and cost are not known: the variables are
+ * "not found" then.  At the end the access log may run before our own handler.
+ */
+static ngx_http_llm_ctx_t *
+ngx_http_llm_variable_ctx(ngx_http_request_t *r)
+{
+    ngx_http_llm_ctx_t  *ctx = ngx_http_llm_get_ctx(r->main);
+
+    if (ctx != NULL && ctx->ending) {
+        ngx_http_llm_settle(ctx, ngx_http_llm_end(ctx));
+    }
+
+    return ctx;
+}
+
+
+static ngx_int_t
+ngx_http_llm_value_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    char                *buf;
+    tg_str_t             value;
+    ngx_http_llm_ctx_t  *ctx = ngx_http_llm_variable_ctx(r);
+
+    v->not_found = 1;
+
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    buf = ngx_pnalloc(r->pool, TG_VALUE_MAX);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (tg_call_value(ctx->call, (tg_value_t) data, buf, &value)) {
+        v->valid = 1;
+        v->no_cacheable = 1;
+        v->not_found = 0;
+        v->len = (unsigned) value.len;
+        v->data = (u_char *) value.p;
+    }
+
+    return NGX_OK;
+}
+
+
+/* $llm_tag_<name> */
+static ngx_int_t
+ngx_http_llm_tag_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    unsigned             i;
+    tg_str_t             value;
+    ngx_str_t           *name = (ngx_str_t *) data;
+    const tg_conf_t     *conf;
+    ngx_http_llm_ctx_t  *ctx = ngx_http_llm_variable_ctx(r);
+
+    v->not_found = 1;
+
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    conf = ctx->lmcf->conf;
+
+    for (i = 0; i < conf->ntags; i++) {
+        if (!tg_str_eq(conf->tags[i].name,
+                       tg_str_of((char *) name->data + sizeof("llm_tag_") - 1,
+                                 name->len - (sizeof("llm_tag_") - 1))))
+        {
+            continue;
+        }
+
+        value = tg_call_tag(ctx->call, i);
+
+        if (value.len != 0) {
+            v->valid = 1;
+            v->no_cacheable = 1;
+            v->not_found = 0;
+            v->len = (unsigned) value.len;
+            v->data = (u_char *) value.p;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_add_variable(ngx_conf_t *cf, ngx_str_t *name, ngx_uint_t flags,
+    ngx_http_get_variable_pt handler, uintptr_t data)
+{
+    ngx_http_variable_t  *var;
+
+    var = ngx_http_add_variable(cf, name, NGX_HTTP_VAR_NOCACHEABLE|flags);
+    if (var == NULL) {
+        return NGX_ERROR;
+    }
+
+    var->get_handler = handler;
+    var->data = data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llm_add_variables(ngx_conf_t *cf)
+{
+    ngx_str_t   name, prefix = ngx_string("llm_tag_");
+    ngx_uint_t  i;
+
+    for (i = 0; i < TG_VALUES; i++) {
+        name.len = sizeof("llm_") - 1 + ngx_strlen(tg_value_names[i]);
+        name.data = ngx_pnalloc(cf->pool, name.len);
+        if (name.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_sprintf(name.data, "llm_%s", tg_value_names[i]);
+
+        if (ngx_http_llm_add_variable(cf, &name, 0,
+                                      ngx_http_llm_value_variable, i)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_llm_add_variable(cf, &prefix, NGX_HTTP_VAR_PREFIX,
+                                     ngx_http_llm_tag_variable, 0);
+}

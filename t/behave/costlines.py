@@ -1,0 +1,132 @@
+"""The log of a server: read, waited for, and checked against the schema."""
+
+import json
+import os
+import time
+
+import jsonschema
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+SCHEMA = os.path.join(ROOT, "docs", "costline.schema.json")
+LONGEST = 32768
+
+
+class Line(dict):
+    """A cost line; the names are those of the log's own format."""
+
+    def tokens(self, name):
+        return self.get("gen_ai.usage.%s_tokens" % name, 0)
+
+    @property
+    def input(self):
+        return self.tokens("input")
+
+    @property
+    def output(self):
+        return self.tokens("output")
+
+    @property
+    def nusd(self):
+        return self.get("llm.cost.total_nusd", 0)
+
+    @property
+    def model(self):
+        return self.get("gen_ai.response.model",
+                        self.get("gen_ai.request.model"))
+
+    @property
+    def operation(self):
+        return self["gen_ai.operation.name"]
+
+    @property
+    def status(self):
+        return self["http.response.status_code"]
+
+    @property
+    def source(self):
+        return self.get("llm.usage.source", "none")
+
+
+_validator = None
+
+
+def validator():
+    global _validator
+
+    if _validator is None and os.path.exists(SCHEMA):
+        with open(SCHEMA, encoding="utf-8") as f:
+            schema = json.load(f)
+        cls = jsonschema.validators.validator_for(schema)
+        cls.check_schema(schema)
+        _validator = cls(schema)
+
+    return _validator
+
+
+def no_duplicates(pairs):
+    names = [name for name, _ in pairs]
+    assert len(names) == len(set(names)), "a field twice: %s" % names
+
+    return Line(pairs)
+
+
+def parse(raw):
+    """One line's bytes, newline left off."""
+    assert len(raw) < LONGEST, "a line of %d bytes" % len(raw)
+    text = raw.decode("utf-8")          # strict: any line is valid UTF-8
+
+    return json.loads(text, object_pairs_hook=no_duplicates)
+
+
+def check(line):
+    """Raises where the schema does not agree."""
+    found = validator()
+
+    if found is not None:
+        errors = sorted(found.iter_errors(line), key=str)
+        assert not errors, "schema: %s in %s" % (
+            "; ".join(e.message for e in errors[:3]), json.dumps(line))
+
+
+class Log:
+    def __init__(self, path):
+        self.path = path
+        self.seen = 0                   # lines that the test knows of
+
+    def raw(self):
+        try:
+            with open(self.path, "rb") as f:
+                return f.read()
+        except FileNotFoundError:
+            return b""
+
+    def read(self):
+        """All complete lines."""
+        return [parse(line) for line in self.raw().split(b"\n")[:-1]]
+
+    def wait(self, n, timeout=10, exact=True):
+        """The n lines, once they are there."""
+        end = time.monotonic() + timeout
+
+        while self.raw().count(b"\n") < n and time.monotonic() < end:
+            time.sleep(0.01)
+
+        lines = self.read()
+        assert len(lines) >= n, "%d of %d lines came" % (len(lines), n)
+        assert not exact or len(lines) == n, \
+            "%d lines, not %d: %s" % (len(lines), n, lines)
+        self.seen = max(self.seen, len(lines))
+
+        return lines
+
+    def verify(self):
+        """At the end: nothing torn, all valid, none that nobody asked for."""
+        raw = self.raw()
+        assert raw == b"" or raw.endswith(b"\n"), "torn: %r" % raw[-200:]
+        lines = self.read()
+
+        for line in lines:
+            check(line)
+
+        return len(lines)

@@ -1,0 +1,171 @@
+"""Apache httpd, as it is configured and run by the tests."""
+
+import os
+import re
+import signal
+import subprocess
+
+from servers import Server, root, server_user
+
+BINARY = os.environ.get("TG_HTTPD", "/usr/sbin/apache2")
+MODULES = os.environ.get("TG_HTTPD_MODULES", "/usr/lib/apache2/modules")
+MODULE = os.environ.get(
+    "TG_HTTPD_MODULE", root("build", "apache", "mod_llm.so"))
+LOADED = ("authn_core", "authz_core", "authz_host", "env", "setenvif",
+          "headers", "alias", "rewrite", "slotmem_shm", "proxy", "proxy_http",
+          "proxy_balancer", "lbmethod_byrequests", "filter", "deflate", "dir",
+          "mime", "socache_shmcb", "ssl", "http2")
+MPM = os.environ.get("TG_HTTPD_MPM", "event")
+
+NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
+         "llm_tag": "LLMTag", "llm_provider": "LLMProvider"}
+
+
+def quote(arg):
+    if arg and re.fullmatch(r"[^\s\"'\\<>#]+", arg):
+        return arg
+
+    return '"%s"' % arg.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def directives(llm, indent):
+    return "".join("%s%s\n" % (" " * indent, " ".join(
+        [NAMES.get(name, name), *(quote(a) for a in args)]))
+        for name, *args in llm)
+
+
+class Httpd(Server):
+    name = "httpd"
+
+    def modules(self):
+        names = ("mpm_" + MPM,) + LOADED
+        text = "".join(
+            "LoadModule %s_module %s\n" % (
+                n, os.path.join(MODULES, "mod_%s.so" % n))
+            for n in names
+            if os.path.exists(os.path.join(MODULES, "mod_%s.so" % n)))
+
+        return text + "LoadModule llm_module %s\n" % MODULE
+
+    def balancers(self, site):
+        text, passes = "", {}
+
+        for loc in site.locs:
+            if loc.to is None:
+                continue
+            url = getattr(loc.to, "url", loc.to)
+            if not loc.host or not hasattr(loc.to, "url"):
+                passes[id(loc)] = url
+                continue
+            name = "balancer://" + loc.host
+            if "<Proxy %s>" % name not in text:
+                text += ("<Proxy %s>\n    BalancerMember %s retry=0%s\n"
+                         "</Proxy>\n") % (
+                    name, url, "" if loc.keepalive else " disablereuse=on")
+            passes[id(loc)] = name
+
+        return text, passes
+
+    def location(self, loc, target):
+        text = "    <Location %s>\n" % quote(loc.path)
+        text += directives(loc.llm, 8)
+        text += "        %s\n" % loc.httpd if loc.httpd else ""
+
+        if target:
+            slash = "/" if loc.path.endswith("/") else ""
+            text += "        ProxyPass %s%s\n" % (target, slash)
+
+        return text + "    </Location>\n"
+
+    def render(self, site):
+        user = server_user()
+        balancers, passes = self.balancers(site)
+        text = self.modules()
+        text += "ServerRoot %s\nServerName localhost\n" % self.dir
+        text += "PidFile %s\nDefaultRuntimeDir %s\n" % (
+            self.path("httpd.pid"), self.path("tmp"))
+        text += "ErrorLog %s\nLogLevel info\n" % self.error_log
+        text += "Listen 127.0.0.1:%d\n" % self.port
+        text += "Timeout 60\nKeepAliveTimeout 5\nGracefulShutdownTimeout 10\n"
+        text += "LimitRequestBody 0\nProxyRequests Off\n"
+
+        if user:
+            text += "User %s\nGroup %s\n" % user
+
+        text += "StartServers %d\n" % max(1, site.workers)
+        text += 'LogFormat "%h %t \\"%r\\" %>s %b" usual\n'
+        text += "CustomLog %s usual\n" % self.access_log
+        text += directives(site.llm, 0) + balancers + site.httpd_main
+        ports = [self.port]
+
+        if site.tls:
+            text += "Listen 127.0.0.1:%d\n" % self.tls_port
+            ports.append(self.tls_port)
+
+        for port in ports:
+            text += self.virtual_host(site, passes, port)
+
+        return text
+
+    def virtual_host(self, site, passes, port):
+        text = "<VirtualHost 127.0.0.1:%d>\n" % port
+
+        if port == self.tls_port:
+            text += ("    SSLEngine on\n    SSLCertificateFile %s\n"
+                     "    SSLCertificateKeyFile %s\n"
+                     "    Protocols h2 http/1.1\n") % (
+                self.path("etc/cert.pem"), self.path("etc/key.pem"))
+
+        text += directives(site.server_llm, 4) + site.httpd_server
+        text += "".join(self.location(loc, passes.get(id(loc)))
+                        for loc in reversed(site.locs))
+
+        return text + "</VirtualHost>\n"
+
+    def argv(self, *more):
+        return [BINARY, "-f", self.path("etc", "httpd.conf"), *more]
+
+    def _start(self, site):
+        self.write("etc/httpd.conf", self.render(site))
+        self.spawn(self.argv("-DFOREGROUND"))
+
+    def test_config(self, site):
+        self.port = self.port or 1
+        self.write("etc/httpd.conf", self.render(site))
+        done = subprocess.run(self.argv("-t"), cwd=self.dir, text=True,
+                              env=self.environment(), timeout=30,
+                              capture_output=True)
+
+        return done.returncode == 0, done.stderr + done.stdout
+
+    def reload(self, site=None):
+        """A graceful restart; returns when it has happened."""
+        old = set(self.workers())
+        done = self.messages().count("resuming normal operations")
+
+        if site is not None:
+            self.site = site
+            self.write("etc/httpd.conf", self.render(site))
+
+        self.signal(signal.SIGUSR1)
+        self.wait_until(lambda: self.messages().count(
+            "resuming normal operations") > done, what="the restart")
+
+        return old
+
+    def graceful(self):
+        self.signal(signal.SIGWINCH)
+
+    def reopen(self):
+        self.reload()
+
+    def bad_lines(self):
+        levels = re.compile(r":(error|crit|alert|emerg)\]|Sanitizer|"
+                            r"runtime error|exit signal")
+
+        return [line for line in self.messages().splitlines()
+                if levels.search(line)]
+
+
+def available():
+    return os.path.exists(MODULE) and os.path.exists(BINARY)

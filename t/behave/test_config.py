@@ -1,0 +1,125 @@
+"""A bad value is refused with its file, its line and the reason."""
+
+import re
+
+import pytest
+
+from servers import Loc, Site
+
+BAD = [
+    (("llm", "maybe"), "on, off or dry_run", "maybe"),
+    (("llm", "on", "on_disconnect=never"), "on_disconnect", "never"),
+    (("llm", "on", "on_disconnect=drain:x"), "drain", "x"),
+    (("llm", "on", "unknown=what"), "pass or reject", "what"),
+    (("llm", "on", "colour=red"), "colour=red", "unknown"),
+    (("llm_log", "{log}", "format=xml"), "json or underscore", "xml"),
+    (("llm_log", "{log}", "buffer=7"), "buffer", "7"),
+    (("llm_log", "{log}", "flush=soon"), "flush", "soon"),
+    (("llm_log", "{log}", "colour=red"), "colour=red", "unknown"),
+    (("llm_log", "off", "flush=1s"), "off", "alone"),
+    (("llm_log", "/no/such/dir/x.log"), "/no/such/dir/x.log", ""),
+    (("llm_log", "syslog:server=127.0.0.1,colour=red"), "colour", ""),
+    (("llm_tag", "team"), "", ""),
+    (("llm_tag", "te am", "from=header:x"), "te am", "letters"),
+    (("llm_tag", "team", "from=header:"), "source", "header:"),
+    (("llm_tag", "team", "from=planet:x"), "source", "planet:x"),
+    (("llm_tag", "team", "from=header:x,,header:y"), "empty", ""),
+    (("llm_tag", "team", "from=json:x"), "json:", "field"),
+    (("llm_tag", "team", "required"), "from=", ""),
+    (("llm_tag", "team", "from=header:x", "please"), "please", "unknown"),
+    (("llm_provider", "x", "dialect=klingon"), "klingon", "openai"),
+    (("llm_provider", "x", "url=ftp://x"), "ftp://x", "http"),
+    (("llm_provider", "x", "stream_usage=perhaps"), "perhaps", "inject"),
+    (("llm_provider", "x", "colour=red"), "colour=red", "unknown"),
+    (("llm_prices", "/no/such/prices.json"), "/no/such/prices.json", ""),
+]
+
+
+def where(server, messages):
+    """The file and line that the message names."""
+    return re.search(r"(?:in|of) ?\S*?(?:nginx|httpd)\.conf:? ?(?:line )?\d+|"
+                     r"on line \d+ of \S*httpd\.conf", messages)
+
+
+@pytest.mark.parametrize("directive,word,other", BAD,
+                         ids=[" ".join(b[0]) for b in BAD])
+def test_bad_value_is_named_with_its_place(server, fake, directive, word,
+                                           other):
+    directive = [d.format(log=server.log) for d in directive]
+    site = server.metered(fake)
+    site.llm.append(tuple(directive))
+    ok, messages = server.test_config(site)
+    assert not ok
+    assert word in messages and other in messages
+    assert directive[0] in messages or server.name == "httpd" \
+        and "LLM" in messages
+    assert where(server, messages), messages
+
+
+@pytest.mark.parametrize("name,first,second", [
+    ("llm_tag", ("team", "from=header:x"), ("team", "from=header:y")),
+    ("llm_provider", ("x", "dialect=openai"), ("x", "dialect=openai")),
+])
+def test_name_declared_twice_is_refused(server, fake, name, first, second):
+    ok, messages = server.test_config(
+        server.metered(fake, (name, *first), (name, *second)))
+    assert not ok
+    assert "twice" in messages
+
+
+def test_switch_given_twice_in_one_place_is_refused(server, fake):
+    ok, messages = server.test_config(
+        Site([Loc("/", [("llm", "on"), ("llm", "off")], fake)]))
+    assert not ok
+    assert "twice" in messages or "duplicate" in messages
+
+
+@pytest.mark.parametrize("text", ["{not json", "[]"])
+def test_broken_price_file_is_named_with_the_place_in_it(server, fake, text):
+    server.write("etc/prices.json", text)
+    ok, messages = server.test_config(server.metered(fake))
+    assert not ok
+    assert "prices.json" in messages
+
+
+def test_price_that_makes_no_sense_is_named(server, fake):
+    server.write("etc/prices.json",
+                 '{"some-model":{"input_cost_per_token":"cheap"}}')
+    ok, messages = server.test_config(server.metered(fake))
+    assert not ok
+    assert "some-model" in messages
+    assert "input_cost_per_token" in messages
+
+
+def test_good_configuration_passes_without_a_word(server, fake):
+    ok, messages = server.test_config(server.metered(
+        fake, ("llm_tag", "team", "from=header:x-team,metadata.team"),
+        ("llm_provider", "openai", "dialect=openai",
+         "url=https://api.openai.com")))
+    assert ok, messages
+    assert "[warn]" not in messages and ":warn]" not in messages
+
+
+@pytest.mark.parametrize("site,words", [
+    (lambda s, f: Site([Loc("/", [("llm", "on")], f)]), ("llm_log", )),
+    (lambda s, f: Site([Loc("/", [], f)], [("llm_log", s.log)]), ("llm", )),
+], ids=["no log", "never on"])
+def test_what_has_no_effect_is_warned_of(server, fake, site, words):
+    ok, messages = server.test_config(site(server, fake))
+    assert ok
+    assert "warn" in messages
+    assert all(word in messages for word in words)
+
+
+@pytest.mark.only("nginx", "a limit of nginx's own, 1 MB by default")
+def test_small_limit_of_bodies_is_warned_of(server, fake):
+    site = server.metered(fake, nginx="client_max_body_size 1m;")
+    ok, messages = server.test_config(site)
+    assert ok
+    assert "client_max_body_size" in messages
+
+
+def test_configuration_test_leaves_no_log_behind(server, fake):
+    """It opens what nginx itself opens, and writes nothing."""
+    server.test_config(server.metered(fake))
+    assert server.log_of().raw() == b""

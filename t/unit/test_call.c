@@ -1,0 +1,481 @@
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "tg_call.h"
+
+static tg_arena_t      *arena;
+static tg_price_book_t *book;
+
+static const char  prices[] =
+    "{\"gpt-test\":{\"litellm_provider\":\"openai\","
+    "\"input_cost_per_token\":1e-06,\"output_cost_per_token\":2e-06,"
+    "\"cache_read_input_token_cost\":5e-07}}";
+
+
+static int
+setup(void **state)
+{
+    tg_error_t  err;
+
+    (void) state;
+    arena = tg_arena_create(0);
+    book = tg_price_book_create();
+
+    return tg_dialect_setup(tg_arena_mem(arena), &err) != TG_OK
+           || tg_price_book_add(book, tg_str("test"), tg_str(prices), &err)
+              != TG_OK;
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+    tg_arena_destroy(arena);
+    tg_price_book_destroy(book);
+
+    return 0;
+}
+
+
+/* A request's headers: name, value, ..., NULL. */
+static tg_str_t
+fake_header(void *req, tg_str_t name)
+{
+    for (const char **h = req; *h != NULL; h += 2) {
+        if (tg_str_eq(tg_strz(h[0]), name)) {
+            return tg_strz(h[1]);
+        }
+    }
+
+    return tg_str_null;
+}
+
+
+static tg_str_t
+fake_variable(void *req, uintptr_t handle)
+{
+    (void) req;
+    (void) handle;
+
+    return tg_str("from-variable");
+}
+
+
+static const tg_host_t  host = { fake_header, fake_variable };
+
+
+typedef struct {
+    tg_arena_t  *arena;
+    tg_conf_t   *conf;
+    tg_scope_t   scope;
+    tg_call_t   *call;
+    char         out[8192];
+    size_t       out_len;
+} fixture_t;
+
+
+static void
+configure(fixture_t *f, tg_directive_id_t id, const char *a, const char *b,
+    const char *c)
+{
+    tg_str_t    args[3] = { tg_strz(a), tg_strz(b ? b : ""),
+                            tg_strz(c ? c : "") };
+    tg_error_t  err;
+
+    assert_int_equal(tg_conf_directive(f->conf, &f->scope, id, args,
+                                       c ? 3 : b ? 2 : 1, &err), TG_OK);
+}
+
+
+static void
+begin(fixture_t *f)
+{
+    memset(f, 0, sizeof(*f));
+    f->arena = tg_arena_create(0);
+    f->conf = tg_conf_create(tg_arena_mem(f->arena));
+    tg_scope_init(&f->scope);
+    configure(f, TG_DIRECTIVE_ENABLE, "on", NULL, NULL);
+}
+
+
+static void
+make_call(fixture_t *f, const char **headers, const char *path,
+    const char *body)
+{
+    tg_call_head_t  head = { 0 };
+    tg_id_source_t  ids;
+    tg_now_t        now = { 1700000000000, 1000 };
+    tg_error_t      err;
+    unsigned char   seed[32] = { 7 };
+    static const char  *none[] = { NULL };
+
+    tg_scope_t  defaults;
+
+    tg_scope_init(&defaults);
+    tg_scope_merge(&defaults, &f->scope);
+    assert_int_equal(tg_conf_finish(f->conf, &err), TG_OK);
+    tg_id_seed(&ids, seed);
+
+    head.method = tg_str("POST");
+    head.path = tg_strz(path);
+    head.upstream = tg_str("api.openai.com");
+    head.content_type = tg_str("application/json");
+    head.client = tg_str("127.0.0.1");
+
+    f->call = tg_call_create(tg_arena_mem(f->arena), f->conf, &f->scope, &host,
+                             headers ? headers : none, &head, &ids, &now);
+    assert_non_null(f->call);
+    tg_call_body(f->call, body, strlen(body));
+}
+
+
+/* The line as a tree; the caller's to free. */
+static json_t *
+line_of(fixture_t *f, tg_end_t end, unsigned status)
+{
+    static char   buf[TG_LINE_MAX];
+    tg_now_t      now = { 1700000001000, 2001000 };
+    json_error_t  e;
+    json_t       *root;
+    size_t        n;
+
+    tg_call_finish(f->call, end, status, book, &now);
+    n = tg_call_line(f->call, buf, 1, TG_LOG_JSON);
+    assert_int_equal(buf[n - 1], '\n');
+    assert_null(memchr(buf, '\n', n - 1));
+    root = json_loadb(buf, n, JSON_REJECT_DUPLICATES
+                      | JSON_ALLOW_NUL, &e);
+    if (root == NULL) {
+        fail_msg("%s: %.*s", e.text, (int) n, buf);
+    }
+
+    return root;
+}
+
+
+static const char *
+str(json_t *line, const char *key)
+{
+    return json_string_value(json_object_get(line, key));
+}
+
+
+static json_int_t
+num(json_t *line, const char *key)
+{
+    return json_integer_value(json_object_get(line, key));
+}
+
+
+static int
+gather(void *data, const char *p, size_t n)
+{
+    fixture_t  *f = data;
+
+    assert_true(f->out_len + n < sizeof(f->out));
+    memcpy(f->out + f->out_len, p, n);
+    f->out_len += n;
+
+    return 0;
+}
+
+
+static void
+test_a_chat_call_is_billed_class_by_class(void **state)
+{
+    fixture_t     f;
+    json_t       *line;
+    tg_now_t      now = { 0, 501000 };
+    tg_refusal_t  refusal;
+    const char   *answer = "{\"id\":\"c1\",\"model\":\"gpt-test\",\"choices\":"
+                           "[{\"finish_reason\":\"stop\"}],\"usage\":{"
+                           "\"prompt_tokens\":100,\"completion_tokens\":50,"
+                           "\"prompt_tokens_details\":{\"cached_tokens\":40}}}";
+
+    begin(&f);
+    make_call(&f, NULL, "/v1/chat/completions",
+              "{\"model\":\"gpt-test\",\"messages\":[]}");
+    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+    assert_null(tg_call_edit(f.call));
+
+    tg_call_answer(f.call, 200, tg_str("application/json"), false, &now);
+    tg_call_feed(f.call, answer, strlen(answer), &now);
+    line = line_of(&f, TG_END_COMPLETE, 200);
+
+    /* 60 x 1000 + 40 x 500 + 50 x 2000 nano-dollars */
+    assert_int_equal(num(line, "llm.cost.total_nusd"), 180000);
+    assert_string_equal(str(line, "gen_ai.response.model"), "gpt-test");
+    assert_string_equal(str(line, "llm.usage.source"), "reported");
+    assert_string_equal(str(line, "llm.price_id"), "gpt-test");
+    assert_string_equal(str(line, "event.outcome"), "success");
+    assert_int_equal(num(line, "event.duration"), 2000000);
+
+    json_decref(line);
+    tg_arena_destroy(f.arena);
+    (void) state;
+}
+
+
+static void
+assert_edited(const char *body, const char *want)
+{
+    fixture_t         f;
+    char              got[1024];
+    const tg_edit_t  *edit;
+    tg_refusal_t      refusal;
+    json_t           *a, *b;
+
+    begin(&f);
+    make_call(&f, NULL, "/v1/chat/completions", body);
+    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+    edit = tg_call_edit(f.call);
+    assert_non_null(edit);
+
+    memcpy(got, body, strlen(body));
+    if (edit->blank) {
+        memset(got + edit->blank_start, ' ',
+               (size_t) (edit->blank_end - edit->blank_start));
+    }
+    memcpy(got + edit->tail_at, edit->tail.p, edit->tail.len);
+
+    a = json_loadb(got, (size_t) edit->tail_at + edit->tail.len,
+                   JSON_REJECT_DUPLICATES, NULL);
+    b = json_loads(want, 0, NULL);
+    assert_non_null(b);
+    if (a == NULL || !json_equal(a, b)) {
+        fail_msg("%s became %.*s%.*s", body, (int) edit->tail_at, got,
+                 (int) edit->tail.len, edit->tail.p);
+    }
+
+    json_decref(a);
+    json_decref(b);
+    tg_arena_destroy(f.arena);
+}
+
+
+static void
+test_usage_is_asked_for_without_harm_to_the_body(void **state)
+{
+    assert_edited("{\"model\":\"m\",\"stream\":true}",
+                  "{\"model\":\"m\",\"stream\":true,"
+                  "\"stream_options\":{\"include_usage\":true}}");
+    assert_edited("{\"stream\":true,\"model\":\"m\" } \n",
+                  "{\"model\":\"m\",\"stream\":true,"
+                  "\"stream_options\":{\"include_usage\":true}}");
+    assert_edited("{\"stream_options\":null,\"stream\":true}",
+                  "{\"stream\":true,"
+                  "\"stream_options\":{\"include_usage\":true}}");
+    assert_edited("{\"stream\":true , \"stream_options\" : {} , \"n\":1}",
+                  "{\"stream\":true,\"n\":1,"
+                  "\"stream_options\":{\"include_usage\":true}}");
+    assert_edited("{\"stream\":true,\"stream_options\":"
+                  "{\"include_usage\":false,\"include_obfuscation\":false}}",
+                  "{\"stream\":true,\"stream_options\":"
+                  "{\"include_obfuscation\":false,\"include_usage\":true}}");
+
+    (void) state;
+}
+
+
+static void
+test_the_chunk_asked_for_is_taken_out_again(void **state)
+{
+    static const char  stream[] =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}],"
+        "\"usage\":null}\n\n"
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+        "\"completion_tokens\":1}}\n\n"
+        "data: [DONE]\n\n";
+    static const char  want[] =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n"
+        "data: [DONE]\n\n";
+
+    for (size_t step = 1; step <= sizeof(stream); step++) {
+        fixture_t     f;
+        json_t       *line;
+        tg_now_t      now = { 0, 1 };
+        tg_refusal_t  refusal;
+
+        begin(&f);
+        make_call(&f, NULL, "/v1/chat/completions",
+                  "{\"model\":\"gpt-test\",\"stream\":true}");
+        assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+        tg_call_answer(f.call, 200, tg_str("text/event-stream"), false, &now);
+        assert_true(tg_call_alters(f.call));
+
+        for (size_t i = 0; i < sizeof(stream) - 1; i += step) {
+            size_t  n = sizeof(stream) - 1 - i;
+
+            assert_int_equal(tg_call_filter(f.call, stream + i,
+                                            n < step ? n : step, &now, gather,
+                                            &f), TG_OK);
+        }
+
+        assert_int_equal(tg_call_filter_end(f.call, gather, &f), TG_OK);
+        assert_int_equal(f.out_len, sizeof(want) - 1);
+        assert_memory_equal(f.out, want, sizeof(want) - 1);
+
+        line = line_of(&f, TG_END_COMPLETE, 200);
+        assert_int_equal(num(line, "llm.cost.total_nusd"), 7000);
+        json_decref(line);
+        tg_arena_destroy(f.arena);
+    }
+
+    (void) state;
+}
+
+
+static void
+test_a_missing_required_tag_is_refused_and_named(void **state)
+{
+    fixture_t     f;
+    json_t       *line;
+    tg_refusal_t  refusal;
+
+    begin(&f);
+    configure(&f, TG_DIRECTIVE_TAG, "team", "from=header:X-Team", "required");
+    make_call(&f, NULL, "/v1/chat/completions", "{\"model\":\"m\"}");
+
+    assert_int_equal(tg_call_admit(f.call, &refusal), TG_ERROR);
+    assert_int_equal(refusal.status, 400);
+    assert_non_null(memmem(refusal.body.p, refusal.body.len, "X-Team", 6));
+
+    line = line_of(&f, TG_END_COMPLETE, 400);
+    assert_string_equal(str(line, "llm.decision"), "refuse");
+    assert_string_equal(str(line, "error.type"), "missing_attribution");
+    json_decref(line);
+    tg_arena_destroy(f.arena);
+    (void) state;
+}
+
+
+static void
+test_a_dry_run_says_what_it_would_have_refused(void **state)
+{
+    fixture_t     f;
+    json_t       *line;
+    tg_refusal_t  refusal;
+
+    begin(&f);
+    f.scope.enable = TG_DRY_RUN;
+    make_call(&f, NULL, "/v1/chat/completions", "{\"model\":");
+    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+
+    line = line_of(&f, TG_END_COMPLETE, 200);
+    assert_string_equal(str(line, "llm.decision"), "dry_refuse");
+    json_decref(line);
+    tg_arena_destroy(f.arena);
+    (void) state;
+}
+
+
+static void
+test_tags_come_from_their_first_source_that_has_one(void **state)
+{
+    static const char  *headers[] = {
+        "traceparent",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "baggage", "x=1, team = red%20team;p=2, y=3",
+        "x-meta", "{\"feature\":\"search\",\"n\":7}",
+        NULL
+    };
+    fixture_t     f;
+    json_t       *line;
+    tg_refusal_t  refusal;
+
+    begin(&f);
+    configure(&f, TG_DIRECTIVE_TAG, "team", "from=header:X-Team,baggage:team",
+              NULL);
+    configure(&f, TG_DIRECTIVE_TAG, "feature", "from=json:X-Meta:feature",
+              NULL);
+    configure(&f, TG_DIRECTIVE_TAG, "n", "from=json:X-Meta:n", NULL);
+    configure(&f, TG_DIRECTIVE_TAG, "session",
+              "from=metadata.session_id,traceparent", NULL);
+    configure(&f, TG_DIRECTIVE_TAG, "agent", "from=$agent", NULL);
+    make_call(&f, headers, "/v1/chat/completions",
+              "{\"model\":\"m\",\"metadata\":{\"session_id\":\"s\\u0031\"}}");
+    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+
+    line = line_of(&f, TG_END_COMPLETE, 200);
+    assert_string_equal(str(line, "llm.team"), "red team");
+    assert_string_equal(str(line, "llm.tags.feature"), "search");
+    assert_string_equal(str(line, "llm.tags.n"), "7");
+    assert_string_equal(str(line, "gen_ai.conversation.id"), "s1");
+    assert_string_equal(str(line, "gen_ai.agent.name"), "from-variable");
+    assert_string_equal(str(line, "trace.id"),
+                        "0af7651916cd43dd8448eb211c80319c");
+    json_decref(line);
+    tg_arena_destroy(f.arena);
+    (void) state;
+}
+
+
+static void
+test_hostile_bytes_give_one_valid_line(void **state)
+{
+    static const char  evil[] = "\"\\\n\r\x01\x7f\xc2\x85\xe2\x80\xa8\xff{}";
+    const char        *headers[] = { "x-team", evil, NULL };
+    fixture_t          f;
+    json_t            *line;
+    tg_refusal_t       refusal;
+
+    begin(&f);
+    configure(&f, TG_DIRECTIVE_TAG, "team", "from=header:x-team", NULL);
+    make_call(&f, headers, "/v1/chat/completions",
+              "{\"model\":\"a\\u0000b\\n\\\"\\u2028\",\"user\":\"\\ud800\"}");
+    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+    line = line_of(&f, TG_END_CLIENT, 499);
+    assert_string_equal(str(line, "error.type"), "client_closed");
+    json_decref(line);
+    tg_arena_destroy(f.arena);
+    (void) state;
+}
+
+
+static void
+test_a_call_settles_once(void **state)
+{
+    fixture_t     f;
+    json_t       *line;
+    tg_refusal_t  refusal;
+    tg_now_t      later = { 0, 999999999 };
+
+    begin(&f);
+    make_call(&f, NULL, "/v1/chat/completions", "{\"model\":\"m\"}");
+    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+    line = line_of(&f, TG_END_CLIENT, 499);
+    json_decref(line);
+
+    tg_call_finish(f.call, TG_END_COMPLETE, 200, book, &later);
+    line = line_of(&f, TG_END_COMPLETE, 200);
+    assert_int_equal(num(line, "http.response.status_code"), 499);
+    assert_int_equal(num(line, "event.duration"), 2000000);
+    json_decref(line);
+    tg_arena_destroy(f.arena);
+    (void) state;
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_a_chat_call_is_billed_class_by_class),
+        cmocka_unit_test(test_usage_is_asked_for_without_harm_to_the_body),
+        cmocka_unit_test(test_the_chunk_asked_for_is_taken_out_again),
+        cmocka_unit_test(test_a_missing_required_tag_is_refused_and_named),
+        cmocka_unit_test(test_a_dry_run_says_what_it_would_have_refused),
+        cmocka_unit_test(test_tags_come_from_their_first_source_that_has_one),
+        cmocka_unit_test(test_hostile_bytes_give_one_valid_line),
+        cmocka_unit_test(test_a_call_settles_once)
+    };
+
+    return cmocka_run_group_tests_name("call", tests, setup, teardown);
+}

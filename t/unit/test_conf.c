@@ -1,0 +1,229 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "tg_conf.h"
+
+static tg_arena_t  *arena;
+
+
+static int
+setup(void **state)
+{
+    tg_error_t  err;
+
+    (void) state;
+    arena = tg_arena_create(0);
+
+    return tg_dialect_setup(tg_arena_mem(arena), &err);
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+    tg_arena_destroy(arena);
+
+    return 0;
+}
+
+
+/* "a b c" as arguments of a directive. */
+static int
+say(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id, const char *line,
+    tg_error_t *err)
+{
+    tg_str_t     args[32];
+    unsigned     n = 0;
+    const char  *end;
+
+    while (*line != '\0') {
+        end = strchr(line, ' ');
+        if (end == NULL) {
+            end = line + strlen(line);
+        }
+        args[n++] = tg_str_of(line, (size_t) (end - line));
+        line = *end == ' ' ? end + 1 : end;
+    }
+
+    return tg_conf_directive(conf, scope, id, args, n, err);
+}
+
+
+static void
+test_bad_words_are_told_with_what_is_known(void **state)
+{
+    static const struct {
+        tg_directive_id_t   id;
+        const char         *line;
+        const char         *part;
+    } cases[] = {
+        { TG_DIRECTIVE_ENABLE, "yes", "takes on, off or dry_run" },
+        { TG_DIRECTIVE_ENABLE, "on on_disconnect=later", "drain:<time>" },
+        { TG_DIRECTIVE_ENABLE, "on on_disconnect=drain:0", "drain:<time>" },
+        { TG_DIRECTIVE_ENABLE, "on unknown=maybe", "pass or reject" },
+        { TG_DIRECTIVE_ENABLE, "on foo=1", "unknown parameter \"foo=1\"" },
+        { TG_DIRECTIVE_ENABLE, "", "takes: on | off" },
+        { TG_DIRECTIVE_LOG, "x buffer=1k", "from 64k to 64m" },
+        { TG_DIRECTIVE_LOG, "x flush=1x", "takes a time" },
+        { TG_DIRECTIVE_LOG, "x format=xml", "json or underscore" },
+        { TG_DIRECTIVE_LOG, "off format=json", "stands alone" },
+        { TG_DIRECTIVE_TAG, "t!m from=$x", "letters, digits" },
+        { TG_DIRECTIVE_TAG, "team required", "needs from=" },
+        { TG_DIRECTIVE_TAG, "team from=cookie:x", "unknown source" },
+        { TG_DIRECTIVE_TAG, "team from=$a,,$b", "empty source" },
+        { TG_DIRECTIVE_TAG, "team from=json:x", "json:<header>:<field>" },
+        { TG_DIRECTIVE_PROVIDER, "a dialect=nobody url=http://x",
+          "unknown dialect \"nobody\"" },
+        { TG_DIRECTIVE_PROVIDER, "a url=ftp://x", "http:// or https://" },
+        { TG_DIRECTIVE_PROVIDER, "a", "needs url=" },
+        { TG_DIRECTIVE_PROVIDER, "a url=http://x stream_usage=on",
+          "inject or off" }
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        tg_conf_t   *conf = tg_conf_create(tg_arena_mem(arena));
+        tg_scope_t   scope;
+        tg_error_t   err = { 0 };
+
+        tg_scope_init(&scope);
+        assert_int_equal(say(conf, &scope, cases[i].id, cases[i].line, &err),
+                         TG_ERROR);
+        if (strstr(err.message, cases[i].part) == NULL) {
+            fail_msg("\"%s\" said \"%s\"", cases[i].line, err.message);
+        }
+    }
+
+    (void) state;
+}
+
+
+static void
+test_a_location_inherits_what_it_does_not_say(void **state)
+{
+    tg_conf_t   *conf = tg_conf_create(tg_arena_mem(arena));
+    tg_scope_t   http, server, location;
+    tg_error_t   err;
+
+    tg_scope_init(&http);
+    tg_scope_init(&server);
+    tg_scope_init(&location);
+
+    assert_int_equal(say(conf, &http, TG_DIRECTIVE_LOG, "a.jsonl", &err), 0);
+    assert_int_equal(say(conf, &server, TG_DIRECTIVE_ENABLE,
+                         "on on_disconnect=drain:1m30s unknown=reject", &err),
+                     0);
+    assert_int_equal(say(conf, &location, TG_DIRECTIVE_ENABLE, "dry_run",
+                         &err), 0);
+
+    tg_scope_merge(&http, &server);
+    tg_scope_merge(&server, &location);
+
+    assert_int_equal(http.enable, TG_UNSET);
+    assert_int_equal(server.enable, TG_ON);
+    assert_int_equal(location.enable, TG_DRY_RUN);
+    assert_int_equal(location.drain_ms, 90000);
+    assert_int_equal(location.reject_unknown, 1);
+    assert_int_equal(location.nlogs, 1);
+    assert_true(location.own_enable);
+
+    (void) state;
+}
+
+
+static void
+test_times_and_sizes_are_nginx_s(void **state)
+{
+    assert_int_equal(tg_conf_time(tg_str("500ms")), 500);
+    assert_int_equal(tg_conf_time(tg_str("1h30m")), 5400000);
+    assert_int_equal(tg_conf_time(tg_str("2")), 2000);
+    assert_int_equal(tg_conf_time(tg_str("")), -1);
+    assert_int_equal(tg_conf_time(tg_str("s")), -1);
+    assert_int_equal(tg_conf_time(tg_str("99999999999s")), -1);
+    assert_int_equal(tg_conf_size(tg_str("64k")), 65536);
+    assert_int_equal(tg_conf_size(tg_str("2M")), 2097152);
+    assert_int_equal(tg_conf_size(tg_str("k")), -1);
+
+    (void) state;
+}
+
+
+static void
+test_a_provider_is_found_by_host(void **state)
+{
+    tg_conf_t   *conf = tg_conf_create(tg_arena_mem(arena));
+    tg_scope_t   scope;
+    tg_error_t   err;
+
+    tg_scope_init(&scope);
+    assert_null(tg_conf_provider(conf, tg_str("x")));
+
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_PROVIDER,
+                         "gpu url=http://VLLM.local:8000/v1 dialect=vllm",
+                         &err), 0);
+    assert_null(tg_conf_provider(conf, tg_str("x")));
+    assert_string_equal(tg_conf_provider(conf,
+                            tg_str("vllm.local:8000"))->name.p, "gpu");
+
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_PROVIDER,
+                         "default stream_usage=off", &err), 0);
+    assert_string_equal(tg_conf_provider(conf, tg_str("x"))->name.p,
+                        "default");
+    assert_false(tg_conf_provider(conf, tg_str("x"))->inject);
+
+    assert_true(tg_str_eq(tg_conf_host(tg_str("https://[::1]:8/x")),
+                          tg_str("[::1]")));
+
+    (void) state;
+}
+
+
+static void
+test_what_cannot_work_is_warned_of(void **state)
+{
+    tg_conf_t   *conf = tg_conf_create(tg_arena_mem(arena));
+    tg_error_t   w;
+    unsigned     i = 0;
+
+    assert_true(tg_conf_warning(conf, true, false, &i, &w));
+    assert_non_null(strstr(w.message, "no cost line"));
+    assert_true(tg_conf_warning(conf, true, false, &i, &w));
+    assert_non_null(strstr(w.message, "no price list"));
+    assert_false(tg_conf_warning(conf, true, false, &i, &w));
+
+    (void) state;
+}
+
+
+static void
+test_each_directive_has_both_spellings_and_help(void **state)
+{
+    for (int i = 0; i < TG_DIRECTIVES; i++) {
+        const tg_directive_t  *d = &tg_directives[i];
+
+        assert_memory_equal(d->nginx_name, "llm", 3);
+        assert_memory_equal(d->httpd_name, "LLM", 3);
+        assert_true(d->contexts != 0 && d->least <= d->most);
+        assert_true(strlen(d->help) > 40);
+    }
+
+    (void) state;
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_bad_words_are_told_with_what_is_known),
+        cmocka_unit_test(test_a_location_inherits_what_it_does_not_say),
+        cmocka_unit_test(test_times_and_sizes_are_nginx_s),
+        cmocka_unit_test(test_a_provider_is_found_by_host),
+        cmocka_unit_test(test_what_cannot_work_is_warned_of),
+        cmocka_unit_test(test_each_directive_has_both_spellings_and_help)
+    };
+
+    return cmocka_run_group_tests_name("conf", tests, setup, teardown);
+}
