@@ -24,6 +24,7 @@ HARDEN      = -g -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
 HARDEN_LD   = -Wl,-z,relro -Wl,-z,now
 SAN         =
 SECONDS     = 60
+SERVER      = nginx
 CFLAGS      = $(HARDEN)
 ALL_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SAN) -Icommon
 ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto
@@ -114,7 +115,7 @@ test: deps
 
 demo: deps
 	$(MAKE) -s all
-	$(PYTHON) cli/demo
+	$(PYTHON) cli/demo $(SERVER)
 
 $(BUILD)/corpus-offline: t/corpus/offline.c $(CORE)
 	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)

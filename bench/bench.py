@@ -96,10 +96,12 @@ class Bench:
     def __init__(self, folder, args):
         self.folder, self.args = folder, args
         self.running = []
-        rig.certificate(folder)
-        self.upstream = self.up(rig.Upstream(folder))
+
+    def start(self):
+        rig.certificate(self.folder)
+        self.upstream = self.up(rig.Upstream(self.folder))
         self.plain = self.nginx("plain", False)
-        self.ours = self.nginx("ours", not args.same)
+        self.ours = self.nginx("ours", not self.args.same)
 
     def up(self, process):
         self.running.append(process)
@@ -380,13 +382,13 @@ def main():
     signal.alarm(LONGEST)
 
     folder = tempfile.mkdtemp(prefix="tollgate-bench-")
-    bench = None
+    bench = Bench(folder, args)
 
     try:
         machine()
         if "scanner" in parts:
             scanner()
-        bench = Bench(folder, args)
+        bench.start()
         for part in parts:
             if part != "scanner":
                 getattr(bench, part)()
@@ -400,8 +402,7 @@ def main():
 
     finally:
         signal.alarm(0)
-        if bench is not None:
-            bench.close()
+        bench.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -198,10 +198,18 @@ class Nginx(Process):
         self.spawn([BINARY, "-p", self.dir, "-c",
                     os.path.join(self.dir, "nginx.conf")], SERVER_CORES)
         self.stderr.close()
-        self.pids = children(self.proc.pid)
+        self.pids = self.wait_workers()
 
-        if len(self.pids) != workers:
-            raise BenchError("%s has %d workers" % (name, len(self.pids)))
+    def wait_workers(self):
+        for _ in range(250):
+            pids = children(self.proc.pid)
+            if len(pids) == self.workers:
+                return pids
+            time.sleep(0.02)
+
+        self.stop()
+        raise BenchError("%s has %d workers: %s"
+                         % (self.name, len(pids), self.why()))
 
     @staticmethod
     def group():

@@ -67,15 +67,45 @@ tg_answer_content_type(tg_answer_t *a, tg_str_t type)
 }
 
 
+/* json_flags: of the scanner; offset: of the first byte that is not blank. */
+static void
+tg_answer_open(tg_answer_t *a, tg_framing_t framing, unsigned json_flags,
+    uint64_t offset)
+{
+    a->framing = framing;
+    a->json_flags = json_flags;
+
+    if (framing == TG_FRAMING_OPAQUE) {
+        return;
+    }
+
+    tg_json_init(&a->json, tg_api_answer_paths(a->api), json_flags,
+                 tg_answer_read, a);
+
+    if (framing == TG_FRAMING_SSE) {
+        a->info.stream = true;
+        tg_sse_init(&a->u.sse, tg_answer_sse, a);
+        a->u.sse.offset = offset;
+        a->u.sse.event_start = offset;
+
+    } else if (framing == TG_FRAMING_EVENTSTREAM) {
+        a->info.stream = true;
+        tg_eventstream_init(&a->u.eventstream, tg_answer_frame, a);
+    }
+}
+
+
 tg_answer_t *
 tg_answer_create(tg_mem_t *mem, const tg_dialect_t *d,
     const tg_request_info_t *req, unsigned status, tg_str_t content_type)
 {
-    tg_answer_t  *a = tg_zalloc(mem, sizeof(tg_answer_t));
+    tg_answer_t  *a = tg_alloc(mem, sizeof(tg_answer_t));
 
     if (a == NULL) {
         return NULL;
     }
+
+    memset(a, 0, offsetof(tg_answer_t, json));
 
     a->mem = mem;
     a->api = d->api;
@@ -98,10 +128,8 @@ tg_answer_create(tg_mem_t *mem, const tg_dialect_t *d,
         tg_json_init(a->wrapper, tg_wrapper_paths(), 0, tg_answer_wrapped, a);
     }
 
-    tg_json_init(&a->json, tg_api_answer_paths(a->api), 0, tg_answer_read, a);
-
-    if (a->framing == TG_FRAMING_EVENTSTREAM) {
-        tg_eventstream_init(&a->u.eventstream, tg_answer_frame, a);
+    if (a->framing != TG_FRAMING_SNIFF) {
+        tg_answer_open(a, a->framing, 0, 0);
     }
 
     return a;
@@ -427,38 +455,6 @@ tg_answer_json(tg_answer_t *a, const char *p, size_t n)
         p += at;
         n -= (size_t) at;
         a->resync = true;
-    }
-}
-
-
-static void
-tg_answer_open(tg_answer_t *a, tg_framing_t framing, unsigned json_flags,
-    uint64_t offset)
-{
-    a->framing = framing;
-    a->json_flags = json_flags;
-
-    switch (framing) {
-
-    case TG_FRAMING_JSON:
-        tg_json_init(&a->json, tg_api_answer_paths(a->api), json_flags,
-                     tg_answer_read, a);
-        break;
-
-    case TG_FRAMING_SSE:
-        a->info.stream = true;
-        tg_sse_init(&a->u.sse, tg_answer_sse, a);
-        a->u.sse.offset = offset;
-        a->u.sse.event_start = offset;
-        break;
-
-    case TG_FRAMING_EVENTSTREAM:
-        a->info.stream = true;
-        tg_eventstream_init(&a->u.eventstream, tg_answer_frame, a);
-        break;
-
-    default:
-        break;
     }
 }
 

@@ -459,7 +459,7 @@ tg_call_free(const tg_call_t *call)
     case TG_OP_MODELS:
         return true;
     default:
-        return call->cached;
+        return false;
     }
 }
 
@@ -489,14 +489,36 @@ tg_call_find_price(const tg_call_t *call, const tg_price_book_t *book,
 
 
 static void
-tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
+tg_call_price(tg_call_t *call, const tg_price_book_t *book,
+    const tg_answer_info_t *a)
 {
-    const tg_answer_info_t   *a = tg_answer_info(call->answer);
     const tg_request_info_t  *info = tg_request_info(call->request);
-    const tg_price_t         *price = NULL;
+    const tg_price_t         *price = tg_call_find_price(call, book, a);
     tg_str_t                  tier;
 
-    call->usage = &a->usage;
+    /* Without a price of its own a call may still have parts at other models. */
+    if (price == NULL && a->usage.extra == NULL) {
+        return;
+    }
+
+    tier = a->service_tier.len ? a->service_tier : info->service_tier;
+    tg_price_cost(book, price, tg_vendor_name(call->dialect.vendor),
+                  &call->usage, tg_tier_parse(tier), &call->cost);
+
+    if (price != NULL) {
+        call->price_id = tg_dup(call->mem, tg_price_id(price));
+    }
+
+    call->cost_known = price != NULL || call->cost.total != 0;
+}
+
+
+static void
+tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
+{
+    const tg_answer_info_t  *a = tg_answer_info(call->answer);
+
+    call->usage = a->usage;
 
     if (a->usage.source == TG_USAGE_NONE) {
         return;
@@ -507,20 +529,17 @@ tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
         return;
     }
 
-    if (book != NULL) {
-        price = tg_call_find_price(call, book, a);
-    }
-
-    if (price != NULL) {
-        tier = a->service_tier.len ? a->service_tier : info->service_tier;
-        tg_price_cost(book, price, tg_vendor_name(call->dialect.vendor),
-                      &a->usage, tg_tier_parse(tier), &call->cost);
-        call->price_id = tg_dup(call->mem, tg_price_id(price));
+    if (call->cached) {
+        call->usage.source = TG_USAGE_CACHED;
         call->cost_known = true;
     }
 
+    if (book != NULL) {
+        tg_call_price(call, book, a);
+    }
+
     /* What the provider says it charged is the bill. */
-    if (a->usage.provider_cost >= 0) {
+    if (a->usage.provider_cost >= 0 && !call->cached) {
         call->cost.total = a->usage.provider_cost;
         call->cost_known = true;
         call->cost_by_provider = true;

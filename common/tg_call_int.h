@@ -31,7 +31,7 @@ struct tg_call_s {
     int64_t               first_ns;     /* of the answer's body; 0: none yet */
     int64_t               end_ns;
 
-    const tg_usage_t     *usage;        /* after the end */
+    tg_usage_t            usage;        /* after the end */
     tg_cost_t             cost;
     tg_str_t              price_id;     /* empty: not priced */
     bool                  cost_known;

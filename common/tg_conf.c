@@ -380,6 +380,7 @@ tg_conf_log(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
 
     log->condition = tg_dup(conf->mem, log->condition);
     scope->nlogs++;
+    conf->nlogs++;
 
     return TG_OK;
 }
@@ -707,24 +708,42 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
 
 
 void
-tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child)
+tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child)
 {
     if (child->enable == TG_UNSET) {
-        child->enable = parent->enable == TG_UNSET ? TG_OFF : parent->enable;
+        child->enable = parent->enable;
     }
 
     if (child->reject_unknown == TG_UNSET) {
-        child->reject_unknown = parent->reject_unknown == TG_UNSET
-                                ? 0 : parent->reject_unknown;
+        child->reject_unknown = parent->reject_unknown;
     }
 
     if (child->drain_ms == TG_UNSET) {
-        child->drain_ms = parent->drain_ms == TG_UNSET ? 0 : parent->drain_ms;
+        child->drain_ms = parent->drain_ms;
     }
 
     if (child->logs == NULL) {
         child->logs = parent->logs;
         child->nlogs = parent->nlogs;
+    }
+}
+
+
+void
+tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child)
+{
+    tg_scope_inherit(parent, child);
+
+    if (child->enable == TG_UNSET) {
+        child->enable = TG_OFF;
+    }
+
+    if (child->reject_unknown == TG_UNSET) {
+        child->reject_unknown = 0;
+    }
+
+    if (child->drain_ms == TG_UNSET) {
+        child->drain_ms = 0;
     }
 }
 
@@ -787,11 +806,11 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
             break;
 
         case 1:
-            if (!enabled
-                && (conf->ntags || conf->nproviders || conf->nprices))
+            if (!enabled && (conf->ntags || conf->nproviders || conf->nprices
+                             || conf->nlogs))
             {
                 (void) tg_error(warning, 0, 0, "nothing is metered: no"
-                                " location switches it on");
+                                " location says \"llm on\" (LLMEngine On)");
                 return true;
             }
             break;

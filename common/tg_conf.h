@@ -122,6 +122,7 @@ typedef struct {
     tg_provider_t         providers[TG_PROVIDERS_MAX];
     unsigned              nprices;
     tg_str_t              prices[TG_FILES_MAX];
+    unsigned              nlogs;    /* in all scopes */
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
     unsigned              nfields;
     uint64_t              hash;     /* FNV-1a of all directives' words */
@@ -143,6 +144,12 @@ int tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
 
 /* child := child, where unset parent's, where that is unset the default. */
 void tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child);
+
+/*
+ * The same without the defaults, for a server that merges sections with each
+ * other before it merges them with what is above them all.
+ */
+void tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child);
 
 /* After the last directive: compiles what needs all of them. */
 int tg_conf_finish(tg_conf_t *conf, tg_error_t *err);

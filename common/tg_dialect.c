@@ -7,10 +7,9 @@
 
 /* One pattern of one row, so that a path is compared with little. */
 typedef struct {
-    const char  *p;
-    uint16_t     len;
-    uint16_t     api;
-    char         tail[2];       /* its last bytes, NUL where they may vary */
+    tg_suffix_t      suffix;
+    tg_str_t         pattern;
+    const tg_api_t  *api;
 } tg_pattern_t;
 
 typedef struct {
@@ -196,37 +195,41 @@ tg_dialect_compile(tg_mem_t *mem, const tg_api_t *api,
 }
 
 
+/* Takes in those patterns of a row that end in a literal, or those that don't. */
 static int
-tg_dialect_patterns(tg_tables_t *t, const tg_api_t *api, size_t index,
+tg_dialect_patterns(tg_tables_t *t, const tg_api_t *api, bool literal,
     tg_error_t *err)
 {
-    const char    *p = api->paths, *end;
     tg_pattern_t  *pat;
+    const char    *p = api->paths;
+    tg_str_t       end;
+    size_t         n;
 
-    while (*p != '\0') {
+    for (p += strspn(p, " "); *p != '\0'; p += n, p += strspn(p, " ")) {
+        n = strcspn(p, " ");
 
-        for (end = p; *end != '\0' && *end != ' '; end++) { /* void */ }
+        if (t->npatterns == TG_PATTERNS_MAX) {
+            return tg_error(err, 0, 0, "API %s has too many paths",
+                            api->name.p);
+        }
 
-        if (end - p < 2 || end - p > UINT16_MAX
-            || t->npatterns == TG_PATTERNS_MAX)
+        /* a colon may come encoded */
+
+        for (end = tg_str_of(p + n, 0);
+             end.p > p && strchr("*}:", end.p[-1]) == NULL;
+             end.len++)
         {
-            return tg_error(err, 0, 0, "API %s has a bad path", api->name.p);
+            end.p--;
+        }
+
+        if ((end.len != 0) != literal) {
+            continue;
         }
 
         pat = &t->pattern[t->npatterns++];
-        pat->p = p;
-        pat->len = (uint16_t) (end - p);
-        pat->api = (uint16_t) index;
-        memcpy(pat->tail, end - 2, 2);
-
-        if (pat->tail[1] == '*' || pat->tail[1] == '}') {
-            pat->tail[0] = pat->tail[1] = '\0';
-
-        } else if (pat->tail[0] == '*' || pat->tail[0] == '}') {
-            pat->tail[0] = '\0';
-        }
-
-        for (p = end; *p == ' '; p++) { /* void */ }
+        pat->pattern = tg_str_of(p, n);
+        pat->api = api;
+        pat->suffix = tg_suffix_make(end);
     }
 
     return TG_OK;
@@ -252,7 +255,7 @@ tg_dialect_setup(tg_mem_t *mem, tg_error_t *err)
     for (size_t i = 0; i < n; i++) {
         api = tg_api_at(i);
 
-        if (tg_dialect_patterns(t, api, i, err) != TG_OK
+        if (tg_dialect_patterns(t, api, true, err) != TG_OK
             || tg_dialect_compile(mem, api, api->request, &t->request[i], err)
                != TG_OK
             || tg_dialect_compile(mem, api, api->answer, &t->answer[i], err)
@@ -262,8 +265,17 @@ tg_dialect_setup(tg_mem_t *mem, tg_error_t *err)
         }
     }
 
+    /* last, as what ends in anything is what takes most time to tell */
+
+    for (size_t i = 0; i < n; i++) {
+        if (tg_dialect_patterns(t, tg_api_at(i), false, err) != TG_OK) {
+            return TG_ERROR;
+        }
+    }
+
     t->wrapper = tg_json_paths(mem, tg_want_wrapper, 1, err);
-    if (t->wrapper == NULL) {
+
+    if (t->wrapper == NULL || tg_vendors_setup(mem, err) != TG_OK) {
         return TG_ERROR;
     }
 
@@ -310,27 +322,37 @@ tg_method_in(tg_str_t method, const char *list)
 }
 
 
-/* The path with runs of slashes made one and without a last one. */
+/* The path with runs of slashes made one and without a last one; buf is used
+ * only where there are runs. */
 static tg_str_t
 tg_path_squeeze(tg_str_t path, char *buf)
 {
-    size_t  n = 0;
+    size_t    n = 0;
+    bool      run = false;
 
     if (path.len > TG_PATH_MAX) {
         return tg_str_null;
     }
 
-    for (size_t i = 0; i < path.len; i++) {
-        if (path.p[i] != '/' || n == 0 || buf[n - 1] != '/') {
-            buf[n++] = path.p[i];
+    for (size_t i = 1; i < path.len; i++) {
+        run |= path.p[i] == '/' && path.p[i - 1] == '/';
+    }
+
+    if (run) {
+        for (size_t i = 0; i < path.len; i++) {
+            if (path.p[i] != '/' || n == 0 || buf[n - 1] != '/') {
+                buf[n++] = path.p[i];
+            }
         }
+
+        path = tg_str_of(buf, n);
     }
 
-    while (n > 1 && buf[n - 1] == '/') {
-        n--;
+    if (path.len > 1 && path.p[path.len - 1] == '/') {
+        path.len--;
     }
 
-    return tg_str_of(buf, n);
+    return path;
 }
 
 
@@ -380,31 +402,27 @@ tg_dialect_recognise(tg_dialect_t *d, tg_mem_t *mem, tg_str_t method,
     tg_str_t path, tg_str_t args, tg_str_t host, const tg_vendor_t *vendor)
 {
     const tg_pattern_t  *pat;
-    const tg_api_t      *api;
     tg_str_t             s, model = tg_str_null;
+    uint64_t             end;
     char                 buf[TG_PATH_MAX];
 
     d->api = tg_api_unknown;
     d->model = tg_str_null;
-    d->stream = false;
 
     s = tg_path_squeeze(path, buf);
+    end = tg_suffix_load(s);
 
     for (size_t i = 0; tg_tables && i < tg_tables->npatterns; i++) {
         pat = &tg_tables->pattern[i];
 
-        if (s.len < 2 || (pat->tail[1] && pat->tail[1] != s.p[s.len - 1])
-            || (pat->tail[0] && pat->tail[0] != s.p[s.len - 2]))
-        {
+        if (!tg_suffix_fits(pat->suffix, end)) {
             continue;
         }
 
-        api = tg_api_at(pat->api);
-
-        if (tg_api_path_match(tg_str_of(pat->p, pat->len), s, &model)
-            && tg_method_in(method, api->methods))
+        if (tg_api_path_match(pat->pattern, s, &model)
+            && tg_method_in(method, pat->api->methods))
         {
-            d->api = api;
+            d->api = pat->api;
             break;
         }
 

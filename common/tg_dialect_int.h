@@ -258,6 +258,49 @@ extern const tg_json_want_t  tg_want_converse_usage[];
  * encoded there, untouched where the pattern has none. */
 bool tg_api_path_match(tg_str_t pattern, tg_str_t path, tg_str_t *model);
 
+/*
+ * The last bytes of a pattern that are what they are, in a word: paths and hosts
+ * that can't match are told by one comparison.
+ */
+typedef struct {
+    uint64_t  tail;
+    uint64_t  mask;
+} tg_suffix_t;
+
+static inline uint64_t
+tg_suffix_load(tg_str_t s)
+{
+    uint64_t  v = 0;
+    size_t    n = s.len < sizeof(v) ? s.len : sizeof(v);
+
+    if (n != 0) {
+        memcpy((char *) &v + sizeof(v) - n, s.p + s.len - n, n);
+    }
+
+    return v;
+}
+
+/* s: the literal end of a pattern. */
+static inline tg_suffix_t
+tg_suffix_make(tg_str_t s)
+{
+    tg_suffix_t  x = { tg_suffix_load(s), 0 };
+    size_t       n = s.len < sizeof(x.mask) ? s.len : sizeof(x.mask);
+
+    memset((char *) &x.mask + sizeof(x.mask) - n, 0xff, n);
+
+    return x;
+}
+
+static inline bool
+tg_suffix_fits(tg_suffix_t x, uint64_t loaded)
+{
+    return ((loaded ^ x.tail) & x.mask) == 0;
+}
+
+/* Part of tg_dialect_setup(). */
+int tg_vendors_setup(tg_mem_t *mem, tg_error_t *err);
+
 /* The row that stands for a family's vendor behind an unknown host. */
 const tg_vendor_t *tg_vendor_of_family(tg_family_t family);
 

@@ -266,7 +266,6 @@ TG_V(tg_json_string)(tg_json_string_t *st, const char *p, const char *end)
     st->escape = carry.escaped != 0 ? 1
                  : carry.hex != 0
                    ? (uint8_t) (1 + __builtin_popcountll(carry.hex)) : 0;
-    tg_json_string_utf8_tail(st, start, p);
 
-    return p;
+    return tg_json_string_tail(st, start, p);
 }

@@ -195,9 +195,8 @@ tg_json_string_settle(tg_json_string_t *st, const char *p, const char *end,
 }
 
 
-void
-tg_json_string_utf8_tail(tg_json_string_t *st, const char *start,
-    const char *p)
+const char *
+tg_json_string_tail(tg_json_string_t *st, const char *start, const char *p)
 {
     const char  *lead = p;
 
@@ -207,18 +206,23 @@ tg_json_string_utf8_tail(tg_json_string_t *st, const char *start,
         lead--;
 
         if ((uint8_t) *lead < 0x80) {
-            return;
+            return p;
         }
 
         if ((uint8_t) *lead >= 0xc0) {
-            (void) tg_json_utf8_lead(st, (uint8_t) *lead);
+            if (!tg_json_utf8_lead(st, (uint8_t) *lead)) {
+                return lead;
+            }
 
             while (++lead < p && st->need != 0) {
                 (void) tg_json_utf8_next(st, (uint8_t) *lead);
             }
-            return;
+
+            return p;
         }
     }
+
+    return p;
 }
 
 

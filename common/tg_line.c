@@ -189,7 +189,9 @@ tg_line_request(tg_line_t *l, const tg_call_t *call)
                 tg_vendor_name(call->dialect.vendor));
     tg_line_str(l, "gen_ai.request.model",
                 info->model.len ? info->model : call->dialect.model);
-    tg_line_bool(l, "gen_ai.request.stream", info->stream);
+    tg_line_bool(l, "gen_ai.request.stream", info->stream
+                 || (call->answer != NULL
+                     && tg_answer_info(call->answer)->stream));
     tg_line_int(l, "gen_ai.request.max_tokens", info->max_tokens);
     tg_line_str(l, "server.address", call->head.upstream);
     tg_line_int(l, "llm.prompt.messages", info->messages);
@@ -250,14 +252,15 @@ tg_line_extra(tg_line_t *l, const tg_usage_extra_t *x)
 }
 
 
+static const tg_str_t  tg_usage_sources[] = {
+    TG_STR("none"), TG_STR("reported"), TG_STR("estimated"), TG_STR("cached")
+};
+
+
 static void
 tg_line_usage(tg_line_t *l, const tg_usage_t *u)
 {
-    static const char *const  sources[] = {
-        "none", "reported", "estimated", "cached"
-    };
-
-    tg_line_str(l, "llm.usage.source", tg_strz(sources[u->source]));
+    tg_line_str(l, "llm.usage.source", tg_usage_sources[u->source]);
 
     if (u->source == TG_USAGE_NONE) {
         return;
@@ -313,7 +316,7 @@ tg_line_money(tg_line_t *l, const tg_call_t *call)
         tg_key(l, "llm.cost.total_nusd");
         tg_put_lit(&l->t, "0");
 
-        if (call->usage != NULL && call->usage->source != TG_USAGE_NONE) {
+        if (call->usage.source != TG_USAGE_NONE) {
             tg_line_bool(l, "llm.cost.unpriced", true);
         }
         return;
@@ -452,8 +455,8 @@ tg_call_line(const tg_call_t *call, char *buf, uint64_t seq,
         tg_line_answer(&l, tg_answer_info(call->answer));
     }
 
-    if (call->usage != NULL) {
-        tg_line_usage(&l, call->usage);
+    if (call->answer != NULL) {
+        tg_line_usage(&l, &call->usage);
     }
 
     tg_line_money(&l, call);
@@ -529,7 +532,7 @@ tg_call_value_early(const tg_call_t *call, tg_value_t v, tg_str_t *out)
 bool
 tg_call_value(const tg_call_t *call, tg_value_t v, char *buf, tg_str_t *out)
 {
-    const tg_usage_t  *u = call->usage;
+    const tg_usage_t  *u = &call->usage;
     tg_text_t          t;
 
     if (v <= TG_VALUE_DECISION) {
@@ -554,7 +557,7 @@ tg_call_value(const tg_call_t *call, tg_value_t v, char *buf, tg_str_t *out)
                && tg_value_str(tg_answer_info(call->answer)->finish[0], out);
     }
 
-    if (u == NULL || u->source == TG_USAGE_NONE) {
+    if (u->source == TG_USAGE_NONE) {
         return false;
     }
 
@@ -570,8 +573,7 @@ tg_call_value(const tg_call_t *call, tg_value_t v, char *buf, tg_str_t *out)
     case TG_VALUE_TOTAL_TOKENS:
         return tg_value_int(u->input + u->output, buf, out);
     case TG_VALUE_USAGE_SOURCE:
-        return tg_value_str(u->source == TG_USAGE_REPORTED
-                            ? tg_str("reported") : tg_str("estimated"), out);
+        return tg_value_str(tg_usage_sources[u->source], out);
     default:
         return false;
     }

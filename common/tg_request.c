@@ -709,11 +709,13 @@ tg_request_create(tg_mem_t *mem, const tg_dialect_t *d, tg_str_t content_type,
     tg_str_t content_encoding, const tg_request_fields_t *fields,
     tg_str_t *values)
 {
-    tg_request_t  *r = tg_zalloc(mem, sizeof(tg_request_t));
+    tg_request_t  *r = tg_alloc(mem, sizeof(tg_request_t));
 
     if (r == NULL) {
         return NULL;
     }
+
+    memset(r, 0, offsetof(tg_request_t, u));
 
     r->mem = mem;
     r->d = d;

@@ -201,7 +201,7 @@ tg_usage_by_total(const tg_counts_t *c, const tg_usage_t *u)
         return TG_QUIRK_AUDIO_APART;
     }
 
-    return 0;
+    return u->reasoning == 0 ? TG_QUIRK_REASONING_REST : 0;
 }
 
 

@@ -183,6 +183,18 @@ static const tg_vendor_t  tg_vendor_family_table[] = {
 };
 
 
+/* One pattern of one row. */
+typedef struct {
+    tg_suffix_t         suffix;
+    tg_str_t            pattern;
+    const tg_vendor_t  *vendor;
+    bool                port;       /* has one, else it is left out */
+} tg_host_t;
+
+static const tg_host_t  *tg_hosts;
+static size_t            tg_nhosts;
+
+
 /* The next word of a list, or an empty string. */
 static tg_str_t
 tg_next_word(const char **list)
@@ -227,12 +239,58 @@ tg_vendor_by_name(tg_str_t name)
 }
 
 
+int
+tg_vendors_setup(tg_mem_t *mem, tg_error_t *err)
+{
+    tg_host_t   *hosts;
+    tg_str_t     word, end;
+    const char  *list;
+    size_t       n = 0;
+
+    for (size_t i = 0; i < TG_VENDORS; i++) {
+        for (list = tg_vendor_table[i].hosts; tg_next_word(&list).len; n++) {
+            /* void */
+        }
+    }
+
+    hosts = tg_alloc(mem, n * sizeof(tg_host_t));
+    if (hosts == NULL) {
+        return tg_error(err, 0, 0, "out of memory");
+    }
+
+    n = 0;
+
+    for (size_t i = 0; i < TG_VENDORS; i++) {
+        list = tg_vendor_table[i].hosts;
+
+        while ((word = tg_next_word(&list)).len != 0) {
+
+            for (end = word; memchr(end.p, '*', end.len); end.p++) {
+                end.len--;
+            }
+
+            hosts[n].pattern = word;
+            hosts[n].vendor = &tg_vendor_table[i];
+            hosts[n].port = memchr(word.p, ':', word.len) != NULL;
+            hosts[n++].suffix = tg_suffix_make(end);
+        }
+    }
+
+    tg_hosts = hosts;
+    tg_nhosts = n;
+
+    return TG_OK;
+}
+
+
 const tg_vendor_t *
 tg_vendor_by_host(tg_str_t host)
 {
-    char         buf[256];
-    tg_str_t     word, s, bare;
-    const char  *list, *colon;
+    char              buf[256];
+    tg_str_t          whole, bare;
+    uint64_t          whole_end, bare_end;
+    const char       *colon;
+    const tg_host_t  *h;
 
     if (host.len == 0 || host.len > sizeof(buf)) {
         return &tg_vendor_table[TG_VENDORS - 1];
@@ -242,21 +300,22 @@ tg_vendor_by_host(tg_str_t host)
         buf[i] = tg_lower(host.p[i]);
     }
 
-    s = tg_str_of(buf, host.len);
+    whole = tg_str_of(buf, host.len);
     colon = memchr(buf, ':', host.len);
-    bare = colon == NULL ? s : tg_str_of(buf, (size_t) (colon - buf));
+    bare = colon == NULL ? whole : tg_str_of(buf, (size_t) (colon - buf));
 
     if (bare.len > 1 && bare.p[bare.len - 1] == '.') {
         bare.len--;         /* a fully qualified name */
     }
 
-    for (size_t i = 0; i < TG_VENDORS; i++) {
-        list = tg_vendor_table[i].hosts;
+    whole_end = tg_suffix_load(whole);
+    bare_end = tg_suffix_load(bare);
 
-        while ((word = tg_next_word(&list)).len != 0) {
-            if (tg_str_match(memchr(word.p, ':', word.len) ? s : bare, word)) {
-                return &tg_vendor_table[i];
-            }
+    for (h = tg_hosts; h < tg_hosts + tg_nhosts; h++) {
+        if (tg_suffix_fits(h->suffix, h->port ? whole_end : bare_end)
+            && tg_str_match(h->port ? whole : bare, h->pattern))
+        {
+            return h->vendor;
         }
     }
 

@@ -103,8 +103,8 @@ void ngx_http_llm_log_init_module(ngx_http_llm_main_conf_t *lmcf);
 void ngx_http_llm_log_flush_all(ngx_http_llm_main_conf_t *lmcf);
 
 /* ngx_http_llm_prices.c */
-ngx_int_t ngx_http_llm_prices_load(ngx_conf_t *cf,
-    ngx_http_llm_main_conf_t *lmcf);
+int ngx_http_llm_prices_load(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
+    unsigned first, tg_error_t *err);
 void ngx_http_llm_prices_watch(ngx_http_llm_main_conf_t *lmcf,
     ngx_cycle_t *cycle);
 

@@ -213,6 +213,7 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     tg_error_t                 err;
     tg_str_t                   args[NGX_CONF_MAX_ARGS];
     ngx_str_t                 *value = cf->args->elts, file;
+    unsigned                   nprices;
     ngx_uint_t                 i, n = cf->args->nelts - 1;
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
@@ -229,9 +230,13 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
+    nprices = lmcf->conf->nprices;
+
     if (tg_conf_directive(lmcf->conf, &llcf->scope, id, args, (unsigned) i,
                           &err)
-        != TG_OK)
+        != TG_OK
+        || (id == TG_DIRECTIVE_PRICES
+            && ngx_http_llm_prices_load(cf, lmcf, nprices, &err) != TG_OK))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" %s", &value[0],
                            err.message);
@@ -378,7 +383,7 @@ ngx_http_llm_add_phase(ngx_http_core_main_conf_t *cmcf, ngx_http_phases phase,
 static ngx_int_t
 ngx_http_llm_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_str_t                   name = ngx_string("llm");
+    ngx_str_t                   name = ngx_string("ngx_http_llm");
     tg_error_t                  err;
     ngx_http_llm_main_conf_t   *lmcf;
     ngx_http_core_main_conf_t  *cmcf;
@@ -391,9 +396,7 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (ngx_http_llm_bind_variables(cf, lmcf->conf) != NGX_OK
-        || ngx_http_llm_prices_load(cf, lmcf) != NGX_OK)
-    {
+    if (ngx_http_llm_bind_variables(cf, lmcf->conf) != NGX_OK) {
         return NGX_ERROR;
     }
 

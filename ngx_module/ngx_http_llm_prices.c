@@ -12,96 +12,96 @@ typedef struct {
 } ngx_http_llm_stat_t;
 
 
-static ngx_int_t
-ngx_http_llm_read_whole(const char *name, u_char **text, size_t *size,
-    ngx_log_t *log)
+/* The whole of a file, for ngx_free(); NULL and the reason. */
+static u_char *
+ngx_http_llm_read_whole(tg_str_t name, size_t *size, tg_error_t *err)
 {
+    u_char          *text = NULL;
     ssize_t          n;
     ngx_fd_t         fd;
-    ngx_int_t        rc = NGX_ERROR;
     ngx_file_info_t  fi;
 
-    fd = ngx_open_file((u_char *) name, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    fd = ngx_open_file((u_char *) name.p, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
     if (fd == NGX_INVALID_FILE) {
-        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
-                      "llm_prices: can't open \"%s\"", name);
-        return NGX_ERROR;
+        (void) tg_error(err, 0, 0, "can't open \"%s\": %s", name.p,
+                        strerror(ngx_errno));
+        return NULL;
     }
 
     if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR || !ngx_is_file(&fi)
         || ngx_file_size(&fi) > NGX_HTTP_LLM_PRICES_MAX)
     {
-        ngx_log_error(NGX_LOG_ERR, log, 0, "llm_prices: \"%s\" is not a file of"
-                      " at most 64m", name);
+        (void) tg_error(err, 0, 0, "\"%s\" is not a file of at most 64m",
+                        name.p);
         goto done;
     }
 
     *size = (size_t) ngx_file_size(&fi);
-    *text = ngx_alloc(*size + 1, log);
-    if (*text == NULL) {
+    text = ngx_alloc(*size + 1, ngx_cycle->log);
+    if (text == NULL) {
+        (void) tg_error(err, 0, 0, "no memory for \"%s\"", name.p);
         goto done;
     }
 
-    n = ngx_read_fd(fd, *text, *size);
+    n = ngx_read_fd(fd, text, *size);
 
     if (n != (ssize_t) *size) {
-        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
-                      "llm_prices: can't read \"%s\"", name);
-        ngx_free(*text);
-        goto done;
+        (void) tg_error(err, 0, 0, "can't read \"%s\"", name.p);
+        ngx_free(text);
+        text = NULL;
     }
-
-    rc = NGX_OK;
 
 done:
 
     (void) ngx_close_file(fd);
 
+    return text;
+}
+
+
+static int
+ngx_http_llm_prices_add_file(tg_price_book_t *book, tg_str_t name,
+    tg_error_t *err)
+{
+    int      rc;
+    size_t   size;
+    u_char  *text;
+
+    text = ngx_http_llm_read_whole(name, &size, err);
+    if (text == NULL) {
+        return TG_ERROR;
+    }
+
+    rc = tg_price_book_add(book, name, tg_str_of((char *) text, size), err);
+    ngx_free(text);
+
     return rc;
 }
 
 
-/* All of the files, or NULL with the reason in the log. */
+/* All of the files; NULL and the reason. */
 static tg_price_book_t *
-ngx_http_llm_prices_read(ngx_http_llm_main_conf_t *lmcf, ngx_log_t *log)
+ngx_http_llm_prices_read(ngx_http_llm_main_conf_t *lmcf, tg_error_t *err)
 {
-    int               rc;
-    size_t            size;
-    u_char           *text;
     unsigned          i;
-    tg_str_t          name;
-    tg_error_t        err;
     tg_price_book_t  *book;
 
     book = tg_price_book_create();
     if (book == NULL) {
+        (void) tg_error(err, 0, 0, "no memory");
         return NULL;
     }
 
     for (i = 0; i < lmcf->conf->nprices; i++) {
-        name = lmcf->conf->prices[i];
-
-        if (ngx_http_llm_read_whole(name.p, &text, &size, log) != NGX_OK) {
-            goto failed;
-        }
-
-        rc = tg_price_book_add(book, name, tg_str_of((char *) text, size),
-                               &err);
-        ngx_free(text);
-
-        if (rc != TG_OK) {
-            ngx_log_error(NGX_LOG_ERR, log, 0, "llm_prices: %s", err.message);
-            goto failed;
+        if (ngx_http_llm_prices_add_file(book, lmcf->conf->prices[i], err)
+            != TG_OK)
+        {
+            tg_price_book_destroy(book);
+            return NULL;
         }
     }
 
     return book;
-
-failed:
-
-    tg_price_book_destroy(book);
-
-    return NULL;
 }
 
 
@@ -144,52 +144,53 @@ ngx_http_llm_prices_free(void *data)
 }
 
 
-ngx_int_t
-ngx_http_llm_prices_load(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
+/* The files of one directive, read at once, so that an error has its place. */
+int
+ngx_http_llm_prices_load(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
+    unsigned first, tg_error_t *err)
 {
     void                *stats;
+    unsigned             i;
     ngx_pool_cleanup_t  *cln;
 
-    if (lmcf->conf->nprices == 0) {
-        return NGX_OK;
-    }
+    if (lmcf->book == NULL) {
+        cln = ngx_pool_cleanup_add(cf->pool, 0);
+        lmcf->book = tg_price_book_create();
 
-    if (ngx_array_init(&lmcf->price_stats, cf->pool, lmcf->conf->nprices,
-                       sizeof(ngx_http_llm_stat_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+        if (cln == NULL || lmcf->book == NULL
+            || ngx_array_init(&lmcf->price_stats, cf->pool, TG_FILES_MAX,
+                              sizeof(ngx_http_llm_stat_t))
+               != NGX_OK)
+        {
+            return tg_error(err, 0, 0, "no memory");
+        }
 
-    stats = ngx_array_push_n(&lmcf->price_stats, lmcf->conf->nprices);
-    if (stats == NULL) {
-        return NGX_ERROR;
-    }
+        cln->handler = ngx_http_llm_prices_free;
+        cln->data = lmcf;
 
-    ngx_memzero(stats, lmcf->conf->nprices * sizeof(ngx_http_llm_stat_t));
+        stats = ngx_array_push_n(&lmcf->price_stats, TG_FILES_MAX);
+        ngx_memzero(stats, TG_FILES_MAX * sizeof(ngx_http_llm_stat_t));
+    }
 
     (void) ngx_http_llm_prices_stat(lmcf);
 
-    lmcf->book = ngx_http_llm_prices_read(lmcf, cf->log);
-    if (lmcf->book == NULL) {
-        return NGX_ERROR;
+    for (i = first; i < lmcf->conf->nprices; i++) {
+        if (ngx_http_llm_prices_add_file(lmcf->book, lmcf->conf->prices[i],
+                                         err)
+            != TG_OK)
+        {
+            return TG_ERROR;
+        }
     }
 
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_http_llm_prices_free;
-    cln->data = lmcf;
-
-    return NGX_OK;
+    return TG_OK;
 }
 
 
 static void
 ngx_http_llm_prices_timer(ngx_event_t *ev)
 {
+    tg_error_t                 err;
     tg_price_book_t           *book;
     ngx_http_llm_main_conf_t  *lmcf = ev->data;
 
@@ -200,7 +201,7 @@ ngx_http_llm_prices_timer(ngx_event_t *ev)
     /* Prices of a call are looked up and used at one go: nobody holds one. */
 
     if (ngx_http_llm_prices_stat(lmcf)) {
-        book = ngx_http_llm_prices_read(lmcf, ev->log);
+        book = ngx_http_llm_prices_read(lmcf, &err);
 
         if (book != NULL) {
             tg_price_book_destroy(lmcf->book);
@@ -211,7 +212,8 @@ ngx_http_llm_prices_timer(ngx_event_t *ev)
 
         } else {
             ngx_log_error(NGX_LOG_ERR, ev->log, 0,
-                          "llm_prices: the prices before stay in use");
+                          "llm_prices: %s; the prices before stay in use",
+                          err.message);
         }
     }
 

@@ -205,10 +205,21 @@ ngx_http_llm_head(ngx_http_request_t *r, tg_call_head_t *head)
 }
 
 
+/* Runs before any log handler: a cost in the access log is a final one. */
+static void
+ngx_http_llm_ending(void *data)
+{
+    ngx_http_llm_ctx_t  *ctx = data;
+
+    ctx->ending = 1;
+}
+
+
 static ngx_http_llm_ctx_t *
 ngx_http_llm_create_ctx(ngx_http_request_t *r, ngx_http_llm_loc_conf_t *llcf)
 {
     tg_call_head_t       head;
+    ngx_http_cleanup_t  *ending;
     ngx_pool_cleanup_t  *cln;
     ngx_http_llm_ctx_t  *ctx;
 
@@ -238,6 +249,16 @@ ngx_http_llm_create_ctx(ngx_http_request_t *r, ngx_http_llm_loc_conf_t *llcf)
                                &ctx->now);
     if (ctx->call == NULL) {
         return NULL;
+    }
+
+    if (r == r->main) {
+        ending = ngx_http_cleanup_add(r, 0);
+        if (ending == NULL) {
+            return NULL;
+        }
+
+        ending->handler = ngx_http_llm_ending;
+        ending->data = ctx;
     }
 
     cln->handler = ngx_http_llm_cleanup;

@@ -1,6 +1,6 @@
 #include "ngx_http_llm.h"
 
-#define NGX_HTTP_LLM_OUT_SIZE  8192
+#define NGX_HTTP_LLM_OUT_SIZE  2048
 
 static ngx_int_t ngx_http_llm_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llm_body_filter(ngx_http_request_t *r,
@@ -170,55 +170,82 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
 }
 
 
+static ngx_buf_t *
+ngx_http_llm_out_last(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_chain_t  *cl;
+
+    if (ctx->out == NULL) {
+        return NULL;
+    }
+
+    for (cl = ctx->out; cl->next != NULL; cl = cl->next) { /* void */ }
+
+    return cl->buf;
+}
+
+
+/* An empty buffer at the end of ctx->out; what it says is "flush", if anything. */
+static ngx_buf_t *
+ngx_http_llm_out_new(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    cl = ngx_chain_get_free_buf(ctx->request->pool, &ctx->free);
+    if (cl == NULL) {
+        return NULL;
+    }
+
+    b = cl->buf;
+
+    if (b->start == NULL) {
+        b->start = ngx_palloc(ctx->request->pool, NGX_HTTP_LLM_OUT_SIZE);
+        if (b->start == NULL) {
+            return NULL;
+        }
+        b->end = b->start + NGX_HTTP_LLM_OUT_SIZE;
+    }
+
+    b->pos = b->start;
+    b->last = b->start;
+    b->tag = (ngx_buf_tag_t) &ngx_http_llm_module;
+    b->temporary = 0;
+    b->sync = 1;
+    b->flush = 0;
+    b->last_buf = 0;
+    b->last_in_chain = 0;
+
+    *ctx->last_out = cl;
+    ctx->last_out = &cl->next;
+
+    return b;
+}
+
+
 /* Gathers what the client is to get in buffers of our own. */
 static int
 ngx_http_llm_out(void *data, const char *p, size_t n)
 {
     size_t               room;
     ngx_buf_t           *b;
-    ngx_chain_t         *cl;
     ngx_http_llm_ctx_t  *ctx = data;
 
-    while (n != 0) {
-        b = NULL;
+    b = ngx_http_llm_out_last(ctx);
 
-        if (ctx->out != NULL) {
-            for (cl = ctx->out; cl->next != NULL; cl = cl->next) { /* void */ }
-            b = cl->buf;
-        }
+    while (n != 0) {
 
         if (b == NULL || b->last == b->end) {
-            cl = ngx_chain_get_free_buf(ctx->request->pool, &ctx->free);
-            if (cl == NULL) {
+            b = ngx_http_llm_out_new(ctx);
+            if (b == NULL) {
                 return NGX_ERROR;
             }
-
-            b = cl->buf;
-
-            if (b->start == NULL) {
-                b->start = ngx_palloc(ctx->request->pool,
-                                      NGX_HTTP_LLM_OUT_SIZE);
-                if (b->start == NULL) {
-                    return NGX_ERROR;
-                }
-                b->end = b->start + NGX_HTTP_LLM_OUT_SIZE;
-            }
-
-            b->pos = b->start;
-            b->last = b->start;
-            b->temporary = 1;
-            b->flush = 0;
-            b->sync = 0;
-            b->last_buf = 0;
-            b->last_in_chain = 0;
-            b->tag = (ngx_buf_tag_t) &ngx_http_llm_module;
-
-            *ctx->last_out = cl;
-            ctx->last_out = &cl->next;
         }
 
         room = ngx_min(n, (size_t) (b->end - b->last));
         b->last = ngx_cpymem(b->last, p, room);
+        b->temporary = 1;
+        b->sync = 0;
         p += room;
         n -= room;
     }
@@ -227,39 +254,25 @@ ngx_http_llm_out(void *data, const char *p, size_t n)
 }
 
 
-/* The flags of b go on the last buffer out, or on one of their own. */
+/* What b says beside its bytes goes on the last buffer out. */
 static ngx_int_t
 ngx_http_llm_out_flags(ngx_http_llm_ctx_t *ctx, ngx_buf_t *b)
 {
-    ngx_buf_t    *last;
-    ngx_chain_t  *cl;
+    ngx_buf_t  *last;
 
     if (!b->flush && !b->last_buf && !b->last_in_chain && !b->sync) {
         return NGX_OK;
     }
 
-    if (ctx->out == NULL) {
-        cl = ngx_chain_get_free_buf(ctx->request->pool, &ctx->free);
-        if (cl == NULL) {
+    last = ngx_http_llm_out_last(ctx);
+
+    if (last == NULL) {
+        last = ngx_http_llm_out_new(ctx);
+        if (last == NULL) {
             return NGX_ERROR;
         }
-
-        cl->buf->pos = cl->buf->start;
-        cl->buf->last = cl->buf->start;
-        cl->buf->temporary = 0;
-        cl->buf->sync = 1;
-        cl->buf->flush = 0;
-        cl->buf->last_buf = 0;
-        cl->buf->last_in_chain = 0;
-        cl->buf->tag = (ngx_buf_tag_t) &ngx_http_llm_module;
-
-        *ctx->last_out = cl;
-        ctx->last_out = &cl->next;
     }
 
-    for (cl = ctx->out; cl->next != NULL; cl = cl->next) { /* void */ }
-
-    last = cl->buf;
     last->flush |= b->flush;
     last->last_buf |= b->last_buf;
     last->last_in_chain |= b->last_in_chain;

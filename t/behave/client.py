@@ -15,7 +15,7 @@ class Response:
         self.status = status
         self.headers = headers          # (name, value)
         self.raw_head = raw_head
-        self.body = b""
+        self._parts = []
         self.complete = False
         self.trailers = b""
 
@@ -24,6 +24,15 @@ class Response:
             if key.lower() == name.lower():
                 return value
         return default
+
+    def add(self, part):
+        self._parts.append(part)
+
+    @property
+    def body(self):
+        if len(self._parts) > 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0] if self._parts else b""
 
     @property
     def json(self):
@@ -88,7 +97,7 @@ class Exchange:
             parts = self.until_close()
 
         for part in parts:
-            r.body += part
+            r.add(part)
             yield part
 
     def counted(self, left):

@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 
-from servers import Server, root, server_user
+from servers import Server, StartError, root, server_user
 
 BINARY = os.environ.get("TG_HTTPD", "/usr/sbin/apache2")
 MODULES = os.environ.get("TG_HTTPD_MODULES", "/usr/lib/apache2/modules")
@@ -85,7 +85,7 @@ class Httpd(Server):
         text += "PidFile %s\nDefaultRuntimeDir %s\n" % (
             self.path("httpd.pid"), self.path("tmp"))
         text += "ErrorLog %s\nLogLevel info\n" % self.error_log
-        text += "Listen 127.0.0.1:%d\n" % self.port
+        text += "Listen 127.0.0.1:%d\nTypesConfig /dev/null\n" % self.port
         text += "Timeout 60\nKeepAliveTimeout 5\nGracefulShutdownTimeout 10\n"
         text += "LimitRequestBody 0\nProxyRequests Off\n"
 
@@ -128,6 +128,11 @@ class Httpd(Server):
     def _start(self, site):
         self.write("etc/httpd.conf", self.render(site))
         self.spawn(self.argv("-DFOREGROUND"))
+        self.wait_until(lambda: self.process.poll() is not None or
+                        "resuming normal operations" in self.messages())
+
+        if self.process.poll() is not None:
+            raise StartError("httpd did not start: " + self.messages())
 
     def test_config(self, site):
         self.port = self.port or 1

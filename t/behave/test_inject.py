@@ -133,10 +133,11 @@ def test_first_event_is_not_held_back(server, fake):
     {"status": 429}, {"status": 500},
     {"body": '{"choices":[],"usage":{"prompt_tokens":1}}',
      "type": "application/json"},
-    {"body": "not json", "type": "text/plain"}])
+    {"body": "not json", "type": "text/plain"}], ids=str)
 def test_answer_that_is_no_stream_passes_untouched(server, fake, knobs):
     server.meter(fake)
-    r = server.client.post(CHAT, calls.chat(stream=True), fake=knobs)
+    r = server.client.post(CHAT, calls.chat(stream=True),
+                           fake={**knobs, "framing": "length"})
     assert r.body == fake.requests[0].answer
     assert r.header("Content-Length") == str(len(r.body))
     server.line()
@@ -210,8 +211,10 @@ def test_event_too_long_to_hold_passes(server, fake):
         % ("abc " * 100000)
     usage = 'data: {"choices":[],"usage":{"prompt_tokens":3,' \
         '"completion_tokens":1,"total_tokens":4}}\n\n'
-    r = server.client.post(CHAT, calls.chat(stream=True), fake={
-        "body": long + usage + "data: [DONE]\n\n",
-        "type": "text/event-stream", "framing": "chunked"})
+    fake.scripts["long"] = {"body": long + usage + "data: [DONE]\n\n",
+                            "type": "text/event-stream",
+                            "framing": "chunked"}
+    r = server.client.post(CHAT, calls.chat(stream=True),
+                           fake={"script": "long"})
     assert r.text == long + "data: [DONE]\n\n"
     assert server.line().input == 3

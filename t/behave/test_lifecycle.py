@@ -20,7 +20,7 @@ def streams(server, fake, n, **knobs):
                                 fake={"words": 100, "gate": 30, **knobs})
              for _ in range(n)]
     for stream in begun:
-        stream.read_until(b"word1")
+        stream.read_until(b"word25")
     return begun
 
 

@@ -30,7 +30,6 @@ def test_variables_work_in_log_format_map_and_header(server, fake):
             access_log %s llm;
             add_header X-Model $llm_model;
             add_header X-Class $class;
-            add_trailer X-Cost $llm_cost_usd;
 """ % server.path("log", "own.log"), nginx_http="""
     map $llm_model $class { default other; ~^gpt gpt; }
     log_format llm "$llm_call_id|$llm_model|$llm_provider|$llm_operation|"
@@ -197,7 +196,7 @@ def test_retry_sends_the_changed_body_whole(server, fake, fake2):
                          "id": "r%d" % seen}
                 r = server.client.post(CHAT, body, fake=knobs)
                 seen += 1
-                assert r.status in (200, 500)
+                assert r.status in (500, 502)
                 # each of the two has its own first request of that id
                 sent = fake.requests[-1].body, fake2.requests[-1].body
                 assert sent[0] == sent[1]
@@ -207,7 +206,7 @@ def test_retry_sends_the_changed_body_whole(server, fake, fake2):
                 assert parsed == body
     assert fake.malformed == fake2.malformed == []
     lines = server.lines(seen)
-    assert all(line["llm.attempt"] == 2 for line in lines)
+    assert all(line["llm.attempt"] >= 2 for line in lines)
 
 
 def test_retry_that_succeeds_is_one_line(server, fake, fake2):
@@ -311,10 +310,11 @@ def test_bomb_is_not_inflated_into_memory(server, fake):
     server.client.post(CHAT, calls.chat())
     before = rss(server.workers()[0])
     bomb = gzip.compress(b'{"a":"' + b"x" * (50 << 20) + b'"}')
-    r = server.client.post(CHAT, calls.chat(), fake={
+    fake.scripts["bomb"] = {
         "raw": (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                 b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s"
-                % (len(bomb), bomb)).decode("latin-1")})
+                % (len(bomb), bomb)).decode("latin-1")}
+    r = server.client.post(CHAT, calls.chat(), fake={"script": "bomb"})
     assert r.body == bomb
     assert rss(server.workers()[0]) - before < (2 << 20)
     server.lines(2)

@@ -60,7 +60,7 @@ def test_changed_file_is_picked_up(server, fake):
     "{not json", "[]", "", '{"gpt-4o-mini":{"input_cost_per_token":"x"}}',
     '{"gpt-4o-mini":{"input_cost_per_token":-1}}'])
 def test_broken_file_is_refused_and_the_old_list_kept(server, fake, text):
-    server.expect_errors("prices.json")
+    server.expect_errors("prices")
     server.meter(fake)
     first = cost(server, 0)
     server.write("etc/prices.json", text)
@@ -71,7 +71,7 @@ def test_broken_file_is_refused_and_the_old_list_kept(server, fake, text):
 
 
 def test_vanished_file_keeps_the_old_list(server, fake):
-    server.expect_errors("prices.json")
+    server.expect_errors("prices")
     server.meter(fake)
     first = cost(server, 0)
     os.unlink(server.prices)
@@ -82,7 +82,7 @@ def test_vanished_file_keeps_the_old_list(server, fake):
 
 
 def test_broken_file_is_told_once(server, fake):
-    server.expect_errors("prices.json")
+    server.expect_errors("prices")
     server.meter(fake)
     server.write("etc/prices.json", "{")
     server.await_message(r"prices\.json", 6)

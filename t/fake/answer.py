@@ -47,7 +47,7 @@ def as_json(body, status=200, headers=(), indent=None):
     text = json.dumps(body, indent=indent, ensure_ascii=False)
 
     return Answer(status, [("Content-Type", "application/json"), *headers],
-                  [text.encode()])
+                  [text.encode("utf-8", "replace")])
 
 
 def sse(events, headers=(), eol="\n"):
@@ -56,7 +56,8 @@ def sse(events, headers=(), eol="\n"):
 
     for name, data in events:
         head = "event: %s%s" % (name, eol) if name else ""
-        out.append(("%sdata: %s%s%s" % (head, data, eol, eol)).encode())
+        out.append(("%sdata: %s%s%s" % (head, data, eol, eol))
+                   .encode("utf-8", "replace"))
 
     kind = "text/event-stream"
     if eol == "\n":

@@ -83,6 +83,7 @@ class Fake:
         self.requests = []
         self.malformed = []             # what could not be read
         self.background = {}
+        self.scripts = {}               # knobs too long for a header
         self.keep = True                # record requests
         self._attempts = {}
         self._count = 0
@@ -210,6 +211,7 @@ class Fake:
         req = wire.Request(self, "%06d" % self._count, method, target,
                            version, headers, number, at=wire.now())
         req.knobs = json.loads(req.header("x-fake", "{}"))
+        req.knobs.update(self.scripts.get(req.knobs.pop("script", None), {}))
 
         if not req.knobs.get("early"):
             await wire.read_body(req, reader, writer)

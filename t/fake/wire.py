@@ -2,6 +2,7 @@
 
 The knobs come as a JSON object in the request's x-fake header:
 
+    script       a name: the knobs are Fake.scripts[name] (headers are short)
     status       answer with an error of this status, in the API's own shape
     body         the answer's body, instead of the API's
     repeat       the body is one event with a text of so many bytes
@@ -246,8 +247,17 @@ async def until_released(req, reader):
     return not req.left
 
 
-async def write_pieces(req, reader, writer, pieces, framing):
+async def write_pieces(req, *where):
     """False where the answer was cut short on purpose."""
+    try:
+        return await write_each(req, *where)
+    except ConnectionError:
+        req.left = True
+        req.fake.notify()
+        raise
+
+
+async def write_each(req, reader, writer, pieces, framing):
     knobs = req.knobs
     left = knobs.get("cut")
 
@@ -286,7 +296,7 @@ def shape(req, answer):
     knobs = req.knobs
 
     if "body" in knobs:
-        answer.pieces = [knobs["body"].encode()]
+        answer.pieces = [knobs["body"].encode("utf-8", "surrogatepass")]
 
     if "repeat" in knobs:
         answer.pieces = [

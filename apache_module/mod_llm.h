@@ -1,0 +1,176 @@
+/*
+ * What the files of the module share.  No decision is taken in them: each hands
+ * what httpd shows to the core (common/), and does what the core says.
+ *
+ * Locks, in the order in which they may be taken: the list of open calls, one
+ * call, the prices or a log.  A call's own lock is there for a fast stop, which
+ * settles what other threads are still working on.
+ */
+
+#ifndef MOD_LLM_H
+#define MOD_LLM_H
+
+#include "httpd.h"
+#include "http_config.h"
+#include "http_core.h"
+#include "http_log.h"
+#include "http_main.h"
+#include "http_protocol.h"
+#include "http_request.h"
+#include "ap_expr.h"
+#include "ap_mpm.h"
+#include "util_filter.h"
+#include "apr_ring.h"
+#include "apr_strings.h"
+
+#include "tg_call.h"
+
+#include <pthread.h>
+
+/* A request's body up to this size is kept in memory, a longer one in a file
+ * that has no name. */
+#define LLM_BODY_MEMORY  (512 * 1024)
+
+typedef struct {
+    uint64_t         seq;               /* of cost lines, per node */
+    pthread_mutex_t  pipe;              /* for what is longer than PIPE_BUF */
+} llm_shared_t;
+
+typedef struct llm_sink_s  llm_sink_t;
+typedef struct llm_prices_s  llm_prices_t;
+
+/* What is said once for the whole server; lives in pconf. */
+typedef struct {
+    apr_pool_t          *pool;
+    server_rec          *server;
+    tg_mem_t             mem;
+    tg_conf_t           *conf;
+    llm_shared_t        *shared;
+    llm_prices_t        *prices;
+    apr_array_header_t  *sinks;         /* llm_sink_t * */
+    const char         **tag_names;     /* "llm_tag_team" */
+    unsigned             enabled:1;     /* somewhere */
+    unsigned             logged:1;
+} llm_main_t;
+
+typedef struct {
+    tg_scope_t           scope;
+} llm_dir_t;
+
+/* The handle of a tag's source. */
+typedef struct {
+    const char          *name;
+    ap_expr_info_t      *expr;          /* NULL: httpd knows none */
+} llm_variable_t;
+
+typedef struct llm_inflate_s  llm_inflate_t;
+typedef struct llm_ctx_s  llm_ctx_t;
+
+struct llm_ctx_s {
+    APR_RING_ENTRY(llm_ctx_s)  link;    /* of the child's open calls */
+    pthread_mutex_t       lock;         /* of call, open */
+    request_rec          *request;
+    apr_table_t          *headers;      /* as they came in */
+    tg_scope_t            scope;
+    tg_arena_t           *arena;
+    tg_call_t            *call;
+    tg_now_t              now;
+    tg_refusal_t          refusal;
+
+    apr_bucket_brigade   *body;         /* of the request */
+    apr_file_t           *file;         /* where it is long */
+    apr_off_t             size;
+
+    apr_bucket_brigade   *out;          /* of an altered answer */
+    llm_inflate_t        *inflate;
+    conn_rec             *origin;       /* to the upstream */
+    apr_time_t            deadline;     /* of a drain */
+    unsigned              attempts;
+
+    unsigned              listed:1;
+    unsigned              refused:1;
+    unsigned              answered:1;   /* the head has gone by */
+    unsigned              first:1;      /* a byte of the body has */
+    unsigned              complete:1;   /* its last byte has */
+    unsigned              broken:1;     /* the upstream broke off */
+    unsigned              client_gone:1;
+    unsigned              draining:1;
+    unsigned              opaque:1;     /* can't be unpacked */
+    unsigned              open;         /* its line is not written; by lock */
+};
+
+extern module AP_MODULE_DECLARE_DATA  llm_module;
+
+/* mod_llm.c */
+void llm_now(tg_now_t *now);
+tg_id_source_t *llm_ids(void);
+llm_ctx_t *llm_get_ctx(request_rec *r);
+
+/* mod_llm_config.c */
+extern llm_main_t         *llm_main;
+extern const command_rec   llm_commands[];
+void *llm_create_dir(apr_pool_t *p, char *dir);
+void *llm_merge_dir(apr_pool_t *p, void *base, void *add);
+int llm_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
+int llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+    server_rec *s);
+int llm_open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+    server_rec *s);
+
+/* mod_llm_request.c */
+void llm_request_hooks(apr_pool_t *p);
+
+/* mod_llm_response.c */
+void llm_response_hooks(apr_pool_t *p);
+
+/* mod_llm_client.c: what becomes of an answer whose client has left. */
+void llm_client_hooks(apr_pool_t *p);
+apr_status_t llm_client_left(llm_ctx_t *ctx);
+apr_status_t llm_client_wait(llm_ctx_t *ctx);
+apr_status_t llm_client_swallow(llm_ctx_t *ctx, bool eos);
+
+/* mod_llm_finish.c: settles, writes the line; both only once. */
+void llm_finish_init(void);
+void llm_open(llm_ctx_t *ctx);
+void llm_values(llm_ctx_t *ctx, request_rec *r, tg_value_t first);
+int llm_log_transaction(request_rec *r);
+apr_status_t llm_cleanup(void *data);
+void llm_child_stopping(apr_pool_t *pchild, int graceful);
+
+/* mod_llm_inflate.c: feeds the call with the unpacked bytes. */
+llm_inflate_t *llm_inflate_create(apr_pool_t *p);
+void llm_inflate_feed(llm_inflate_t *inf, tg_call_t *call, const char *p,
+    size_t n, const tg_now_t *now);
+
+/* mod_llm_log.c: a sentence where the log can't be, NULL where it can. */
+const char *llm_log_declare(cmd_parms *cmd, tg_log_t *log);
+int llm_log_open_all(llm_main_t *main);
+void llm_log_write(llm_ctx_t *ctx, bool stopping);
+int64_t llm_log_tick(llm_main_t *main);
+void llm_log_flush(llm_main_t *main, bool due_only);
+void llm_log_child(llm_main_t *main);
+
+/* mod_llm_syslog.c */
+typedef struct llm_syslog_s  llm_syslog_t;
+llm_syslog_t *llm_syslog_parse(apr_pool_t *p, const char *target,
+    const char **error);
+int llm_syslog_send(llm_syslog_t *sl, const char *line, size_t n);
+
+/* mod_llm_prices.c */
+const char *llm_prices_declare(cmd_parms *cmd, const char *name);
+int llm_prices_load(llm_main_t *main);
+void llm_prices_check(llm_main_t *main);
+void llm_prices_finish(llm_ctx_t *ctx, tg_end_t end, unsigned status);
+
+/* How long a fast stop waits for a lock: its holder may never give it up. */
+#define LLM_STOP_WAIT_MS  200
+
+bool llm_lock_stopping(pthread_mutex_t *lock);
+
+static inline tg_str_t
+llm_str(const char *s)
+{
+    return s == NULL ? tg_str_null : tg_strz(s);
+}
+
+#endif /* MOD_LLM_H */

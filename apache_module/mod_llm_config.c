@@ -1,0 +1,338 @@
+#include "mod_llm.h"
+
+#include "apr_shm.h"
+
+APLOG_USE_MODULE(llm);
+
+#define LLM_ARGS_MAX  17        /* one more than any directive takes */
+
+static const char *llm_directive(cmd_parms *cmd, void *dir, const char *args);
+
+llm_main_t  *llm_main;
+
+#define LLM_CONTEXT(contexts)                                                 \
+    (RSRC_CONF | ((contexts) & TG_IN_LOCATION ? ACCESS_CONF : 0))
+
+
+const command_rec  llm_commands[] = {
+
+#define TG_DIRECTIVE(id, ngx, httpd, contexts, least, most, syntax, def, help) \
+    AP_INIT_RAW_ARGS(httpd, llm_directive,                                    \
+                     (void *) (uintptr_t) TG_DIRECTIVE_##id,                  \
+                     LLM_CONTEXT(contexts), syntax),
+#include "tg_directives.def"
+#undef TG_DIRECTIVE
+
+    { NULL, { NULL }, NULL, 0, RAW_ARGS, NULL }
+};
+
+
+static void *
+llm_palloc(void *pool, size_t size)
+{
+    return apr_palloc(pool, size);
+}
+
+
+void *
+llm_create_dir(apr_pool_t *p, char *dir)
+{
+    llm_dir_t  *conf = apr_pcalloc(p, sizeof(llm_dir_t));
+
+    (void) dir;
+
+    tg_scope_init(&conf->scope);
+
+    return conf;
+}
+
+
+/* Sections are merged with each other before they are with their server's
+ * values: what is unset stays so until the call. */
+void *
+llm_merge_dir(apr_pool_t *p, void *base, void *add)
+{
+    llm_dir_t        *conf = apr_pmemdup(p, add, sizeof(llm_dir_t));
+    const llm_dir_t  *parent = base;
+
+    tg_scope_inherit(&parent->scope, &conf->scope);
+
+    return conf;
+}
+
+
+/* $name and env:NAME: an environment variable or a note, else whatever httpd's
+ * expressions know by that name. */
+static void
+llm_bind_sources(cmd_parms *cmd, tg_tag_t *tag)
+{
+    const char      *error;
+    tg_source_t     *src;
+    llm_variable_t  *var;
+
+    for (unsigned i = 0; i < tag->nsources; i++) {
+        src = &tag->sources[i];
+
+        if (src->kind != TG_SOURCE_VARIABLE) {
+            continue;
+        }
+
+        var = apr_pcalloc(cmd->pool, sizeof(llm_variable_t));
+        var->name = apr_pstrmemdup(cmd->pool, src->name.p, src->name.len);
+
+        error = NULL;
+        var->expr = ap_expr_parse_cmd(cmd, apr_psprintf(cmd->pool, "%%{%s}",
+                                                        var->name),
+                                      AP_EXPR_FLAG_STRING_RESULT
+                                      | AP_EXPR_FLAG_DONT_VARY, &error, NULL);
+        if (error != NULL) {
+            var->expr = NULL;
+        }
+
+        src->handle = (uintptr_t) var;
+    }
+}
+
+
+static const char *
+llm_directive_done(cmd_parms *cmd, llm_dir_t *conf, tg_directive_id_t id)
+{
+    tg_log_t  *log;
+
+    switch (id) {
+
+    case TG_DIRECTIVE_ENABLE:
+        if (conf->scope.enable != TG_OFF) {
+            llm_main->enabled = 1;
+        }
+        return NULL;
+
+    case TG_DIRECTIVE_LOG:
+        log = &conf->scope.logs[conf->scope.nlogs - 1];
+        if (log->off) {
+            return NULL;
+        }
+        llm_main->logged = 1;
+        return llm_log_declare(cmd, log);
+
+    case TG_DIRECTIVE_TAG:
+        llm_bind_sources(cmd,
+                         &llm_main->conf->tags[llm_main->conf->ntags - 1]);
+        return NULL;
+
+    default:
+        return NULL;
+    }
+}
+
+
+static const char *
+llm_directive(cmd_parms *cmd, void *dir, const char *args)
+{
+    tg_str_t            argv[LLM_ARGS_MAX];
+    unsigned            n = 0;
+    llm_dir_t          *conf = dir;
+    tg_error_t          err;
+    const char         *word, *error;
+    tg_directive_id_t   id = (tg_directive_id_t) (uintptr_t) cmd->info;
+
+    if ((tg_directives[id].contexts & (TG_IN_SERVER | TG_IN_LOCATION)) == 0) {
+        error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+        if (error != NULL) {
+            return error;
+        }
+    }
+
+    while (*args != '\0' && n < LLM_ARGS_MAX) {
+        word = ap_getword_conf(cmd->pool, &args);
+
+        if (id == TG_DIRECTIVE_PRICES) {
+            word = ap_server_root_relative(cmd->pool, word);
+            error = llm_prices_declare(cmd, word);
+            if (error != NULL) {
+                return error;
+            }
+        }
+
+        argv[n++] = tg_strz(word);
+    }
+
+    if (tg_conf_directive(llm_main->conf, &conf->scope, id, argv, n, &err)
+        != TG_OK)
+    {
+        return apr_psprintf(cmd->pool, "%s %s", cmd->cmd->name, err.message);
+    }
+
+    error = llm_directive_done(cmd, conf, id);
+
+    return error == NULL ? NULL
+           : apr_psprintf(cmd->pool, "%s %s", cmd->cmd->name, error);
+}
+
+
+static apr_status_t
+llm_forget(void *data)
+{
+    (void) data;
+
+    llm_main = NULL;
+
+    return APR_SUCCESS;
+}
+
+
+int
+llm_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    char         name[APRMAXHOSTLEN + 1];
+    tg_error_t   err;
+    llm_main_t  *m = apr_pcalloc(pconf, sizeof(llm_main_t));
+
+    (void) plog;
+    (void) ptemp;
+
+    m->pool = pconf;
+    m->mem.alloc = llm_palloc;
+    m->mem.pool = pconf;
+    m->sinks = apr_array_make(pconf, 4, sizeof(llm_sink_t *));
+
+    if (tg_dialect_setup(&m->mem, &err) != TG_OK) {
+        ap_log_perror(APLOG_MARK, APLOG_EMERG, 0, pconf, "llm: can't set up:"
+                      " %s", err.message);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    m->conf = tg_conf_create(&m->mem);
+    if (m->conf == NULL) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (apr_gethostname(name, sizeof(name), pconf) == APR_SUCCESS) {
+        m->conf->node = tg_strz(apr_pstrdup(pconf, name));
+    }
+
+    llm_main = m;
+    apr_pool_cleanup_register(pconf, NULL, llm_forget, apr_pool_cleanup_null);
+
+    return OK;
+}
+
+
+/* httpd reads its configuration twice at a start; the first is the only time
+ * of a configuration test. */
+static bool
+llm_first_pass(void)
+{
+    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG
+           && ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL;
+}
+
+
+static void
+llm_name_tags(llm_main_t *m)
+{
+    const tg_conf_t  *conf = m->conf;
+
+    m->tag_names = apr_pcalloc(m->pool, (conf->ntags + 1) * sizeof(char *));
+
+    for (unsigned i = 0; i < conf->ntags; i++) {
+        m->tag_names[i] = apr_psprintf(m->pool, "llm_tag_%.*s",
+                                       (int) conf->tags[i].name.len,
+                                       conf->tags[i].name.p);
+    }
+}
+
+
+int
+llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+    server_rec *s)
+{
+    unsigned    i = 0;
+    tg_error_t  err;
+
+    (void) pconf;
+    (void) plog;
+    (void) ptemp;
+
+    llm_main->server = s;
+
+    if (llm_first_pass()) {
+        return OK;
+    }
+
+    if (tg_conf_finish(llm_main->conf, &err) != TG_OK) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "llm: %s", err.message);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    llm_name_tags(llm_main);
+
+    if (llm_prices_load(llm_main) != OK) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    while (tg_conf_warning(llm_main->conf, llm_main->enabled, llm_main->logged,
+                           &i, &err))
+    {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "llm: %s", err.message);
+    }
+
+    return OK;
+}
+
+
+/* Outlives restarts: old children and new ones count together. */
+static llm_shared_t *
+llm_share(void)
+{
+    apr_shm_t            *shm;
+    llm_shared_t        **kept;
+    pthread_mutexattr_t   attr;
+
+    kept = ap_retained_data_get("llm_shared");
+    if (kept != NULL) {
+        return *kept;
+    }
+
+    kept = ap_retained_data_create("llm_shared", sizeof(llm_shared_t *));
+
+    if (apr_shm_create(&shm, sizeof(llm_shared_t), NULL, ap_pglobal)
+        != APR_SUCCESS)
+    {
+        return NULL;
+    }
+
+    *kept = apr_shm_baseaddr_get(shm);
+    memset(*kept, 0, sizeof(llm_shared_t));
+
+    (void) pthread_mutexattr_init(&attr);
+    (void) pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    (void) pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    (void) pthread_mutex_init(&(*kept)->pipe, &attr);
+    (void) pthread_mutexattr_destroy(&attr);
+
+    return *kept;
+}
+
+
+int
+llm_open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+    server_rec *s)
+{
+    (void) pconf;
+    (void) plog;
+    (void) ptemp;
+
+    if (llm_first_pass() || !llm_main->enabled) {
+        return OK;
+    }
+
+    llm_main->shared = llm_share();
+    if (llm_main->shared == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
+                     "llm: can't have shared memory");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return llm_log_open_all(llm_main);
+}

@@ -1,0 +1,196 @@
+#include "mod_llm.h"
+
+APLOG_USE_MODULE(llm);
+
+#define LLM_CLIENT_CLOSED_REQUEST  499      /* nginx's word for it */
+
+APR_RING_HEAD(llm_ring_s, llm_ctx_s);
+
+/* A child's open calls. */
+static struct llm_ring_s  llm_ring;
+static pthread_mutex_t    llm_ring_lock = PTHREAD_MUTEX_INITIALIZER;
+
+
+void
+llm_finish_init(void)
+{
+    APR_RING_INIT(&llm_ring, llm_ctx_s, link);
+}
+
+
+void
+llm_open(llm_ctx_t *ctx)
+{
+    (void) pthread_mutex_lock(&llm_ring_lock);
+
+    ctx->open = 1;
+    ctx->listed = 1;
+    APR_RING_INSERT_TAIL(&llm_ring, ctx, llm_ctx_s, link);
+
+    (void) pthread_mutex_unlock(&llm_ring_lock);
+}
+
+
+/* How the request ended, as far as httpd knows. */
+static tg_end_t
+llm_end(const llm_ctx_t *ctx)
+{
+    if (ctx->client_gone) {
+        return TG_END_CLIENT;
+    }
+
+    if (ctx->complete) {
+        return TG_END_COMPLETE;
+    }
+
+    return ctx->request->connection->aborted && !ctx->broken
+           ? TG_END_CLIENT : TG_END_UPSTREAM;
+}
+
+
+static const request_rec *
+llm_last(const request_rec *r)
+{
+    while (r->next != NULL) {
+        r = r->next;
+    }
+
+    return r;
+}
+
+
+/* With the call's lock held. */
+static void
+llm_close(llm_ctx_t *ctx, tg_end_t end, bool stopping)
+{
+    int  status;
+
+    if (!ctx->open) {
+        return;
+    }
+
+    ctx->open = 0;
+    status = llm_last(ctx->request)->status;
+
+    if (!ctx->answered && status < HTTP_BAD_REQUEST) {
+        status = end == TG_END_CLIENT ? LLM_CLIENT_CLOSED_REQUEST
+                                      : HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    llm_now(&ctx->now);
+    llm_prices_finish(ctx, end, (unsigned) status);
+
+    if (!stopping) {
+        llm_values(ctx, (request_rec *) llm_last(ctx->request), 0);
+    }
+
+    llm_log_write(ctx, stopping);
+}
+
+
+/*
+ * What is known of the call, where LogFormat ("%{llm_model}e", "%{llm_model}n"),
+ * Header and RequestHeader find it.
+ */
+void
+llm_values(llm_ctx_t *ctx, request_rec *r, tg_value_t first)
+{
+    int                       v;
+    char                      buf[TG_VALUE_MAX];
+    tg_str_t                  value;
+    const char               *text;
+    static const char *const  names[TG_VALUES] = {
+        "llm_call_id", "llm_model", "llm_request_model", "llm_provider",
+        "llm_operation", "llm_stream", "llm_decision", "llm_input_tokens",
+        "llm_cached_tokens", "llm_output_tokens", "llm_reasoning_tokens",
+        "llm_total_tokens", "llm_usage_source", "llm_cost_usd",
+        "llm_finish_reason"
+    };
+
+    for (v = (int) first; v < TG_VALUES; v++) {
+        if (tg_call_value(ctx->call, (tg_value_t) v, buf, &value)) {
+            text = apr_pstrmemdup(r->pool, value.p, value.len);
+            apr_table_setn(r->subprocess_env, names[v], text);
+            apr_table_setn(r->notes, names[v], text);
+        }
+    }
+
+    for (unsigned i = 0; i < llm_main->conf->ntags; i++) {
+        value = tg_call_tag(ctx->call, i);
+        if (value.len != 0) {
+            text = apr_pstrmemdup(r->pool, value.p, value.len);
+            apr_table_setn(r->subprocess_env, llm_main->tag_names[i], text);
+            apr_table_setn(r->notes, llm_main->tag_names[i], text);
+        }
+    }
+}
+
+
+int
+llm_log_transaction(request_rec *r)
+{
+    llm_ctx_t  *ctx = llm_get_ctx(r);
+
+    if (ctx != NULL && ctx->request == r) {
+        (void) pthread_mutex_lock(&ctx->lock);
+        llm_close(ctx, llm_end(ctx), false);
+        (void) pthread_mutex_unlock(&ctx->lock);
+    }
+
+    return DECLINED;
+}
+
+
+apr_status_t
+llm_cleanup(void *data)
+{
+    llm_ctx_t  *ctx = data;
+
+    (void) pthread_mutex_lock(&llm_ring_lock);
+
+    if (ctx->listed) {
+        ctx->listed = 0;
+        APR_RING_REMOVE(ctx, link);
+    }
+
+    (void) pthread_mutex_unlock(&llm_ring_lock);
+
+    /* A request that never reached its log. */
+
+    llm_close(ctx, llm_end(ctx), true);
+
+    (void) pthread_mutex_destroy(&ctx->lock);
+    tg_arena_destroy(ctx->arena);
+
+    return APR_SUCCESS;
+}
+
+
+/* A fast stop ends requests without their log. */
+void
+llm_child_stopping(apr_pool_t *pchild, int graceful)
+{
+    llm_ctx_t  *ctx;
+
+    (void) pchild;
+
+    if (graceful || llm_main == NULL || !llm_main->enabled
+        || !llm_lock_stopping(&llm_ring_lock))
+    {
+        return;
+    }
+
+    for (ctx = APR_RING_FIRST(&llm_ring);
+         ctx != APR_RING_SENTINEL(&llm_ring, llm_ctx_s, link);
+         ctx = APR_RING_NEXT(ctx, link))
+    {
+        if (llm_lock_stopping(&ctx->lock)) {
+            llm_close(ctx, TG_END_SHUTDOWN, true);
+            (void) pthread_mutex_unlock(&ctx->lock);
+        }
+    }
+
+    (void) pthread_mutex_unlock(&llm_ring_lock);
+
+    llm_log_flush(llm_main, false);
+}

@@ -1,0 +1,319 @@
+#include "mod_llm.h"
+
+APLOG_USE_MODULE(llm);
+
+/* Buckets from which more than this may be read are passed on one by one. */
+#define LLM_LONG_BUCKET  65536
+
+static ap_filter_rec_t  *llm_output_handle;
+
+
+static int
+llm_answer_header(void *data, const char *key, const char *value)
+{
+    llm_ctx_t  *ctx = data;
+
+    tg_call_answer_header(ctx->call, tg_strz(key), tg_strz(value));
+
+    return 1;
+}
+
+
+/* Asked for as identity; where it comes packed all the same it is unpacked for
+ * the meter alone. */
+static void
+llm_answer_encoding(llm_ctx_t *ctx, request_rec *r)
+{
+    const char  *encoding = apr_table_get(r->headers_out, "Content-Encoding");
+
+    if (encoding == NULL) {
+        encoding = r->content_encoding;
+    }
+
+    if (encoding == NULL || *encoding == '\0'
+        || strcasecmp(encoding, "identity") == 0)
+    {
+        return;
+    }
+
+    if (strcasecmp(encoding, "gzip") == 0
+        || strcasecmp(encoding, "x-gzip") == 0
+        || strcasecmp(encoding, "deflate") == 0)
+    {
+        ctx->inflate = llm_inflate_create(r->pool);
+        return;
+    }
+
+    ctx->opaque = 1;
+}
+
+
+/* With the call's lock held. */
+static void
+llm_answer(llm_ctx_t *ctx, request_rec *r)
+{
+    tg_call_upstream(ctx->call, tg_str_null, ctx->attempts);
+    tg_call_answer(ctx->call, (unsigned) r->status, llm_str(r->content_type),
+                   false, &ctx->now);
+
+    if (tg_call_wants_headers(ctx->call)) {
+        apr_table_do(llm_answer_header, ctx, r->headers_out, NULL);
+    }
+
+    llm_answer_encoding(ctx, r);
+
+    if (ctx->inflate == NULL && !ctx->opaque && tg_call_alters(ctx->call)) {
+        apr_table_unset(r->headers_out, "Content-Length");
+        apr_table_unset(r->headers_out, "Accept-Ranges");
+        apr_table_unset(r->headers_out, "ETag");
+        ctx->out = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    }
+}
+
+
+static int
+llm_out(void *data, const char *p, size_t n)
+{
+    llm_ctx_t  *ctx = data;
+
+    return apr_brigade_write(ctx->out, NULL, NULL, p, n);
+}
+
+
+static apr_status_t
+llm_feed(llm_ctx_t *ctx, const char *p, size_t n)
+{
+    int  rc = TG_OK;
+
+    if (!ctx->first) {
+        ctx->first = 1;
+        llm_now(&ctx->now);
+    }
+
+    (void) pthread_mutex_lock(&ctx->lock);
+
+    if (ctx->out != NULL) {
+        rc = tg_call_filter(ctx->call, p, n, &ctx->now, llm_out, ctx);
+
+    } else if (ctx->inflate != NULL) {
+        llm_inflate_feed(ctx->inflate, ctx->call, p, n, &ctx->now);
+
+    } else if (!ctx->opaque) {
+        tg_call_feed(ctx->call, p, n, &ctx->now);
+    }
+
+    (void) pthread_mutex_unlock(&ctx->lock);
+
+    return rc == TG_OK ? APR_SUCCESS : APR_EGENERAL;
+}
+
+
+/* In an altered answer metadata keep their place among the bytes. */
+static void
+llm_move(llm_ctx_t *ctx, apr_bucket *b)
+{
+    if (ctx->out != NULL) {
+        APR_BUCKET_REMOVE(b);
+        APR_BRIGADE_INSERT_TAIL(ctx->out, b);
+    }
+}
+
+
+static void
+llm_metadata(llm_ctx_t *ctx, apr_bucket *b, bool *eos)
+{
+    if (AP_BUCKET_IS_ERROR(b)) {
+        ctx->broken = 1;
+    }
+
+    if (APR_BUCKET_IS_EOS(b)) {
+        *eos = true;
+
+        if (ctx->out != NULL) {
+            (void) pthread_mutex_lock(&ctx->lock);
+            (void) tg_call_filter_end(ctx->call, llm_out, ctx);
+            (void) pthread_mutex_unlock(&ctx->lock);
+        }
+    }
+
+    llm_move(ctx, b);
+}
+
+
+static apr_status_t
+llm_pass(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb, bool eos)
+{
+    apr_status_t  rv;
+
+    if (ctx->draining) {
+        apr_brigade_cleanup(bb);
+        return llm_client_swallow(ctx, eos);
+    }
+
+    rv = ap_pass_brigade(f->next, bb);
+    apr_brigade_cleanup(bb);
+
+    if (rv == APR_SUCCESS && !f->c->aborted) {
+        ctx->complete |= eos && !ctx->broken;
+        return APR_SUCCESS;
+    }
+
+    if (eos || ctx->broken) {
+        return rv;
+    }
+
+    return llm_client_left(ctx);
+}
+
+
+/*
+ * Reads a bucket that may have to be waited for, or that becomes many as it is
+ * read: what is before it goes first, and it goes before what follows it.
+ */
+static apr_status_t
+llm_read_long(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb,
+    apr_bucket *b, const char **p, apr_size_t *n)
+{
+    apr_bucket          *flush;
+    apr_status_t         rv;
+    apr_bucket_brigade  *rest;
+
+    rv = apr_bucket_read(b, p, n, APR_NONBLOCK_READ);
+
+    if (!APR_STATUS_IS_EAGAIN(rv)) {
+        return rv;
+    }
+
+    rest = apr_brigade_split_ex(bb, b, NULL);
+    flush = apr_bucket_flush_create(f->c->bucket_alloc);
+    APR_BRIGADE_INSERT_TAIL(ctx->out != NULL ? ctx->out : bb, flush);
+
+    rv = llm_pass(ctx, f, ctx->out != NULL ? ctx->out : bb, false);
+    apr_brigade_cleanup(bb);
+    APR_BRIGADE_CONCAT(bb, rest);
+
+    return rv == APR_SUCCESS ? apr_bucket_read(b, p, n, APR_BLOCK_READ) : rv;
+}
+
+
+static apr_status_t
+llm_data(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb, apr_bucket *b,
+    apr_bucket **next)
+{
+    bool                 large = b->length == (apr_size_t) -1
+                                 || b->length > LLM_LONG_BUCKET;
+    apr_size_t           n;
+    const char          *p;
+    apr_status_t         rv;
+    apr_bucket_brigade  *rest;
+
+    rv = large ? llm_read_long(ctx, f, bb, b, &p, &n)
+               : apr_bucket_read(b, &p, &n, APR_BLOCK_READ);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+
+    *next = APR_BUCKET_NEXT(b);
+
+    if (n != 0) {
+        rv = llm_feed(ctx, p, n);
+    }
+
+    if (ctx->out != NULL) {
+        apr_bucket_delete(b);
+    }
+
+    if (rv == APR_SUCCESS && large && *next != APR_BRIGADE_SENTINEL(bb)) {
+        rest = apr_brigade_split_ex(bb, *next, NULL);
+        rv = llm_pass(ctx, f, ctx->out != NULL ? ctx->out : bb, false);
+        apr_brigade_cleanup(bb);
+        APR_BRIGADE_CONCAT(bb, rest);
+        *next = APR_BRIGADE_FIRST(bb);
+    }
+
+    return rv;
+}
+
+
+static apr_status_t
+llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    bool           eos = false, waits;
+    llm_ctx_t     *ctx = f->ctx;
+    apr_bucket    *b, *next;
+    apr_status_t   rv = APR_SUCCESS;
+
+    if (!ctx->answered) {
+        ctx->answered = 1;
+        llm_now(&ctx->now);
+
+        if (!ctx->refused) {
+            (void) pthread_mutex_lock(&ctx->lock);
+            llm_answer(ctx, f->r);
+            (void) pthread_mutex_unlock(&ctx->lock);
+        }
+    }
+
+    /* With nothing but a flush the proxy says that it is going to wait. */
+
+    b = APR_BRIGADE_FIRST(bb);
+    waits = b != APR_BRIGADE_SENTINEL(bb) && APR_BUCKET_IS_FLUSH(b)
+            && APR_BUCKET_NEXT(b) == APR_BRIGADE_SENTINEL(bb);
+
+    while (b != APR_BRIGADE_SENTINEL(bb)) {
+        next = APR_BUCKET_NEXT(b);
+
+        if (APR_BUCKET_IS_METADATA(b)) {
+            llm_metadata(ctx, b, &eos);
+
+        } else if (!ctx->refused) {
+            rv = llm_data(ctx, f, bb, b, &next);
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
+        }
+
+        b = next;
+    }
+
+    rv = llm_pass(ctx, f, ctx->out != NULL ? ctx->out : bb, eos);
+
+    return rv == APR_SUCCESS && waits ? llm_client_wait(ctx) : rv;
+}
+
+
+/* First of all that is inserted, so that it sees what the upstream sent. */
+static void
+llm_insert_filter(request_rec *r)
+{
+    ap_filter_t  *f;
+    llm_ctx_t    *ctx = llm_get_ctx(r);
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    for (f = r->output_filters; f != NULL; f = f->next) {
+        if (f->frec == llm_output_handle) {
+            return;
+        }
+    }
+
+    ap_add_output_filter_handle(llm_output_handle, ctx, r, r->connection);
+}
+
+
+void
+llm_response_hooks(apr_pool_t *p)
+{
+    (void) p;
+
+    llm_output_handle = ap_register_output_filter("LLM_OUT", llm_output_filter,
+                                                  NULL, AP_FTYPE_RESOURCE);
+
+    ap_hook_insert_filter(llm_insert_filter, NULL, NULL,
+                          APR_HOOK_REALLY_FIRST);
+    ap_hook_insert_error_filter(llm_insert_filter, NULL, NULL,
+                                APR_HOOK_REALLY_FIRST);
+}
