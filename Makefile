@@ -152,12 +152,21 @@ fuzz:
 	    [ $${PIPESTATUS[0]} = 0 ] || exit 1; \
 	done
 
+# The module alone is sanitized; the server is Debian's, with the runtime loaded
+# before it.
 ASAN_FLAGS  = -fsanitize=address,undefined -fno-omit-frame-pointer
+ASAN_ENV    = ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
+              UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
-asan:
-	$(MAKE) BUILD=build-asan CFLAGS='-g -O1 -fPIC' SAN='$(ASAN_FLAGS)' unit
-	ngx_module/build.sh build-asan/nginx static
-	TG_ASAN=1 TG_NGINX=build-asan/nginx/nginx TG_NGINX_MODULE= \
+asan: deps sdk
+	$(ASAN_ENV) $(MAKE) BUILD=build-asan CFLAGS='-g -O1 -fPIC' \
+	    SAN='$(ASAN_FLAGS)' nginx unit
+	printf '#!/bin/sh\nexec env LD_PRELOAD=%s:%s $(ASAN_ENV) %s "$$@"\n' \
+	    "$$($(CC) -print-file-name=libasan.so)" \
+	    "$$($(CC) -print-file-name=libubsan.so)" "$$(command -v nginx)" \
+	    > build-asan/nginx/sanitized && chmod +x build-asan/nginx/sanitized
+	TG_ASAN=1 TG_SERVER=nginx TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
+	    TG_NGINX_MODULE=$(CURDIR)/build-asan/$(NGX_SO:$(BUILD)/%=%) \
 	    $(PYTHON) -m pytest -q t/behave
 
 clean:

@@ -5,8 +5,6 @@
 #include <time.h>
 #include <unistd.h>
 
-APLOG_USE_MODULE(llm);
-
 #define LLM_PRICES_INTERVAL_MS  1000
 
 /* A child's thread that flushes logs and looks after prices. */

@@ -19,6 +19,7 @@
 #include "http_request.h"
 #include "ap_expr.h"
 #include "ap_mpm.h"
+#include "mpm_common.h"
 #include "util_filter.h"
 #include "apr_ring.h"
 #include "apr_strings.h"
@@ -42,6 +43,7 @@ typedef struct llm_prices_s  llm_prices_t;
 /* What is said once for the whole server; lives in pconf. */
 typedef struct {
     apr_pool_t          *pool;
+    pid_t                pid;           /* of the parent */
     server_rec          *server;
     tg_mem_t             mem;
     tg_conf_t           *conf;
@@ -86,6 +88,7 @@ struct llm_ctx_s {
     conn_rec             *origin;       /* to the upstream */
     apr_time_t            deadline;     /* of a drain */
     unsigned              attempts;
+    int                   error_status; /* instead of an answer */
 
     unsigned              listed:1;
     unsigned              refused:1;

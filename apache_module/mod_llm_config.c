@@ -2,6 +2,8 @@
 
 #include "apr_shm.h"
 
+#include <unistd.h>
+
 APLOG_USE_MODULE(llm);
 
 #define LLM_ARGS_MAX  17        /* one more than any directive takes */
@@ -170,12 +172,15 @@ llm_directive(cmd_parms *cmd, void *dir, const char *args)
 }
 
 
+/* A child's pools are cleaned at its exit while its threads may still run. */
 static apr_status_t
 llm_forget(void *data)
 {
-    (void) data;
+    llm_main_t  *m = data;
 
-    llm_main = NULL;
+    if (m->pid == getpid()) {
+        llm_main = NULL;
+    }
 
     return APR_SUCCESS;
 }
@@ -192,6 +197,7 @@ llm_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     (void) ptemp;
 
     m->pool = pconf;
+    m->pid = getpid();
     m->mem.alloc = llm_palloc;
     m->mem.pool = pconf;
     m->sinks = apr_array_make(pconf, 4, sizeof(llm_sink_t *));
@@ -212,7 +218,7 @@ llm_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     }
 
     llm_main = m;
-    apr_pool_cleanup_register(pconf, NULL, llm_forget, apr_pool_cleanup_null);
+    apr_pool_cleanup_register(pconf, m, llm_forget, apr_pool_cleanup_null);
 
     return OK;
 }

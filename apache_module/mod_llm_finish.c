@@ -74,7 +74,8 @@ llm_close(llm_ctx_t *ctx, tg_end_t end, bool stopping)
 
     if (!ctx->answered && status < HTTP_BAD_REQUEST) {
         status = end == TG_END_CLIENT ? LLM_CLIENT_CLOSED_REQUEST
-                                      : HTTP_INTERNAL_SERVER_ERROR;
+                 : ctx->error_status != 0 ? ctx->error_status
+                 : HTTP_INTERNAL_SERVER_ERROR;
     }
 
     llm_now(&ctx->now);
@@ -174,7 +175,7 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
 
     (void) pchild;
 
-    if (graceful || llm_main == NULL || !llm_main->enabled
+    if (graceful || llm_main == NULL || APR_RING_FIRST(&llm_ring) == NULL
         || !llm_lock_stopping(&llm_ring_lock))
     {
         return;

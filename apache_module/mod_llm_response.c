@@ -123,7 +123,8 @@ static void
 llm_metadata(llm_ctx_t *ctx, apr_bucket *b, bool *eos)
 {
     if (AP_BUCKET_IS_ERROR(b)) {
-        ctx->broken = 1;
+        ctx->broken |= ctx->answered;
+        ctx->error_status = ((ap_bucket_error *) b->data)->status;
     }
 
     if (APR_BUCKET_IS_EOS(b)) {
@@ -154,7 +155,7 @@ llm_pass(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb, bool eos)
     apr_brigade_cleanup(bb);
 
     if (rv == APR_SUCCESS && !f->c->aborted) {
-        ctx->complete |= eos && !ctx->broken;
+        ctx->complete |= eos && ctx->answered && !ctx->broken;
         return APR_SUCCESS;
     }
 
@@ -244,7 +245,11 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     apr_bucket    *b, *next;
     apr_status_t   rv = APR_SUCCESS;
 
-    if (!ctx->answered) {
+    b = APR_BRIGADE_FIRST(bb);
+
+    if (!ctx->answered
+        && !(b != APR_BRIGADE_SENTINEL(bb) && AP_BUCKET_IS_ERROR(b)))
+    {
         ctx->answered = 1;
         llm_now(&ctx->now);
 
@@ -257,7 +262,6 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
     /* With nothing but a flush the proxy says that it is going to wait. */
 
-    b = APR_BRIGADE_FIRST(bb);
     waits = b != APR_BRIGADE_SENTINEL(bb) && APR_BUCKET_IS_FLUSH(b)
             && APR_BUCKET_NEXT(b) == APR_BRIGADE_SENTINEL(bb);
 

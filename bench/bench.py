@@ -2,10 +2,11 @@
 """Measures the module beside the same nginx that only passes calls on.
 
 Prints one line a figure, `bench <name> <value> <unit>`, and then which of the
-goals are met. Both servers run all the time, one worker each, pinned to one core;
-the provider and the clients have the others. Rounds alternate between the servers;
-a figure is the median of its rounds, and a ratio or a difference the median
-of those of neighbouring rounds, so that a drift of the machine hits both alike.
+goals are met. Both servers run all the time, one worker each, pinned to one
+core; the provider and the clients have the others. Rounds alternate between the
+servers; a figure is the median of its rounds, and a ratio or a difference the
+median of those of neighbouring rounds, so that a drift of the machine hits both
+alike.
 
 "ours" has everything on: prices, two tags, a cost line a call in a file. Both
 write nginx's usual access log.

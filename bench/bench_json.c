@@ -58,8 +58,8 @@ static const char  *world[] = {
 };
 
 static const char  *code[] = {
-    "int\\nmain(void)\\n{\\n    printf(\\\"%d\\\\n\\\", 42);\\n    return 0;"
-    "\\n}\\n",
+    ("int\\nmain(void)\\n{\\n    printf(\\\"%d\\\\n\\\", 42);\\n    return 0;"
+    "\\n}\\n"),
     "\\tif (path == \\\"C:\\\\\\\\temp\\\\\\\\x\\\") {\\r\\n",
     "\\\"name\\\": \\\"\\u6e2f\\u53e3\\u65e9\\u6668\\\",\\n",
     "  \\\"emoji\\\": \\\"\\ud83d\\ude00\\ud83d\\udea2\\\",\\n",

@@ -21,8 +21,8 @@
  * Two relaxations for streams, by flag: with TG_JSON_ELEMENTS a root array's
  * elements are documents of their own (Gemini without alt=sse); with
  * TG_JSON_LINES the input is a sequence of documents separated by white space
- * (NDJSON).  In both cases paths start at each document and TG_JSON_END_DOC
- * ends each.
+ * (NDJSON); the white space may be missing behind an object or array.  In both
+ * cases paths start at each document and TG_JSON_END_DOC ends each.
  *
  * Limits, which are errors: nesting deeper than TG_JSON_DEPTH_MAX, a number of
  * more than TG_JSON_NUMBER_MAX characters.  A byte order mark is an error (RFC
@@ -49,8 +49,9 @@
 enum {
     TG_JSON_COUNT  = 0x01,  /* strings: raw_len only, value is left empty */
     TG_JSON_TEXT   = 0x02,  /* strings: TG_JSON_TEXT_PIECE events as it is read,
-                               decoded, then TG_JSON_STRING with an empty value */
-    TG_JSON_MEMBER = 0x04,  /* a TG_JSON_MEMBER_RANGE event after the value */
+                               decoded, then TG_JSON_STRING without a value */
+    TG_JSON_MEMBER = 0x04,  /* a TG_JSON_MEMBER_RANGE event after the value, of
+                               a member or an array's element */
     TG_JSON_RAW    = 0x08   /* containers: their raw text is the value of the
                                *_END event (truncated past TG_JSON_VALUE_MAX);
                                not within another TG_JSON_RAW */
@@ -87,7 +88,9 @@ typedef enum {
                                between characters */
     TG_JSON_MEMBER_RANGE,   /* see TG_JSON_MEMBER; after the next , or closer */
     TG_JSON_DUPLICATE,      /* this wanted key has been in this object before;
-                               its value's events follow as usual */
+                               its value's events follow as usual.  Where the
+                               key is only a part of longer paths, the id is
+                               that of the first of them in the table */
     TG_JSON_END_DOC         /* id is 0: a document is complete and valid */
 } tg_json_type_t;
 
@@ -108,7 +111,7 @@ typedef struct {
 
     /* Of TG_JSON_MEMBER_RANGE only. */
     uint64_t        comma;      /* the comma before the key, NOWHERE if first */
-    uint64_t        next;       /* the comma or closing brace behind the value */
+    uint64_t        next;       /* the comma or the closer behind the value */
 } tg_json_event_t;
 
 /* Returns 0 to go on; anything else ends the scan with TG_JSON_E_STOPPED. */
@@ -150,12 +153,16 @@ void tg_json_init(tg_json_t *s, const tg_json_paths_t *paths, unsigned flags,
  */
 int tg_json_feed(tg_json_t *s, const char *p, size_t n);
 
-/* End of input.  TG_OK where at least one document came and all are complete
- * (TG_JSON_LINES: also where there was none; a bare number is complete only
- * now, so this may call the handler). */
+/*
+ * End of input.  TG_OK where at least one document came and all are complete;
+ * also where there was none with TG_JSON_LINES, or an empty array with
+ * TG_JSON_ELEMENTS.  A bare number is complete only now, so this may call the
+ * handler.
+ */
 int tg_json_finish(tg_json_t *s);
 
-/* A fresh start with the same paths, flags and handler; offsets go on. */
+/* A fresh start with the same paths, flags and handler; offsets go on, counting
+ * what was fed after an error too. */
 void tg_json_reset(tg_json_t *s);
 
 /* "unexpected byte", "nested too deep", ...; static, never NULL. */

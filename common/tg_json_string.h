@@ -43,9 +43,9 @@ const char *tg_json_string_avx2(tg_json_string_t *st, const char *p,
     const char *end);
 
 /*
- * UTF-8's state behind the blocks [start, p), where nothing is wrong as far as a
- * byte and those before it tell.  Returns p; or p - 1 where that byte can't lead
- * a character, so that it is looked at again.
+ * UTF-8's state behind the blocks [start, p), where nothing is wrong as far as
+ * a byte and those before it tell.  Returns p; or p - 1 where that byte can't
+ * lead a character, so that it is looked at again.
  */
 const char *tg_json_string_tail(tg_json_string_t *st, const char *start,
     const char *p);

@@ -1,9 +1,9 @@
 /*
  * json_vectors.h - corners of RFC 8259.
  *
- * `is` says what the RFC says: YES must be accepted, NO must be refused, FREE is
- * left to the parser; `error` is what the scanner answers.  `jansson` names the
- * points where jansson 2.14 decides otherwise:
+ * `is` says what the RFC says: YES must be accepted, NO must be refused, FREE
+ * is left to the parser; `error` is what the scanner answers.  `jansson` names
+ * the points where jansson 2.14 decides otherwise:
  *
  *   J_RANGE      numbers that a double or an int64_t can't hold are errors
  *   J_SURROGATE  a lone surrogate escape is an error
@@ -11,6 +11,7 @@
  *                always
  *   J_DEPTH      nesting may be 2,048 deep
  *   J_LENGTH     a number may have any length
+ *   J_NUL_BYTE   a NUL byte behind a number or literal is overlooked
  *
  * and JSON_DECODE_ANY is needed for a root that is no object or array.
  */
@@ -28,7 +29,8 @@ enum {
     J_SURROGATE,
     J_NUL,
     J_DEPTH,
-    J_LENGTH
+    J_LENGTH,
+    J_NUL_BYTE
 };
 
 typedef struct {
@@ -86,8 +88,9 @@ static const vector_t  vectors[] = {
     BAD("-Infinity", NUMBER), BAD("[-NaN]", NUMBER), BAD("True", SYNTAX),
     BAD("tRue", SYNTAX), BAD("[nul]", SYNTAX), BAD("[truE]", SYNTAX),
     BAD("[fals]", SYNTAX), BAD("[true1]", SYNTAX), BAD("'a'", SYNTAX),
-    BAD("abc", SYNTAX), BAD("\\u0022a\"", SYNTAX), BAD("[\"a\", 4\n:1]", SYNTAX),
-    BAD("[\"a\nb\"]", CONTROL), BAD("[\\n]", SYNTAX),
+    BAD("abc", SYNTAX), BAD("\\u0022a\"", SYNTAX),
+    BAD("[\"a\", 4\n:1]", SYNTAX), BAD("[\"a\nb\"]", CONTROL),
+    BAD("[\\n]", SYNTAX),
 
     /* numbers */
     GOOD("[-0]"), GOOD("[-0.0]"), GOOD("[0.0]"), GOOD("[0e0]"),
@@ -114,6 +117,8 @@ static const vector_t  vectors[] = {
     BAD("[1+2]", SYNTAX), BAD("[1 000]", SYNTAX), BAD("[0e]", NUMBER),
     BAD("[0.e1]", NUMBER), BAD("[-1x]", SYNTAX), BAD("[1e5e]", SYNTAX),
     BAD("[\xef\xbc\x91]", SYNTAX), BAD("1.", TRUNCATED), BAD("1e", TRUNCATED),
+    { T("[1\0]"), NO, TG_JSON_E_SYNTAX, J_NUL_BYTE },
+    { T("[true\0]"), NO, TG_JSON_E_SYNTAX, J_NUL_BYTE },
     BAD("1e-", TRUNCATED), BAD("[0.1", TRUNCATED), BAD("1x", TRAILING),
     BAD("0 1", TRAILING), BAD("01", NUMBER), BAD("[1,2.]", NUMBER),
 

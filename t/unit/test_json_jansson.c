@@ -194,7 +194,8 @@ compare_verdicts(const char *text, size_t len, int error)
         point = jansson_point(&e);
     } else {
         point = error == TG_JSON_E_DEPTH ? J_DEPTH
-                : error == TG_JSON_E_LONG_NUMBER ? J_LENGTH : J_SAME;
+                : error == TG_JSON_E_LONG_NUMBER ? J_LENGTH
+                : memchr(text, '\0', len) != NULL ? J_NUL_BYTE : J_SAME;
     }
 
     if (point == J_SAME) {

@@ -245,16 +245,18 @@ test_cut_texts_go_on_in_any_state(void **state)
                                 "\xf0\x9f\x98\x80\xc3\xa9\\/\\n";
     size_t             n = sizeof(text) - 1;
     char               padded[256];
+    tg_json_string_t   fresh;
     found_t            f;
 
     (void) state;
+
+    tg_json_string_init(&fresh);
 
     for (size_t cut = 1; cut < n; cut++) {
         for (int simd = 0; simd <= (int) tg_json_simd(); simd++) {
             memset(padded, 'a', sizeof(padded));
             memcpy(padded + 200, text, cut);
-            f = find_end((tg_json_simd_t) simd, (tg_json_string_t) { 0, 0, 0, 0 },
-                     padded, 200 + cut);
+            f = find_end((tg_json_simd_t) simd, fresh, padded, 200 + cut);
             assert_int_equal(f.at, 200 + cut);
 
             memcpy(padded, text + cut, n - cut);

@@ -318,7 +318,7 @@ test_what_is_not_json_is_refused_with_its_offset(void **state)
     assert_int_equal(feed(r, "{\"a\":01}", 100), TG_ERROR);
     assert_string_equal(tg_request_error(r)->message,
                         "request body is not valid JSON at byte 6: "
-                        "bad number");
+                        "malformed number");
 }
 
 

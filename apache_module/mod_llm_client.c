@@ -1,0 +1,252 @@
+#include "mod_llm.h"
+
+#include "mod_proxy.h"
+#include "apr_optional_hooks.h"
+#include "apr_portable.h"
+
+#include <poll.h>
+
+APLOG_USE_MODULE(llm);
+
+/*
+ * mod_proxy does not look at its client while it waits for the upstream.  We do
+ * that waiting in its place: for either to say something.  A call whose client
+ * has left ends there, or is drained: read on without the client, so that the
+ * provider's own count of usage is seen.
+ */
+
+/* A stream of HTTP/2 has no socket: its connection is looked at so often. */
+#define LLM_SLICE_MS  200
+
+typedef enum {
+    LLM_READY = 0,              /* or will never be: the proxy shall find out */
+    LLM_LEFT,
+    LLM_LATE
+} llm_wait_t;
+
+
+static int
+llm_socket(conn_rec *c)
+{
+    apr_os_sock_t   fd;
+    apr_socket_t   *s = ap_get_conn_socket(c);
+
+    return s != NULL && apr_os_sock_get(&fd, s) == APR_SUCCESS ? fd : -1;
+}
+
+
+/* Waits for the upstream.  client: for its client's leave, too. */
+static llm_wait_t
+llm_wait(llm_ctx_t *ctx, bool client, int64_t limit_ms)
+{
+    int             n, slice;
+    conn_rec       *c = ctx->request->connection;
+    apr_time_t      end = apr_time_now() + limit_ms * 1000, left;
+    struct pollfd   fds[2];
+
+    fds[0].fd = llm_socket(ctx->origin);
+    fds[0].events = POLLIN;
+    fds[1].fd = client && c->master == NULL ? llm_socket(c) : -1;
+    fds[1].events = POLLRDHUP;
+
+    if (fds[0].fd == -1) {
+        return LLM_READY;
+    }
+
+    for ( ;; ) {
+        left = (end - apr_time_now()) / 1000;
+        if (left < 0) {
+            return LLM_LATE;
+        }
+
+        slice = left > APR_INT32_MAX ? APR_INT32_MAX : (int) left + 1;
+        if (client && fds[1].fd == -1 && slice > LLM_SLICE_MS) {
+            slice = LLM_SLICE_MS;
+        }
+
+        n = poll(fds, 2, slice);
+
+        if (n == -1 && errno != EINTR) {
+            return LLM_READY;
+        }
+
+        if (n > 0 && fds[0].revents != 0) {
+            return LLM_READY;
+        }
+
+        if (client && (c->aborted || (n > 0 && fds[1].revents != 0))) {
+            return LLM_LEFT;
+        }
+    }
+}
+
+
+/*
+ * The client has left in mid-answer.  APR_SUCCESS: the answer is drained, and
+ * the proxy is not to know; else it is to give up.
+ */
+apr_status_t
+llm_client_left(llm_ctx_t *ctx)
+{
+    conn_rec  *c = ctx->request->connection;
+
+    ctx->client_gone = 1;
+
+    if (ctx->scope.drain_ms <= 0 || ctx->origin == NULL) {
+        c->aborted = 1;
+        return APR_ECONNABORTED;
+    }
+
+    ctx->draining = 1;
+    ctx->deadline = apr_time_now() + ctx->scope.drain_ms * 1000;
+    c->aborted = 0;
+
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, ctx->request,
+                  "llm: client has left, its answer is drained");
+
+    return APR_SUCCESS;
+}
+
+
+static apr_status_t
+llm_give_up(llm_ctx_t *ctx)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, ctx->request,
+                  "llm: gave up draining an answer");
+
+    ctx->request->connection->aborted = 1;
+
+    return APR_ECONNABORTED;
+}
+
+
+apr_status_t
+llm_client_swallow(llm_ctx_t *ctx, bool eos)
+{
+    if (eos) {
+        ctx->request->connection->aborted = 1;
+        return APR_SUCCESS;
+    }
+
+    return apr_time_now() > ctx->deadline ? llm_give_up(ctx) : APR_SUCCESS;
+}
+
+
+/* The upstream's timeout, which is the proxy's to find passed. */
+static int64_t
+llm_timeout_ms(llm_ctx_t *ctx)
+{
+    apr_socket_t            *s = ap_get_conn_socket(ctx->origin);
+    apr_interval_time_t      t;
+
+    return s == NULL || apr_socket_timeout_get(s, &t) != APR_SUCCESS || t < 0
+           ? APR_INT32_MAX : t / 1000;
+}
+
+
+static void
+llm_timed_out(llm_ctx_t *ctx)
+{
+    apr_socket_t  *s = ap_get_conn_socket(ctx->origin);
+
+    if (s != NULL) {
+        (void) apr_socket_timeout_set(s, 1000);
+    }
+}
+
+
+/* The proxy has nothing to read and is going to wait. */
+apr_status_t
+llm_client_wait(llm_ctx_t *ctx)
+{
+    apr_status_t  rv;
+
+    if (ctx->origin == NULL) {
+        return APR_SUCCESS;
+    }
+
+    if (!ctx->draining) {
+        switch (llm_wait(ctx, true, llm_timeout_ms(ctx))) {
+
+        case LLM_READY:
+            return APR_SUCCESS;
+
+        case LLM_LATE:
+            llm_timed_out(ctx);
+            return APR_SUCCESS;
+
+        case LLM_LEFT:
+            rv = llm_client_left(ctx);
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
+        }
+    }
+
+    return llm_wait(ctx, false, (ctx->deadline - apr_time_now()) / 1000)
+           == LLM_LATE ? llm_give_up(ctx) : APR_SUCCESS;
+}
+
+
+/*
+ * The request has been sent, and the proxy is going to wait for its answer.
+ * Where the client leaves before that, the upstream is told so; what mod_proxy
+ * has to say about it is of no interest.
+ */
+static int
+llm_proxy_create_req(request_rec *r, request_rec *pr)
+{
+    int                 fd;
+    llm_ctx_t          *ctx = llm_get_ctx(r);
+    const char         *interim;
+    struct ap_logconf  *quiet;
+
+    if (ctx == NULL) {
+        return OK;
+    }
+
+    ctx->origin = pr->connection;
+
+    /* It may be waiting for "100 Continue", with a timeout of its own. */
+
+    interim = apr_table_get(r->subprocess_env, "proxy-interim-response");
+
+    if (interim != NULL || ctx->scope.drain_ms > 0) {
+        return OK;
+    }
+
+    switch (llm_wait(ctx, true, llm_timeout_ms(ctx))) {
+
+    case LLM_READY:
+        break;
+
+    case LLM_LATE:
+        llm_timed_out(ctx);
+        break;
+
+    case LLM_LEFT:
+        ctx->client_gone = 1;
+
+        quiet = apr_pcalloc(r->pool, sizeof(struct ap_logconf));
+        quiet->level = APLOG_CRIT;
+        r->log = quiet;
+
+        fd = llm_socket(ctx->origin);
+        if (fd != -1) {
+            (void) shutdown(fd, SHUT_RDWR);
+        }
+        break;
+    }
+
+    return OK;
+}
+
+
+void
+llm_client_hooks(apr_pool_t *p)
+{
+    (void) p;
+
+    APR_OPTIONAL_HOOK(proxy, create_req, llm_proxy_create_req, NULL, NULL,
+                      APR_HOOK_MIDDLE);
+}
