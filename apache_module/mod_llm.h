@@ -86,6 +86,7 @@ struct llm_ctx_s {
     apr_bucket_brigade   *out;          /* of an altered answer */
     llm_inflate_t        *inflate;
     conn_rec             *origin;       /* to the upstream */
+    int                   origin_fd;
     apr_time_t            deadline;     /* of a drain */
     unsigned              attempts;
     int                   error_status; /* instead of an answer */
@@ -131,6 +132,7 @@ void llm_client_hooks(apr_pool_t *p);
 apr_status_t llm_client_left(llm_ctx_t *ctx);
 apr_status_t llm_client_wait(llm_ctx_t *ctx);
 apr_status_t llm_client_swallow(llm_ctx_t *ctx, bool eos);
+void llm_client_stop(llm_ctx_t *ctx);
 
 /* mod_llm_finish.c: settles, writes the line; both only once. */
 void llm_finish_init(void);

@@ -189,6 +189,8 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
             llm_close(ctx, TG_END_SHUTDOWN, true);
             (void) pthread_mutex_unlock(&ctx->lock);
         }
+
+        llm_client_stop(ctx);
     }
 
     (void) pthread_mutex_unlock(&llm_ring_lock);

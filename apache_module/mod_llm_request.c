@@ -154,6 +154,7 @@ llm_create_ctx(request_rec *r, const llm_dir_t *dir)
     tg_scope_merge(&defaults, &ctx->scope);
 
     ctx->request = r;
+    ctx->origin_fd = -1;
     ctx->headers = r->headers_in;
     llm_now(&ctx->now);
     llm_head(ctx, &head);

@@ -129,6 +129,7 @@ llm_metadata(llm_ctx_t *ctx, apr_bucket *b, bool *eos)
 
     if (APR_BUCKET_IS_EOS(b)) {
         *eos = true;
+        ctx->origin_fd = -1;            /* another's from here on */
 
         if (ctx->out != NULL) {
             (void) pthread_mutex_lock(&ctx->lock);

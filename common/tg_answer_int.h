@@ -60,12 +60,12 @@ struct tg_answer_s {
     tg_framing_t               framing;
     bool                       text;        /* content type is text, not SSE */
     bool                       lines;       /* content type is lines of JSON */
-    bool                       resync;      /* to the next line, after an error */
+    bool                       resync;      /* to the next line, after error */
     bool                       finished;
     bool                       blocked;     /* the prompt was refused */
     uint8_t                    bom;
     uint8_t                    error_rank;
-    uint8_t                    event;       /* state within an event, below */
+    uint8_t                    event;       /* state within an event */
     uint8_t                    done_len;
     uint8_t                    model_changes;
     uint8_t                    id_changes;
@@ -99,6 +99,35 @@ struct tg_answer_s {
         tg_eventstream_t       eventstream;
     } u;
 };
+
+static inline void
+tg_word_set(tg_word_t *w, tg_str_t s)
+{
+    w->len = (uint8_t) (s.len < sizeof(w->p) ? s.len : sizeof(w->p));
+    memcpy(w->p, s.p, w->len);
+}
+
+static inline tg_str_t
+tg_word_str(const tg_word_t *w)
+{
+    return tg_str_of(w->p, w->len);
+}
+
+/* Fields that are parts of something: usages beside the call's own; elements of
+ * lists of modalities and of cache writes; counts that are summed. */
+void tg_answer_extra(tg_answer_t *a, const tg_json_event_t *ev);
+void tg_answer_element(tg_answer_t *a, const tg_json_event_t *ev);
+void tg_answer_add(tg_answer_t *a, const tg_json_event_t *ev);
+
+/* The handlers of the framings, of a stream's event or frame. */
+int tg_answer_sse(void *data, const tg_sse_t *s, tg_sse_type_t type,
+    const char *p, size_t n);
+int tg_answer_frame(void *data, tg_eventstream_type_t type, tg_str_t name,
+    tg_str_t value);
+int tg_answer_wrapped(void *data, const tg_json_event_t *ev);
+
+/* The scanner begins anew, after a document or an error in one. */
+void tg_answer_restart(tg_answer_t *a);
 
 /* A tg_json_handler_t; data is the tg_answer_t. */
 int tg_answer_read(void *data, const tg_json_event_t *ev);

@@ -195,7 +195,7 @@ tg_dialect_compile(tg_mem_t *mem, const tg_api_t *api,
 }
 
 
-/* Takes in those patterns of a row that end in a literal, or those that don't. */
+/* Takes in the patterns of a row that end in a literal, or the others. */
 static int
 tg_dialect_patterns(tg_tables_t *t, const tg_api_t *api, bool literal,
     tg_error_t *err)

@@ -61,6 +61,13 @@ const char *tg_json_fail(tg_json_t *s, const tg_json_input_t *in,
     const char *p, tg_json_errcode_t code);
 
 /*
+ * tg_json_run.c.  False with s->error set.  tg_json_run_end(): a number at the
+ * root was the end of the input, which is empty now.
+ */
+bool tg_json_run(tg_json_t *s, tg_json_input_t *in);
+bool tg_json_run_end(tg_json_t *s, tg_json_input_t *in);
+
+/*
  * tg_json_number.c.  Both stop behind the number, where more is false; the
  * digits so far are kept where more is true.
  */

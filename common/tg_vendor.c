@@ -38,8 +38,8 @@ static const tg_vendor_t  tg_vendor_table[] = {
 
     { TG_STR("aws.bedrock"), "aws.bedrock bedrock aws",
       "bedrock-runtime*.amazonaws.com bedrock-runtime*.amazonaws.com.cn "
-      "bedrock-runtime*.api.aws bedrock-mantle*.api.aws bedrock.*.amazonaws.com "
-      "*.bedrock-runtime.*.vpce.amazonaws.com", 0 },
+      "bedrock-runtime*.api.aws bedrock-mantle*.api.aws "
+      "bedrock.*.amazonaws.com *.bedrock-runtime.*.vpce.amazonaws.com", 0 },
 
     { TG_STR("cohere"), "cohere",
       "api.cohere.com api.cohere.ai *.cohere.com *.cohere.ai", UNASKED },

@@ -47,6 +47,20 @@ class Httpd(Server):
 
         return text + "LoadModule llm_module %s\n" % MODULE
 
+    def processes(self, site):
+        """As many as asked for: none that is just being born when a test ends,
+        which httpd does not always survive."""
+        n = max(1, site.workers)
+        text = "StartServers %d\n" % n
+
+        if MPM == "prefork":
+            return text
+
+        return text + (
+            "ServerLimit %d\nThreadLimit 64\nThreadsPerChild 64\n"
+            "MaxRequestWorkers %d\nMinSpareThreads 1\n"
+            "MaxSpareThreads %d\n" % (8 * n, 64 * n, 64 * n))
+
     def balancers(self, site):
         text, passes = "", {}
 
@@ -87,12 +101,13 @@ class Httpd(Server):
         text += "ErrorLog %s\nLogLevel info\n" % self.error_log
         text += "Listen 127.0.0.1:%d\nTypesConfig /dev/null\n" % self.port
         text += "Timeout 60\nKeepAliveTimeout 5\nGracefulShutdownTimeout 10\n"
+        text += "MaxKeepAliveRequests 0\n"
         text += "LimitRequestBody 0\nProxyRequests Off\n"
 
         if user:
             text += "User %s\nGroup %s\n" % user
 
-        text += "StartServers %d\n" % max(1, site.workers)
+        text += self.processes(site)
         text += 'LogFormat "%h %t \\"%r\\" %>s %b" usual\n'
         text += "CustomLog %s usual\n" % self.access_log
         text += directives(site.llm, 0) + balancers + site.httpd_main
@@ -116,6 +131,7 @@ class Httpd(Server):
                      "    Protocols h2 http/1.1\n") % (
                 self.path("etc/cert.pem"), self.path("etc/key.pem"))
 
+        text += "    AllowEncodedSlashes NoDecode\n"
         text += directives(site.server_llm, 4) + site.httpd_server
         text += "".join(self.location(loc, passes.get(id(loc)))
                         for loc in reversed(site.locs))

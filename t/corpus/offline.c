@@ -4,9 +4,9 @@
  *
  *     corpus-offline [-v] DIR [CASE]
  *
- * Each case is fed in pieces of 1 byte, of 7 bytes, and whole; all three must be
- * right.  Prints each miss and, last, "corpus offline: N/M exact".  Exits 1 where
- * there is a miss.
+ * Each case is fed in pieces of 1 byte, of 7 bytes, and whole; all three must
+ * be right.  Prints each miss and, last, "corpus offline: N/M exact".  Exits 1
+ * where there is a miss.
  *
  * Two differences from an index are not misses but counted apart, because the
  * provider's documentation is on our side:
