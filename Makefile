@@ -130,7 +130,6 @@ $(BUILD)/bench/%: bench/%.c $(CORE)
 
 bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk
-	$(BUILD)/bench/bench_json
 	$(PYTHON) bench/bench.py
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(CORE_SRC) $(CORE_HDR)

@@ -32,6 +32,8 @@
  * that has no name. */
 #define LLM_BODY_MEMORY  (512 * 1024)
 
+#define LLM_CLIENT_CLOSED_REQUEST  499          /* nginx's word for it */
+
 typedef struct {
     uint64_t         seq;               /* of cost lines, per node */
     pthread_mutex_t  pipe;              /* for what is longer than PIPE_BUF */

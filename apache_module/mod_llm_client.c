@@ -275,6 +275,7 @@ llm_proxy_create_req(request_rec *r, request_rec *pr)
 
     case LLM_LEFT:
         ctx->client_gone = 1;
+        ctx->error_status = LLM_CLIENT_CLOSED_REQUEST;
         (void) shutdown(ctx->origin_fd, SHUT_RDWR);
         llm_hush(r);
         break;

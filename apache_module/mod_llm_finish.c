@@ -2,8 +2,6 @@
 
 APLOG_USE_MODULE(llm);
 
-#define LLM_CLIENT_CLOSED_REQUEST  499      /* nginx's word for it */
-
 APR_RING_HEAD(llm_ring_s, llm_ctx_s);
 
 /* A child's open calls. */
@@ -72,10 +70,12 @@ llm_close(llm_ctx_t *ctx, tg_end_t end, bool stopping)
     ctx->open = 0;
     status = llm_last(ctx->request)->status;
 
-    if (!ctx->answered && status < HTTP_BAD_REQUEST) {
+    if (!ctx->answered && ctx->error_status != 0) {
+        status = ctx->error_status;
+
+    } else if (!ctx->answered && status < HTTP_BAD_REQUEST) {
         status = end == TG_END_CLIENT ? LLM_CLIENT_CLOSED_REQUEST
-                 : ctx->error_status != 0 ? ctx->error_status
-                 : HTTP_INTERNAL_SERVER_ERROR;
+                                      : HTTP_INTERNAL_SERVER_ERROR;
     }
 
     llm_now(&ctx->now);

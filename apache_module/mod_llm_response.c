@@ -246,6 +246,13 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     apr_bucket    *b, *next;
     apr_status_t   rv = APR_SUCCESS;
 
+    /* Nobody is there to be told what became of the call. */
+
+    if (ctx->error_status == LLM_CLIENT_CLOSED_REQUEST) {
+        apr_brigade_cleanup(bb);
+        return APR_ECONNABORTED;
+    }
+
     b = APR_BRIGADE_FIRST(bb);
 
     if (!ctx->answered

@@ -100,7 +100,7 @@ tg_call_refusal(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
     refusal->status = status;
     refusal->body = tg_str_of(buf, n);
     refusal->error_type = tg_api_shape(call->dialect.api) == TG_SHAPE_BEDROCK
-                          ? type : tg_str_null;
+                          ? tg_error_aws_type(status) : tg_str_null;
 }
 
 
@@ -319,9 +319,8 @@ tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts)
     if (call->head.upstream.len == 0 && host.len != 0) {
         call->head.upstream = host;
         call->provider = tg_conf_provider(call->conf, host);
-        call->dialect.vendor = call->provider && call->provider->vendor
-                               ? call->provider->vendor
-                               : tg_vendor_by_host(host);
+        tg_dialect_upstream(&call->dialect, host,
+                            call->provider ? call->provider->vendor : NULL);
     }
 }
 

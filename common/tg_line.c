@@ -19,21 +19,24 @@ typedef struct {
     bool       underscore;
 } tg_line_t;
 
-#define tg_key(l, name)  tg_line_key(l, ",\"" name "\":",                     \
-                                     sizeof(",\"" name "\":") - 1)
+/* A constant of a known length is a few moves; underscores are for the few. */
+#define tg_key(l, name)                                                       \
+    do {                                                                      \
+        char  *key_ = (l)->t.p;                                               \
+                                                                              \
+        tg_put_lit(&(l)->t, ",\"" name "\":");                                \
+        if ((l)->underscore) {                                                \
+            tg_line_dots(l, key_);                                            \
+        }                                                                     \
+    } while (0)
+
 
 static void
-tg_line_key(tg_line_t *l, const char *key, size_t n)
+tg_line_dots(tg_line_t *l, char *p)
 {
-    char  *p = l->t.p;
-
-    tg_put(&l->t, key, n);
-
-    if (l->underscore) {
-        for ( ; p < l->t.p; p++) {
-            if (*p == '.') {
-                *p = '_';
-            }
+    for ( ; p < l->t.p; p++) {
+        if (*p == '.') {
+            *p = '_';
         }
     }
 }
@@ -141,7 +144,8 @@ tg_line_tag(tg_line_t *l, const tg_tag_t *tag, tg_str_t v)
         tg_line_str(l, "gen_ai.agent.name", v);
         break;
     case TG_TAG_OTHER:
-        tg_line_key(l, ",\"llm.tags.", sizeof(",\"llm.tags.") - 1);
+        tg_put_str(&l->t, l->underscore ? tg_str(",\"llm_tags_")
+                                        : tg_str(",\"llm.tags."));
         tg_put_str(&l->t, tag->name);
         tg_put_lit(&l->t, "\":");
         tg_line_text(l, v, TG_LINE_VALUE);

@@ -1,5 +1,37 @@
 #include "tg_text.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+static const char  tg_pairs[201] =
+    "00010203040506070809101112131415161718192021222324"
+    "25262728293031323334353637383940414243444546474849"
+    "50515253545556575859606162636465666768697071727374"
+    "75767778798081828384858687888990919293949596979899";
+
+
+/* Writes v so that it ends before p; returns where it begins. */
+static char *
+tg_digits_back(char *p, uint64_t v)
+{
+    while (v >= 100) {
+        p -= 2;
+        memcpy(p, tg_pairs + 2 * (v % 100), 2);
+        v /= 100;
+    }
+
+    if (v >= 10) {
+        p -= 2;
+        memcpy(p, tg_pairs + 2 * v, 2);
+    } else {
+        *--p = (char) ('0' + v);
+    }
+
+    return p;
+}
+
+
 void
 tg_put_digits(tg_text_t *t, uint64_t v, unsigned width)
 {
@@ -18,15 +50,9 @@ tg_put_digits(tg_text_t *t, uint64_t v, unsigned width)
 static void
 tg_put_uint(tg_text_t *t, uint64_t u)
 {
-    char      buf[20];
-    unsigned  i = sizeof(buf);
+    char  buf[20], *p = tg_digits_back(buf + sizeof(buf), u);
 
-    do {
-        buf[--i] = (char) ('0' + u % 10);
-        u /= 10;
-    } while (u != 0);
-
-    tg_put(t, buf + i, sizeof(buf) - i);
+    tg_put(t, p, (size_t) (buf + sizeof(buf) - p));
 }
 
 
@@ -44,30 +70,42 @@ tg_put_int(tg_text_t *t, int64_t v)
 void
 tg_put_decimal(tg_text_t *t, int64_t v, unsigned scale)
 {
-    uint64_t  u = v < 0 ? 0 - (uint64_t) v : (uint64_t) v, unit = 1, frac;
+    static const uint64_t  units[] = {
+        1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
+        1000000000
+    };
 
-    for (unsigned i = 0; i < scale; i++) {
-        unit *= 10;
-    }
+    char      buf[32], *p;
+    uint64_t  u = v < 0 ? 0 - (uint64_t) v : (uint64_t) v, whole, frac;
+
+    whole = u / units[scale];
+    frac = u % units[scale];
 
     if (v < 0) {
         tg_put_lit(t, "-");
     }
 
-    tg_put_uint(t, u / unit);
+    tg_put_uint(t, whole);
 
-    frac = u % unit;
     if (frac == 0) {
         return;
     }
 
-    while (frac % 10 == 0) {
+    while (frac % 100 == 0) {
+        frac /= 100;
+        scale -= 2;
+    }
+
+    if (frac % 10 == 0) {
         frac /= 10;
         scale--;
     }
 
-    tg_put_lit(t, ".");
-    tg_put_digits(t, frac, scale);
+    memset(buf, '0', sizeof(buf));
+    (void) tg_digits_back(buf + sizeof(buf), frac);
+    p = buf + sizeof(buf) - scale;
+    *--p = '.';
+    tg_put(t, p, scale + 1);
 }
 
 
@@ -150,6 +188,44 @@ tg_put_json_char(tg_text_t *t, const unsigned char *p, size_t n)
 }
 
 
+/* How many of the first bytes go as they are. */
+static inline size_t
+tg_plain(const unsigned char *p, size_t n)
+{
+    size_t  i = 0;
+
+#if defined(__SSE2__)
+    const __m128i  space = _mm_set1_epi8(0x20), del = _mm_set1_epi8(0x7f);
+    const __m128i  quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+    __m128i        v, bad;
+    int            mask;
+
+    for ( ; n - i >= 16; i += 16) {
+        v = _mm_loadu_si128((const __m128i *) (const void *) (p + i));
+
+        /* signed: those from 0x80 on are less than a space, too */
+        bad = _mm_or_si128(_mm_or_si128(_mm_cmplt_epi8(v, space),
+                                        _mm_cmpeq_epi8(v, del)),
+                           _mm_or_si128(_mm_cmpeq_epi8(v, quote),
+                                        _mm_cmpeq_epi8(v, slash)));
+        mask = _mm_movemask_epi8(bad);
+
+        if (mask != 0) {
+            return i + (size_t) __builtin_ctz((unsigned) mask);
+        }
+    }
+#endif
+
+    while (i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '"'
+           && p[i] != '\\')
+    {
+        i++;
+    }
+
+    return i;
+}
+
+
 void
 tg_put_json(tg_text_t *t, tg_str_t s, size_t max)
 {
@@ -164,13 +240,7 @@ tg_put_json(tg_text_t *t, tg_str_t s, size_t max)
 
     while (i < s.len && !part.full) {
 
-        for (plain = i; plain < s.len; plain++) {
-            if (p[plain] < 0x20 || p[plain] >= 0x7f || p[plain] == '"'
-                || p[plain] == '\\')
-            {
-                break;
-            }
-        }
+        plain = i + tg_plain(p + i, s.len - i);
 
         if (plain != i) {
             if ((size_t) (part.end - part.p) < plain - i) {
@@ -214,7 +284,8 @@ tg_civil(int64_t days, unsigned *y, unsigned *m, unsigned *d)
 void
 tg_put_time(tg_text_t *t, int64_t unix_ms)
 {
-    unsigned  y, m, d;
+    char      buf[24];
+    unsigned  y, m, d, ms;
     uint64_t  s;
 
     if (unix_ms < 0) {
@@ -225,18 +296,24 @@ tg_put_time(tg_text_t *t, int64_t unix_ms)
     tg_civil((int64_t) (s / 86400), &y, &m, &d);
     s %= 86400;
 
-    tg_put_digits(t, y, 4);
-    tg_put_lit(t, "-");
-    tg_put_digits(t, m, 2);
-    tg_put_lit(t, "-");
-    tg_put_digits(t, d, 2);
-    tg_put_lit(t, "T");
-    tg_put_digits(t, s / 3600, 2);
-    tg_put_lit(t, ":");
-    tg_put_digits(t, s / 60 % 60, 2);
-    tg_put_lit(t, ":");
-    tg_put_digits(t, s % 60, 2);
-    tg_put_lit(t, ".");
-    tg_put_digits(t, (uint64_t) unix_ms % 1000, 3);
-    tg_put_lit(t, "Z");
+    ms = (unsigned) ((uint64_t) unix_ms % 1000);
+
+    memcpy(buf, tg_pairs + 2 * (y / 100 % 100), 2);
+    memcpy(buf + 2, tg_pairs + 2 * (y % 100), 2);
+    buf[4] = '-';
+    memcpy(buf + 5, tg_pairs + 2 * m, 2);
+    buf[7] = '-';
+    memcpy(buf + 8, tg_pairs + 2 * d, 2);
+    buf[10] = 'T';
+    memcpy(buf + 11, tg_pairs + 2 * (s / 3600), 2);
+    buf[13] = ':';
+    memcpy(buf + 14, tg_pairs + 2 * (s / 60 % 60), 2);
+    buf[16] = ':';
+    memcpy(buf + 17, tg_pairs + 2 * (s % 60), 2);
+    buf[19] = '.';
+    buf[20] = (char) ('0' + ms / 100);
+    memcpy(buf + 21, tg_pairs + 2 * (ms % 100), 2);
+    buf[23] = 'Z';
+
+    tg_put(t, buf, sizeof(buf));
 }

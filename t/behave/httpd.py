@@ -185,7 +185,11 @@ class Httpd(Server):
                             r"runtime error|exit signal")
 
         return [line for line in self.messages().splitlines()
-                if levels.search(line)]
+                if levels.search(line) and not self.own_noise(line)]
+
+    def own_noise(self, line):
+        """What httpd itself says of a fast stop that it was told."""
+        return self.stopped_by == "TERM" and "AH03093" in line
 
 
 def available():
