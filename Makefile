@@ -3,7 +3,7 @@
 #   make demo                  a metered provider on a local port: see dollars
 #   make test                  everything, on what Debian 12 has
 #
-#   make                       the nginx module, llmctl, the reference
+#   make                       both modules and llmctl
 #   make corpus CORPUS=DIR     replays recorded traffic through a real server
 #   make bench                 measurements, one line a figure
 #   make fuzz SECONDS=60       each fuzzer for that long
@@ -36,15 +36,16 @@ CORE        = $(BUILD)/libtg.a
 UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
+APX_SO      = $(BUILD)/apache/mod_llm.so
 
-DEPS        = gcc make nginx nginx-dev libjansson-dev libssl-dev libpcre2-dev \
+DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev \
               libmaxminddb-dev zlib1g-dev libcmocka-dev python3-pytest \
               python3-jsonschema curl openssl libxslt1-dev libgd-dev
 
-.PHONY: all core nginx unit behave sdk boundary reference reference-check demo \
+.PHONY: all core nginx apache unit behave sdk boundary reference reference-check demo \
         test corpus bench fuzz asan memcheck deps clean install
 
-all: nginx $(BUILD)/llmctl
+all: nginx apache $(BUILD)/llmctl
 
 # Debian's packages, where they are not there yet.
 deps:
@@ -71,6 +72,12 @@ nginx: $(NGX_SO)
 $(NGX_SO): config $(wildcard ngx_module/*) $(CORE_SRC) $(CORE_HDR)
 	NGINX_SRC='$(NGINX_SRC)' SAN='$(SAN)' CC='$(CC)' \
 	    ngx_module/build.sh $(BUILD)/nginx dynamic
+
+apache: $(APX_SO)
+
+$(APX_SO): $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HDR)
+	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
+	    apache_module/build.sh $(BUILD)/apache
 
 $(BUILD)/llmctl: cli/llmctl.c $(CORE)
 	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
@@ -117,12 +124,15 @@ demo: deps
 	$(MAKE) -s all
 	$(PYTHON) cli/demo $(SERVER)
 
-$(BUILD)/corpus-offline: t/corpus/offline.c $(CORE)
-	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+$(BUILD)/corpus-%: t/corpus/%.c $(CORE) $(wildcard t/unit/*.h)
+	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) $(ALL_LIBS)
 
-corpus: all $(BUILD)/corpus-offline
+corpus: all $(BUILD)/corpus-offline $(BUILD)/corpus-oracle
 	$(BUILD)/corpus-offline $(CORPUS)
+	$(BUILD)/corpus-offline --splits $(CORPUS)
+	$(BUILD)/corpus-oracle $(CORPUS)
 	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS)
+	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS)
 
 $(BUILD)/bench/%: bench/%.c $(CORE)
 	@mkdir -p $(@D)
@@ -132,11 +142,15 @@ bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk
 	$(PYTHON) bench/bench.py
 
-$(BUILD)/fuzz/%: t/fuzz/%.c $(CORE_SRC) $(CORE_HDR)
+FUZZ_CC     = clang -std=gnu11 -g -O1 -fno-sanitize-recover=undefined -Icommon \
+              -It/unit
+
+$(BUILD)/fuzz/core/%.o: common/%.c $(CORE_HDR)
 	@mkdir -p $(@D)
-	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined -Icommon -It/unit $< $(CORE_SRC) \
-	    -o $@ -ljansson -lcrypto
+	$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
+
+$(BUILD)/fuzz/%: t/fuzz/%.c $(CORE_SRC:common/%.c=$(BUILD)/fuzz/core/%.o)
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -o $@ -ljansson -lcrypto
 
 fuzz:
 	@$(MAKE) -s deps MORE='clang libclang-rt-14-dev'

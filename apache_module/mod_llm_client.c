@@ -85,12 +85,14 @@ llm_wait(llm_ctx_t *ctx, bool client, int64_t limit_ms)
             return LLM_STOPPED;
         }
 
-        if (n > 0 && fds[0].revents != 0) {
-            return LLM_READY;
-        }
+        /* This first: the proxy looks at `aborted`, too, and would stop. */
 
         if (client && (c->aborted || (n > 0 && fds[1].revents != 0))) {
             return LLM_LEFT;
+        }
+
+        if (n > 0 && fds[0].revents != 0) {
+            return LLM_READY;
         }
     }
 }
@@ -143,7 +145,15 @@ llm_client_swallow(llm_ctx_t *ctx, bool eos)
         return APR_SUCCESS;
     }
 
-    return apr_time_now() > ctx->deadline ? llm_give_up(ctx) : APR_SUCCESS;
+    if (apr_time_now() > ctx->deadline) {
+        return llm_give_up(ctx);
+    }
+
+    /* mod_http2 says it again and again. */
+
+    ctx->request->connection->aborted = 0;
+
+    return APR_SUCCESS;
 }
 
 
@@ -233,7 +243,7 @@ llm_client_stop(llm_ctx_t *ctx)
 }
 
 
-/* What mod_proxy has to say about an upstream that we left is of no interest. */
+/* What mod_proxy says about an upstream that we left is of no interest. */
 static void
 llm_hush(request_rec *r)
 {
@@ -275,7 +285,7 @@ llm_proxy_create_req(request_rec *r, request_rec *pr)
 
     case LLM_LEFT:
         ctx->client_gone = 1;
-        ctx->error_status = LLM_CLIENT_CLOSED_REQUEST;
+        ctx->error_status = TG_HTTP_CLIENT_CLOSED;
         (void) shutdown(ctx->origin_fd, SHUT_RDWR);
         llm_hush(r);
         break;

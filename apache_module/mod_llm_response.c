@@ -30,21 +30,20 @@ llm_answer_encoding(llm_ctx_t *ctx, request_rec *r)
         encoding = r->content_encoding;
     }
 
-    if (encoding == NULL || *encoding == '\0'
-        || strcasecmp(encoding, "identity") == 0)
-    {
-        return;
-    }
+    switch (tg_http_coding(llm_str(encoding))) {
 
-    if (strcasecmp(encoding, "gzip") == 0
-        || strcasecmp(encoding, "x-gzip") == 0
-        || strcasecmp(encoding, "deflate") == 0)
-    {
-        ctx->inflate = llm_inflate_create(r->pool);
-        return;
-    }
+    case TG_CODING_ZLIB:
+        ctx->inflate = tg_inflate_create(tg_arena_mem(ctx->arena));
+        ctx->opaque = ctx->inflate == NULL;
+        break;
 
-    ctx->opaque = 1;
+    case TG_CODING_OPAQUE:
+        ctx->opaque = 1;
+        break;
+
+    case TG_CODING_IDENTITY:
+        break;
+    }
 }
 
 
@@ -96,7 +95,7 @@ llm_feed(llm_ctx_t *ctx, const char *p, size_t n)
         rc = tg_call_filter(ctx->call, p, n, &ctx->now, llm_out, ctx);
 
     } else if (ctx->inflate != NULL) {
-        llm_inflate_feed(ctx->inflate, ctx->call, p, n, &ctx->now);
+        tg_inflate_feed(ctx->inflate, ctx->call, p, n, &ctx->now);
 
     } else if (!ctx->opaque) {
         tg_call_feed(ctx->call, p, n, &ctx->now);
@@ -248,7 +247,7 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
     /* Nobody is there to be told what became of the call. */
 
-    if (ctx->error_status == LLM_CLIENT_CLOSED_REQUEST) {
+    if (ctx->error_status == TG_HTTP_CLIENT_CLOSED) {
         apr_brigade_cleanup(bb);
         return APR_ECONNABORTED;
     }

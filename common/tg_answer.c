@@ -15,6 +15,10 @@ tg_answer_content_type(tg_answer_t *a, tg_str_t type)
     size_t    n = 0;
     tg_str_t  s;
 
+    if (tg_str_eq(type, tg_str("application/json"))) {
+        return;
+    }
+
     while (n < type.len && n < sizeof(buf) && type.p[n] != ';') {
         buf[n] = tg_lower(type.p[n]);
         n++;
@@ -28,8 +32,10 @@ tg_answer_content_type(tg_answer_t *a, tg_str_t type)
 
     if (tg_str_eq(s, tg_str("text/event-stream"))) {
         a->info.stream = true;
+        return;
+    }
 
-    } else if (tg_str_eq(s, tg_str("application/vnd.amazon.eventstream"))) {
+    if (tg_str_eq(s, tg_str("application/vnd.amazon.eventstream"))) {
         a->framing = TG_FRAMING_EVENTSTREAM;
         a->info.stream = true;
 
@@ -64,7 +70,19 @@ tg_answer_open(tg_answer_t *a, tg_framing_t framing, unsigned json_flags,
         return;
     }
 
-    tg_json_init(&a->json, tg_api_answer_paths(a->api), json_flags,
+    if (framing == TG_FRAMING_EVENTSTREAM) {
+        a->u.eventstream = tg_alloc(a->mem, sizeof(tg_eventstream_t));
+
+        if (a->u.eventstream == NULL) {
+            a->framing = TG_FRAMING_OPAQUE;
+            return;
+        }
+
+        a->info.stream = true;
+        tg_eventstream_init(a->u.eventstream, tg_answer_frame, a);
+    }
+
+    tg_json_init(a->json, tg_api_answer_paths(a->api), json_flags,
                  tg_answer_read, a);
 
     if (framing == TG_FRAMING_SSE) {
@@ -72,45 +90,79 @@ tg_answer_open(tg_answer_t *a, tg_framing_t framing, unsigned json_flags,
         tg_sse_init(&a->u.sse, tg_answer_sse, a);
         a->u.sse.offset = offset;
         a->u.sse.event_start = offset;
-
-    } else if (framing == TG_FRAMING_EVENTSTREAM) {
-        a->info.stream = true;
-        tg_eventstream_init(&a->u.eventstream, tg_answer_frame, a);
     }
 }
 
 
+/* What only few answers need. */
+static int
+tg_answer_create_more(tg_answer_t *a)
+{
+    if (a->api->merge == TG_MERGE_SUM) {
+        a->sum = tg_alloc(a->mem, sizeof(tg_usage_t));
+        if (a->sum == NULL) {
+            return TG_ERROR;
+        }
+
+        tg_usage_init(a->sum);
+    }
+
+    if ((a->api->flags & TG_API_WRAPPED) && a->status < 400) {
+        a->wrapper = tg_alloc(a->mem, sizeof(tg_json_t));
+        if (a->wrapper == NULL) {
+            return TG_ERROR;
+        }
+
+        tg_json_init(a->wrapper, tg_wrapper_paths(), 0, tg_answer_wrapped, a);
+    }
+
+    return TG_OK;
+}
+
+
 tg_answer_t *
-tg_answer_create(tg_mem_t *mem, const tg_dialect_t *d,
+tg_answer_create_with(tg_json_t *json, tg_mem_t *mem, const tg_dialect_t *d,
     const tg_request_info_t *req, unsigned status, tg_str_t content_type)
 {
-    tg_answer_t  *a = tg_alloc(mem, sizeof(tg_answer_t));
+    tg_answer_t  *a;
+
+    struct {
+        tg_answer_t  answer;
+        tg_json_t    json;
+    } *both;
+
+    if (json != NULL) {
+        a = tg_alloc(mem, sizeof(tg_answer_t));
+
+    } else {
+        both = tg_alloc(mem, sizeof(*both));
+        a = both == NULL ? NULL : &both->answer;
+        json = both == NULL ? NULL : &both->json;
+    }
 
     if (a == NULL) {
         return NULL;
     }
 
-    memset(a, 0, offsetof(tg_answer_t, json));
+    memset(a, 0, offsetof(tg_answer_t, doc.counts.v));
 
     a->mem = mem;
     a->api = d->api;
     a->req = req;
     a->quirks = d->vendor->quirks & d->api->quirks;
     a->status = status;
+    a->json = json;
     a->info.error = status >= 400;
+    a->info.usage.billed_input = -1;
+    a->info.usage.billed_output = -1;
+    a->info.usage.provider_cost = -1;
     a->doc.null_start = a->doc.null_end = TG_JSON_NOWHERE;
-    tg_usage_init(&a->sum);
-    tg_usage_init(&a->info.usage);
+    a->counts.present = 0;
 
     tg_answer_content_type(a, content_type);
 
-    if ((a->api->flags & TG_API_WRAPPED) && status < 400) {
-        a->wrapper = tg_alloc(mem, sizeof(tg_json_t));
-        if (a->wrapper == NULL) {
-            return NULL;
-        }
-
-        tg_json_init(a->wrapper, tg_wrapper_paths(), 0, tg_answer_wrapped, a);
+    if (tg_answer_create_more(a) != TG_OK) {
+        return NULL;
     }
 
     if (a->framing != TG_FRAMING_SNIFF) {
@@ -118,6 +170,14 @@ tg_answer_create(tg_mem_t *mem, const tg_dialect_t *d,
     }
 
     return a;
+}
+
+
+tg_answer_t *
+tg_answer_create(tg_mem_t *mem, const tg_dialect_t *d,
+    const tg_request_info_t *req, unsigned status, tg_str_t content_type)
+{
+    return tg_answer_create_with(NULL, mem, d, req, status, content_type);
 }
 
 
@@ -193,7 +253,7 @@ tg_answer_json(tg_answer_t *a, const char *p, size_t n)
             tg_answer_restart(a);
         }
 
-        if (tg_json_feed(&a->json, p, n) == TG_OK) {
+        if (tg_json_feed(a->json, p, n) == TG_OK) {
             a->fed += n;
             return;
         }
@@ -205,7 +265,7 @@ tg_answer_json(tg_answer_t *a, const char *p, size_t n)
             return;
         }
 
-        at = a->json.error_offset - a->fed;
+        at = a->json->error_offset - a->fed;
         if (at > n) {
             at = n;
         }
@@ -303,7 +363,7 @@ tg_answer_feed(tg_answer_t *a, const char *p, size_t n)
         break;
 
     case TG_FRAMING_EVENTSTREAM:
-        if (tg_eventstream_feed(&a->u.eventstream, p, n) != TG_OK) {
+        if (tg_eventstream_feed(a->u.eventstream, p, n) != TG_OK) {
             a->framing = TG_FRAMING_OPAQUE;
         }
         break;
@@ -372,7 +432,7 @@ tg_answer_settle(tg_answer_t *a)
     }
 
     if (a->api->merge == TG_MERGE_SUM) {
-        *u = a->sum;
+        *u = *a->sum;
 
     } else {
         tg_usage_read(&a->counts, a->quirks, a->api->flags, u);

@@ -14,11 +14,11 @@ enum {
 void
 tg_answer_restart(tg_answer_t *a)
 {
-    if (a->json.error == TG_JSON_E_NONE) {
-        tg_json_reset(&a->json);
+    if (a->json->error == TG_JSON_E_NONE) {
+        tg_json_reset(a->json);
 
     } else {
-        tg_json_init(&a->json, tg_api_answer_paths(a->api), a->json_flags,
+        tg_json_init(a->json, tg_api_answer_paths(a->api), a->json_flags,
                      tg_answer_read, a);
         a->fed = 0;
     }
@@ -76,7 +76,7 @@ tg_answer_event_data(tg_answer_t *a, const char *p, size_t n)
     if (a->event == TG_EVENT_JSON) {
         a->fed += n;
 
-        if (tg_json_feed(&a->json, p, n) != TG_OK) {
+        if (tg_json_feed(a->json, p, n) != TG_OK) {
             a->event = TG_EVENT_SKIP;
             a->doc.whole = false;
         }

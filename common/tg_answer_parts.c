@@ -28,8 +28,8 @@ tg_answer_extras_reset(tg_answer_t *a)
 static void
 tg_answer_extra_end(tg_answer_t *a)
 {
-    tg_str_t            type = tg_word_str(&a->extra_type);
-    tg_str_t            model = tg_word_str(&a->extra_model);
+    tg_str_t            type = tg_word_str(&a->part->type);
+    tg_str_t            model = tg_word_str(&a->part->model);
     tg_usage_extra_t   *x, **last;
 
     /* "message" is what the top level has the sum of */
@@ -64,12 +64,12 @@ tg_answer_extra_end(tg_answer_t *a)
         x->model = tg_dup(a->mem, model);
     }
 
-    x->cache_read = a->extra.cache_read;
-    x->cache_write = a->extra.cache_write;
-    x->cache_write_5m = a->extra.cache_write_5m;
-    x->cache_write_1h = a->extra.cache_write_1h;
-    x->output = a->extra.output;
-    x->input = tg_money_add(a->extra.input,
+    x->cache_read = a->part->usage.cache_read;
+    x->cache_write = a->part->usage.cache_write;
+    x->cache_write_5m = a->part->usage.cache_write_5m;
+    x->cache_write_1h = a->part->usage.cache_write_1h;
+    x->output = a->part->usage.output;
+    x->input = tg_money_add(a->part->usage.input,
                             tg_money_add(x->cache_read, x->cache_write));
     x->next = NULL;
 
@@ -90,22 +90,22 @@ tg_answer_extra_count(tg_answer_t *a, const tg_json_event_t *ev)
 
     switch (ev->id) {
     case TG_A_EXTRA_INPUT:
-        a->extra.input = v;
+        a->part->usage.input = v;
         break;
     case TG_A_EXTRA_READ:
-        a->extra.cache_read = v;
+        a->part->usage.cache_read = v;
         break;
     case TG_A_EXTRA_WRITE:
-        a->extra.cache_write = v;
+        a->part->usage.cache_write = v;
         break;
     case TG_A_EXTRA_5M:
-        a->extra.cache_write_5m = v;
+        a->part->usage.cache_write_5m = v;
         break;
     case TG_A_EXTRA_1H:
-        a->extra.cache_write_1h = v;
+        a->part->usage.cache_write_1h = v;
         break;
     default:
-        a->extra.output = v;
+        a->part->usage.output = v;
         break;
     }
 }
@@ -114,6 +114,13 @@ tg_answer_extra_count(tg_answer_t *a, const tg_json_event_t *ev)
 void
 tg_answer_extra(tg_answer_t *a, const tg_json_event_t *ev)
 {
+    if (a->part == NULL) {
+        a->part = tg_zalloc(a->mem, sizeof(tg_part_t));
+        if (a->part == NULL) {
+            return;
+        }
+    }
+
     switch (ev->id) {
 
     case TG_A_EXTRAS:
@@ -124,9 +131,9 @@ tg_answer_extra(tg_answer_t *a, const tg_json_event_t *ev)
 
     case TG_A_EXTRA:
         if (ev->type == TG_JSON_OBJECT) {
-            memset(&a->extra, 0, sizeof(a->extra));
-            a->extra_type.len = 0;
-            a->extra_model.len = 0;
+            memset(&a->part->usage, 0, sizeof(a->part->usage));
+            a->part->type.len = 0;
+            a->part->model.len = 0;
 
         } else if (ev->type == TG_JSON_OBJECT_END) {
             tg_answer_extra_end(a);
@@ -135,13 +142,13 @@ tg_answer_extra(tg_answer_t *a, const tg_json_event_t *ev)
 
     case TG_A_EXTRA_TYPE:
         if (ev->type == TG_JSON_STRING) {
-            tg_word_set(&a->extra_type, ev->value);
+            tg_word_set(&a->part->type, ev->value);
         }
         break;
 
     case TG_A_EXTRA_MODEL:
         if (ev->type == TG_JSON_STRING) {
-            tg_word_set(&a->extra_model, ev->value);
+            tg_word_set(&a->part->model, ev->value);
         }
         break;
 

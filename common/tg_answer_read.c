@@ -80,18 +80,19 @@ tg_answer_error_word(tg_answer_t *a, unsigned rank, tg_str_t word)
 static void
 tg_answer_state(tg_answer_t *a)
 {
-    char       buf[2 * TG_ANSWER_WORD_MAX];
-    size_t     n = a->doc.status.len;
-    tg_str_t   state;
+    char              buf[2 * TG_ANSWER_WORD_MAX];
+    size_t            n = a->state->status.len;
+    tg_str_t          state;
+    const tg_word_t  *reason = &a->state->reason;
 
-    memcpy(buf, a->doc.status.p, n);
+    memcpy(buf, a->state->status.p, n);
 
-    if (a->doc.reason.len != 0
+    if (reason->len != 0
         && tg_str_eq(tg_str_of(buf, n), tg_str("incomplete")))
     {
         buf[n++] = ':';
-        memcpy(buf + n, a->doc.reason.p, a->doc.reason.len);
-        n += a->doc.reason.len;
+        memcpy(buf + n, reason->p, reason->len);
+        n += reason->len;
     }
 
     state = tg_str_of(buf, n);
@@ -144,8 +145,13 @@ tg_answer_doc_end(tg_answer_t *a)
         }
     }
 
-    if (a->doc.status.len != 0) {
-        tg_answer_state(a);
+    if (a->state != NULL) {
+        if (a->state->status.len != 0) {
+            tg_answer_state(a);
+        }
+
+        a->state->status.len = 0;
+        a->state->reason.len = 0;
     }
 
     tg_counts_clear(doc);
@@ -154,8 +160,6 @@ tg_answer_doc_end(tg_answer_t *a)
     a->doc.choices = false;
     a->doc.choice = false;
     a->doc.null = false;
-    a->doc.status.len = 0;
-    a->doc.reason.len = 0;
     a->doc.null_start = a->doc.null_end = TG_JSON_NOWHERE;
 }
 
@@ -174,7 +178,7 @@ tg_answer_usage(tg_answer_t *a, const tg_json_event_t *ev)
     case TG_JSON_OBJECT_END:
         if (a->api->merge == TG_MERGE_SUM) {
             tg_usage_read(&a->doc.counts, a->quirks, a->api->flags, &u);
-            tg_usage_sum(&a->sum, &u);
+            tg_usage_sum(a->sum, &u);
             tg_counts_clear(&a->doc.counts);
         }
         break;
@@ -309,6 +313,21 @@ tg_answer_blocked(tg_answer_t *a, tg_str_t reason)
 }
 
 
+static void
+tg_answer_state_word(tg_answer_t *a, const tg_json_event_t *ev)
+{
+    if (a->state == NULL) {
+        a->state = tg_zalloc(a->mem, sizeof(tg_state_t));
+        if (a->state == NULL) {
+            return;
+        }
+    }
+
+    tg_word_set(ev->id == TG_A_STATUS ? &a->state->status : &a->state->reason,
+                ev->value);
+}
+
+
 /* Strings, and numbers that stand for them (enum-encoding=int). */
 static void
 tg_answer_string(tg_answer_t *a, const tg_json_event_t *ev)
@@ -336,11 +355,8 @@ tg_answer_string(tg_answer_t *a, const tg_json_event_t *ev)
         break;
 
     case TG_A_STATUS:
-        tg_word_set(&a->doc.status, ev->value);
-        break;
-
     case TG_A_REASON:
-        tg_word_set(&a->doc.reason, ev->value);
+        tg_answer_state_word(a, ev);
         break;
 
     case TG_A_BLOCKED:

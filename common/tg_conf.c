@@ -786,7 +786,8 @@ tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
     (void) snprintf(conf->hash_text, sizeof(conf->hash_text), "%016" PRIx64,
                     conf->hash);
 
-    return TG_OK;
+    return tg_line_prepare(conf) == TG_OK ? TG_OK
+           : tg_error(err, 0, 0, "no memory");
 }
 
 
@@ -834,6 +835,10 @@ const tg_provider_t *
 tg_conf_provider(const tg_conf_t *conf, tg_str_t host)
 {
     const tg_provider_t  *pr, *deflt = NULL;
+
+    if (conf->nproviders == 0) {
+        return NULL;
+    }
 
     host = tg_conf_host(host);
 

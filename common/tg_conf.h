@@ -70,6 +70,12 @@ typedef enum {
     TG_TAG_AGENT
 } tg_tag_role_t;
 
+typedef enum {
+    TG_LOG_JSON = 0,
+    TG_LOG_UNDERSCORE,
+    TG_LOG_FORMATS
+} tg_log_format_t;
+
 typedef struct {
     tg_str_t       name;
     tg_tag_role_t  role;
@@ -77,6 +83,7 @@ typedef struct {
     unsigned       nsources;
     tg_source_t    sources[TG_SOURCES_MAX];
     tg_str_t       from;            /* as written, for messages */
+    tg_str_t       key[TG_LOG_FORMATS];     /* what precedes it in a line */
 } tg_tag_t;
 
 typedef struct {
@@ -85,11 +92,6 @@ typedef struct {
     const tg_vendor_t  *vendor;     /* NULL: told by the host */
     bool                inject;
 } tg_provider_t;
-
-typedef enum {
-    TG_LOG_JSON = 0,
-    TG_LOG_UNDERSCORE
-} tg_log_format_t;
 
 typedef struct {
     tg_str_t         target;        /* a file's name, or "syslog:..." */
@@ -128,6 +130,8 @@ typedef struct {
     uint64_t              hash;     /* FNV-1a of all directives' words */
     char                  hash_text[17];
     tg_str_t              node;     /* llm.node; set by the host */
+    tg_str_t              allowed[TG_LOG_FORMATS];  /* a run of the lines of
+                                       calls that were let through */
 } tg_conf_t;
 
 /* NULL on exhaustion. */
@@ -151,8 +155,12 @@ void tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child);
  */
 void tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child);
 
-/* After the last directive: compiles what needs all of them. */
+/* After the last directive, and with the node's name set: compiles what needs
+ * all of them. */
 int tg_conf_finish(tg_conf_t *conf, tg_error_t *err);
+
+/* Part of tg_conf_finish(); tg_line.c. TG_ERROR on exhaustion. */
+int tg_line_prepare(tg_conf_t *conf);
 
 /*
  * Things that are valid but can't work, one at a time: *i starts at 0; returns

@@ -11,6 +11,7 @@
 #define TG_DIALECT_INT_H
 
 #include "tg_dialect.h"
+#include "tg_suffix.h"
 
 /* How a vendor's numbers differ from its shape's inventor's. */
 enum {
@@ -255,48 +256,10 @@ extern const tg_json_want_t  tg_want_anthropic_request[];
 extern const tg_json_want_t  tg_want_converse_usage[];
 
 /* Matches the end of a path against one pattern; *model is a slice of path, as
- * encoded there, untouched where the pattern has none. */
+ * encoded there, untouched where the pattern has none.  The latter is for
+ * patterns of words alone. */
 bool tg_api_path_match(tg_str_t pattern, tg_str_t path, tg_str_t *model);
-
-/*
- * The last literal bytes of a pattern in a word: paths and hosts that can't
- * match are told by one comparison.
- */
-typedef struct {
-    uint64_t  tail;
-    uint64_t  mask;
-} tg_suffix_t;
-
-static inline uint64_t
-tg_suffix_load(tg_str_t s)
-{
-    uint64_t  v = 0;
-    size_t    n = s.len < sizeof(v) ? s.len : sizeof(v);
-
-    if (n != 0) {
-        memcpy((char *) &v + sizeof(v) - n, s.p + s.len - n, n);
-    }
-
-    return v;
-}
-
-/* s: the literal end of a pattern. */
-static inline tg_suffix_t
-tg_suffix_make(tg_str_t s)
-{
-    tg_suffix_t  x = { tg_suffix_load(s), 0 };
-    size_t       n = s.len < sizeof(x.mask) ? s.len : sizeof(x.mask);
-
-    memset((char *) &x.mask + sizeof(x.mask) - n, 0xff, n);
-
-    return x;
-}
-
-static inline bool
-tg_suffix_fits(tg_suffix_t x, uint64_t loaded)
-{
-    return ((loaded ^ x.tail) & x.mask) == 0;
-}
+bool tg_api_path_ends(tg_str_t pattern, tg_str_t path);
 
 /* Part of tg_dialect_setup(). */
 int tg_vendors_setup(tg_mem_t *mem, tg_error_t *err);

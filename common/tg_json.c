@@ -1,6 +1,37 @@
 #include "tg_json_int.h"
 
 
+/* The last closing bracket, if it's near the end. */
+static inline const char *
+tg_json_last(const char *p, size_t n)
+{
+    size_t  left = n < TG_JSON_LAST ? 0 : n - TG_JSON_LAST;
+
+    if (n < 16) {
+        return NULL;
+    }
+
+    while (n-- > left) {
+        if ((p[n] | 0x20) == '}') {
+            return p + n;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* For who has none. */
+static int
+tg_json_ignore(void *data, const tg_json_event_t *ev)
+{
+    (void) data;
+    (void) ev;
+
+    return 0;
+}
+
+
 int
 tg_json_feed(tg_json_t *s, const char *p, size_t n)
 {
@@ -9,8 +40,9 @@ tg_json_feed(tg_json_t *s, const char *p, size_t n)
     if (s->error == TG_JSON_E_NONE && n != 0) {
         in.begin = p;
         in.end = p + n;
-        in.block = p;
-        in.special = 0;
+        in.base = s->offset - (uint64_t) (uintptr_t) p;
+        in.last = tg_json_last(p, n);
+        in.wide = in.last != NULL ? in.end - 16 : NULL;
 
         if (tg_json_run(s, &in) && s->raw_frame != 0) {
             tg_json_event_keep_raw(s, &in);
@@ -27,8 +59,10 @@ int
 tg_json_finish(tg_json_t *s)
 {
     static const char  nothing[1] = "";
-    tg_json_input_t    in = { nothing, nothing, nothing, 0 };
+    tg_json_input_t    in = { nothing, nothing, 0, NULL, NULL };
     tg_json_errcode_t  code = TG_JSON_E_TRUNCATED;
+
+    in.base = s->offset - (uint64_t) (uintptr_t) nothing;
 
     if (s->error != TG_JSON_E_NONE) {
         return TG_ERROR;
@@ -48,7 +82,8 @@ tg_json_finish(tg_json_t *s)
         break;
 
     case TG_JSON_S_IN_NUMBER:
-        if (s->depth == 0 && tg_json_number_complete(s)) {
+        if (s->frames + s->below + s->wrap == 0
+            && tg_json_number_complete(s)) {
             return tg_json_run_end(s, &in) ? TG_OK : TG_ERROR;
         }
         break;
@@ -69,12 +104,12 @@ tg_json_reset(tg_json_t *s)
     s->error = TG_JSON_E_NONE;
     s->error_offset = 0;
     s->member = NULL;
-    s->depth = 0;
+    s->below = 0;
     s->frames = 0;
+    s->kinds = 0;
     s->raw_frame = 0;
     s->wrap = 0;
     s->object = false;
-    s->tracked = false;
     s->duplicate = false;
     s->state = TG_JSON_S_START;
 }
@@ -89,8 +124,10 @@ tg_json_init(tg_json_t *s, const tg_json_paths_t *paths, unsigned flags,
 
     s->paths = paths;
     s->flags = (uint8_t) flags;
-    s->handler = handler;
+    s->handler = handler != NULL ? handler : tg_json_ignore;
     s->data = data;
+    s->ev.comma = TG_JSON_NOWHERE;
+    s->ev.next = TG_JSON_NOWHERE;
 }
 
 

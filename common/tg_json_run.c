@@ -1,6 +1,7 @@
 #include "tg_json_int.h"
 #include "tg_json_decode.h"
-#include "tg_json_short.h"
+#include "tg_json_level.h"
+#include "tg_json_string.h"
 
 /* The first byte that is not white space, or end. */
 static inline const char *
@@ -14,11 +15,12 @@ tg_json_skip_space(const char *p, const char *end)
 }
 
 
-/* Is the innermost container on a wanted path, or does it wrap documents? */
-static inline void
-tg_json_track(tg_json_t *s)
+/* The text from p on is plain up to what is returned, which may be its end. */
+static const char *
+tg_json_near(const tg_json_input_t *in, const char *p)
 {
-    s->tracked = s->depth == s->frames + s->wrap;
+    return tg_json_plain(p, in->end - p > TG_JSON_SHORT ? p + TG_JSON_SHORT
+                                                        : in->end);
 }
 
 
@@ -26,13 +28,13 @@ static void
 tg_json_root(tg_json_t *s)
 {
     s->node = s->paths != NULL ? &s->paths->root : NULL;
-    s->key = TG_JSON_NOWHERE;
+    s->ev.key = TG_JSON_NOWHERE;
+    s->ev.index = 0;
     s->comma = TG_JSON_NOWHERE;
-    s->index = 0;
 }
 
 
-static const char *
+const char *
 tg_json_document_end(tg_json_t *s, tg_json_input_t *in, const char *p,
     bool scalar)
 {
@@ -50,33 +52,13 @@ tg_json_document_end(tg_json_t *s, tg_json_input_t *in, const char *p,
 }
 
 
-/* A value has ended at p, which is s->end; s->node is its, or NULL. */
-static inline const char *
-tg_json_value_end(tg_json_t *s, tg_json_input_t *in, const char *p,
-    bool scalar)
-{
-    if (s->depth == s->wrap) {
-        s->end = tg_json_at(s, in, p);
-        return tg_json_document_end(s, in, p, scalar);
-    }
-
-    if (s->node != NULL && (s->node->options & TG_JSON_MEMBER)) {
-        s->member = s->node;
-    }
-
-    s->state = TG_JSON_S_AFTER;
-
-    return p;
-}
-
-
 /* An element of the innermost array is next. */
-static inline void
+static void
 tg_json_element(tg_json_t *s, bool first)
 {
     tg_json_frame_t  *f;
 
-    if (!s->tracked) {
+    if (s->below != 0) {
         return;
     }
 
@@ -90,81 +72,9 @@ tg_json_element(tg_json_t *s, bool first)
 
     s->node = f->node->element;
     if (s->node != NULL) {
-        s->key = TG_JSON_NOWHERE;
-        s->index = (uint32_t) f->mark;
+        s->ev.key = TG_JSON_NOWHERE;
+        s->ev.index = (uint32_t) f->mark;
     }
-}
-
-
-static inline const char *
-tg_json_open(tg_json_t *s, tg_json_input_t *in, const char *p,
-    bool object)
-{
-    uint64_t  bit = UINT64_C(1) << s->depth % 64;
-
-    if (s->depth == TG_JSON_DEPTH_MAX) {
-        return tg_json_fail(s, in, p, TG_JSON_E_DEPTH);
-    }
-
-    if (object) {
-        s->objects[s->depth / 64] |= bit;
-        s->state = TG_JSON_S_FIRST_KEY;
-
-    } else {
-        s->objects[s->depth / 64] &= ~bit;
-        s->state = TG_JSON_S_FIRST_ELEMENT;
-    }
-
-    s->object = object;
-    s->depth++;
-    p++;
-
-    if (s->node != NULL && !tg_json_event_open(s, in, p)) {
-        return NULL;
-    }
-
-    tg_json_track(s);
-
-    return p;
-}
-
-
-static inline const char *
-tg_json_close(tg_json_t *s, tg_json_input_t *in, const char *p,
-    bool object)
-{
-    unsigned  outer;
-
-    if (s->object != object) {
-        return tg_json_fail(s, in, p, TG_JSON_E_SYNTAX);
-    }
-
-    s->depth--;
-    p++;
-
-    if (s->depth < s->wrap) {
-        s->wrap = 0;
-        s->state = s->flags & TG_JSON_LINES ? TG_JSON_S_START
-                                            : TG_JSON_S_DONE;
-        return p;
-    }
-
-    if (s->frames != 0 && s->depth == s->frames - 1 + s->wrap) {
-        s->end = tg_json_at(s, in, p);
-
-        if (!tg_json_event_close(s, in, p)) {
-            return NULL;
-        }
-    }
-
-    tg_json_track(s);
-
-    if (s->depth != 0) {
-        outer = s->depth - 1u;
-        s->object = (s->objects[outer / 64] >> outer % 64) & 1;
-    }
-
-    return tg_json_value_end(s, in, p, false);
 }
 
 
@@ -175,7 +85,7 @@ tg_json_scalar_end(tg_json_t *s, tg_json_input_t *in, const char *p,
     tg_json_type_t type, const char *begin)
 {
     if (tg_json_wanted(s)) {
-        s->end = tg_json_at(s, in, p);
+        s->ev.end = tg_json_at(in, p);
 
         if (!tg_json_event_scalar(s, in, type, begin, p)) {
             return NULL;
@@ -200,27 +110,14 @@ tg_json_in_number(tg_json_t *s, tg_json_input_t *in, const char *p)
 
 
 /* At a number's first byte. */
-static inline const char *
+static const char *
 tg_json_digits(tg_json_t *s, tg_json_input_t *in, const char *begin)
 {
-    const char  *p = begin;
-    bool         more = false;
+    bool         more;
+    const char  *p = tg_json_number_begin(s, in, begin, &more);
 
-    /* mostly, a few digits */
-    while (p < in->end && p - begin < 16 && *p >= '0' && *p <= '9') {
-        p++;
-    }
-
-    if (p == begin || p == in->end || (*begin == '0' && p - begin > 1)
-        || (*p != ',' && *p != '}' && *p != ']'))
-    {
-        p = tg_json_number_begin(s, in, begin, &more);
-        if (p == NULL || more) {
-            return p;
-        }
-    }
-
-    return tg_json_scalar_end(s, in, p, TG_JSON_NUMBER, begin);
+    return p == NULL || more
+           ? p : tg_json_scalar_end(s, in, p, TG_JSON_NUMBER, begin);
 }
 
 
@@ -262,9 +159,10 @@ static inline void
 tg_json_key_end(tg_json_t *s, const char *p, const char *q)
 {
     tg_json_frame_t       *f = &s->frame[s->frames - 1];
+    size_t                 len = (size_t) (q - p);
     const tg_json_node_t  *node;
 
-    node = tg_json_path_child(f->node, p, (size_t) (q - p));
+    node = tg_json_path_child(f->node, p, len, tg_json_name_head(p, len));
 
     if (node != NULL) {
         s->duplicate = (f->mark & node->bit) != 0;
@@ -280,7 +178,7 @@ static inline bool
 tg_json_kept(const tg_json_t *s)
 {
     if (s->state == TG_JSON_S_IN_KEY) {
-        return s->tracked;
+        return s->below == 0;
     }
 
     return tg_json_wanted(s)
@@ -296,7 +194,7 @@ tg_json_string_end(tg_json_t *s, tg_json_input_t *in, const char *p)
     if (s->state == TG_JSON_S_IN_KEY) {
         s->state = TG_JSON_S_COLON;
 
-        if (s->tracked) {
+        if (s->below == 0) {
             tg_json_decode_end(&s->decode, s->value);
             tg_json_key_end(s, s->value,
                             s->value + (s->decode.full ? 0 : s->decode.len));
@@ -306,7 +204,7 @@ tg_json_string_end(tg_json_t *s, tg_json_input_t *in, const char *p)
     }
 
     if (tg_json_wanted(s)) {
-        s->end = tg_json_at(s, in, p);
+        s->ev.end = tg_json_at(in, p);
 
         if (!tg_json_event_string(s, in, NULL, NULL)) {
             return NULL;
@@ -338,7 +236,7 @@ tg_json_in_string(tg_json_t *s, tg_json_input_t *in, const char *begin,
 }
 
 
-static const char *
+const char *
 tg_json_long_string(tg_json_t *s, tg_json_input_t *in,
     const char *begin, const char *p, uint8_t state)
 {
@@ -354,14 +252,14 @@ tg_json_long_string(tg_json_t *s, tg_json_input_t *in,
 static inline const char *
 tg_json_text(tg_json_t *s, tg_json_input_t *in, const char *p)
 {
-    const char  *q = tg_json_short(in, ++p);
+    const char  *q = tg_json_near(in, ++p);
 
     if (q == in->end || *q != '"') {
         return tg_json_long_string(s, in, p, q, TG_JSON_S_IN_STRING);
     }
 
     if (tg_json_wanted(s)) {
-        s->end = tg_json_at(s, in, q + 1);
+        s->ev.end = tg_json_at(in, q + 1);
 
         if (!tg_json_event_string(s, in, p, q)) {
             return NULL;
@@ -377,7 +275,7 @@ static inline const char *
 tg_json_value(tg_json_t *s, tg_json_input_t *in, const char *p)
 {
     if (s->node != NULL) {
-        s->start = tg_json_at(s, in, p);
+        s->ev.start = tg_json_at(in, p);
 
         if (s->duplicate && !tg_json_event_duplicate(s, in, p)) {
             return NULL;
@@ -388,7 +286,8 @@ tg_json_value(tg_json_t *s, tg_json_input_t *in, const char *p)
     case '"':
         return tg_json_text(s, in, p);
     case '{': case '[':
-        return tg_json_open(s, in, p, *p == '{');
+        return s->node != NULL ? tg_json_open_wanted(s, in, p, *p == '{')
+                               : tg_json_open_other(s, in, p, *p == '{');
     case 't':
         return tg_json_literal(s, in, p, "true", 4, TG_JSON_TRUE);
     case 'f':
@@ -424,33 +323,27 @@ tg_json_key(tg_json_t *s, tg_json_input_t *in, const char *p)
 
     if (*p != '"') {
         return *p == '}' && s->state == TG_JSON_S_FIRST_KEY
-               ? tg_json_close(s, in, p, true)
+               ? tg_json_close(s, in, p)
                : tg_json_fail(s, in, p, TG_JSON_E_SYNTAX);
     }
 
-    if (s->tracked) {
-        s->key = tg_json_at(s, in, p);
+    if (s->below == 0) {
+        s->ev.key = tg_json_at(in, p);
     }
 
-    q = tg_json_short(in, ++p);
+    q = tg_json_near(in, ++p);
 
     if (q == in->end || *q != '"') {
         return tg_json_long_string(s, in, p, q, TG_JSON_S_IN_KEY);
     }
 
-    if (s->tracked) {
+    if (s->below == 0) {
         tg_json_key_end(s, p, q);
-    }
-
-    q++;
-
-    if (q < in->end && *q == ':') {
-        return tg_json_colon(s, in, q);
     }
 
     s->state = TG_JSON_S_COLON;
 
-    return q;
+    return q + 1;
 }
 
 
@@ -458,8 +351,8 @@ tg_json_key(tg_json_t *s, tg_json_input_t *in, const char *p)
 static inline const char *
 tg_json_comma(tg_json_t *s, tg_json_input_t *in, const char *p)
 {
-    if (s->tracked) {
-        s->comma = tg_json_at(s, in, p);
+    if (s->below == 0) {
+        s->comma = tg_json_at(in, p);
     }
 
     p++;
@@ -490,23 +383,24 @@ tg_json_after(tg_json_t *s, tg_json_input_t *in, const char *p)
     }
 
     return c == ',' ? tg_json_comma(s, in, p)
-                    : tg_json_close(s, in, p, s->object);
+                    : tg_json_close(s, in, p);
 }
 
 
+/* At a document's first byte, or at that of an array of them. */
 static const char *
-tg_json_start(tg_json_t *s, const char *p)
+tg_json_start(tg_json_t *s, tg_json_input_t *in, const char *p)
 {
     tg_json_root(s);
 
     if (*p == '[' && (s->flags & TG_JSON_ELEMENTS)) {
-        s->node = NULL;
         s->wrap = 1;
+        s->object = false;
+        s->state = TG_JSON_S_FIRST_ELEMENT;
+        return p + 1;
     }
 
-    s->state = TG_JSON_S_VALUE;
-
-    return p;
+    return tg_json_value(s, in, p);
 }
 
 
@@ -514,7 +408,7 @@ static const char *
 tg_json_first_element(tg_json_t *s, tg_json_input_t *in, const char *p)
 {
     if (*p == ']') {
-        return tg_json_close(s, in, p, false);
+        return tg_json_close(s, in, p);
     }
 
     s->state = TG_JSON_S_VALUE;
@@ -524,67 +418,33 @@ tg_json_first_element(tg_json_t *s, tg_json_input_t *in, const char *p)
 }
 
 
-/* A document's first byte, a colon, or something that has no place. */
+/* Between values, at the first byte that is not white space. */
 static const char *
-tg_json_other(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    if (s->state == TG_JSON_S_START) {
-        return tg_json_start(s, p);
-    }
-
-    if (s->state == TG_JSON_S_COLON) {
-        return *p == ':' ? tg_json_colon(s, in, p)
-                         : tg_json_fail(s, in, p, TG_JSON_E_SYNTAX);
-    }
-
-    return tg_json_fail(s, in, p, TG_JSON_E_TRAILING);
-}
-
-
-static inline bool
-tg_json_next(const tg_json_t *s, const tg_json_input_t *in, const char *p,
-    uint8_t state)
-{
-    return p != NULL && s->state == state && p < in->end
-           && (uint8_t) *p > ' ';
-}
-
-
-/*
- * Between values, at the first byte that is not white space.  From a value to
- * the next one in the same container it goes straight.
- */
-static inline const char *
 tg_json_step(tg_json_t *s, tg_json_input_t *in, const char *p)
 {
     switch (s->state) {
-    case TG_JSON_S_AFTER:
-        p = tg_json_after(s, in, p);
-
-        if (!tg_json_next(s, in, p, TG_JSON_S_KEY)) {
-            return p;
-        }
-
-        /* fall through */
-
-    case TG_JSON_S_KEY:
-    case TG_JSON_S_FIRST_KEY:
-        p = tg_json_key(s, in, p);
-
-        if (!tg_json_next(s, in, p, TG_JSON_S_VALUE)) {
-            return p;
-        }
-
-        /* fall through */
+    case TG_JSON_S_START:
+        return tg_json_start(s, in, p);
 
     case TG_JSON_S_VALUE:
         return tg_json_value(s, in, p);
+
+    case TG_JSON_S_AFTER:
+        return tg_json_after(s, in, p);
+
+    case TG_JSON_S_KEY:
+    case TG_JSON_S_FIRST_KEY:
+        return tg_json_key(s, in, p);
+
+    case TG_JSON_S_COLON:
+        return *p == ':' ? tg_json_colon(s, in, p)
+                         : tg_json_fail(s, in, p, TG_JSON_E_SYNTAX);
 
     case TG_JSON_S_FIRST_ELEMENT:
         return tg_json_first_element(s, in, p);
 
     default:
-        return tg_json_other(s, in, p);
+        return tg_json_fail(s, in, p, TG_JSON_E_TRAILING);
     }
 }
 
@@ -615,10 +475,16 @@ tg_json_run(tg_json_t *s, tg_json_input_t *in)
 {
     const char  *p;
 
-    tg_json_look(in, in->begin);
     p = tg_json_resume(s, in, in->begin);
 
     while (p != NULL && p < in->end) {
+
+        if (in->last != NULL && p <= in->last) {
+            p = tg_json_fast(s, in, p);
+            if (p == NULL || p == in->end) {
+                break;
+            }
+        }
 
         if ((uint8_t) *p <= ' ') {
             if (s->state == TG_JSON_S_GAP && tg_json_is_space(*p)) {

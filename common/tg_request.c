@@ -6,49 +6,95 @@ static const tg_member_t  tg_no_member = {
 };
 
 
-/* What the headers say of the body. */
-static void
-tg_request_open(tg_request_t *r, tg_str_t type, tg_str_t encoding)
+tg_error_t *
+tg_request_fault(tg_request_t *r)
+{
+    if (r->error == NULL) {
+        r->error = tg_alloc(r->mem, sizeof(tg_error_t));
+    }
+
+    return r->error;
+}
+
+
+static int
+tg_request_open_json(tg_request_t *r, bool sniff)
 {
     const tg_api_t         *api = r->d->api;
     const tg_json_paths_t  *paths;
-    size_t                  n = 0;
-    char                    buf[64];
-    tg_str_t                lower;
 
-    while (n < type.len && n < sizeof(buf) && type.p[n] != ';') {
-        buf[n] = tg_lower(type.p[n]);
-        n++;
-    }
-
-    lower = tg_str_of(buf, n);
-
-    if (encoding.len != 0 && !tg_str_caseeq(encoding, tg_str("identity"))) {
-        return;
-    }
-
-    if (tg_str_match(lower, tg_str("multipart/*"))) {
-        if ((api->flags & TG_API_MULTIPART)
-            && tg_multipart_init(&r->u.multipart, type, tg_request_form, r)
-               == TG_OK)
-        {
-            r->body = TG_BODY_MULTIPART;
-        }
-        return;
-    }
-
-    r->json = tg_str_match(lower, tg_str("*json*"));
-    r->optional = !(api->flags & TG_API_JSON);
-
-    if (r->optional && !r->json) {
-        return;
+    r->u.json = tg_alloc(r->mem, sizeof(tg_json_t));
+    if (r->u.json == NULL) {
+        return TG_ERROR;
     }
 
     paths = r->fields != NULL ? r->fields->paths[tg_api_index(api)]
                               : tg_api_request_paths(api);
 
-    tg_json_init(&r->u.json, paths, 0, tg_request_json, r);
-    r->body = r->json || n == 0 ? TG_BODY_JSON : TG_BODY_SNIFF;
+    tg_json_init(r->u.json, paths, 0, tg_request_json, r);
+    r->body = sniff ? TG_BODY_SNIFF : TG_BODY_JSON;
+
+    return TG_OK;
+}
+
+
+static int
+tg_request_open_form(tg_request_t *r, tg_str_t type)
+{
+    if (!(r->d->api->flags & TG_API_MULTIPART)) {
+        return TG_OK;
+    }
+
+    r->u.multipart = tg_alloc(r->mem, sizeof(tg_multipart_t));
+    if (r->u.multipart == NULL) {
+        return TG_ERROR;
+    }
+
+    if (tg_multipart_init(r->u.multipart, type, tg_request_form, r) == TG_OK) {
+        r->body = TG_BODY_MULTIPART;
+    }
+
+    return TG_OK;
+}
+
+
+/* What the headers say of the body. */
+static int
+tg_request_open(tg_request_t *r, tg_str_t type, tg_str_t encoding)
+{
+    size_t    n = 0;
+    char      buf[64];
+    tg_str_t  lower;
+
+    if (encoding.len != 0 && !tg_str_caseeq(encoding, tg_str("identity"))) {
+        return TG_OK;
+    }
+
+    r->optional = !(r->d->api->flags & TG_API_JSON);
+    r->json = tg_str_eq(type, tg_str("application/json"));
+
+    if (!r->json) {
+
+        while (n < type.len && n < sizeof(buf) && type.p[n] != ';') {
+            buf[n] = tg_lower(type.p[n]);
+            n++;
+        }
+
+        lower = tg_str_of(buf, n);
+
+        if (tg_str_match(lower, tg_str("multipart/*"))) {
+            r->optional = false;
+            return tg_request_open_form(r, type);
+        }
+
+        r->json = tg_str_match(lower, tg_str("*json*"));
+
+        if (r->optional && !r->json) {
+            return TG_OK;
+        }
+    }
+
+    return tg_request_open_json(r, !r->json && n != 0);
 }
 
 
@@ -63,7 +109,7 @@ tg_request_create(tg_mem_t *mem, const tg_dialect_t *d, tg_str_t content_type,
         return NULL;
     }
 
-    memset(r, 0, offsetof(tg_request_t, u));
+    memset(r, 0, sizeof(tg_request_t));
 
     r->mem = mem;
     r->d = d;
@@ -82,9 +128,22 @@ tg_request_create(tg_mem_t *mem, const tg_dialect_t *d, tg_str_t content_type,
         memset(r->values, 0, fields->n * sizeof(tg_str_t));
     }
 
-    tg_request_open(r, content_type, content_encoding);
+    return tg_request_open(r, content_type, content_encoding) == TG_OK ? r
+                                                                       : NULL;
+}
 
-    return r;
+
+tg_json_t *
+tg_request_scanner(tg_request_t *r)
+{
+    tg_json_t  *json = NULL;
+
+    if (r->body == TG_BODY_JSON || r->body == TG_BODY_SNIFF) {
+        json = r->u.json;
+        r->closed = true;
+    }
+
+    return json;
 }
 
 
@@ -119,7 +178,7 @@ tg_request_sniff(tg_request_t *r, const char *p, size_t n)
 static int
 tg_request_json_error(tg_request_t *r)
 {
-    tg_json_t  *s = &r->u.json;
+    tg_json_t  *s = r->u.json;
 
     if (r->failed) {
         return r->optional ? TG_OK : TG_ERROR;      /* the handler stopped it */
@@ -132,7 +191,7 @@ tg_request_json_error(tg_request_t *r)
         return TG_OK;
     }
 
-    return tg_error(&r->error, (int) s->error, s->error_offset,
+    return tg_error(tg_request_fault(r), (int) s->error, s->error_offset,
                     "request body is not valid JSON at byte %llu: %s",
                     (unsigned long long) s->error_offset,
                     tg_json_strerror(s->error));
@@ -142,7 +201,7 @@ tg_request_json_error(tg_request_t *r)
 static int
 tg_request_form_error(tg_request_t *r)
 {
-    tg_multipart_t  *m = &r->u.multipart;
+    tg_multipart_t  *m = r->u.multipart;
 
     if (r->failed) {
         return TG_ERROR;
@@ -157,7 +216,7 @@ tg_request_form_error(tg_request_t *r)
 
     r->failed = true;
 
-    return tg_error(&r->error, TG_REQUEST_ERROR_MULTIPART, m->offset,
+    return tg_error(tg_request_fault(r), TG_REQUEST_ERROR_MULTIPART, m->offset,
                     "request body is not a valid form at byte %llu: %s",
                     (unsigned long long) m->offset,
                     m->error != NULL ? m->error : "malformed");
@@ -169,9 +228,9 @@ tg_request_feed(tg_request_t *r, const char *p, size_t n)
 {
     int  rc = TG_OK;
 
-    if (r->failed) {
+    if (r->failed || r->closed) {
         r->info.bytes += n;
-        return r->optional ? TG_OK : TG_ERROR;
+        return r->optional || !r->failed ? TG_OK : TG_ERROR;
     }
 
     if (r->root < 2
@@ -181,12 +240,12 @@ tg_request_feed(tg_request_t *r, const char *p, size_t n)
     }
 
     if (r->body == TG_BODY_MULTIPART) {
-        if (tg_multipart_feed(&r->u.multipart, p, n) != TG_OK) {
+        if (tg_multipart_feed(r->u.multipart, p, n) != TG_OK) {
             rc = tg_request_form_error(r);
         }
 
     } else if (r->body != TG_BODY_NONE) {
-        if (tg_json_feed(&r->u.json, p, n) != TG_OK) {
+        if (tg_json_feed(r->u.json, p, n) != TG_OK) {
             rc = tg_request_json_error(r);
         }
     }
@@ -208,7 +267,7 @@ tg_request_finish(tg_request_t *r)
         return r->optional ? TG_OK : TG_ERROR;
     }
 
-    if (r->info.bytes == 0) {
+    if (r->info.bytes == 0 || r->closed) {
         return TG_OK;           /* a GET, a cancellation */
     }
 
@@ -218,13 +277,13 @@ tg_request_finish(tg_request_t *r)
         return TG_OK;
 
     case TG_BODY_MULTIPART:
-        if (tg_multipart_finish(&r->u.multipart) != TG_OK) {
+        if (tg_multipart_finish(r->u.multipart) != TG_OK) {
             return tg_request_form_error(r);
         }
         return TG_OK;
 
     default:
-        if (tg_json_finish(&r->u.json) != TG_OK) {
+        if (tg_json_finish(r->u.json) != TG_OK) {
             return tg_request_json_error(r);
         }
         return r->failed && !r->optional ? TG_ERROR : TG_OK;
@@ -242,7 +301,14 @@ tg_request_info(const tg_request_t *r)
 const tg_error_t *
 tg_request_error(const tg_request_t *r)
 {
-    return &r->error;
+    static const tg_error_t  exhausted = {
+        TG_REQUEST_ERROR_MEMORY, 0,
+        "out of memory while reading the request body"
+    };
+
+    static const tg_error_t  none;
+
+    return r->error != NULL ? r->error : r->failed ? &exhausted : &none;
 }
 
 

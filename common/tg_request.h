@@ -84,4 +84,10 @@ const tg_request_info_t *tg_request_info(const tg_request_t *r);
 const tg_error_t *tg_request_error(const tg_request_t *r);
 bool tg_request_inspected(const tg_request_t *r);
 
+/*
+ * Where the body was read as JSON and is over: the scanner's memory, for another
+ * use.  What is fed from now on is only counted.  Else NULL.
+ */
+tg_json_t *tg_request_scanner(tg_request_t *r);
+
 #endif /* TG_REQUEST_H */

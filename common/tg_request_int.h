@@ -35,13 +35,14 @@ typedef enum {
 
 struct tg_request_s {
     tg_request_info_t           info;
-    tg_error_t                  error;
+    tg_error_t                 *error;      /* NULL: none, or exhausted */
     tg_mem_t                   *mem;
     const tg_dialect_t         *d;
     const tg_request_fields_t  *fields;
     tg_str_t                   *values;
     tg_body_t                   body;
     bool                        failed;
+    bool                        closed;     /* the scanner is not ours now */
     bool                        parts;      /* a part of a form was read */
     bool                        optional;   /* what can't be read is passed */
     bool                        json;       /* declared as JSON */
@@ -50,10 +51,13 @@ struct tg_request_s {
     uint64_t                    message_text;
     uint64_t                    seen;       /* ids that must be one */
     union {
-        tg_json_t               json;
-        tg_multipart_t          multipart;
+        tg_json_t              *json;
+        tg_multipart_t         *multipart;
     } u;
 };
+
+/* Where to write an error; NULL on exhaustion. */
+tg_error_t *tg_request_fault(tg_request_t *r);
 
 /* A tg_json_handler_t, a tg_multipart_handler_t; data is the tg_request_t. */
 int tg_request_json(void *data, const tg_json_event_t *ev);

@@ -12,7 +12,7 @@ tg_request_fail(tg_request_t *r, int code, uint64_t offset, const char *why)
         return TG_OK;
     }
 
-    return tg_error(&r->error, code, offset, "%s", why);
+    return tg_error(tg_request_fault(r), code, offset, "%s", why);
 }
 
 
@@ -48,7 +48,7 @@ tg_request_type(tg_request_t *r, uint64_t offset, const char *name,
         return 1;
     }
 
-    (void) tg_error(&r->error, TG_REQUEST_ERROR_TYPE, offset,
+    (void) tg_error(tg_request_fault(r), TG_REQUEST_ERROR_TYPE, offset,
                     "\"%s\" in the request body is not %s, at byte %llu",
                     name, type, (unsigned long long) offset);
     return 1;
@@ -79,15 +79,15 @@ tg_request_duplicate(tg_request_t *r, unsigned id, uint64_t offset)
         return 1;
     }
 
-    (void) tg_error(&r->error, TG_REQUEST_ERROR_DUPLICATE, offset,
+    (void) tg_error(tg_request_fault(r), TG_REQUEST_ERROR_DUPLICATE, offset,
                     "request body has %s twice, at byte %llu",
                     names[id], (unsigned long long) offset);
     return 1;
 }
 
 
-static void
-tg_request_part(tg_request_t *r, tg_str_t type)
+static int
+tg_request_part(tg_request_t *r, const tg_json_event_t *ev)
 {
     static const tg_str_t  image[] = {
         TG_STR("image*"), TG_STR("input_image"), TG_STR("document*"),
@@ -95,30 +95,34 @@ tg_request_part(tg_request_t *r, tg_str_t type)
     };
 
     for (size_t i = 0; i < sizeof(image) / sizeof(image[0]); i++) {
-        if (tg_str_match(type, image[i])) {
+        if (tg_str_match(ev->value, image[i])) {
             r->info.has_images = true;
-            return;
+            return 0;
         }
     }
 
-    if (tg_str_match(type, tg_str("*audio*"))) {
+    if (tg_str_match(ev->value, tg_str("*audio*"))) {
         r->info.has_audio = true;
     }
+
+    return 0;
 }
 
 
-static void
+static int
 tg_request_text(tg_request_t *r, const tg_json_event_t *ev)
 {
     if (ev->type == TG_JSON_STRING) {
         r->info.text_bytes += ev->raw_len;
         r->message_text += ev->raw_len;
     }
+
+    return 0;
 }
 
 
 /* One string is one input; a list of numbers is the tokens of one. */
-static void
+static int
 tg_request_input(tg_request_t *r, const tg_json_event_t *ev)
 {
     if (ev->type == TG_JSON_STRING) {
@@ -134,10 +138,12 @@ tg_request_input(tg_request_t *r, const tg_json_event_t *ev)
         }
         r->info.text_bytes += 4;
     }
+
+    return 0;
 }
 
 
-static void
+static int
 tg_request_message(tg_request_t *r, const tg_json_event_t *ev)
 {
     if (ev->type == TG_JSON_OBJECT) {
@@ -154,11 +160,13 @@ tg_request_message(tg_request_t *r, const tg_json_event_t *ev)
         r->info.messages++;
         r->info.text_bytes += ev->raw_len;
     }
+
+    return 0;
 }
 
 
 /* Several names may be there for one number: the larger holds. */
-static void
+static int
 tg_request_number(int64_t *to, const tg_json_event_t *ev)
 {
     int64_t  v;
@@ -172,6 +180,8 @@ tg_request_number(int64_t *to, const tg_json_event_t *ev)
             *to = v;
         }
     }
+
+    return 0;
 }
 
 
@@ -260,151 +270,203 @@ tg_request_options(tg_request_t *r, const tg_json_event_t *ev)
 }
 
 
-/* What comes with the text. */
-static void
-tg_request_media(tg_request_t *r, unsigned id, const tg_json_event_t *ev)
+static int
+tg_request_root(tg_request_t *r, const tg_json_event_t *ev)
 {
-    bool  begins = ev->type == TG_JSON_OBJECT || ev->type == TG_JSON_STRING;
-
-    switch (id) {
-
-    case TG_R_PART_TYPE:
-        tg_request_part(r, ev->value);
-        break;
-
-    case TG_R_MIME:
-        if (tg_str_match(ev->value, tg_str("audio/*"))) {
-            r->info.has_audio = true;
-
-        } else if (!tg_str_match(ev->value, tg_str("text/*"))) {
-            r->info.has_images = true;
-        }
-        break;
-
-    case TG_R_IMAGE:
-        r->info.has_images |= begins;
-        break;
-
-    default:
-        r->info.has_audio |= begins;
-        break;
+    if (ev->type == TG_JSON_OBJECT_END) {
+        r->info.root_end = ev->end - 1;
     }
-}
 
-
-/* For those that only take note. */
-static void
-tg_request_note(tg_request_t *r, unsigned id, const tg_json_event_t *ev)
-{
-    bool  begins = ev->type == TG_JSON_OBJECT || ev->type == TG_JSON_STRING;
-
-    switch (id) {
-
-    case TG_R_TEXT:
-        tg_request_text(r, ev);
-        break;
-
-    case TG_R_SYSTEM:
-        if (ev->type == TG_JSON_STRING) {
-            r->info.text_bytes += ev->raw_len;
-            r->info.system_bytes += ev->raw_len;
-        }
-        break;
-
-    case TG_R_INPUT:
-        tg_request_input(r, ev);
-        break;
-
-    case TG_R_MESSAGE:
-        tg_request_message(r, ev);
-        break;
-
-    case TG_R_ROLE:
-        r->role = tg_str_eq(ev->value, tg_str("system"))
-                  || tg_str_eq(ev->value, tg_str("developer"));
-        break;
-
-    case TG_R_PART_TYPE:
-    case TG_R_MIME:
-    case TG_R_IMAGE:
-    case TG_R_AUDIO:
-        tg_request_media(r, id, ev);
-        break;
-
-    case TG_R_TOOL:
-        r->info.has_tools |= begins;
-        break;
-
-    case TG_R_SCHEMA:
-        r->info.has_schema |= begins;
-        break;
-
-    case TG_R_FORMAT:
-        r->info.has_schema |= tg_str_eq(ev->value, tg_str("json_schema"));
-        break;
-
-    default:
-        break;
-    }
+    return 0;
 }
 
 
 static int
-tg_request_value(tg_request_t *r, unsigned id, const tg_json_event_t *ev)
+tg_request_stream(tg_request_t *r, const tg_json_event_t *ev)
 {
-    switch (id) {
-
-    case TG_R_ROOT:
-        if (ev->type == TG_JSON_OBJECT_END) {
-            r->info.root_end = ev->end - 1;
-        }
-        return 0;
-
-    case TG_R_MODEL:
-        return tg_request_model(r, ev);
-
-    case TG_R_STREAM:
-        return tg_request_bool(r, ev, &r->info.stream, "stream");
-
-    case TG_R_STREAM_OPTIONS:
-        return tg_request_options(r, ev);
-
-    case TG_R_INCLUDE_USAGE:
-        return tg_request_bool(r, ev, &r->info.include_usage,
-                               "include_usage");
-
-    case TG_R_BACKGROUND:
-        return tg_request_bool(r, ev, &r->info.background, "background");
-
-    case TG_R_MAX_TOKENS:
-        tg_request_number(&r->info.max_tokens, ev);
-        return 0;
-
-    case TG_R_N:
-        tg_request_number(&r->info.n, ev);
-        return 0;
-
-    case TG_R_THINKING:
-        tg_request_number(&r->info.thinking_budget, ev);
-        return 0;
-
-    case TG_R_TIER:
-        if (ev->type == TG_JSON_STRING) {
-            r->info.service_tier = tg_request_keep(r, ev->value);
-        }
-        return r->failed;
-
-    case TG_R_USER:
-        if (ev->type == TG_JSON_STRING && r->info.user.len == 0) {
-            r->info.user = tg_request_keep(r, ev->value);
-        }
-        return r->failed;
-
-    default:
-        tg_request_note(r, id, ev);
-        return 0;
-    }
+    return tg_request_bool(r, ev, &r->info.stream, "stream");
 }
+
+
+static int
+tg_request_include_usage(tg_request_t *r, const tg_json_event_t *ev)
+{
+    return tg_request_bool(r, ev, &r->info.include_usage, "include_usage");
+}
+
+
+static int
+tg_request_background(tg_request_t *r, const tg_json_event_t *ev)
+{
+    return tg_request_bool(r, ev, &r->info.background, "background");
+}
+
+
+static int
+tg_request_max_tokens(tg_request_t *r, const tg_json_event_t *ev)
+{
+    return tg_request_number(&r->info.max_tokens, ev);
+}
+
+
+static int
+tg_request_answers(tg_request_t *r, const tg_json_event_t *ev)
+{
+    return tg_request_number(&r->info.n, ev);
+}
+
+
+static int
+tg_request_thinking(tg_request_t *r, const tg_json_event_t *ev)
+{
+    return tg_request_number(&r->info.thinking_budget, ev);
+}
+
+
+static int
+tg_request_tier(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING) {
+        r->info.service_tier = tg_request_keep(r, ev->value);
+    }
+
+    return r->failed;
+}
+
+
+static int
+tg_request_user(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING && r->info.user.len == 0) {
+        r->info.user = tg_request_keep(r, ev->value);
+    }
+
+    return r->failed;
+}
+
+
+static int
+tg_request_system(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING) {
+        r->info.text_bytes += ev->raw_len;
+        r->info.system_bytes += ev->raw_len;
+    }
+
+    return 0;
+}
+
+
+static int
+tg_request_role(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->role = tg_str_eq(ev->value, tg_str("system"))
+              || tg_str_eq(ev->value, tg_str("developer"));
+    return 0;
+}
+
+
+/* A container, or the name or the text of it, is there. */
+static inline bool
+tg_request_begins(const tg_json_event_t *ev)
+{
+    return ev->type == TG_JSON_OBJECT || ev->type == TG_JSON_STRING;
+}
+
+
+static int
+tg_request_mime(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (tg_str_match(ev->value, tg_str("audio/*"))) {
+        r->info.has_audio = true;
+
+    } else if (!tg_str_match(ev->value, tg_str("text/*"))) {
+        r->info.has_images = true;
+    }
+
+    return 0;
+}
+
+
+static int
+tg_request_image(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->info.has_images |= tg_request_begins(ev);
+    return 0;
+}
+
+
+static int
+tg_request_audio(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->info.has_audio |= tg_request_begins(ev);
+    return 0;
+}
+
+
+static int
+tg_request_tool(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->info.has_tools |= tg_request_begins(ev);
+    return 0;
+}
+
+
+static int
+tg_request_schema(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->info.has_schema |= tg_request_begins(ev);
+    return 0;
+}
+
+
+static int
+tg_request_format(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->info.has_schema |= tg_str_eq(ev->value, tg_str("json_schema"));
+    return 0;
+}
+
+
+static int
+tg_request_nothing(tg_request_t *r, const tg_json_event_t *ev)
+{
+    (void) r;
+    (void) ev;
+
+    return 0;
+}
+
+
+typedef int (*tg_request_handler_t)(tg_request_t *r,
+    const tg_json_event_t *ev);
+
+static const tg_request_handler_t  tg_request_handlers[TG_R_LAST] = {
+    [TG_R_NONE] = tg_request_nothing,
+    [TG_R_ROOT] = tg_request_root,
+    [TG_R_MODEL] = tg_request_model,
+    [TG_R_STREAM] = tg_request_stream,
+    [TG_R_STREAM_OPTIONS] = tg_request_options,
+    [TG_R_INCLUDE_USAGE] = tg_request_include_usage,
+    [TG_R_BACKGROUND] = tg_request_background,
+    [TG_R_MAX_TOKENS] = tg_request_max_tokens,
+    [TG_R_N] = tg_request_answers,
+    [TG_R_THINKING] = tg_request_thinking,
+    [TG_R_MESSAGE] = tg_request_message,
+    [TG_R_ROLE] = tg_request_role,
+    [TG_R_TEXT] = tg_request_text,
+    [TG_R_SYSTEM] = tg_request_system,
+    [TG_R_INPUT] = tg_request_input,
+    [TG_R_PART_TYPE] = tg_request_part,
+    [TG_R_MIME] = tg_request_mime,
+    [TG_R_IMAGE] = tg_request_image,
+    [TG_R_AUDIO] = tg_request_audio,
+    [TG_R_TOOL] = tg_request_tool,
+    [TG_R_SCHEMA] = tg_request_schema,
+    [TG_R_FORMAT] = tg_request_format,
+    [TG_R_TIER] = tg_request_tier,
+    [TG_R_USER] = tg_request_user
+};
 
 
 static void
@@ -426,51 +488,67 @@ tg_request_field(tg_request_t *r, unsigned k, tg_str_t value)
 }
 
 
-int
-tg_request_json(void *data, const tg_json_event_t *ev)
+/* The operator's field is there. */
+static void
+tg_request_own(tg_request_t *r, unsigned k, const tg_json_event_t *ev)
 {
-    tg_request_t  *r = data;
-    unsigned       id = TG_ID(ev->id), field = TG_FIELD(ev->id);
-
     switch (ev->type) {
+    case TG_JSON_STRING:
+    case TG_JSON_NUMBER:
+        tg_request_field(r, k, ev->value);
+        break;
+    case TG_JSON_TRUE:
+        tg_request_field(r, k, tg_str("true"));
+        break;
+    case TG_JSON_FALSE:
+        tg_request_field(r, k, tg_str("false"));
+        break;
+    default:
+        break;
+    }
+}
 
-    case TG_JSON_END_DOC:
-        return 0;
 
-    case TG_JSON_DUPLICATE:
+/* What is said of a member or the document, rather than a value of it. */
+static int
+tg_request_about(tg_request_t *r, const tg_json_event_t *ev)
+{
+    unsigned  id = TG_ID(ev->id);
+
+    if (ev->type == TG_JSON_DUPLICATE) {
         return tg_request_duplicate(r, id, ev->key);
+    }
 
-    case TG_JSON_MEMBER_RANGE:
+    if (ev->type == TG_JSON_MEMBER_RANGE) {
         if (id == TG_R_MODEL) {
             tg_request_member(&r->info.model_member, ev);
 
         } else if (id == TG_R_STREAM_OPTIONS) {
             tg_request_member(&r->info.stream_options_member, ev);
         }
-        return 0;
+    }
 
-    default:
-        break;
+    return 0;
+}
+
+
+int
+tg_request_json(void *data, const tg_json_event_t *ev)
+{
+    tg_request_t  *r = data;
+    unsigned       field = TG_FIELD(ev->id);
+
+    if (ev->type == TG_JSON_MEMBER_RANGE || ev->type == TG_JSON_DUPLICATE
+        || ev->type == TG_JSON_END_DOC)
+    {
+        return tg_request_about(r, ev);
     }
 
     if (field != 0) {
-        switch (ev->type) {
-        case TG_JSON_STRING:
-        case TG_JSON_NUMBER:
-            tg_request_field(r, field - 1, ev->value);
-            break;
-        case TG_JSON_TRUE:
-            tg_request_field(r, field - 1, tg_str("true"));
-            break;
-        case TG_JSON_FALSE:
-            tg_request_field(r, field - 1, tg_str("false"));
-            break;
-        default:
-            break;
-        }
+        tg_request_own(r, field - 1, ev);
     }
 
-    return r->failed || tg_request_value(r, id, ev);
+    return r->failed ? 1 : tg_request_handlers[TG_ID(ev->id)](r, ev);
 }
 
 
@@ -527,7 +605,7 @@ tg_request_form(void *data, const tg_multipart_part_t *part)
                       ? TG_JSON_TRUE : TG_JSON_FALSE;
         }
 
-        return r->failed || tg_request_value(r, wants[i].id, &ev);
+        return r->failed || tg_request_handlers[wants[i].id](r, &ev);
     }
 
     return r->failed;

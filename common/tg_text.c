@@ -11,21 +11,96 @@ static const char  tg_pairs[201] =
     "75767778798081828384858687888990919293949596979899";
 
 
-/* Writes v so that it ends before p; returns where it begins. */
-static char *
-tg_digits_back(char *p, uint64_t v)
+static inline char *
+tg_text_pair(char *p, unsigned v)
 {
-    while (v >= 100) {
-        p -= 2;
-        memcpy(p, tg_pairs + 2 * (v % 100), 2);
-        v /= 100;
+    memcpy(p, tg_pairs + 2 * v, 2);
+
+    return p + 2;
+}
+
+
+static inline char *
+tg_text_four(char *p, unsigned v)
+{
+    return tg_text_pair(tg_text_pair(p, v / 100), v % 100);
+}
+
+
+static char *
+tg_text_uint(char *p, uint64_t v)
+{
+    if (v < 10) {
+        *p = (char) ('0' + v);
+        return p + 1;
     }
 
-    if (v >= 10) {
-        p -= 2;
-        memcpy(p, tg_pairs + 2 * v, 2);
+    if (v < 100) {
+        return tg_text_pair(p, (unsigned) v);
+    }
+
+    if (v < 1000) {
+        *p = (char) ('0' + v / 100);
+        return tg_text_pair(p + 1, (unsigned) (v % 100));
+    }
+
+    if (v >= 10000) {
+        p = tg_text_uint(p, v / 10000);
+    }
+
+    return tg_text_four(p, (unsigned) (v % 10000));
+}
+
+
+char *
+tg_text_int(char *p, int64_t v)
+{
+    if (v < 0) {
+        *p++ = '-';
+    }
+
+    return tg_text_uint(p, v < 0 ? 0 - (uint64_t) v : (uint64_t) v);
+}
+
+
+char *
+tg_text_decimal(char *p, int64_t v, unsigned scale)
+{
+    static const unsigned  units[] = {
+        1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
+        1000000000
+    };
+
+    uint64_t  u = v < 0 ? 0 - (uint64_t) v : (uint64_t) v, whole;
+    unsigned  frac;
+
+    if (scale == 9) {
+        whole = u / 1000000000;
+        frac = (unsigned) (u % 1000000000);
+
     } else {
-        *--p = (char) ('0' + v);
+        whole = u / units[scale];
+        frac = (unsigned) (u % units[scale]) * units[9 - scale];
+    }
+
+    if (v < 0) {
+        *p++ = '-';
+    }
+
+    p = tg_text_uint(p, whole);
+
+    if (frac == 0) {
+        return p;
+    }
+
+    *p++ = '.';
+    *p++ = (char) ('0' + frac / 100000000);
+    frac %= 100000000;
+    p = tg_text_four(p, frac / 10000);
+    p = tg_text_four(p, frac % 10000);
+
+    while (p[-1] == '0') {
+        p--;
     }
 
     return p;
@@ -33,79 +108,20 @@ tg_digits_back(char *p, uint64_t v)
 
 
 void
-tg_put_digits(tg_text_t *t, uint64_t v, unsigned width)
-{
-    char      buf[20];
-    unsigned  i;
-
-    for (i = width; i > 0; i--) {
-        buf[i - 1] = (char) ('0' + v % 10);
-        v /= 10;
-    }
-
-    tg_put(t, buf, width);
-}
-
-
-static void
-tg_put_uint(tg_text_t *t, uint64_t u)
-{
-    char  buf[20], *p = tg_digits_back(buf + sizeof(buf), u);
-
-    tg_put(t, p, (size_t) (buf + sizeof(buf) - p));
-}
-
-
-void
 tg_put_int(tg_text_t *t, int64_t v)
 {
-    if (v < 0) {
-        tg_put_lit(t, "-");
-    }
+    char  buf[TG_TEXT_INT_MAX];
 
-    tg_put_uint(t, v < 0 ? 0 - (uint64_t) v : (uint64_t) v);
+    tg_put(t, buf, (size_t) (tg_text_int(buf, v) - buf));
 }
 
 
 void
 tg_put_decimal(tg_text_t *t, int64_t v, unsigned scale)
 {
-    static const uint64_t  units[] = {
-        1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
-        1000000000
-    };
+    char  buf[TG_TEXT_DECIMAL_MAX];
 
-    char      buf[32], *p;
-    uint64_t  u = v < 0 ? 0 - (uint64_t) v : (uint64_t) v, whole, frac;
-
-    whole = u / units[scale];
-    frac = u % units[scale];
-
-    if (v < 0) {
-        tg_put_lit(t, "-");
-    }
-
-    tg_put_uint(t, whole);
-
-    if (frac == 0) {
-        return;
-    }
-
-    while (frac % 100 == 0) {
-        frac /= 100;
-        scale -= 2;
-    }
-
-    if (frac % 10 == 0) {
-        frac /= 10;
-        scale--;
-    }
-
-    memset(buf, '0', sizeof(buf));
-    (void) tg_digits_back(buf + sizeof(buf), frac);
-    p = buf + sizeof(buf) - scale;
-    *--p = '.';
-    tg_put(t, p, scale + 1);
+    tg_put(t, buf, (size_t) (tg_text_decimal(buf, v, scale) - buf));
 }
 
 
@@ -188,6 +204,86 @@ tg_put_json_char(tg_text_t *t, const unsigned char *p, size_t n)
 }
 
 
+#if defined(__SSE2__)
+
+/* Which bytes don't go as they are; those from 0x80 on may. */
+static inline unsigned
+tg_unplain(__m128i v)
+{
+    /* signed: those from 0x80 on are less than a space, too */
+
+    return (unsigned) _mm_movemask_epi8(
+        _mm_or_si128(_mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
+                                  _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))),
+                     _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+                                  _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')))));
+}
+
+
+/* Copies s if all of it goes as it is; else what is at p is of no meaning. */
+static inline bool
+tg_text_plain(char *p, tg_str_t s)
+{
+    size_t    i;
+    uint32_t  first, last;
+    uint64_t  head, tail;
+    __m128i   v;
+
+    if (s.len >= 16) {
+
+        for (i = 0; /* void */ ; i = s.len - i < 32 ? s.len - 16 : i + 16) {
+            v = _mm_loadu_si128((const __m128i *) (const void *) (s.p + i));
+
+            if (tg_unplain(v) != 0) {
+                return false;
+            }
+
+            _mm_storeu_si128((__m128i *) (void *) (p + i), v);
+
+            if (i == s.len - 16) {
+                return true;
+            }
+        }
+    }
+
+    if (s.len >= 8) {
+        memcpy(&head, s.p, 8);
+        memcpy(&tail, s.p + s.len - 8, 8);
+        v = _mm_set_epi64x((long long) tail, (long long) head);
+
+        memcpy(p, &head, 8);
+        memcpy(p + s.len - 8, &tail, 8);
+
+        return tg_unplain(v) == 0;
+    }
+
+    if (s.len >= 4) {
+        memcpy(&first, s.p, 4);
+        memcpy(&last, s.p + s.len - 4, 4);
+        head = (uint64_t) last << 32 | first;
+
+        memcpy(p, &first, 4);
+        memcpy(p + s.len - 4, &last, 4);
+
+        return (tg_unplain(_mm_set_epi64x(0, (long long) head)) & 0xff) == 0;
+    }
+
+    return s.len == 0;
+}
+
+#else
+
+static inline bool
+tg_text_plain(char *p, tg_str_t s)
+{
+    (void) p;
+
+    return s.len == 0;
+}
+
+#endif
+
+
 /* How many of the first bytes go as they are. */
 static inline size_t
 tg_plain(const unsigned char *p, size_t n)
@@ -195,23 +291,13 @@ tg_plain(const unsigned char *p, size_t n)
     size_t  i = 0;
 
 #if defined(__SSE2__)
-    const __m128i  space = _mm_set1_epi8(0x20), del = _mm_set1_epi8(0x7f);
-    const __m128i  quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
-    __m128i        v, bad;
-    int            mask;
+    unsigned  mask;
 
     for ( ; n - i >= 16; i += 16) {
-        v = _mm_loadu_si128((const __m128i *) (const void *) (p + i));
-
-        /* signed: those from 0x80 on are less than a space, too */
-        bad = _mm_or_si128(_mm_or_si128(_mm_cmplt_epi8(v, space),
-                                        _mm_cmpeq_epi8(v, del)),
-                           _mm_or_si128(_mm_cmpeq_epi8(v, quote),
-                                        _mm_cmpeq_epi8(v, slash)));
-        mask = _mm_movemask_epi8(bad);
-
+        mask = tg_unplain(_mm_loadu_si128((const __m128i *)
+                                          (const void *) (p + i)));
         if (mask != 0) {
-            return i + (size_t) __builtin_ctz((unsigned) mask);
+            return i + (size_t) __builtin_ctz(mask);
         }
     }
 #endif
@@ -265,6 +351,25 @@ tg_put_json(tg_text_t *t, tg_str_t s, size_t max)
 }
 
 
+static char *
+tg_text_escaped(char *p, tg_str_t s, size_t max)
+{
+    tg_text_t  t = { p, p + max, false };
+
+    tg_put_json(&t, s, max);
+
+    return t.p;
+}
+
+
+char *
+tg_text_json(char *p, tg_str_t s, size_t max)
+{
+    return s.len <= max && tg_text_plain(p, s) ? p + s.len
+                                               : tg_text_escaped(p, s, max);
+}
+
+
 /* Days since 1970-01-01 to a date (Howard Hinnant's civil_from_days). */
 static void
 tg_civil(int64_t days, unsigned *y, unsigned *m, unsigned *d)
@@ -281,10 +386,9 @@ tg_civil(int64_t days, unsigned *y, unsigned *m, unsigned *d)
 }
 
 
-void
-tg_put_time(tg_text_t *t, int64_t unix_ms)
+char *
+tg_text_time(char *p, int64_t unix_ms)
 {
-    char      buf[24];
     unsigned  y, m, d, ms;
     uint64_t  s;
 
@@ -292,28 +396,35 @@ tg_put_time(tg_text_t *t, int64_t unix_ms)
         unix_ms = 0;
     }
 
+    ms = (unsigned) ((uint64_t) unix_ms % 1000);
     s = (uint64_t) unix_ms / 1000;
     tg_civil((int64_t) (s / 86400), &y, &m, &d);
     s %= 86400;
 
-    ms = (unsigned) ((uint64_t) unix_ms % 1000);
+    p = tg_text_four(p, y % 10000);
+    *p++ = '-';
+    p = tg_text_pair(p, m);
+    *p++ = '-';
+    p = tg_text_pair(p, d);
+    *p++ = 'T';
+    p = tg_text_pair(p, (unsigned) s / 3600);
+    *p++ = ':';
+    p = tg_text_pair(p, (unsigned) s / 60 % 60);
+    *p++ = ':';
+    p = tg_text_pair(p, (unsigned) s % 60);
+    *p++ = '.';
+    *p++ = (char) ('0' + ms / 100);
+    p = tg_text_pair(p, ms % 100);
+    *p++ = 'Z';
 
-    memcpy(buf, tg_pairs + 2 * (y / 100 % 100), 2);
-    memcpy(buf + 2, tg_pairs + 2 * (y % 100), 2);
-    buf[4] = '-';
-    memcpy(buf + 5, tg_pairs + 2 * m, 2);
-    buf[7] = '-';
-    memcpy(buf + 8, tg_pairs + 2 * d, 2);
-    buf[10] = 'T';
-    memcpy(buf + 11, tg_pairs + 2 * (s / 3600), 2);
-    buf[13] = ':';
-    memcpy(buf + 14, tg_pairs + 2 * (s / 60 % 60), 2);
-    buf[16] = ':';
-    memcpy(buf + 17, tg_pairs + 2 * (s % 60), 2);
-    buf[19] = '.';
-    buf[20] = (char) ('0' + ms / 100);
-    memcpy(buf + 21, tg_pairs + 2 * (ms % 100), 2);
-    buf[23] = 'Z';
+    return p;
+}
 
-    tg_put(t, buf, sizeof(buf));
+
+void
+tg_put_time(tg_text_t *t, int64_t unix_ms)
+{
+    char  buf[TG_TEXT_TIME_MAX];
+
+    tg_put(t, buf, (size_t) (tg_text_time(buf, unix_ms) - buf));
 }
