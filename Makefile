@@ -69,7 +69,7 @@ $(CORE): $(CORE_OBJ)
 
 nginx: $(NGX_SO)
 
-$(NGX_SO): config $(wildcard ngx_module/*) $(CORE_SRC) $(CORE_HDR)
+$(NGX_SO): config $(wildcard ngx_module/* hosted/*) $(CORE_SRC) $(CORE_HDR)
 	NGINX_SRC='$(NGINX_SRC)' SAN='$(SAN)' CC='$(CC)' \
 	    ngx_module/build.sh $(BUILD)/nginx dynamic
 

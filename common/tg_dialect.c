@@ -444,12 +444,12 @@ tg_model_decode(tg_mem_t *mem, tg_str_t s)
 }
 
 
-/* The API that the path is of; its model goes to *model, as encoded there. */
+/* The API that the path is of; its model goes to *model, a slice of the path or
+ * of buf. */
 static const tg_api_t *
 tg_dialect_api(const tg_tables_t *t, tg_str_t method, tg_str_t path,
-    tg_str_t *model)
+    char *buf, tg_str_t *model)
 {
-    char                 buf[TG_PATH_MAX];
     size_t               segments;
     uint64_t             end;
     unsigned             kind;
@@ -490,12 +490,13 @@ tg_dialect_recognise(tg_dialect_t *d, tg_mem_t *mem, tg_str_t method,
     tg_str_t path, tg_str_t args, tg_str_t host, const tg_vendor_t *vendor)
 {
     tg_str_t  model = tg_str_null;
+    char      buf[TG_PATH_MAX];
 
     d->api = tg_api_unknown;
     d->model = tg_str_null;
 
     if (tg_tables != NULL) {
-        d->api = tg_dialect_api(tg_tables, method, path, &model);
+        d->api = tg_dialect_api(tg_tables, method, path, buf, &model);
     }
 
     if (model.len != 0) {

@@ -170,7 +170,7 @@ const char *tg_json_strerror(tg_json_errcode_t code);
 
 
 /*
- * What follows is public only so that a tg_json_t can be embedded (about 1.2
+ * What follows is public only so that a tg_json_t can be embedded (about 1.4
  * KB); nobody else looks inside, but for error and error_offset.
  */
 

@@ -29,7 +29,7 @@ enum {
 
 #define TG_JSON_SHORT  64       /* a string that is looked at as if it were
                                    short */
-#define TG_JSON_LAST   256           /* how far from its end a piece's last bracket
+#define TG_JSON_LAST   256      /* how far from its end a piece's last bracket
                                    is looked for */
 
 typedef struct {
@@ -116,8 +116,13 @@ const char *tg_json_document_end(tg_json_t *s, tg_json_input_t *in,
 /*
  * tg_json_fast.c: goes on from p <= in->last within a container, as far as all
  * is simple.
+ *
+ * tg_json_skim.c: the same within containers that are not wanted, and not past
+ * the outermost one's end; where it stops before that, s->state is not
+ * TG_JSON_S_AFTER, unless it has come past in->last.
  */
 const char *tg_json_fast(tg_json_t *s, tg_json_input_t *in, const char *p);
+const char *tg_json_skim(tg_json_t *s, tg_json_input_t *in, const char *p);
 
 /*
  * tg_json_number.c.  Both stop behind the number, where more is false; the
@@ -153,8 +158,8 @@ bool tg_json_event_string(tg_json_t *s, const tg_json_input_t *in,
 /* Part [p, q) of a number that is cut here. */
 void tg_json_event_digits(tg_json_t *s, const char *p, const char *q);
 
-/* A number or literal has ended at s->ev.end; [p, q) is what has not been through
- * tg_json_event_digits(). */
+/* A number or literal has ended at s->ev.end; [p, q) is what has not been
+ * through tg_json_event_digits(). */
 bool tg_json_event_scalar(tg_json_t *s, const tg_json_input_t *in,
     tg_json_type_t type, const char *p, const char *q);
 

@@ -2,8 +2,8 @@
  * tg_json_path.h - wanted paths as a tree of names.
  *
  * The names below a node are found by their first eight bytes and their length,
- * multiplied by a number that was chosen so that no two of them meet; chains are
- * for where that can't be.
+ * multiplied by a number that was chosen so that no two of them meet; chains
+ * are for where that can't be.
  */
 
 #ifndef TG_JSON_PATH_H

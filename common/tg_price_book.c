@@ -12,6 +12,7 @@
 struct tg_price_book_s {
     tg_arena_t       *arena;
     tg_mem_t         *mem;
+    tg_price_memo_t  *memo;
     EVP_MD_CTX       *sha;          /* of the texts so far */
     char              hash[TG_PRICE_HASH_HEX + 1];
 
@@ -72,8 +73,9 @@ tg_price_book_create(void)
 
     book->arena = tg_arena_create(TG_PRICE_MEMORY_MAX);
     book->sha = EVP_MD_CTX_new();
+    book->memo = tg_price_memo_create();
 
-    if (book->arena == NULL || book->sha == NULL
+    if (book->arena == NULL || book->sha == NULL || book->memo == NULL
         || EVP_DigestInit_ex(book->sha, EVP_sha256(), NULL) != 1)
     {
         tg_price_book_destroy(book);
@@ -100,6 +102,7 @@ tg_price_book_destroy(tg_price_book_t *book)
         return;
     }
 
+    tg_price_memo_destroy(book->memo);
     EVP_MD_CTX_free(book->sha);
     tg_arena_destroy(book->arena);
     free(book);
@@ -117,6 +120,13 @@ tg_str_t
 tg_price_book_hash(const tg_price_book_t *book)
 {
     return tg_str_of(book->hash, TG_PRICE_HASH_HEX);
+}
+
+
+tg_price_memo_t *
+tg_price_book_memo(const tg_price_book_t *book)
+{
+    return book->memo;
 }
 
 
@@ -568,6 +578,8 @@ tg_price_book_add(tg_price_book_t *book, tg_str_t name, tg_str_t text,
         return tg_price_complain(&load, tg_str_null, "",
                                  "is larger than 64 MiB");
     }
+
+    tg_price_memo_clear(book->memo);
 
     if (tg_price_digest(book, text) != TG_OK) {
         return tg_error(err, TG_PRICE_MEMORY, 0, "SHA-256 failed");

@@ -344,8 +344,8 @@ tg_price_find_wild(const tg_price_search_t *s, const tg_price_book_t *book)
 }
 
 
-const tg_price_t *
-tg_price_find(const tg_price_book_t *book, tg_str_t provider, tg_str_t model)
+static const tg_price_t *
+tg_price_search(const tg_price_book_t *book, tg_str_t provider, tg_str_t model)
 {
     char                own[TG_PRICE_NAME_MAX];
     const tg_price_t   *price;
@@ -360,6 +360,24 @@ tg_price_find(const tg_price_book_t *book, tg_str_t provider, tg_str_t model)
     price = tg_price_find_exact(&s, book);
 
     return price != NULL ? price : tg_price_find_wild(&s, book);
+}
+
+
+const tg_price_t *
+tg_price_find(const tg_price_book_t *book, tg_str_t provider, tg_str_t model)
+{
+    tg_price_memo_t   *memo = tg_price_book_memo(book);
+    const tg_price_t  *price = tg_price_memo_find(memo, provider, model);
+
+    if (price == NULL) {
+        price = tg_price_search(book, provider, model);
+
+        if (price != NULL) {
+            tg_price_memo_add(memo, provider, model, price);
+        }
+    }
+
+    return price;
 }
 
 

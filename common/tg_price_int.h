@@ -83,6 +83,7 @@ typedef struct {
 } tg_price_load_t;
 
 typedef struct tg_price_wild_s  tg_price_wild_t;
+typedef struct tg_price_memo_s  tg_price_memo_t;
 
 struct tg_price_wild_s {
     tg_price_wild_t  *next;             /* shorter */
@@ -119,6 +120,23 @@ int tg_price_complain(const tg_price_load_t *load, tg_str_t model,
 /* A number, or a string that is one, as units of 10^-scale dollars (scale 0, 9
  * or 15).  -1 where it is neither, -2 where it is negative or above `most`. */
 int64_t tg_price_number(const json_t *v, int scale, int64_t most);
+
+tg_price_memo_t *tg_price_book_memo(const tg_price_book_t *book);
+
+/*
+ * tg_price_memo.c: what tg_price_find() found before, for any number of threads
+ * at once.  Cleared where the book changes, which is not at the same time.
+ */
+
+tg_price_memo_t *tg_price_memo_create(void);
+void tg_price_memo_destroy(tg_price_memo_t *memo);
+void tg_price_memo_clear(tg_price_memo_t *memo);
+
+/* NULL where it is not known. */
+const tg_price_t *tg_price_memo_find(tg_price_memo_t *memo, tg_str_t provider,
+    tg_str_t model);
+void tg_price_memo_add(tg_price_memo_t *memo, tg_str_t provider,
+    tg_str_t model, const tg_price_t *price);
 
 /* tg_price_load.c, tg_price_litellm.c */
 

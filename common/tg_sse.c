@@ -25,6 +25,13 @@ enum {
 
 #ifdef __SSE2__
 
+static inline __m128i
+tg_sse_load(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *) (const void *) p);
+}
+
+
 static const char *
 tg_sse_eol(const char *p, const char *last)
 {
@@ -33,8 +40,20 @@ tg_sse_eol(const char *p, const char *last)
     const __m128i  lf = _mm_set1_epi8('\n');
     const __m128i  cr = _mm_set1_epi8('\r');
 
+    /* most lines are long, and have no byte that is as small */
+
+    for ( ; last - p >= 64; p += 64) {
+        v = _mm_min_epu8(_mm_min_epu8(tg_sse_load(p), tg_sse_load(p + 16)),
+                         _mm_min_epu8(tg_sse_load(p + 32),
+                                      tg_sse_load(p + 48)));
+
+        if (_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, cr), v)) != 0) {
+            break;
+        }
+    }
+
     for ( ; last - p >= 16; p += 16) {
-        v = _mm_loadu_si128((const __m128i *) (const void *) p);
+        v = tg_sse_load(p);
         mask = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, lf),
                                               _mm_cmpeq_epi8(v, cr)));
         if (mask != 0) {

@@ -9,6 +9,8 @@
 #include "ngx_http_llm_compat.h"
 
 #include "tg_call.h"
+#include "tg_http.h"
+#include "tg_inflate.h"
 
 typedef struct {
     ngx_atomic_t                seq;            /* of cost lines, per node */
@@ -47,7 +49,7 @@ typedef struct {
     tg_now_t                    now;
     uint64_t                    names;          /* of the request's headers */
 
-    ngx_http_llm_inflate_t     *inflate;
+    tg_inflate_t               *inflate;
     ngx_chain_t                *free;           /* of an altered answer */
     ngx_chain_t                *busy;
     ngx_chain_t                *out;
@@ -94,11 +96,6 @@ tg_end_t ngx_http_llm_end(ngx_http_llm_ctx_t *ctx);
 ngx_int_t ngx_http_llm_drain_init(ngx_conf_t *cf);
 void ngx_http_llm_consume(ngx_chain_t *cl, ngx_buf_t *end);
 ngx_int_t ngx_http_llm_client_gone(ngx_http_llm_ctx_t *ctx);
-
-/* ngx_http_llm_inflate.c: feeds the call with the unpacked bytes. */
-ngx_http_llm_inflate_t *ngx_http_llm_inflate_create(ngx_pool_t *pool);
-void ngx_http_llm_inflate_feed(ngx_http_llm_inflate_t *inf, tg_call_t *call,
-    const u_char *p, size_t n, const tg_now_t *now);
 
 /* ngx_http_llm_log.c */
 char *ngx_http_llm_log_open(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,

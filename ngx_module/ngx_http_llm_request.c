@@ -124,19 +124,6 @@ ngx_http_llm_free(ngx_http_llm_ctx_t *ctx)
 }
 
 
-/* "_" reaches some servers behind us as "-". */
-static ngx_uint_t
-ngx_http_llm_own_header(const ngx_str_t *key)
-{
-    return key->len >= 6
-           && (key->data[0] | 0x20) == 'x'
-           && (key->data[1] == '-' || key->data[1] == '_')
-           && (key->data[2] | 0x20) == 'l'
-           && ngx_strncasecmp(key->data + 2, (u_char *) "llm", 3) == 0
-           && (key->data[5] == '-' || key->data[5] == '_');
-}
-
-
 /*
  * Headers of our own are nobody's to send.  The proxy hands on whatever is in
  * the list, whatever its hash, and headers_in points into it: an element can
@@ -153,7 +140,7 @@ ngx_http_llm_post_read_handler(ngx_http_request_t *r)
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (ngx_http_llm_own_header(&h[i].key)) {
+            if (tg_http_own_header(ngx_http_llm_str(&h[i].key))) {
                 ngx_str_set(&h[i].key, "Keep-Alive");
                 ngx_str_set(&h[i].value, "");
                 h[i].lowcase_key = (u_char *) "keep-alive";

@@ -59,25 +59,23 @@ ngx_http_llm_answer_encoding(ngx_http_llm_ctx_t *ctx)
 {
     ngx_table_elt_t  *h = ctx->request->headers_out.content_encoding;
 
-    if (h == NULL || h->value.len == 0
-        || (h->value.len == 8
-            && ngx_strncasecmp(h->value.data, (u_char *) "identity", 8) == 0))
-    {
+    if (h == NULL) {
         return NGX_OK;
     }
 
-    if ((h->value.len == 4
-         && ngx_strncasecmp(h->value.data, (u_char *) "gzip", 4) == 0)
-        || (h->value.len == 6
-            && ngx_strncasecmp(h->value.data, (u_char *) "x-gzip", 6) == 0)
-        || (h->value.len == 7
-            && ngx_strncasecmp(h->value.data, (u_char *) "deflate", 7) == 0))
-    {
-        ctx->inflate = ngx_http_llm_inflate_create(ctx->request->pool);
-        return ctx->inflate == NULL ? NGX_ERROR : NGX_OK;
-    }
+    switch (tg_http_coding(ngx_http_llm_str(&h->value))) {
 
-    ctx->opaque = 1;
+    case TG_CODING_ZLIB:
+        ctx->inflate = tg_inflate_create(&ctx->mem);
+        return ctx->inflate == NULL ? NGX_ERROR : NGX_OK;
+
+    case TG_CODING_OPAQUE:
+        ctx->opaque = 1;
+        break;
+
+    case TG_CODING_IDENTITY:
+        break;
+    }
 
     return NGX_OK;
 }
@@ -333,7 +331,8 @@ ngx_http_llm_feed(ngx_http_llm_ctx_t *ctx, const u_char *p, size_t n)
     ngx_http_llm_first_byte(ctx);
 
     if (ctx->inflate != NULL) {
-        ngx_http_llm_inflate_feed(ctx->inflate, ctx->call, p, n, &ctx->now);
+        tg_inflate_feed(ctx->inflate, ctx->call, (const char *) p, n,
+                        &ctx->now);
 
     } else {
         tg_call_feed(ctx->call, (const char *) p, n, &ctx->now);

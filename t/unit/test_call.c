@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tg_call.h"
@@ -439,6 +440,70 @@ test_hostile_bytes_give_one_valid_line(void **state)
 }
 
 
+/* As many fields and tags as there can be, all of them as long as they get. */
+static void
+test_the_longest_line_fits(void **state)
+{
+    static char    value[300], body[20000], answer[40000], names[16][65];
+    static char    line[TG_LINE_MAX];
+    static char    from[16][80];
+    const char    *headers[2 * 16 + 1];
+    char           text[6 * 256 + 1], *p;
+    fixture_t      f;
+    tg_now_t       now = { 0, 501000 };
+    tg_refusal_t   refusal;
+
+    memset(value, 1, sizeof(value) - 1);
+
+    for (size_t i = 0; i < 256; i++) {
+        memcpy(text + 6 * i, "\\u0001", 7);
+    }
+
+    begin(&f);
+    f.conf->node = tg_strz(value);
+
+    for (int i = 0; i < 16; i++) {
+        memset(names[i], 'a' + i, 64);
+        headers[2 * i] = names[i];
+        headers[2 * i + 1] = value;
+        (void) snprintf(from[i], sizeof(from[i]), "from=header:%.64s",
+                        names[i]);
+        configure(&f, TG_DIRECTIVE_TAG, names[i], from[i], NULL);
+    }
+
+    headers[32] = NULL;
+
+    (void) snprintf(body, sizeof(body), "{\"model\":\"%s\",\"user\":\"%s\","
+                    "\"max_tokens\":999999999999999999}", text, text);
+    make_call(&f, headers, "/v1/messages", body);
+    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+
+    p = answer + snprintf(answer, sizeof(answer), "{\"id\":\"%s\",\"model\":"
+                          "\"%s\",\"stop_reason\":\"%s\",\"error\":{"
+                          "\"type\":\"%s\"},\"usage\":{\"service_tier\":"
+                          "\"%s\",\"input_tokens\":99999999999999999,"
+                          "\"output_tokens\":99999999999999999,"
+                          "\"iterations\":[", text, text, text, text, text);
+
+    for (int i = 0; i < 16; i++) {
+        p += snprintf(p, 1000, "%s{\"type\":\"%.*s\",\"model\":\"%.*s\","
+                      "\"input_tokens\":99999999999999999,\"output_tokens\":"
+                      "99999999999999999}", i ? "," : "", 6 * 60, text,
+                      6 * 60, text);
+    }
+
+    p += snprintf(p, 10, "]}}");
+
+    tg_call_answer(f.call, 200, tg_str("application/json"), false, &now);
+    tg_call_feed(f.call, answer, (size_t) (p - answer), &now);
+    json_decref(line_of(&f, TG_END_COMPLETE, 200));
+    assert_true(tg_call_line(f.call, line, UINT64_MAX >> 1,
+                             TG_LOG_UNDERSCORE) < TG_LINE_MAX);
+    tg_arena_destroy(f.arena);
+    (void) state;
+}
+
+
 static void
 test_a_call_settles_once(void **state)
 {
@@ -474,6 +539,7 @@ main(void)
         cmocka_unit_test(test_a_dry_run_says_what_it_would_have_refused),
         cmocka_unit_test(test_tags_come_from_their_first_source_that_has_one),
         cmocka_unit_test(test_hostile_bytes_give_one_valid_line),
+        cmocka_unit_test(test_the_longest_line_fits),
         cmocka_unit_test(test_a_call_settles_once)
     };
 

@@ -588,6 +588,45 @@ test_costs_saturate(void **state)
 
 
 static void
+test_what_was_found_does_not_outlive_a_change(void **state)
+{
+    tg_price_book_t   *book = book_of(OURS("\"m-one\": {\"input\": \"1\"}"));
+    const tg_price_t  *price;
+
+    (void) state;
+
+    for (int i = 0; i < 3; i++) {
+        price = tg_price_find(book, tg_str("openai"), tg_str("m-one"));
+        assert_non_null(price);
+        assert_memory_equal(tg_price_id(price).p, "m-one", 5);
+        assert_null(tg_price_find(book, tg_str("openai"), tg_str("m-two")));
+    }
+
+    add_to(book, OURS("\"openai/m-one\": {\"input\": \"2\"},"
+                      "\"m-two\": {\"input\": \"2\"}"));
+
+    price = tg_price_find(book, tg_str("openai"), tg_str("m-one"));
+    assert_int_equal(tg_price_id(price).len, 12);
+    price = tg_price_find(book, tg_str("groq"), tg_str("m-one"));
+    assert_int_equal(tg_price_id(price).len, 5);
+    assert_non_null(tg_price_find(book, tg_str("openai"), tg_str("m-two")));
+
+    /* more models than are remembered */
+
+    for (int i = 0; i < 1000; i++) {
+        char  name[32];
+        int   n = snprintf(name, sizeof(name), "m-%d", i);
+
+        price = tg_price_find(book, tg_str("openai"),
+                              tg_str_of(name, (size_t) n));
+        assert_null(price);
+    }
+
+    tg_price_book_destroy(book);
+}
+
+
+static void
 test_provider_prefix_comes_before_the_bare_name(void **state)
 {
     tg_price_book_t  *book;
@@ -1251,6 +1290,7 @@ main(void)
         cmocka_unit_test(
             test_cached_answers_cost_nothing_but_have_a_list_price),
         cmocka_unit_test(test_costs_saturate),
+        cmocka_unit_test(test_what_was_found_does_not_outlive_a_change),
         cmocka_unit_test(test_provider_prefix_comes_before_the_bare_name),
         cmocka_unit_test(test_never_another_model),
         cmocka_unit_test(test_exact_names_then_the_longest_wildcard),

@@ -4,6 +4,8 @@
 #include <cmocka.h>
 
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "tg_id.h"
 #include "tg_text.h"
@@ -144,6 +146,65 @@ test_any_bytes_give_valid_json(void **state)
 }
 
 
+/* Whatever the length and wherever a character stands that has to be escaped;
+ * neither side has a byte to spare. */
+static void
+test_long_and_short_text_is_copied_alike(void **state)
+{
+    for (size_t n = 0; n < 100; n++) {
+        for (size_t at = 0; at <= n; at++) {
+            char       *copy = malloc(n + (n == 0)), *out = malloc(n + 1);
+            char        want[256], *end;
+            tg_text_t   t;
+
+            for (size_t i = 0; i < n; i++) {
+                copy[i] = i == at ? '"' : (char) ('a' + (i * 7 + n) % 26);
+            }
+
+            tg_text_init(&t, want, sizeof(want));
+            tg_put_json(&t, tg_str_of(copy, n), n + 1);
+
+            end = tg_text_json(out, tg_str_of(copy, n), n + 1);
+            assert_int_equal(end - out, t.p - want);
+            assert_memory_equal(out, want, (size_t) (end - out));
+            assert_int_equal(end - out, n + (at < n));
+
+            end = tg_text_json(out, tg_str_of(copy, n), n / 2);
+            assert_true((size_t) (end - out) <= n / 2);
+
+            free(copy);
+            free(out);
+        }
+    }
+
+    (void) state;
+}
+
+
+static void
+test_numbers_of_any_length(void **state)
+{
+    char     buf[64], want[64];
+    int64_t  v = 0;
+
+    for (int i = 0; i < 19; i++) {
+        v = v * 10 + (i + 1) % 10;
+
+        for (int64_t d = -1; d <= 1; d++) {
+            (void) snprintf(want, sizeof(want), "%lld", (long long) (v + d));
+            *tg_text_int(buf, v + d) = '\0';
+            assert_string_equal(buf, want);
+
+            (void) snprintf(want, sizeof(want), "%lld", (long long) (-v - d));
+            *tg_text_int(buf, -v - d) = '\0';
+            assert_string_equal(buf, want);
+        }
+    }
+
+    (void) state;
+}
+
+
 static void
 test_line_separators_and_c1_are_escaped(void **state)
 {
@@ -171,6 +232,12 @@ test_ids_are_uuids_of_version_7_and_differ(void **state)
 
     assert_memory_equal(a, "01234567-89ab-7", 15);
     assert_true(a[19] == '8' || a[19] == '9' || a[19] == 'a' || a[19] == 'b');
+
+    for (size_t i = 0; i < TG_ID_LEN; i++) {
+        assert_non_null(strchr(i == 8 || i == 13 || i == 18 || i == 23
+                               ? "-" : "0123456789abcdef", a[i]));
+    }
+
     assert_memory_not_equal(a, b, TG_ID_LEN);
 
     (void) state;
@@ -185,6 +252,8 @@ main(void)
         cmocka_unit_test(test_times_are_rfc3339),
         cmocka_unit_test(test_what_does_not_fit_is_left_out_and_said),
         cmocka_unit_test(test_any_bytes_give_valid_json),
+        cmocka_unit_test(test_long_and_short_text_is_copied_alike),
+        cmocka_unit_test(test_numbers_of_any_length),
         cmocka_unit_test(test_line_separators_and_c1_are_escaped),
         cmocka_unit_test(test_ids_are_uuids_of_version_7_and_differ)
     };
