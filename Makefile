@@ -72,8 +72,8 @@ $(NGX_SO): config $(wildcard ngx_module/*) $(CORE_SRC) $(CORE_HDR)
 	NGINX_SRC='$(NGINX_SRC)' SAN='$(SAN)' CC='$(CC)' \
 	    ngx_module/build.sh $(BUILD)/nginx dynamic
 
-$(BUILD)/llmctl: cli/llmctl.c $(CORE)
-	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+$(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(CORE)
+	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@ $(CORE) $(ALL_LIBS)
 
 $(BUILD)/unit/%: t/unit/%.c $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
@@ -158,7 +158,7 @@ ASAN_FLAGS  = -fsanitize=address,undefined -fno-omit-frame-pointer
 ASAN_ENV    = ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
               UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
-asan: deps sdk
+asan: deps sdk $(BUILD)/llmctl
 	$(ASAN_ENV) $(MAKE) BUILD=build-asan CFLAGS='-g -O1 -fPIC' \
 	    SAN='$(ASAN_FLAGS)' nginx unit
 	printf '#!/bin/sh\nexec env LD_PRELOAD=%s:%s $(ASAN_ENV) %s "$$@"\n' \

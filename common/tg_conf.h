@@ -9,6 +9,7 @@
 #ifndef TG_CONF_H
 #define TG_CONF_H
 
+#include "tg_quota.h"
 #include "tg_request.h"
 
 #define TG_TAGS_MAX       16
@@ -113,6 +114,23 @@ typedef struct {
 
 enum { TG_UNSET = -1, TG_OFF = 0, TG_ON = 1, TG_DRY_RUN = 2 };
 
+/* llm_keys. */
+typedef struct {
+    tg_str_t  file;                 /* empty: none */
+    uint32_t  allow;                /* bit tg_op_t: goes although it can't be
+                                       priced */
+} tg_conf_keys_t;
+
+/* llm_ledger. */
+typedef struct {
+    tg_str_t  file;                 /* empty: none */
+    uint64_t  size;                 /* bytes */
+    tg_str_t  zone;                 /* "UTC", "Europe/Berlin" */
+    bool      full_allows;          /* a full ledger, or a lock not to be had,
+                                       lets calls pass */
+    int64_t   default_output;       /* tokens; 0: TG_BOUND_OUTPUT */
+} tg_conf_ledger_t;
+
 /* What is said once for the whole server. */
 typedef struct {
     tg_mem_t             *mem;
@@ -123,6 +141,9 @@ typedef struct {
     unsigned              nprices;
     tg_str_t              prices[TG_FILES_MAX];
     unsigned              nlogs;    /* in all scopes */
+    tg_conf_keys_t        keys;
+    tg_conf_ledger_t      ledger;
+    tg_quotas_t           quotas;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
     unsigned              nfields;
     uint64_t              hash;     /* FNV-1a of all directives' words */
@@ -132,6 +153,9 @@ typedef struct {
 
 /* NULL on exhaustion. */
 tg_conf_t *tg_conf_create(tg_mem_t *mem);
+
+/* Frees what is not of mem (machine code of regexes), before mem goes. */
+void tg_conf_destroy(tg_conf_t *conf);
 void tg_scope_init(tg_scope_t *scope);
 
 /*
