@@ -3,7 +3,7 @@
 #   make demo                  a metered provider on a local port: see dollars
 #   make test                  everything, on what Debian 12 has
 #
-#   make                       the nginx module, llmctl, the reference
+#   make                       both modules and llmctl
 #   make corpus CORPUS=DIR     replays recorded traffic through a real server
 #   make bench                 measurements, one line a figure
 #   make fuzz SECONDS=60       each fuzzer for that long
@@ -27,24 +27,28 @@ SECONDS     = 60
 SERVER      = nginx
 CFLAGS      = $(HARDEN)
 ALL_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SAN) -Icommon
-ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto
+ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto -lpcre2-8
 
 CORE_SRC    = $(sort $(wildcard common/*.c))
 CORE_HDR    = $(wildcard common/*.h) common/tg_directives.def
 CORE_OBJ    = $(CORE_SRC:common/%.c=$(BUILD)/core/%.o)
 CORE        = $(BUILD)/libtg.a
+# What both servers do alike with a library or a system call.
+HOSTED      = $(BUILD)/libtg-hosted.a
+HOSTED_OBJ  = $(patsubst hosted/%.c,$(BUILD)/hosted/%.o,$(wildcard hosted/*.c))
 UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
+APX_SO      = $(BUILD)/apache/mod_llm.so
 
-DEPS        = gcc make nginx nginx-dev libjansson-dev libssl-dev libpcre2-dev \
+DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev \
               libmaxminddb-dev zlib1g-dev libcmocka-dev python3-pytest \
               python3-jsonschema curl openssl libxslt1-dev libgd-dev
 
-.PHONY: all core nginx unit behave sdk boundary reference reference-check demo \
+.PHONY: all core nginx apache unit behave sdk boundary reference reference-check demo torture \
         test corpus bench fuzz asan memcheck deps clean install
 
-all: nginx $(BUILD)/llmctl
+all: nginx apache $(BUILD)/llmctl
 
 # Debian's packages, where they are not there yet.
 deps:
@@ -66,18 +70,40 @@ $(BUILD)/core/%.o: common/%.c $(CORE_HDR)
 $(CORE): $(CORE_OBJ)
 	rm -f $@ && ar rcs $@ $^
 
+$(BUILD)/hosted/%.o: hosted/%.c $(CORE_HDR) $(wildcard hosted/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(HOSTED): $(HOSTED_OBJ)
+	rm -f $@ && ar rcs $@ $^
+
 nginx: $(NGX_SO)
 
 $(NGX_SO): config $(wildcard ngx_module/*) $(CORE_SRC) $(CORE_HDR)
 	NGINX_SRC='$(NGINX_SRC)' SAN='$(SAN)' CC='$(CC)' \
 	    ngx_module/build.sh $(BUILD)/nginx dynamic
 
+apache: $(APX_SO)
+
+$(APX_SO): $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HDR)
+	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
+	    apache_module/build.sh $(BUILD)/apache
+
 $(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(CORE)
 	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@ $(CORE) $(ALL_LIBS)
 
-$(BUILD)/unit/%: t/unit/%.c $(CORE) $(wildcard t/unit/*.h)
+$(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) -lcmocka $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
+	    -lcmocka -lz $(ALL_LIBS)
+
+# Processes that are killed at random, and a checker of what they leave.
+torture: $(BUILD)/ledger_torture
+	$(BUILD)/ledger_torture 8 $(SECONDS)
+
+$(BUILD)/ledger_torture: t/torture/ledger_torture.c $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) -lz -lpthread \
+	    $(ALL_LIBS)
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
@@ -117,12 +143,15 @@ demo: deps
 	$(MAKE) -s all
 	$(PYTHON) cli/demo $(SERVER)
 
-$(BUILD)/corpus-offline: t/corpus/offline.c $(CORE)
-	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+$(BUILD)/corpus-%: t/corpus/%.c $(CORE) $(wildcard t/unit/*.h)
+	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) $(ALL_LIBS)
 
-corpus: all $(BUILD)/corpus-offline
+corpus: all $(BUILD)/corpus-offline $(BUILD)/corpus-oracle
 	$(BUILD)/corpus-offline $(CORPUS)
+	$(BUILD)/corpus-offline --splits $(CORPUS)
+	$(BUILD)/corpus-oracle $(CORPUS)
 	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS)
+	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS)
 
 $(BUILD)/bench/%: bench/%.c $(CORE)
 	@mkdir -p $(@D)
@@ -130,14 +159,18 @@ $(BUILD)/bench/%: bench/%.c $(CORE)
 
 bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk
-	$(BUILD)/bench/bench_json
 	$(PYTHON) bench/bench.py
 
-$(BUILD)/fuzz/%: t/fuzz/%.c $(CORE_SRC) $(CORE_HDR)
+FUZZ_CC     = clang -std=gnu11 -g -O1 -fno-sanitize-recover=undefined -Icommon \
+              -It/unit
+
+$(BUILD)/fuzz/core/%.o: common/%.c $(CORE_HDR)
 	@mkdir -p $(@D)
-	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined -Icommon -It/unit $< $(CORE_SRC) \
-	    -o $@ -ljansson -lcrypto
+	$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
+
+$(BUILD)/fuzz/%: t/fuzz/%.c $(CORE_SRC:common/%.c=$(BUILD)/fuzz/core/%.o)
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -o $@ -ljansson -lcrypto \
+	    -lpcre2-8
 
 fuzz:
 	@$(MAKE) -s deps MORE='clang libclang-rt-14-dev'

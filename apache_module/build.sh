@@ -20,12 +20,12 @@ cc=${CC:-$($apxs -q CC)}
 cc_opt="-std=gnu11 -g -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC"
 [ -z "${SAN:-}" ] || cc_opt="-std=gnu11 -g -O1 -fPIC $SAN"
 warn="-Wall -Wextra -Wformat=2 -Werror"
-headers="-I$top/common -isystem $($apxs -q INCLUDEDIR) $($apxs -q EXTRA_CPPFLAGS)
+headers="-I$top/common -I$top/hosted -isystem $($apxs -q INCLUDEDIR) $($apxs -q EXTRA_CPPFLAGS)
     $($apxs -q APR_INCLUDEDIR 2> /dev/null | sed 's/^/-isystem /')
     $($apxs -q APU_INCLUDEDIR 2> /dev/null | sed 's/^/-isystem /')"
 
 objects=
-for source in "$top"/apache_module/*.c; do
+for source in "$top"/apache_module/*.c "$top"/hosted/*.c; do
     object=$dir/$(basename "$source" .c).o
     # shellcheck disable=SC2086
     $cc $cc_opt $warn $headers -c "$source" -o "$object"
@@ -34,4 +34,4 @@ done
 
 # shellcheck disable=SC2086
 $cc $cc_opt -shared -Wl,-z,relro -Wl,-z,now -Wl,--exclude-libs,ALL \
-    -o "$dir/mod_llm.so" $objects "$core" -ljansson -lcrypto -lz -lpthread
+    -o "$dir/mod_llm.so" $objects "$core" -ljansson -lcrypto -lpcre2-8 -lz -lpthread

@@ -228,6 +228,7 @@ llm_register_hooks(apr_pool_t *p)
     ap_hook_log_transaction(llm_log_transaction, NULL, NULL, APR_HOOK_FIRST);
 
     llm_request_hooks(p);
+    llm_body_hooks(p);
     llm_response_hooks(p);
     llm_client_hooks(p);
 }

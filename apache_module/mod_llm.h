@@ -25,12 +25,15 @@
 #include "apr_strings.h"
 
 #include "tg_call.h"
+#include "tg_http.h"
+#include "tg_inflate.h"
 
 #include <pthread.h>
 
 /* A request's body up to this size is kept in memory, a longer one in a file
  * that has no name. */
 #define LLM_BODY_MEMORY  (512 * 1024)
+
 
 typedef struct {
     uint64_t         seq;               /* of cost lines, per node */
@@ -65,7 +68,6 @@ typedef struct {
     ap_expr_info_t      *expr;          /* NULL: httpd knows none */
 } llm_variable_t;
 
-typedef struct llm_inflate_s  llm_inflate_t;
 typedef struct llm_ctx_s  llm_ctx_t;
 
 struct llm_ctx_s {
@@ -84,13 +86,15 @@ struct llm_ctx_s {
     apr_off_t             size;
 
     apr_bucket_brigade   *out;          /* of an altered answer */
-    llm_inflate_t        *inflate;
+    tg_inflate_t         *inflate;
     conn_rec             *origin;       /* to the upstream */
+    int                   origin_fd;
     apr_time_t            deadline;     /* of a drain */
     unsigned              attempts;
     int                   error_status; /* instead of an answer */
 
     unsigned              listed:1;
+    unsigned              valued:1;     /* its early values are there */
     unsigned              refused:1;
     unsigned              answered:1;   /* the head has gone by */
     unsigned              first:1;      /* a byte of the body has */
@@ -123,6 +127,11 @@ int llm_open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 /* mod_llm_request.c */
 void llm_request_hooks(apr_pool_t *p);
 
+/* mod_llm_body.c: OK, or a status. */
+void llm_body_hooks(apr_pool_t *p);
+int llm_body_read(llm_ctx_t *ctx);
+int llm_body_hand_back(llm_ctx_t *ctx);
+
 /* mod_llm_response.c */
 void llm_response_hooks(apr_pool_t *p);
 
@@ -131,19 +140,15 @@ void llm_client_hooks(apr_pool_t *p);
 apr_status_t llm_client_left(llm_ctx_t *ctx);
 apr_status_t llm_client_wait(llm_ctx_t *ctx);
 apr_status_t llm_client_swallow(llm_ctx_t *ctx, bool eos);
+void llm_client_stop(llm_ctx_t *ctx);
 
 /* mod_llm_finish.c: settles, writes the line; both only once. */
 void llm_finish_init(void);
 void llm_open(llm_ctx_t *ctx);
-void llm_values(llm_ctx_t *ctx, request_rec *r, tg_value_t first);
+void llm_values_early(llm_ctx_t *ctx);
 int llm_log_transaction(request_rec *r);
 apr_status_t llm_cleanup(void *data);
 void llm_child_stopping(apr_pool_t *pchild, int graceful);
-
-/* mod_llm_inflate.c: feeds the call with the unpacked bytes. */
-llm_inflate_t *llm_inflate_create(apr_pool_t *p);
-void llm_inflate_feed(llm_inflate_t *inf, tg_call_t *call, const char *p,
-    size_t n, const tg_now_t *now);
 
 /* mod_llm_log.c: a sentence where the log can't be, NULL where it can. */
 const char *llm_log_declare(cmd_parms *cmd, tg_log_t *log);

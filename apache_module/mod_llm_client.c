@@ -21,8 +21,19 @@ APLOG_USE_MODULE(llm);
 typedef enum {
     LLM_READY = 0,              /* or will never be: the proxy shall find out */
     LLM_LEFT,
-    LLM_LATE
+    LLM_LATE,
+    LLM_STOPPED
 } llm_wait_t;
+
+/* A fast stop has begun: nothing is waited for any more. */
+static int  llm_stopped;
+
+
+static bool
+llm_is_stopped(void)
+{
+    return __atomic_load_n(&llm_stopped, __ATOMIC_ACQUIRE) != 0;
+}
 
 
 static int
@@ -44,7 +55,7 @@ llm_wait(llm_ctx_t *ctx, bool client, int64_t limit_ms)
     apr_time_t      end = apr_time_now() + limit_ms * 1000, left;
     struct pollfd   fds[2];
 
-    fds[0].fd = llm_socket(ctx->origin);
+    fds[0].fd = ctx->origin_fd;
     fds[0].events = POLLIN;
     fds[1].fd = client && c->master == NULL ? llm_socket(c) : -1;
     fds[1].events = POLLRDHUP;
@@ -70,12 +81,18 @@ llm_wait(llm_ctx_t *ctx, bool client, int64_t limit_ms)
             return LLM_READY;
         }
 
-        if (n > 0 && fds[0].revents != 0) {
-            return LLM_READY;
+        if (llm_is_stopped()) {
+            return LLM_STOPPED;
         }
+
+        /* This first: the proxy looks at `aborted`, too, and would stop. */
 
         if (client && (c->aborted || (n > 0 && fds[1].revents != 0))) {
             return LLM_LEFT;
+        }
+
+        if (n > 0 && fds[0].revents != 0) {
+            return LLM_READY;
         }
     }
 }
@@ -92,7 +109,7 @@ llm_client_left(llm_ctx_t *ctx)
 
     ctx->client_gone = 1;
 
-    if (ctx->scope.drain_ms <= 0 || ctx->origin == NULL) {
+    if (ctx->scope.drain_ms <= 0 || ctx->origin == NULL || llm_is_stopped()) {
         c->aborted = 1;
         return APR_ECONNABORTED;
     }
@@ -128,7 +145,15 @@ llm_client_swallow(llm_ctx_t *ctx, bool eos)
         return APR_SUCCESS;
     }
 
-    return apr_time_now() > ctx->deadline ? llm_give_up(ctx) : APR_SUCCESS;
+    if (apr_time_now() > ctx->deadline) {
+        return llm_give_up(ctx);
+    }
+
+    /* mod_http2 says it again and again. */
+
+    ctx->request->connection->aborted = 0;
+
+    return APR_SUCCESS;
 }
 
 
@@ -155,6 +180,21 @@ llm_timed_out(llm_ctx_t *ctx)
 }
 
 
+static apr_status_t
+llm_drain_wait(llm_ctx_t *ctx)
+{
+    switch (llm_wait(ctx, false, (ctx->deadline - apr_time_now()) / 1000)) {
+
+    case LLM_LATE:
+    case LLM_STOPPED:
+        return llm_give_up(ctx);
+
+    default:
+        return APR_SUCCESS;
+    }
+}
+
+
 /* The proxy has nothing to read and is going to wait. */
 apr_status_t
 llm_client_wait(llm_ctx_t *ctx)
@@ -165,47 +205,66 @@ llm_client_wait(llm_ctx_t *ctx)
         return APR_SUCCESS;
     }
 
-    if (!ctx->draining) {
-        switch (llm_wait(ctx, true, llm_timeout_ms(ctx))) {
-
-        case LLM_READY:
-            return APR_SUCCESS;
-
-        case LLM_LATE:
-            llm_timed_out(ctx);
-            return APR_SUCCESS;
-
-        case LLM_LEFT:
-            rv = llm_client_left(ctx);
-            if (rv != APR_SUCCESS) {
-                return rv;
-            }
-        }
+    if (ctx->draining) {
+        return llm_drain_wait(ctx);
     }
 
-    return llm_wait(ctx, false, (ctx->deadline - apr_time_now()) / 1000)
-           == LLM_LATE ? llm_give_up(ctx) : APR_SUCCESS;
+    switch (llm_wait(ctx, true, llm_timeout_ms(ctx))) {
+
+    case LLM_READY:
+        break;
+
+    case LLM_LATE:
+        llm_timed_out(ctx);
+        break;
+
+    case LLM_STOPPED:
+        ctx->request->connection->aborted = 1;
+        return APR_ECONNABORTED;
+
+    case LLM_LEFT:
+        rv = llm_client_left(ctx);
+        return rv == APR_SUCCESS ? llm_drain_wait(ctx) : rv;
+    }
+
+    return APR_SUCCESS;
 }
 
 
-/*
- * The request has been sent, and the proxy is going to wait for its answer.
- * Where the client leaves before that, the upstream is told so; what mod_proxy
- * has to say about it is of no interest.
- */
+/* Wakes those who wait, with the list of open calls locked. */
+void
+llm_client_stop(llm_ctx_t *ctx)
+{
+    __atomic_store_n(&llm_stopped, 1, __ATOMIC_RELEASE);
+
+    if (ctx->origin_fd != -1) {
+        (void) shutdown(ctx->origin_fd, SHUT_RDWR);
+    }
+}
+
+
+/* What mod_proxy says about an upstream that we left is of no interest. */
+static void
+llm_hush(request_rec *r)
+{
+    r->log = apr_pcalloc(r->pool, sizeof(struct ap_logconf));
+}
+
+
+/* The request has been sent, and the proxy is going to wait for its answer.
+ * Where the client leaves before that, the upstream is told so. */
 static int
 llm_proxy_create_req(request_rec *r, request_rec *pr)
 {
-    int                 fd;
-    llm_ctx_t          *ctx = llm_get_ctx(r);
-    const char         *interim;
-    struct ap_logconf  *quiet;
+    llm_ctx_t   *ctx = llm_get_ctx(r);
+    const char  *interim;
 
     if (ctx == NULL) {
         return OK;
     }
 
     ctx->origin = pr->connection;
+    ctx->origin_fd = llm_socket(ctx->origin);
 
     /* It may be waiting for "100 Continue", with a timeout of its own. */
 
@@ -226,15 +285,13 @@ llm_proxy_create_req(request_rec *r, request_rec *pr)
 
     case LLM_LEFT:
         ctx->client_gone = 1;
+        ctx->error_status = TG_HTTP_CLIENT_CLOSED;
+        (void) shutdown(ctx->origin_fd, SHUT_RDWR);
+        llm_hush(r);
+        break;
 
-        quiet = apr_pcalloc(r->pool, sizeof(struct ap_logconf));
-        quiet->level = APLOG_CRIT;
-        r->log = quiet;
-
-        fd = llm_socket(ctx->origin);
-        if (fd != -1) {
-            (void) shutdown(fd, SHUT_RDWR);
-        }
+    case LLM_STOPPED:
+        llm_hush(r);
         break;
     }
 

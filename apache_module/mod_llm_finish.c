@@ -2,8 +2,6 @@
 
 APLOG_USE_MODULE(llm);
 
-#define LLM_CLIENT_CLOSED_REQUEST  499      /* nginx's word for it */
-
 APR_RING_HEAD(llm_ring_s, llm_ctx_s);
 
 /* A child's open calls. */
@@ -48,8 +46,8 @@ llm_end(const llm_ctx_t *ctx)
 }
 
 
-static const request_rec *
-llm_last(const request_rec *r)
+static request_rec *
+llm_last(request_rec *r)
 {
     while (r->next != NULL) {
         r = r->next;
@@ -59,47 +57,22 @@ llm_last(const request_rec *r)
 }
 
 
-/* With the call's lock held. */
+/* Names are new to the tables, but for the model's: nothing is searched for. */
 static void
-llm_close(llm_ctx_t *ctx, tg_end_t end, bool stopping)
+llm_value(request_rec *r, const char *name, tg_str_t value)
 {
-    int  status;
+    const char  *text = apr_pstrmemdup(r->pool, value.p, value.len);
 
-    if (!ctx->open) {
-        return;
-    }
-
-    ctx->open = 0;
-    status = llm_last(ctx->request)->status;
-
-    if (!ctx->answered && status < HTTP_BAD_REQUEST) {
-        status = end == TG_END_CLIENT ? LLM_CLIENT_CLOSED_REQUEST
-                 : ctx->error_status != 0 ? ctx->error_status
-                 : HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    llm_now(&ctx->now);
-    llm_prices_finish(ctx, end, (unsigned) status);
-
-    if (!stopping) {
-        llm_values(ctx, (request_rec *) llm_last(ctx->request), 0);
-    }
-
-    llm_log_write(ctx, stopping);
+    apr_table_addn(r->subprocess_env, name, text);
+    apr_table_addn(r->notes, name, text);
 }
 
 
-/*
- * What is known of the call, where LogFormat ("%{llm_model}e", "%{llm_model}n"),
- * Header and RequestHeader find it.
- */
-void
-llm_values(llm_ctx_t *ctx, request_rec *r, tg_value_t first)
+static void
+llm_value_range(llm_ctx_t *ctx, request_rec *r, unsigned v, unsigned end)
 {
-    int                       v;
     char                      buf[TG_VALUE_MAX];
     tg_str_t                  value;
-    const char               *text;
     static const char *const  names[TG_VALUES] = {
         "llm_call_id", "llm_model", "llm_request_model", "llm_provider",
         "llm_operation", "llm_stream", "llm_decision", "llm_input_tokens",
@@ -108,22 +81,89 @@ llm_values(llm_ctx_t *ctx, request_rec *r, tg_value_t first)
         "llm_finish_reason"
     };
 
-    for (v = (int) first; v < TG_VALUES; v++) {
+    for ( ; v < end; v++) {
         if (tg_call_value(ctx->call, (tg_value_t) v, buf, &value)) {
-            text = apr_pstrmemdup(r->pool, value.p, value.len);
-            apr_table_setn(r->subprocess_env, names[v], text);
-            apr_table_setn(r->notes, names[v], text);
+            llm_value(r, names[v], value);
         }
     }
+}
+
+
+static void
+llm_value_tags(llm_ctx_t *ctx, request_rec *r)
+{
+    tg_str_t  value;
 
     for (unsigned i = 0; i < llm_main->conf->ntags; i++) {
         value = tg_call_tag(ctx->call, i);
         if (value.len != 0) {
-            text = apr_pstrmemdup(r->pool, value.p, value.len);
-            apr_table_setn(r->subprocess_env, llm_main->tag_names[i], text);
-            apr_table_setn(r->notes, llm_main->tag_names[i], text);
+            llm_value(r, llm_main->tag_names[i], value);
         }
     }
+}
+
+
+/*
+ * What is known of the call, where LogFormat ("%{llm_model}e" or "n"), Header
+ * and RequestHeader find it.
+ */
+void
+llm_values_early(llm_ctx_t *ctx)
+{
+    ctx->valued = 1;
+    llm_value_range(ctx, ctx->request, 0, TG_VALUE_DECISION + 1);
+    llm_value_tags(ctx, ctx->request);
+}
+
+
+static void
+llm_values_late(llm_ctx_t *ctx, request_rec *r)
+{
+    if (!ctx->valued || r != ctx->request) {
+        llm_value_range(ctx, r, 0, TG_VALUES);
+        llm_value_tags(ctx, r);
+        return;
+    }
+
+    apr_table_unset(r->subprocess_env, "llm_model");
+    apr_table_unset(r->notes, "llm_model");
+
+    llm_value_range(ctx, r, TG_VALUE_MODEL, TG_VALUE_MODEL + 1);
+    llm_value_range(ctx, r, TG_VALUE_DECISION + 1, TG_VALUES);
+}
+
+
+/* With the call's lock held. */
+static void
+llm_close(llm_ctx_t *ctx, tg_end_t end, bool stopping)
+{
+    int           status;
+    request_rec  *last;
+
+    if (!ctx->open) {
+        return;
+    }
+
+    ctx->open = 0;
+    last = llm_last(ctx->request);
+    status = last->status;
+
+    if (!ctx->answered && ctx->error_status != 0) {
+        status = ctx->error_status;
+
+    } else if (!ctx->answered && status < HTTP_BAD_REQUEST) {
+        status = end == TG_END_CLIENT ? TG_HTTP_CLIENT_CLOSED
+                                      : HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    llm_now(&ctx->now);
+    llm_prices_finish(ctx, end, (unsigned) status);
+
+    if (!stopping) {
+        llm_values_late(ctx, last);
+    }
+
+    llm_log_write(ctx, stopping);
 }
 
 
@@ -189,6 +229,8 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
             llm_close(ctx, TG_END_SHUTDOWN, true);
             (void) pthread_mutex_unlock(&ctx->lock);
         }
+
+        llm_client_stop(ctx);
     }
 
     (void) pthread_mutex_unlock(&llm_ring_lock);

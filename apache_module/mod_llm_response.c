@@ -30,21 +30,20 @@ llm_answer_encoding(llm_ctx_t *ctx, request_rec *r)
         encoding = r->content_encoding;
     }
 
-    if (encoding == NULL || *encoding == '\0'
-        || strcasecmp(encoding, "identity") == 0)
-    {
-        return;
-    }
+    switch (tg_http_coding(llm_str(encoding))) {
 
-    if (strcasecmp(encoding, "gzip") == 0
-        || strcasecmp(encoding, "x-gzip") == 0
-        || strcasecmp(encoding, "deflate") == 0)
-    {
-        ctx->inflate = llm_inflate_create(r->pool);
-        return;
-    }
+    case TG_CODING_ZLIB:
+        ctx->inflate = tg_inflate_create(tg_arena_mem(ctx->arena));
+        ctx->opaque = ctx->inflate == NULL;
+        break;
 
-    ctx->opaque = 1;
+    case TG_CODING_OPAQUE:
+        ctx->opaque = 1;
+        break;
+
+    case TG_CODING_IDENTITY:
+        break;
+    }
 }
 
 
@@ -96,7 +95,7 @@ llm_feed(llm_ctx_t *ctx, const char *p, size_t n)
         rc = tg_call_filter(ctx->call, p, n, &ctx->now, llm_out, ctx);
 
     } else if (ctx->inflate != NULL) {
-        llm_inflate_feed(ctx->inflate, ctx->call, p, n, &ctx->now);
+        tg_inflate_feed(ctx->inflate, ctx->call, p, n, &ctx->now);
 
     } else if (!ctx->opaque) {
         tg_call_feed(ctx->call, p, n, &ctx->now);
@@ -129,6 +128,7 @@ llm_metadata(llm_ctx_t *ctx, apr_bucket *b, bool *eos)
 
     if (APR_BUCKET_IS_EOS(b)) {
         *eos = true;
+        ctx->origin_fd = -1;            /* another's from here on */
 
         if (ctx->out != NULL) {
             (void) pthread_mutex_lock(&ctx->lock);
@@ -244,6 +244,13 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     llm_ctx_t     *ctx = f->ctx;
     apr_bucket    *b, *next;
     apr_status_t   rv = APR_SUCCESS;
+
+    /* Nobody is there to be told what became of the call. */
+
+    if (ctx->error_status == TG_HTTP_CLIENT_CLOSED) {
+        apr_brigade_cleanup(bb);
+        return APR_ECONNABORTED;
+    }
 
     b = APR_BRIGADE_FIRST(bb);
 

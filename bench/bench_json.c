@@ -18,7 +18,7 @@
 #define BODY    200000
 #define PIECE   16384
 #define ROUNDS  9
-#define WORK    (4 * 1000 * 1000)    /* bytes of each text in each round */
+#define WORK    (16 * 1000 * 1000)    /* bytes of each text in each round */
 
 typedef struct {
     const char  *name;
@@ -179,7 +179,7 @@ run_scanner(const sample_t *b, const tg_json_paths_t *paths)
 static double
 run_jansson(const sample_t *b)
 {
-    size_t   times = WORK / 10 / b->len;
+    size_t   times = WORK / 16 / b->len;
     double   begin = now();
     json_t  *j;
 

@@ -1,20 +1,5 @@
 #include "tg_answer_int.h"
 
-/* State within an event of a stream. */
-enum {
-    TG_EVENT_NEW = 0,
-    TG_EVENT_JSON,
-    TG_EVENT_DONE,          /* matching "[DONE]" */
-    TG_EVENT_SKIP
-};
-
-static int tg_answer_sse(void *data, const tg_sse_t *s, tg_sse_type_t type,
-    const char *p, size_t n);
-static int tg_answer_frame(void *data, tg_eventstream_type_t type,
-    tg_str_t name, tg_str_t value);
-static int tg_answer_wrapped(void *data, const tg_json_event_t *ev);
-
-
 /* What the content type says; the first byte may say otherwise. */
 static void
 tg_answer_content_type(tg_answer_t *a, tg_str_t type)
@@ -30,6 +15,10 @@ tg_answer_content_type(tg_answer_t *a, tg_str_t type)
     size_t    n = 0;
     tg_str_t  s;
 
+    if (tg_str_eq(type, tg_str("application/json"))) {
+        return;
+    }
+
     while (n < type.len && n < sizeof(buf) && type.p[n] != ';') {
         buf[n] = tg_lower(type.p[n]);
         n++;
@@ -43,8 +32,10 @@ tg_answer_content_type(tg_answer_t *a, tg_str_t type)
 
     if (tg_str_eq(s, tg_str("text/event-stream"))) {
         a->info.stream = true;
+        return;
+    }
 
-    } else if (tg_str_eq(s, tg_str("application/vnd.amazon.eventstream"))) {
+    if (tg_str_eq(s, tg_str("application/vnd.amazon.eventstream"))) {
         a->framing = TG_FRAMING_EVENTSTREAM;
         a->info.stream = true;
 
@@ -79,7 +70,19 @@ tg_answer_open(tg_answer_t *a, tg_framing_t framing, unsigned json_flags,
         return;
     }
 
-    tg_json_init(&a->json, tg_api_answer_paths(a->api), json_flags,
+    if (framing == TG_FRAMING_EVENTSTREAM) {
+        a->u.eventstream = tg_alloc(a->mem, sizeof(tg_eventstream_t));
+
+        if (a->u.eventstream == NULL) {
+            a->framing = TG_FRAMING_OPAQUE;
+            return;
+        }
+
+        a->info.stream = true;
+        tg_eventstream_init(a->u.eventstream, tg_answer_frame, a);
+    }
+
+    tg_json_init(a->json, tg_api_answer_paths(a->api), json_flags,
                  tg_answer_read, a);
 
     if (framing == TG_FRAMING_SSE) {
@@ -87,45 +90,79 @@ tg_answer_open(tg_answer_t *a, tg_framing_t framing, unsigned json_flags,
         tg_sse_init(&a->u.sse, tg_answer_sse, a);
         a->u.sse.offset = offset;
         a->u.sse.event_start = offset;
-
-    } else if (framing == TG_FRAMING_EVENTSTREAM) {
-        a->info.stream = true;
-        tg_eventstream_init(&a->u.eventstream, tg_answer_frame, a);
     }
 }
 
 
+/* What only few answers need. */
+static int
+tg_answer_create_more(tg_answer_t *a)
+{
+    if (a->api->merge == TG_MERGE_SUM) {
+        a->sum = tg_alloc(a->mem, sizeof(tg_usage_t));
+        if (a->sum == NULL) {
+            return TG_ERROR;
+        }
+
+        tg_usage_init(a->sum);
+    }
+
+    if ((a->api->flags & TG_API_WRAPPED) && a->status < 400) {
+        a->wrapper = tg_alloc(a->mem, sizeof(tg_json_t));
+        if (a->wrapper == NULL) {
+            return TG_ERROR;
+        }
+
+        tg_json_init(a->wrapper, tg_wrapper_paths(), 0, tg_answer_wrapped, a);
+    }
+
+    return TG_OK;
+}
+
+
 tg_answer_t *
-tg_answer_create(tg_mem_t *mem, const tg_dialect_t *d,
+tg_answer_create_with(tg_json_t *json, tg_mem_t *mem, const tg_dialect_t *d,
     const tg_request_info_t *req, unsigned status, tg_str_t content_type)
 {
-    tg_answer_t  *a = tg_alloc(mem, sizeof(tg_answer_t));
+    tg_answer_t  *a;
+
+    struct {
+        tg_answer_t  answer;
+        tg_json_t    json;
+    } *both;
+
+    if (json != NULL) {
+        a = tg_alloc(mem, sizeof(tg_answer_t));
+
+    } else {
+        both = tg_alloc(mem, sizeof(*both));
+        a = both == NULL ? NULL : &both->answer;
+        json = both == NULL ? NULL : &both->json;
+    }
 
     if (a == NULL) {
         return NULL;
     }
 
-    memset(a, 0, offsetof(tg_answer_t, json));
+    memset(a, 0, offsetof(tg_answer_t, doc.counts.v));
 
     a->mem = mem;
     a->api = d->api;
     a->req = req;
     a->quirks = d->vendor->quirks & d->api->quirks;
     a->status = status;
+    a->json = json;
     a->info.error = status >= 400;
+    a->info.usage.billed_input = -1;
+    a->info.usage.billed_output = -1;
+    a->info.usage.provider_cost = -1;
     a->doc.null_start = a->doc.null_end = TG_JSON_NOWHERE;
-    tg_usage_init(&a->sum);
-    tg_usage_init(&a->info.usage);
+    a->counts.present = 0;
 
     tg_answer_content_type(a, content_type);
 
-    if ((a->api->flags & TG_API_WRAPPED) && status < 400) {
-        a->wrapper = tg_alloc(mem, sizeof(tg_json_t));
-        if (a->wrapper == NULL) {
-            return NULL;
-        }
-
-        tg_json_init(a->wrapper, tg_wrapper_paths(), 0, tg_answer_wrapped, a);
+    if (tg_answer_create_more(a) != TG_OK) {
+        return NULL;
     }
 
     if (a->framing != TG_FRAMING_SNIFF) {
@@ -133,6 +170,14 @@ tg_answer_create(tg_mem_t *mem, const tg_dialect_t *d,
     }
 
     return a;
+}
+
+
+tg_answer_t *
+tg_answer_create(tg_mem_t *mem, const tg_dialect_t *d,
+    const tg_request_info_t *req, unsigned status, tg_str_t content_type)
+{
+    return tg_answer_create_with(NULL, mem, d, req, status, content_type);
 }
 
 
@@ -188,233 +233,6 @@ tg_answer_on_event(tg_answer_t *a, tg_answer_event_handler_t handler,
 }
 
 
-/* The scanner's offsets go on by what it has taken in; where that ends behind an
- * error is not said, so they begin again there. */
-static void
-tg_answer_restart(tg_answer_t *a)
-{
-    if (a->json.error == TG_JSON_E_NONE) {
-        tg_json_reset(&a->json);
-
-    } else {
-        tg_json_init(&a->json, tg_api_answer_paths(a->api), a->json_flags,
-                     tg_answer_read, a);
-        a->fed = 0;
-    }
-}
-
-
-/* Ends an event or a frame, whatever state its data is in. */
-static void
-tg_answer_event_end(tg_answer_t *a)
-{
-    a->info.events++;
-    tg_answer_doc_end(a);
-
-    if (a->event != TG_EVENT_NEW) {
-        a->event = TG_EVENT_NEW;
-        tg_answer_restart(a);
-    }
-
-    a->done_len = 0;
-    a->scattered = false;
-}
-
-
-/* Data of an event: JSON, or "[DONE]", or nothing that is known. */
-static void
-tg_answer_event_data(tg_answer_t *a, const char *p, size_t n)
-{
-    static const tg_str_t  done = TG_STR("[DONE]");
-
-    while (a->event == TG_EVENT_NEW) {
-        if (n == 0) {
-            return;
-        }
-
-        switch (*p) {
-        case ' ':
-        case '\t':
-        case '\n':
-            p++;
-            n--;
-            a->delta++;
-            break;
-        case '{':
-            a->event = TG_EVENT_JSON;
-            break;
-        case '[':
-            a->event = TG_EVENT_DONE;
-            break;
-        default:
-            a->event = TG_EVENT_SKIP;
-            break;
-        }
-    }
-
-    if (a->event == TG_EVENT_JSON) {
-        a->fed += n;
-
-        if (tg_json_feed(&a->json, p, n) != TG_OK) {
-            a->event = TG_EVENT_SKIP;
-            a->doc.whole = false;
-        }
-        return;
-    }
-
-    for ( ; a->event == TG_EVENT_DONE && n != 0; p++, n--) {
-        if (*p != done.p[a->done_len]) {
-            a->event = TG_EVENT_SKIP;
-
-        } else if (++a->done_len == done.len) {
-            a->info.complete = true;
-            a->event = TG_EVENT_SKIP;
-        }
-    }
-}
-
-
-static void
-tg_answer_event_tell(tg_answer_t *a, const tg_sse_t *s)
-{
-    tg_answer_event_t  ev;
-
-    ev.start = s->event_start;
-    ev.end = s->event_end;
-    ev.usage_only = a->doc.whole && a->doc.usage && a->doc.choices
-                    && !a->doc.choice;
-    ev.null_start = ev.null_end = TG_JSON_NOWHERE;
-
-    /* where it comes first, the comma behind it goes with it; that there is one
-     * is sure where there are choices */
-
-    if (a->doc.whole && !a->scattered && a->doc.null_start != TG_JSON_NOWHERE
-        && (!a->doc.null_first || a->doc.choices))
-    {
-        ev.null_start = a->doc.null_start + a->delta;
-        ev.null_end = a->doc.null_end + a->delta;
-    }
-
-    a->handler(a->data, &ev);
-}
-
-
-static int
-tg_answer_sse(void *data, const tg_sse_t *s, tg_sse_type_t type,
-    const char *p, size_t n)
-{
-    tg_answer_t  *a = data;
-
-    if (type == TG_SSE_DATA) {
-        if (a->event == TG_EVENT_NEW) {
-            a->delta = s->data_offset - a->fed;
-
-        } else if (s->data_offset != a->fed + a->delta) {
-            a->scattered = true;
-        }
-
-        tg_answer_event_data(a, p, n);
-        return 0;
-    }
-
-    if (s->has_data && tg_str_eq(tg_str_of(s->name, s->name_len),
-                                 tg_str("error")))
-    {
-        a->info.error = true;
-    }
-
-    if (a->handler != NULL) {
-        tg_answer_event_tell(a, s);
-    }
-
-    if (s->has_data) {
-        tg_answer_event_end(a);
-    }
-
-    return 0;
-}
-
-
-static void
-tg_answer_frame_header(tg_answer_t *a, tg_str_t name, tg_str_t value)
-{
-    if (tg_str_eq(name, tg_str(":message-type"))) {
-        if (!tg_str_eq(value, tg_str("event"))) {
-            a->info.error = true;
-        }
-
-    } else if (tg_str_eq(name, tg_str(":exception-type"))
-               || tg_str_eq(name, tg_str(":error-code")))
-    {
-        tg_answer_error_word(a, 6, value);
-    }
-}
-
-
-static int
-tg_answer_frame(void *data, tg_eventstream_type_t type, tg_str_t name,
-    tg_str_t value)
-{
-    tg_answer_t  *a = data;
-
-    switch (type) {
-
-    case TG_EVENTSTREAM_HEADER:
-        tg_answer_frame_header(a, name, value);
-        break;
-
-    case TG_EVENTSTREAM_PAYLOAD:
-        if (a->wrapper != NULL) {
-            (void) tg_json_feed(a->wrapper, value.p, value.len);
-
-        } else {
-            tg_answer_event_data(a, value.p, value.len);
-        }
-        break;
-
-    case TG_EVENTSTREAM_END:
-        if (a->wrapper != NULL) {
-            tg_json_reset(a->wrapper);
-            memset(&a->base64, 0, sizeof(a->base64));
-        }
-        tg_answer_event_end(a);
-        break;
-    }
-
-    return 0;
-}
-
-
-static int
-tg_answer_wrapped(void *data, const tg_json_event_t *ev)
-{
-    tg_answer_t  *a = data;
-    char          out[256];
-    tg_str_t      s = ev->value;
-    size_t        n;
-    ptrdiff_t     got;
-
-    if (ev->type != TG_JSON_TEXT_PIECE) {
-        return 0;
-    }
-
-    while (s.len != 0) {
-        n = s.len < sizeof(out) ? s.len : sizeof(out);
-        got = tg_base64_feed(&a->base64, s.p, n, out);
-
-        if (got < 0) {
-            return 1;
-        }
-
-        tg_answer_event_data(a, out, (size_t) got);
-        s.p += n;
-        s.len -= n;
-    }
-
-    return 0;
-}
-
-
 /* Documents: after an error the next line is tried. */
 static void
 tg_answer_json(tg_answer_t *a, const char *p, size_t n)
@@ -435,7 +253,7 @@ tg_answer_json(tg_answer_t *a, const char *p, size_t n)
             tg_answer_restart(a);
         }
 
-        if (tg_json_feed(&a->json, p, n) == TG_OK) {
+        if (tg_json_feed(a->json, p, n) == TG_OK) {
             a->fed += n;
             return;
         }
@@ -447,7 +265,7 @@ tg_answer_json(tg_answer_t *a, const char *p, size_t n)
             return;
         }
 
-        at = a->json.error_offset - a->fed;
+        at = a->json->error_offset - a->fed;
         if (at > n) {
             at = n;
         }
@@ -545,7 +363,7 @@ tg_answer_feed(tg_answer_t *a, const char *p, size_t n)
         break;
 
     case TG_FRAMING_EVENTSTREAM:
-        if (tg_eventstream_feed(&a->u.eventstream, p, n) != TG_OK) {
+        if (tg_eventstream_feed(a->u.eventstream, p, n) != TG_OK) {
             a->framing = TG_FRAMING_OPAQUE;
         }
         break;
@@ -614,7 +432,7 @@ tg_answer_settle(tg_answer_t *a)
     }
 
     if (a->api->merge == TG_MERGE_SUM) {
-        *u = a->sum;
+        *u = *a->sum;
 
     } else {
         tg_usage_read(&a->counts, a->quirks, a->api->flags, u);

@@ -18,11 +18,18 @@ typedef struct {
     tg_str_t    model;              /* as answered; in mem; empty if silent */
     tg_str_t    id;
     tg_str_t    service_tier;
-    tg_str_t    finish[TG_ANSWER_FINISH_MAX];   /* in order, without repeats */
+    tg_str_t    finish[TG_ANSWER_FINISH_MAX];   /* in order, without repeats, as
+                                       the provider spells them; an OpenAI
+                                       response's, batch's or interaction's
+                                       state stands here too: "completed",
+                                       "incomplete:max_output_tokens"; a prompt
+                                       that Google refused: "PROMPT_SAFETY" */
     unsigned    nfinish;
     uint32_t    tool_calls;         /* calls of tools that the model asked for */
-    tg_str_t    error_type;         /* the provider's own word, in mem: error.type,
-                                       else error.code, else status */
+    tg_str_t    error_type;         /* the provider's own word, in mem:
+                                       error.type, else error.code, else
+                                       error.status; a number only where there
+                                       is no word */
     bool        error;              /* the answer is, or contains, an error */
     bool        complete;           /* ended as its API ends an answer */
     bool        stream;             /* came as a stream of events */
@@ -48,12 +55,19 @@ typedef void (*tg_answer_event_handler_t)(void *data,
 typedef struct tg_answer_s  tg_answer_t;
 
 /*
- * status: the HTTP status; content_type: the header's value.  req may be NULL.
- * NULL on exhaustion.  At most 2 KB of mem, and 40 KB more for a compressed answer
- * (which the host inflates before feeding).
+ * status: the HTTP status; content_type: the header's value.  req may be NULL,
+ * else it must outlive the answer.  NULL on exhaustion.  Takes about 2.5 KB of
+ * mem (3.9 KB for Bedrock's InvokeModel streams) and, whatever the length of the
+ * answer, not more than a few hundred bytes for its strings in any sane one and
+ * 10 KB in any at all.
  */
 tg_answer_t *tg_answer_create(tg_mem_t *mem, const tg_dialect_t *d,
     const tg_request_info_t *req, unsigned status, tg_str_t content_type);
+
+/* The same in memory of tg_request_scanner(), where that is not NULL. */
+tg_answer_t *tg_answer_create_with(tg_json_t *json, tg_mem_t *mem,
+    const tg_dialect_t *d, const tg_request_info_t *req, unsigned status,
+    tg_str_t content_type);
 
 /* Response headers that may carry usage or the request's id (any header may be
  * given; case-insensitive). */

@@ -1,29 +1,4 @@
 #include "tg_answer_int.h"
-#include "tg_money.h"
-
-/* Kinds of tokens that are told apart; numbers as in Google's enum Modality,
- * which enum-encoding=int shows. */
-enum {
-    TG_MODAL_OTHER = 0,
-    TG_MODAL_IMAGE,
-    TG_MODAL_AUDIO
-};
-
-
-static void
-tg_word_set(tg_word_t *w, tg_str_t s)
-{
-    w->len = (uint8_t) (s.len < sizeof(w->p) ? s.len : sizeof(w->p));
-    memcpy(w->p, s.p, w->len);
-}
-
-
-static tg_str_t
-tg_word_str(const tg_word_t *w)
-{
-    return tg_str_of(w->p, w->len);
-}
-
 
 static tg_str_t
 tg_answer_dup(tg_answer_t *a, tg_str_t s)
@@ -105,18 +80,19 @@ tg_answer_error_word(tg_answer_t *a, unsigned rank, tg_str_t word)
 static void
 tg_answer_state(tg_answer_t *a)
 {
-    char       buf[2 * TG_ANSWER_WORD_MAX];
-    size_t     n = a->doc.status.len;
-    tg_str_t   state;
+    char              buf[2 * TG_ANSWER_WORD_MAX];
+    size_t            n = a->state->status.len;
+    tg_str_t          state;
+    const tg_word_t  *reason = &a->state->reason;
 
-    memcpy(buf, a->doc.status.p, n);
+    memcpy(buf, a->state->status.p, n);
 
-    if (a->doc.reason.len != 0
+    if (reason->len != 0
         && tg_str_eq(tg_str_of(buf, n), tg_str("incomplete")))
     {
         buf[n++] = ':';
-        memcpy(buf + n, a->doc.reason.p, a->doc.reason.len);
-        n += a->doc.reason.len;
+        memcpy(buf + n, reason->p, reason->len);
+        n += reason->len;
     }
 
     state = tg_str_of(buf, n);
@@ -169,8 +145,13 @@ tg_answer_doc_end(tg_answer_t *a)
         }
     }
 
-    if (a->doc.status.len != 0) {
-        tg_answer_state(a);
+    if (a->state != NULL) {
+        if (a->state->status.len != 0) {
+            tg_answer_state(a);
+        }
+
+        a->state->status.len = 0;
+        a->state->reason.len = 0;
     }
 
     tg_counts_clear(doc);
@@ -179,202 +160,7 @@ tg_answer_doc_end(tg_answer_t *a)
     a->doc.choices = false;
     a->doc.choice = false;
     a->doc.null = false;
-    a->doc.status.len = 0;
-    a->doc.reason.len = 0;
     a->doc.null_start = a->doc.null_end = TG_JSON_NOWHERE;
-}
-
-
-/* The extras read so far are of an earlier count: forget them. */
-static void
-tg_answer_extras_reset(tg_answer_t *a)
-{
-    tg_usage_extra_t  *x;
-
-    while (a->extras != NULL) {
-        x = a->extras;
-        a->extras = x->next;
-        x->next = a->spare;
-        a->spare = x;
-    }
-}
-
-
-static void
-tg_answer_extra_end(tg_answer_t *a)
-{
-    tg_str_t            type = tg_word_str(&a->extra_type);
-    tg_str_t            model = tg_word_str(&a->extra_model);
-    tg_usage_extra_t   *x, **last;
-
-    /* "message" is what the top level has the sum of */
-
-    if (type.len == 0 || tg_str_eq(type, tg_str("message"))) {
-        return;
-    }
-
-    x = a->spare;
-
-    if (x != NULL) {
-        a->spare = x->next;
-
-    } else {
-        if (a->nextras == TG_ANSWER_EXTRA_MAX) {
-            return;
-        }
-
-        x = tg_zalloc(a->mem, sizeof(tg_usage_extra_t));
-        if (x == NULL) {
-            return;
-        }
-
-        a->nextras++;
-    }
-
-    if (!tg_str_eq(x->type, type)) {
-        x->type = tg_dup(a->mem, type);
-    }
-
-    if (!tg_str_eq(x->model, model)) {
-        x->model = tg_dup(a->mem, model);
-    }
-
-    x->cache_read = a->extra.cache_read;
-    x->cache_write = a->extra.cache_write;
-    x->cache_write_5m = a->extra.cache_write_5m;
-    x->cache_write_1h = a->extra.cache_write_1h;
-    x->output = a->extra.output;
-    x->input = tg_money_add(a->extra.input,
-                            tg_money_add(x->cache_read, x->cache_write));
-    x->next = NULL;
-
-    for (last = &a->extras; *last != NULL; last = &(*last)->next) { /* void */ }
-
-    *last = x;
-}
-
-
-static void
-tg_answer_extra(tg_answer_t *a, const tg_json_event_t *ev)
-{
-    int64_t  v;
-
-    switch (ev->id) {
-
-    case TG_A_EXTRAS:
-        if (ev->type == TG_JSON_ARRAY && a->api->merge != TG_MERGE_SUM) {
-            tg_answer_extras_reset(a);
-        }
-        return;
-
-    case TG_A_EXTRA:
-        if (ev->type == TG_JSON_OBJECT) {
-            memset(&a->extra, 0, sizeof(a->extra));
-            a->extra_type.len = 0;
-            a->extra_model.len = 0;
-
-        } else if (ev->type == TG_JSON_OBJECT_END) {
-            tg_answer_extra_end(a);
-        }
-        return;
-
-    case TG_A_EXTRA_TYPE:
-        if (ev->type == TG_JSON_STRING) {
-            tg_word_set(&a->extra_type, ev->value);
-        }
-        return;
-
-    case TG_A_EXTRA_MODEL:
-        if (ev->type == TG_JSON_STRING) {
-            tg_word_set(&a->extra_model, ev->value);
-        }
-        return;
-
-    default:
-        break;
-    }
-
-    v = ev->type == TG_JSON_NUMBER ? tg_str_int(ev->value) : -1;
-
-    if (v < 0) {
-        return;
-    }
-
-    switch (ev->id) {
-    case TG_A_EXTRA_INPUT:
-        a->extra.input = v;
-        break;
-    case TG_A_EXTRA_READ:
-        a->extra.cache_read = v;
-        break;
-    case TG_A_EXTRA_WRITE:
-        a->extra.cache_write = v;
-        break;
-    case TG_A_EXTRA_5M:
-        a->extra.cache_write_5m = v;
-        break;
-    case TG_A_EXTRA_1H:
-        a->extra.cache_write_1h = v;
-        break;
-    default:
-        a->extra.output = v;
-        break;
-    }
-}
-
-
-/* Lists of {modality, tokens}, and Bedrock's of {ttl, tokens}. */
-static void
-tg_answer_element(tg_answer_t *a, const tg_json_event_t *ev)
-{
-    static const uint8_t  counter[2][3] = {
-        { 0, TG_A_IMAGE_IN, TG_A_AUDIO_IN },
-        { 0, TG_A_IMAGE_OUT, TG_A_AUDIO_OUT }
-    };
-
-    unsigned  id;
-
-    switch (ev->id) {
-
-    case TG_A_MODAL_NAME:
-        if (tg_str_caseeq(ev->value, tg_str("image"))
-            || tg_str_eq(ev->value, tg_str("2")))
-        {
-            a->modality = TG_MODAL_IMAGE;
-
-        } else if (tg_str_caseeq(ev->value, tg_str("audio"))
-                   || tg_str_eq(ev->value, tg_str("4")))
-        {
-            a->modality = TG_MODAL_AUDIO;
-        }
-        return;
-
-    case TG_A_CACHE_TTL:
-        a->modality = tg_str_eq(ev->value, tg_str("1h"));
-        return;
-
-    case TG_A_MODAL_TOKENS:
-    case TG_A_CACHE_TOKENS:
-        a->modal_tokens = tg_str_int(ev->value);
-        return;
-
-    default:
-        break;
-    }
-
-    if (ev->type == TG_JSON_OBJECT) {
-        a->modality = TG_MODAL_OTHER;
-        a->modal_tokens = 0;
-
-    } else if (ev->type == TG_JSON_OBJECT_END && a->modality != 0
-               && a->modal_tokens > 0)
-    {
-        id = ev->id == TG_A_CACHE_DETAIL
-             ? TG_A_CACHE_1H
-             : counter[ev->id == TG_A_MODAL_OUTPUT][a->modality];
-
-        tg_counts_add(&a->doc.counts, id, a->modal_tokens);
-    }
 }
 
 
@@ -392,7 +178,7 @@ tg_answer_usage(tg_answer_t *a, const tg_json_event_t *ev)
     case TG_JSON_OBJECT_END:
         if (a->api->merge == TG_MERGE_SUM) {
             tg_usage_read(&a->doc.counts, a->quirks, a->api->flags, &u);
-            tg_usage_sum(&a->sum, &u);
+            tg_usage_sum(a->sum, &u);
             tg_counts_clear(&a->doc.counts);
         }
         break;
@@ -411,38 +197,6 @@ tg_answer_usage(tg_answer_t *a, const tg_json_event_t *ev)
 
     default:
         break;
-    }
-}
-
-
-static void
-tg_answer_add(tg_answer_t *a, const tg_json_event_t *ev)
-{
-    bool     begins = ev->type == TG_JSON_OBJECT || ev->type == TG_JSON_NUMBER
-                      || ev->type == TG_JSON_STRING;
-    int64_t  v;
-
-    switch (ev->id) {
-
-    case TG_A_EACH_INPUT:
-        if (begins || ev->type == TG_JSON_ARRAY) {
-            tg_counts_add(&a->doc.counts, TG_A_INPUT, begins);
-        }
-        return;
-
-    case TG_A_EACH_IMAGE:
-        a->pictures += begins;
-        return;
-
-    default:
-        v = ev->type == TG_JSON_NUMBER ? tg_money_parse(ev->value, 0) : -1;
-
-        if (v >= 0) {
-            tg_counts_add(&a->doc.counts,
-                          ev->id == TG_A_ADD_INPUT ? TG_A_INPUT : TG_A_OUTPUT,
-                          v);
-        }
-        return;
     }
 }
 
@@ -559,10 +313,29 @@ tg_answer_blocked(tg_answer_t *a, tg_str_t reason)
 }
 
 
+static void
+tg_answer_state_word(tg_answer_t *a, const tg_json_event_t *ev)
+{
+    if (a->state == NULL) {
+        a->state = tg_zalloc(a->mem, sizeof(tg_state_t));
+        if (a->state == NULL) {
+            return;
+        }
+    }
+
+    tg_word_set(ev->id == TG_A_STATUS ? &a->state->status : &a->state->reason,
+                ev->value);
+}
+
+
 /* Strings, and numbers that stand for them (enum-encoding=int). */
 static void
 tg_answer_string(tg_answer_t *a, const tg_json_event_t *ev)
 {
+    if (ev->type != TG_JSON_STRING && ev->type != TG_JSON_NUMBER) {
+        return;
+    }
+
     switch (ev->id) {
 
     case TG_A_MODEL:
@@ -582,11 +355,8 @@ tg_answer_string(tg_answer_t *a, const tg_json_event_t *ev)
         break;
 
     case TG_A_STATUS:
-        tg_word_set(&a->doc.status, ev->value);
-        break;
-
     case TG_A_REASON:
-        tg_word_set(&a->doc.reason, ev->value);
+        tg_answer_state_word(a, ev);
         break;
 
     case TG_A_BLOCKED:
@@ -603,6 +373,110 @@ tg_answer_string(tg_answer_t *a, const tg_json_event_t *ev)
 }
 
 
+static void
+tg_answer_counter(tg_answer_t *a, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_NUMBER || ev->type == TG_JSON_STRING) {
+        tg_counts_read(&a->doc.counts, ev->id, ev->value);
+    }
+}
+
+
+static void
+tg_answer_text(tg_answer_t *a, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING) {
+        a->info.text_bytes += ev->raw_len;
+    }
+}
+
+
+static void
+tg_answer_choices(tg_answer_t *a, const tg_json_event_t *ev)
+{
+    if (ev->id == TG_A_CHOICE) {
+        a->doc.choice = true;
+
+    } else {
+        a->doc.choices |= ev->type == TG_JSON_ARRAY;
+    }
+}
+
+
+static void
+tg_answer_done(tg_answer_t *a, const tg_json_event_t *ev)
+{
+    a->info.complete |= ev->type == TG_JSON_TRUE || ev->type == TG_JSON_STRING;
+}
+
+
+/* The id of no field is that of a document's end. */
+static void
+tg_answer_whole(tg_answer_t *a, const tg_json_event_t *ev)
+{
+    if (ev->type != TG_JSON_END_DOC) {
+        return;
+    }
+
+    a->doc.whole = true;
+
+    if (a->framing == TG_FRAMING_JSON) {
+        a->info.events++;
+        tg_answer_doc_end(a);
+    }
+}
+
+
+typedef void (*tg_answer_field_t)(tg_answer_t *a, const tg_json_event_t *ev);
+
+static const tg_answer_field_t  tg_answer_fields[] = {
+    [TG_A_NONE] = tg_answer_whole,
+    [TG_A_ADD_INPUT] = tg_answer_add,
+    [TG_A_ADD_OUTPUT] = tg_answer_add,
+    [TG_A_EACH_INPUT] = tg_answer_add,
+    [TG_A_EACH_IMAGE] = tg_answer_add,
+    [TG_A_USAGE] = tg_answer_usage,
+    [TG_A_MODAL_NAME] = tg_answer_element,
+    [TG_A_MODAL_TOKENS] = tg_answer_element,
+    [TG_A_MODAL_INPUT] = tg_answer_element,
+    [TG_A_MODAL_OUTPUT] = tg_answer_element,
+    [TG_A_CACHE_TTL] = tg_answer_element,
+    [TG_A_CACHE_TOKENS] = tg_answer_element,
+    [TG_A_CACHE_DETAIL] = tg_answer_element,
+    [TG_A_EXTRAS] = tg_answer_extra,
+    [TG_A_EXTRA] = tg_answer_extra,
+    [TG_A_EXTRA_TYPE] = tg_answer_extra,
+    [TG_A_EXTRA_MODEL] = tg_answer_extra,
+    [TG_A_EXTRA_INPUT] = tg_answer_extra,
+    [TG_A_EXTRA_READ] = tg_answer_extra,
+    [TG_A_EXTRA_WRITE] = tg_answer_extra,
+    [TG_A_EXTRA_5M] = tg_answer_extra,
+    [TG_A_EXTRA_1H] = tg_answer_extra,
+    [TG_A_EXTRA_OUTPUT] = tg_answer_extra,
+    [TG_A_MODEL] = tg_answer_string,
+    [TG_A_ID] = tg_answer_string,
+    [TG_A_TIER] = tg_answer_string,
+    [TG_A_FINISH] = tg_answer_string,
+    [TG_A_STATUS] = tg_answer_string,
+    [TG_A_REASON] = tg_answer_string,
+    [TG_A_BLOCKED] = tg_answer_string,
+    [TG_A_TEXT] = tg_answer_text,
+    [TG_A_TOOL_NAME] = tg_answer_tool,
+    [TG_A_TOOL_TYPE] = tg_answer_tool,
+    [TG_A_TOOL] = tg_answer_tool,
+    [TG_A_TYPE] = tg_answer_string,
+    [TG_A_DONE] = tg_answer_done,
+    [TG_A_CHOICES] = tg_answer_choices,
+    [TG_A_CHOICE] = tg_answer_choices,
+    [TG_A_ERROR] = tg_answer_error,
+    [TG_A_ERROR_TYPE] = tg_answer_error,
+    [TG_A_ERROR_CODE] = tg_answer_error,
+    [TG_A_ERROR_STATUS] = tg_answer_error,
+    [TG_A_TOP_TYPE] = tg_answer_error,
+    [TG_A_TOP_CODE] = tg_answer_error
+};
+
+
 int
 tg_answer_read(void *data, const tg_json_event_t *ev)
 {
@@ -612,99 +486,11 @@ tg_answer_read(void *data, const tg_json_event_t *ev)
         return 0;
     }
 
-    if (ev->id > TG_A_NONE && ev->id < TG_A_COUNTERS) {
-        if (ev->type == TG_JSON_NUMBER || ev->type == TG_JSON_STRING) {
-            tg_counts_read(&a->doc.counts, ev->id, ev->value);
-        }
-        return 0;
-    }
+    if (ev->id != TG_A_NONE && ev->id < TG_A_COUNTERS) {
+        tg_answer_counter(a, ev);
 
-    switch ((tg_answer_id_t) ev->id) {
-
-    case TG_A_NONE:
-        if (ev->type == TG_JSON_END_DOC) {
-            a->doc.whole = true;
-
-            if (a->framing == TG_FRAMING_JSON) {
-                a->info.events++;
-                tg_answer_doc_end(a);
-            }
-        }
-        break;
-
-    case TG_A_TEXT:
-        if (ev->type == TG_JSON_STRING) {
-            a->info.text_bytes += ev->raw_len;
-        }
-        break;
-
-    case TG_A_CHOICES:
-        a->doc.choices |= ev->type == TG_JSON_ARRAY;
-        break;
-
-    case TG_A_CHOICE:
-        a->doc.choice = true;
-        break;
-
-    case TG_A_USAGE:
-        tg_answer_usage(a, ev);
-        break;
-
-    case TG_A_MODEL:
-    case TG_A_ID:
-    case TG_A_TIER:
-    case TG_A_FINISH:
-    case TG_A_STATUS:
-    case TG_A_REASON:
-    case TG_A_BLOCKED:
-    case TG_A_TYPE:
-        if (ev->type == TG_JSON_STRING || ev->type == TG_JSON_NUMBER) {
-            tg_answer_string(a, ev);
-        }
-        break;
-
-    case TG_A_TOOL_NAME:
-    case TG_A_TOOL_TYPE:
-    case TG_A_TOOL:
-        tg_answer_tool(a, ev);
-        break;
-
-    case TG_A_ERROR:
-    case TG_A_ERROR_TYPE:
-    case TG_A_ERROR_CODE:
-    case TG_A_ERROR_STATUS:
-    case TG_A_TOP_TYPE:
-    case TG_A_TOP_CODE:
-        tg_answer_error(a, ev);
-        break;
-
-    case TG_A_DONE:
-        a->info.complete |= ev->type == TG_JSON_TRUE
-                            || ev->type == TG_JSON_STRING;
-        break;
-
-    case TG_A_ADD_INPUT:
-    case TG_A_ADD_OUTPUT:
-    case TG_A_EACH_INPUT:
-    case TG_A_EACH_IMAGE:
-        tg_answer_add(a, ev);
-        break;
-
-    case TG_A_MODAL_NAME:
-    case TG_A_MODAL_TOKENS:
-    case TG_A_MODAL_INPUT:
-    case TG_A_MODAL_OUTPUT:
-    case TG_A_CACHE_TTL:
-    case TG_A_CACHE_TOKENS:
-    case TG_A_CACHE_DETAIL:
-        tg_answer_element(a, ev);
-        break;
-
-    default:
-        if (ev->id >= TG_A_EXTRAS && ev->id <= TG_A_EXTRA_OUTPUT) {
-            tg_answer_extra(a, ev);
-        }
-        break;
+    } else {
+        tg_answer_fields[ev->id](a, ev);
     }
 
     return 0;

@@ -247,7 +247,8 @@ static const tg_api_t  tg_api_table[] = {
     { TG_STR("openai.chat"), TG_OP_CHAT, OPENAI, TG_MERGE_LAST,
       TOKENS | TG_API_OPTIONS, ALL, "POST",
       "deployments/{}/chat/completions chat/completions "
-      "agents/completions text/chatcompletion_v2 serving-endpoints/{}/invocations",
+      "agents/completions text/chatcompletion_v2 "
+      "serving-endpoints/{}/invocations",
       CHAT_REQUEST, CHAT_ANSWER },
 
     { TG_STR("openai.completions"), TG_OP_TEXT_COMPLETION, OPENAI,

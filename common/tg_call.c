@@ -10,12 +10,56 @@
  * grow by being escaped anew. */
 #define TG_TAIL_MAX     (6 * TG_JSON_VALUE_MAX + 64)
 
-const char *const  tg_value_names[TG_VALUES] = {
-    "call_id", "model", "request_model", "provider", "operation", "stream",
-    "decision", "input_tokens", "cached_tokens", "output_tokens",
-    "reasoning_tokens", "total_tokens", "usage_source", "cost_usd",
-    "finish_reason"
-};
+#define TG_CALL_ALIGN   sizeof(uint64_t)
+#define TG_CALL_SIZE    ((sizeof(tg_call_t) + TG_CALL_ALIGN - 1)              \
+                         & ~(TG_CALL_ALIGN - 1))
+
+
+static void *
+tg_call_alloc(void *data, size_t size)
+{
+    tg_call_t  *call = data;
+    char       *p = call->free;
+    size_t      whole = (size + TG_CALL_ALIGN - 1) & ~(TG_CALL_ALIGN - 1);
+
+    if (whole < size || whole > (size_t) (call->free_end - p)) {
+        return tg_alloc(call->host_mem, size);
+    }
+
+    call->free = p + whole;
+
+    return p;
+}
+
+
+/* The call and, in the usual case, all that it will need: asked for once. */
+static tg_call_t *
+tg_call_chunk(tg_mem_t *mem)
+{
+    tg_call_t  *call = tg_alloc(mem, TG_CALL_CHUNK);
+
+    if (call == NULL) {
+        return NULL;
+    }
+
+    memset(call, 0, sizeof(tg_call_t));
+
+    call->host_mem = mem;
+    call->free = (char *) call + TG_CALL_SIZE;
+    call->free_end = (char *) call + TG_CALL_CHUNK;
+    call->own.alloc = tg_call_alloc;
+    call->own.pool = call;
+    call->mem = &call->own;
+
+    return call;
+}
+
+
+static tg_str_t *
+tg_call_strs(tg_call_t *call, unsigned n)
+{
+    return tg_zalloc(call->mem, n * sizeof(tg_str_t));
+}
 
 
 tg_call_t *
@@ -23,13 +67,12 @@ tg_call_create(tg_mem_t *mem, const tg_conf_t *conf, const tg_scope_t *scope,
     const tg_host_t *host, void *req, const tg_call_head_t *head,
     tg_id_source_t *ids, const tg_now_t *now)
 {
-    tg_call_t  *call = tg_zalloc(mem, sizeof(tg_call_t));
+    tg_call_t  *call = tg_call_chunk(mem);
 
     if (call == NULL) {
         return NULL;
     }
 
-    call->mem = mem;
     call->conf = conf;
     call->scope = scope;
     call->host = host;
@@ -41,14 +84,14 @@ tg_call_create(tg_mem_t *mem, const tg_conf_t *conf, const tg_scope_t *scope,
     tg_id_make(ids, now->wall_ms, call->id);
 
     if (conf->ntags != 0) {
-        call->tags = tg_zalloc(mem, conf->ntags * sizeof(tg_str_t));
+        call->tags = tg_call_strs(call, conf->ntags);
         if (call->tags == NULL) {
             return NULL;
         }
     }
 
     if (conf->nfields != 0) {
-        call->fields = tg_zalloc(mem, conf->nfields * sizeof(tg_str_t));
+        call->fields = tg_call_strs(call, conf->nfields);
         if (call->fields == NULL) {
             return NULL;
         }
@@ -56,11 +99,12 @@ tg_call_create(tg_mem_t *mem, const tg_conf_t *conf, const tg_scope_t *scope,
 
     call->provider = tg_conf_provider(conf, head->upstream);
 
-    tg_dialect_recognise(&call->dialect, mem, head->method, head->path,
+    tg_dialect_recognise(&call->dialect, call->mem, head->method, head->path,
                          head->args, head->upstream,
                          call->provider ? call->provider->vendor : NULL);
 
-    call->request = tg_request_create(mem, &call->dialect, head->content_type,
+    call->request = tg_request_create(call->mem, &call->dialect,
+                                      head->content_type,
                                       head->content_encoding, conf->fields,
                                       call->fields);
 
@@ -100,7 +144,7 @@ tg_call_refusal(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
     refusal->status = status;
     refusal->body = tg_str_of(buf, n);
     refusal->error_type = tg_api_shape(call->dialect.api) == TG_SHAPE_BEDROCK
-                          ? type : tg_str_null;
+                          ? tg_error_aws_type(status) : tg_str_null;
 }
 
 
@@ -316,12 +360,11 @@ tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts)
         call->attempts = attempts;
     }
 
-    if (call->head.upstream.len == 0 && host.len != 0) {
+    if (host.len != 0 && !tg_str_eq(call->head.upstream, host)) {
         call->head.upstream = host;
         call->provider = tg_conf_provider(call->conf, host);
-        call->dialect.vendor = call->provider && call->provider->vendor
-                               ? call->provider->vendor
-                               : tg_vendor_by_host(host);
+        tg_dialect_upstream(&call->dialect, host,
+                            call->provider ? call->provider->vendor : NULL);
     }
 }
 
@@ -337,9 +380,11 @@ tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
     }
 
     call->cached = cached;
-    call->answer = tg_answer_create(call->mem, &call->dialect,
-                                    tg_request_info(call->request), status,
-                                    content_type);
+    call->answer = tg_answer_create_with(call->admitted
+                                         ? tg_request_scanner(call->request)
+                                         : NULL, call->mem, &call->dialect,
+                                         tg_request_info(call->request),
+                                         status, content_type);
 
     if (call->answer == NULL) {
         call->strip = NULL;
@@ -495,15 +540,23 @@ tg_call_price(tg_call_t *call, const tg_price_book_t *book,
     const tg_request_info_t  *info = tg_request_info(call->request);
     const tg_price_t         *price = tg_call_find_price(call, book, a);
     tg_str_t                  tier;
+    tg_usage_t                cached;
+    const tg_usage_t         *u = &a->usage;
 
     /* Without a price of its own a call may still have parts at other models. */
     if (price == NULL && a->usage.extra == NULL) {
         return;
     }
 
+    if (call->cached) {
+        cached = *u;
+        cached.source = TG_USAGE_CACHED;
+        u = &cached;
+    }
+
     tier = a->service_tier.len ? a->service_tier : info->service_tier;
-    tg_price_cost(book, price, tg_vendor_name(call->dialect.vendor),
-                  &call->usage, tg_tier_parse(tier), &call->cost);
+    tg_price_cost(book, price, tg_vendor_name(call->dialect.vendor), u,
+                  tg_tier_parse(tier), &call->cost);
 
     if (price != NULL) {
         call->price_id = tg_dup(call->mem, tg_price_id(price));
@@ -518,7 +571,8 @@ tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
 {
     const tg_answer_info_t  *a = tg_answer_info(call->answer);
 
-    call->usage = a->usage;
+    call->usage = &a->usage;
+    call->source = (uint8_t) a->usage.source;
 
     if (a->usage.source == TG_USAGE_NONE) {
         return;
@@ -530,7 +584,7 @@ tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
     }
 
     if (call->cached) {
-        call->usage.source = TG_USAGE_CACHED;
+        call->source = TG_USAGE_CACHED;
         call->cost_known = true;
     }
 
@@ -561,7 +615,7 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
     }
 
     call->finished = true;
-    call->end = (uint16_t) end;
+    call->end = (uint8_t) end;
     call->end_ns = now->mono_ns;
     call->status = status;
 }

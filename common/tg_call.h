@@ -54,6 +54,13 @@ typedef struct {
 
 typedef struct tg_call_s  tg_call_t;
 
+/*
+ * The first that is asked of `mem` for a call: enough for one with a body of
+ * JSON and an answer of JSON or a stream of it.  A server may keep such pieces
+ * for other calls, once nobody looks at this one.
+ */
+#define TG_CALL_CHUNK  (2488 + sizeof(tg_json_t))
+
 /* NULL on exhaustion. */
 tg_call_t *tg_call_create(tg_mem_t *mem, const tg_conf_t *conf,
     const tg_scope_t *scope, const tg_host_t *host, void *req,
@@ -93,7 +100,8 @@ typedef struct {
 /* NULL where the body goes as it came. */
 const tg_edit_t *tg_call_edit(const tg_call_t *call);
 
-/* The upstream's host, where it became known only later. */
+/* The upstream's host, where it became known only later or is another one now.
+ * attempts: how often the call has been sent; 0: not known. */
 void tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts);
 
 /* The answer's head.  cached: a cache of the server answers. */

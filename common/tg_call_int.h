@@ -9,7 +9,11 @@
 #include "tg_strip.h"
 
 struct tg_call_s {
-    tg_mem_t             *mem;
+    tg_mem_t             *mem;          /* &own */
+    tg_mem_t              own;          /* what is left of the chunk, then ... */
+    char                 *free;
+    char                 *free_end;
+    tg_mem_t             *host_mem;     /* ... the host's */
     const tg_conf_t      *conf;
     const tg_scope_t     *scope;
     const tg_host_t      *host;
@@ -31,7 +35,7 @@ struct tg_call_s {
     int64_t               first_ns;     /* of the answer's body; 0: none yet */
     int64_t               end_ns;
 
-    tg_usage_t            usage;        /* after the end */
+    const tg_usage_t     *usage;        /* after the end, of the answer; NULL */
     tg_cost_t             cost;
     tg_str_t              price_id;     /* empty: not priced */
     bool                  cost_known;
@@ -39,7 +43,8 @@ struct tg_call_s {
 
     unsigned              status;
     unsigned              attempts;
-    uint16_t              end;          /* tg_end_t */
+    uint8_t               end;          /* tg_end_t */
+    uint8_t               source;       /* tg_usage_source_t */
     bool                  admitted;
     bool                  finished;
     bool                  refused;
@@ -53,5 +58,9 @@ struct tg_call_s {
 /* tg_call_tags.c: fills call->tags; the first required one that is missing, or
  * NULL. */
 const tg_tag_t *tg_call_resolve_tags(tg_call_t *call);
+
+/* tg_line.c: the words of the cost line. */
+tg_str_t tg_call_decision(const tg_call_t *call);
+extern const tg_str_t  tg_usage_sources[];
 
 #endif /* TG_CALL_INT_H */

@@ -1,4 +1,4 @@
-#include "tg_conf_int.h"
+#include "tg_conf.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,15 +27,6 @@ tg_conf_create(tg_mem_t *mem)
     }
 
     return conf;
-}
-
-
-void
-tg_conf_destroy(tg_conf_t *conf)
-{
-    if (conf != NULL) {
-        tg_quotas_destroy(&conf->quotas);
-    }
 }
 
 
@@ -708,12 +699,6 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
         return tg_conf_tag(conf, args, nargs, err);
     case TG_DIRECTIVE_PROVIDER:
         return tg_conf_add_provider(conf, args, nargs, err);
-    case TG_DIRECTIVE_KEYS:
-        return tg_conf_keys(conf, args, nargs, err);
-    case TG_DIRECTIVE_LEDGER:
-        return tg_conf_ledger(conf, args, nargs, err);
-    case TG_DIRECTIVE_QUOTA:
-        return tg_quotas_add(&conf->quotas, conf->mem, args, nargs, err);
     case TG_DIRECTIVES:
         break;
     }
@@ -801,7 +786,8 @@ tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
     (void) snprintf(conf->hash_text, sizeof(conf->hash_text), "%016" PRIx64,
                     conf->hash);
 
-    return tg_conf_finish_quotas(conf, err);
+    return tg_line_prepare(conf) == TG_OK ? TG_OK
+           : tg_error(err, 0, 0, "no memory");
 }
 
 
@@ -822,8 +808,7 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
 
         case 1:
             if (!enabled && (conf->ntags || conf->nproviders || conf->nprices
-                             || conf->nlogs || conf->quotas.n
-                             || conf->keys.file.len))
+                             || conf->nlogs))
             {
                 (void) tg_error(warning, 0, 0, "nothing is metered: no"
                                 " location says \"llm on\" (LLMEngine On)");
@@ -840,8 +825,7 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
             break;
 
         default:
-            (*i)--;
-            return enabled && tg_conf_quota_warning(conf, 3, i, warning);
+            return false;
         }
     }
 }
@@ -851,6 +835,10 @@ const tg_provider_t *
 tg_conf_provider(const tg_conf_t *conf, tg_str_t host)
 {
     const tg_provider_t  *pr, *deflt = NULL;
+
+    if (conf->nproviders == 0) {
+        return NULL;
+    }
 
     host = tg_conf_host(host);
 

@@ -9,7 +9,6 @@
 #ifndef TG_CONF_H
 #define TG_CONF_H
 
-#include "tg_quota.h"
 #include "tg_request.h"
 
 #define TG_TAGS_MAX       16
@@ -71,6 +70,12 @@ typedef enum {
     TG_TAG_AGENT
 } tg_tag_role_t;
 
+typedef enum {
+    TG_LOG_JSON = 0,
+    TG_LOG_UNDERSCORE,
+    TG_LOG_FORMATS
+} tg_log_format_t;
+
 typedef struct {
     tg_str_t       name;
     tg_tag_role_t  role;
@@ -78,6 +83,7 @@ typedef struct {
     unsigned       nsources;
     tg_source_t    sources[TG_SOURCES_MAX];
     tg_str_t       from;            /* as written, for messages */
+    tg_str_t       key[TG_LOG_FORMATS];     /* what precedes it in a line */
 } tg_tag_t;
 
 typedef struct {
@@ -86,11 +92,6 @@ typedef struct {
     const tg_vendor_t  *vendor;     /* NULL: told by the host */
     bool                inject;
 } tg_provider_t;
-
-typedef enum {
-    TG_LOG_JSON = 0,
-    TG_LOG_UNDERSCORE
-} tg_log_format_t;
 
 typedef struct {
     tg_str_t         target;        /* a file's name, or "syslog:..." */
@@ -114,23 +115,6 @@ typedef struct {
 
 enum { TG_UNSET = -1, TG_OFF = 0, TG_ON = 1, TG_DRY_RUN = 2 };
 
-/* llm_keys. */
-typedef struct {
-    tg_str_t  file;                 /* empty: none */
-    uint32_t  allow;                /* bit tg_op_t: goes although it can't be
-                                       priced */
-} tg_conf_keys_t;
-
-/* llm_ledger. */
-typedef struct {
-    tg_str_t  file;                 /* empty: none */
-    uint64_t  size;                 /* bytes */
-    tg_str_t  zone;                 /* "UTC", "Europe/Berlin" */
-    bool      full_allows;          /* a full ledger, or a lock not to be had,
-                                       lets calls pass */
-    int64_t   default_output;       /* tokens; 0: TG_BOUND_OUTPUT */
-} tg_conf_ledger_t;
-
 /* What is said once for the whole server. */
 typedef struct {
     tg_mem_t             *mem;
@@ -141,21 +125,17 @@ typedef struct {
     unsigned              nprices;
     tg_str_t              prices[TG_FILES_MAX];
     unsigned              nlogs;    /* in all scopes */
-    tg_conf_keys_t        keys;
-    tg_conf_ledger_t      ledger;
-    tg_quotas_t           quotas;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
     unsigned              nfields;
     uint64_t              hash;     /* FNV-1a of all directives' words */
     char                  hash_text[17];
     tg_str_t              node;     /* llm.node; set by the host */
+    tg_str_t              allowed[TG_LOG_FORMATS];  /* a run of the lines of
+                                       calls that were let through */
 } tg_conf_t;
 
 /* NULL on exhaustion. */
 tg_conf_t *tg_conf_create(tg_mem_t *mem);
-
-/* Frees what is not of mem (machine code of regexes), before mem goes. */
-void tg_conf_destroy(tg_conf_t *conf);
 void tg_scope_init(tg_scope_t *scope);
 
 /*
@@ -175,8 +155,12 @@ void tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child);
  */
 void tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child);
 
-/* After the last directive: compiles what needs all of them. */
+/* After the last directive, and with the node's name set: compiles what needs
+ * all of them. */
 int tg_conf_finish(tg_conf_t *conf, tg_error_t *err);
+
+/* Part of tg_conf_finish(); tg_line.c. TG_ERROR on exhaustion. */
+int tg_line_prepare(tg_conf_t *conf);
 
 /*
  * Things that are valid but can't work, one at a time: *i starts at 0; returns

@@ -3,18 +3,31 @@
 #include <stdlib.h>
 
 #define TG_PATH_MAX       2048    /* longer ones are of no API */
-#define TG_PATTERNS_MAX   512
 
-/* One pattern of one row, so that a path is compared with little. */
+/* Families with particular paths before those with general ones. */
+static const tg_api_t *(*const  tg_api_tables[])(size_t *n) = {
+    tg_apis_google, tg_apis_anthropic, tg_apis_bedrock, tg_apis_other,
+    tg_apis_openai
+};
+
+#define TG_API_TABLES  (sizeof(tg_api_tables) / sizeof(tg_api_tables[0]))
+
+/* One pattern of one row. */
 typedef struct {
-    tg_suffix_t      suffix;
     tg_str_t         pattern;
+    tg_str_t         methods;       /* words, a blank between */
     const tg_api_t  *api;
+    size_t           segments;      /* that a path has at least */
+    bool             words;         /* nothing but words and slashes */
 } tg_pattern_t;
 
 typedef struct {
-    tg_pattern_t            pattern[TG_PATTERNS_MAX];
+    const tg_api_t         *rows[TG_API_TABLES];
+    size_t                  nrows[TG_API_TABLES];
+    tg_pattern_t            pattern[TG_SUFFIX_MAX];
+    tg_suffix_t             suffix[TG_SUFFIX_MAX];
     size_t                  npatterns;
+    tg_suffixes_t           ends;
     const tg_json_paths_t  *request[TG_APIS_MAX];
     const tg_json_paths_t  *answer[TG_APIS_MAX];
     const tg_json_paths_t  *wrapper;
@@ -42,31 +55,23 @@ static const tg_api_t  tg_api_unknown[] = {
       { tg_want_openai_head, tg_want_openai_usage, tg_want_error } }
 };
 
-static const char *const  tg_op_table[] = {
-    [TG_OP_UNKNOWN] = "unknown",
-    [TG_OP_CHAT] = "chat",
-    [TG_OP_TEXT_COMPLETION] = "text_completion",
-    [TG_OP_GENERATE_CONTENT] = "generate_content",
-    [TG_OP_EMBEDDINGS] = "embeddings",
-    [TG_OP_RERANK] = "rerank",
-    [TG_OP_MODERATION] = "moderation",
-    [TG_OP_IMAGE] = "image_generation",
-    [TG_OP_TRANSCRIPTION] = "transcription",
-    [TG_OP_SPEECH] = "speech",
-    [TG_OP_COUNT_TOKENS] = "count_tokens",
-    [TG_OP_BATCH] = "batch",
-    [TG_OP_RETRIEVE] = "retrieve",
-    [TG_OP_CACHE] = "cache",
-    [TG_OP_MODELS] = "models"
+static const tg_str_t  tg_op_table[] = {
+    [TG_OP_UNKNOWN] = TG_STR("unknown"),
+    [TG_OP_CHAT] = TG_STR("chat"),
+    [TG_OP_TEXT_COMPLETION] = TG_STR("text_completion"),
+    [TG_OP_GENERATE_CONTENT] = TG_STR("generate_content"),
+    [TG_OP_EMBEDDINGS] = TG_STR("embeddings"),
+    [TG_OP_RERANK] = TG_STR("rerank"),
+    [TG_OP_MODERATION] = TG_STR("moderation"),
+    [TG_OP_IMAGE] = TG_STR("image_generation"),
+    [TG_OP_TRANSCRIPTION] = TG_STR("transcription"),
+    [TG_OP_SPEECH] = TG_STR("speech"),
+    [TG_OP_COUNT_TOKENS] = TG_STR("count_tokens"),
+    [TG_OP_BATCH] = TG_STR("batch"),
+    [TG_OP_RETRIEVE] = TG_STR("retrieve"),
+    [TG_OP_CACHE] = TG_STR("cache"),
+    [TG_OP_MODELS] = TG_STR("models")
 };
-
-/* Families with particular paths before those with general ones. */
-static const tg_api_t *(*const  tg_api_tables[])(size_t *n) = {
-    tg_apis_google, tg_apis_anthropic, tg_apis_bedrock, tg_apis_other,
-    tg_apis_openai
-};
-
-#define TG_API_TABLES  (sizeof(tg_api_tables) / sizeof(tg_api_tables[0]))
 
 
 size_t
@@ -103,20 +108,20 @@ tg_api_at(size_t i)
 }
 
 
+/* Without the calls of tg_api_at(): this is asked for each call. */
 size_t
 tg_api_index(const tg_api_t *api)
 {
-    const tg_api_t  *table;
-    size_t           n, base = 0;
+    size_t  base = 0;
 
     for (size_t k = 0; k < TG_API_TABLES; k++) {
-        table = tg_api_tables[k](&n);
-
-        if (api >= table && api < table + n) {
-            return base + (size_t) (api - table);
+        if (api >= tg_tables->rows[k]
+            && api < tg_tables->rows[k] + tg_tables->nrows[k])
+        {
+            return base + (size_t) (api - tg_tables->rows[k]);
         }
 
-        base += n;
+        base += tg_tables->nrows[k];
     }
 
     return base;
@@ -195,7 +200,7 @@ tg_dialect_compile(tg_mem_t *mem, const tg_api_t *api,
 }
 
 
-/* Takes in those patterns of a row that end in a literal, or those that don't. */
+/* Takes in the patterns of a row that end in a literal, or the others. */
 static int
 tg_dialect_patterns(tg_tables_t *t, const tg_api_t *api, bool literal,
     tg_error_t *err)
@@ -208,7 +213,7 @@ tg_dialect_patterns(tg_tables_t *t, const tg_api_t *api, bool literal,
     for (p += strspn(p, " "); *p != '\0'; p += n, p += strspn(p, " ")) {
         n = strcspn(p, " ");
 
-        if (t->npatterns == TG_PATTERNS_MAX) {
+        if (t->npatterns == TG_SUFFIX_MAX) {
             return tg_error(err, 0, 0, "API %s has too many paths",
                             api->name.p);
         }
@@ -226,10 +231,17 @@ tg_dialect_patterns(tg_tables_t *t, const tg_api_t *api, bool literal,
             continue;
         }
 
+        t->suffix[t->npatterns] = tg_suffix_make(end);
         pat = &t->pattern[t->npatterns++];
         pat->pattern = tg_str_of(p, n);
         pat->api = api;
-        pat->suffix = tg_suffix_make(end);
+        pat->methods = tg_strz(api->methods);
+        pat->words = *p != '/' && strcspn(p, "*{") >= n;
+        pat->segments = 1;
+
+        for (size_t i = 0; i < n; i++) {
+            pat->segments += p[i] == '/' && i != 0;
+        }
     }
 
     return TG_OK;
@@ -252,6 +264,10 @@ tg_dialect_setup(tg_mem_t *mem, tg_error_t *err)
         return tg_error(err, 0, 0, "too many APIs");
     }
 
+    for (size_t i = 0; i < TG_API_TABLES; i++) {
+        t->rows[i] = tg_api_tables[i](&t->nrows[i]);
+    }
+
     for (size_t i = 0; i < n; i++) {
         api = tg_api_at(i);
 
@@ -271,6 +287,10 @@ tg_dialect_setup(tg_mem_t *mem, tg_error_t *err)
         if (tg_dialect_patterns(t, tg_api_at(i), false, err) != TG_OK) {
             return TG_ERROR;
         }
+    }
+
+    if (tg_suffixes(&t->ends, mem, t->suffix, t->npatterns) != TG_OK) {
+        return tg_error(err, 0, 0, "out of memory");
     }
 
     t->wrapper = tg_json_paths(mem, tg_want_wrapper, 1, err);
@@ -301,42 +321,64 @@ tg_dialect_upstream(tg_dialect_t *d, tg_str_t host, const tg_vendor_t *vendor)
 
 
 static bool
-tg_method_in(tg_str_t method, const char *list)
+tg_method_in(tg_str_t method, tg_str_t list)
 {
-    size_t  n;
+    const char  *blank;
 
-    for ( ; *list != '\0'; list += n) {
-
-        while (*list == ' ') {
-            list++;
-        }
-
-        n = strcspn(list, " ");
-
-        if (tg_str_eq(method, tg_str_of(list, n))) {
-            return true;
-        }
+    if (method.len == 0) {
+        return false;
     }
 
-    return false;
+    for ( ;; ) {
+        if (tg_str_starts(list, method)
+            && (list.len == method.len || list.p[method.len] == ' '))
+        {
+            return true;
+        }
+
+        blank = list.len == 0 ? NULL : memchr(list.p, ' ', list.len);
+        if (blank == NULL) {
+            return false;
+        }
+
+        list.len -= (size_t) (blank - list.p) + 1;
+        list.p = blank + 1;
+    }
+}
+
+
+/* How many slashes there are; *run: one follows another. */
+static size_t
+tg_path_slashes(tg_str_t path, bool *run)
+{
+    size_t       n = 0;
+    const char  *p = path.p, *next, *end = path.p + path.len;
+
+    *run = false;
+
+    while (p < end && (next = memchr(p, '/', (size_t) (end - p))) != NULL) {
+        *run |= next == p && n != 0;
+        n++;
+        p = next + 1;
+    }
+
+    return n;
 }
 
 
 /* The path with runs of slashes made one and without a last one; buf is used
- * only where there are runs. */
+ * only where there are runs.  It has at most *segments. */
 static tg_str_t
-tg_path_squeeze(tg_str_t path, char *buf)
+tg_path_squeeze(tg_str_t path, char *buf, size_t *segments)
 {
-    size_t    n = 0;
-    bool      run = false;
+    bool    run;
+    size_t  n = 0;
 
     if (path.len > TG_PATH_MAX) {
-        return tg_str_null;
+        path = tg_str_null;
     }
 
-    for (size_t i = 1; i < path.len; i++) {
-        run |= path.p[i] == '/' && path.p[i - 1] == '/';
-    }
+    *segments = tg_path_slashes(path, &run) + 1;
 
     if (run) {
         for (size_t i = 0; i < path.len; i++) {
@@ -350,6 +392,11 @@ tg_path_squeeze(tg_str_t path, char *buf)
 
     if (path.len > 1 && path.p[path.len - 1] == '/') {
         path.len--;
+        --*segments;
+    }
+
+    if (path.len > 1 && path.p[0] == '/') {
+        --*segments;
     }
 
     return path;
@@ -397,36 +444,58 @@ tg_model_decode(tg_mem_t *mem, tg_str_t s)
 }
 
 
+/* The API that the path is of; its model goes to *model, as encoded there. */
+static const tg_api_t *
+tg_dialect_api(const tg_tables_t *t, tg_str_t method, tg_str_t path,
+    tg_str_t *model)
+{
+    char                 buf[TG_PATH_MAX];
+    size_t               segments;
+    uint64_t             end;
+    unsigned             kind;
+    const tg_pattern_t  *pat;
+
+    path = tg_path_squeeze(path, buf, &segments);
+    end = tg_suffix_load(path);
+    kind = tg_suffix_kind(end);
+
+    for (unsigned i = t->ends.first[kind]; i < t->ends.first[kind + 1]; i++) {
+
+        if (!tg_suffix_fits(t->suffix[t->ends.list[i]], end)) {
+            continue;
+        }
+
+        pat = &t->pattern[t->ends.list[i]];
+
+        if (pat->segments > segments) {
+            continue;
+        }
+
+        if ((pat->words ? tg_api_path_ends(pat->pattern, path)
+                        : tg_api_path_match(pat->pattern, path, model))
+            && tg_method_in(method, pat->methods))
+        {
+            return pat->api;
+        }
+
+        model->len = 0;
+    }
+
+    return tg_api_unknown;
+}
+
+
 void
 tg_dialect_recognise(tg_dialect_t *d, tg_mem_t *mem, tg_str_t method,
     tg_str_t path, tg_str_t args, tg_str_t host, const tg_vendor_t *vendor)
 {
-    const tg_pattern_t  *pat;
-    tg_str_t             s, model = tg_str_null;
-    uint64_t             end;
-    char                 buf[TG_PATH_MAX];
+    tg_str_t  model = tg_str_null;
 
     d->api = tg_api_unknown;
     d->model = tg_str_null;
 
-    s = tg_path_squeeze(path, buf);
-    end = tg_suffix_load(s);
-
-    for (size_t i = 0; tg_tables && i < tg_tables->npatterns; i++) {
-        pat = &tg_tables->pattern[i];
-
-        if (!tg_suffix_fits(pat->suffix, end)) {
-            continue;
-        }
-
-        if (tg_api_path_match(pat->pattern, s, &model)
-            && tg_method_in(method, pat->api->methods))
-        {
-            d->api = pat->api;
-            break;
-        }
-
-        model.len = 0;
+    if (tg_tables != NULL) {
+        d->api = tg_dialect_api(tg_tables, method, path, &model);
     }
 
     if (model.len != 0) {
@@ -476,7 +545,7 @@ tg_api_shape(const tg_api_t *api)
 tg_str_t
 tg_op_name(tg_op_t op)
 {
-    return tg_strz(tg_op_table[op]);
+    return tg_op_table[op];
 }
 
 

@@ -50,14 +50,14 @@ typedef struct tg_vendor_s  tg_vendor_t;    /* private: tg_vendor.c */
 typedef struct {
     const tg_api_t     *api;        /* never NULL; the unknown API if need be */
     const tg_vendor_t  *vendor;     /* never NULL */
-    tg_str_t            model;      /* from the path, decoded into mem; or empty */
+    tg_str_t            model;      /* from the path, in mem; or empty */
     bool                stream;     /* the path or query says that it streams */
 } tg_dialect_t;
 
 /*
  * Compiles the tables' JSON paths and checks the tables; before anything else
  * here.  mem must live as long as the process uses this module, or until the
- * next call of this has succeeded (a server that reads its configuration again).
+ * next call of this has succeeded (where a configuration is read again).
  */
 int tg_dialect_setup(tg_mem_t *mem, tg_error_t *err);
 

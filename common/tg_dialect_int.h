@@ -11,6 +11,7 @@
 #define TG_DIALECT_INT_H
 
 #include "tg_dialect.h"
+#include "tg_suffix.h"
 
 /* How a vendor's numbers differ from its shape's inventor's. */
 enum {
@@ -110,8 +111,8 @@ typedef enum {
     TG_A_DURATION,      /* the same, said of the file rather than the bill */
     TG_A_COST,          /* dollars, kept in nano-dollars */
     TG_A_TICKS,         /* 1e-10 dollars, kept in nano-dollars */
-    TG_A_METRIC_INPUT,  /* a gateway's count beside the body: counts where the */
-    TG_A_METRIC_OUTPUT, /* body says nothing */
+    TG_A_METRIC_INPUT,  /* a gateway's counts beside the body: they hold where */
+    TG_A_METRIC_OUTPUT, /* the body says nothing */
     TG_A_METRIC_READ,
     TG_A_METRIC_WRITE,
     TG_A_COUNTERS,      /* the number of the above, and one */
@@ -184,10 +185,10 @@ enum {
     TG_API_OPTIONS      = 0x0080,   /* has stream_options.include_usage */
     TG_API_STATES       = 0x0100,   /* all states are kept, not just the last */
     TG_API_THOUGHTS     = 0x0200,   /* reasoning is beside output */
-    TG_API_PATH_MODEL   = 0x0400,   /* the path's model, whatever the body says */
+    TG_API_PATH_MODEL   = 0x0400,   /* the path's model, not the body's */
     TG_API_ESTIMATE     = 0x0800,   /* is billed by tokens: a guess is better
                                        than nothing */
-    TG_API_WRAPPED      = 0x1000,   /* event stream frames hold JSON in base64 */
+    TG_API_WRAPPED      = 0x1000,   /* event stream frames with base64 */
     TG_API_TOTAL_ONLY   = 0x2000    /* without a split, all is prompt */
 };
 
@@ -205,9 +206,9 @@ struct tg_api_s {
 
     /*
      * Ends of paths, a blank between.  '/' parts segments; a segment is a word,
-     * '*' (any one), or has '{glob}' for the model ('{}' is '{*}'), before which
-     * and behind which there may be text; '{+}' is a model of one or more
-     * segments.
+     * '*' (any one), or has '{glob}' for the model ('{}' is '{*}'), before
+     * which and behind which there may be text; '{+}' is a model of one or
+     * more segments.
      */
     const char           *paths;
 
@@ -255,48 +256,10 @@ extern const tg_json_want_t  tg_want_anthropic_request[];
 extern const tg_json_want_t  tg_want_converse_usage[];
 
 /* Matches the end of a path against one pattern; *model is a slice of path, as
- * encoded there, untouched where the pattern has none. */
+ * encoded there, untouched where the pattern has none.  The latter is for
+ * patterns of words alone. */
 bool tg_api_path_match(tg_str_t pattern, tg_str_t path, tg_str_t *model);
-
-/*
- * The last bytes of a pattern that are what they are, in a word: paths and hosts
- * that can't match are told by one comparison.
- */
-typedef struct {
-    uint64_t  tail;
-    uint64_t  mask;
-} tg_suffix_t;
-
-static inline uint64_t
-tg_suffix_load(tg_str_t s)
-{
-    uint64_t  v = 0;
-    size_t    n = s.len < sizeof(v) ? s.len : sizeof(v);
-
-    if (n != 0) {
-        memcpy((char *) &v + sizeof(v) - n, s.p + s.len - n, n);
-    }
-
-    return v;
-}
-
-/* s: the literal end of a pattern. */
-static inline tg_suffix_t
-tg_suffix_make(tg_str_t s)
-{
-    tg_suffix_t  x = { tg_suffix_load(s), 0 };
-    size_t       n = s.len < sizeof(x.mask) ? s.len : sizeof(x.mask);
-
-    memset((char *) &x.mask + sizeof(x.mask) - n, 0xff, n);
-
-    return x;
-}
-
-static inline bool
-tg_suffix_fits(tg_suffix_t x, uint64_t loaded)
-{
-    return ((loaded ^ x.tail) & x.mask) == 0;
-}
+bool tg_api_path_ends(tg_str_t pattern, tg_str_t path);
 
 /* Part of tg_dialect_setup(). */
 int tg_vendors_setup(tg_mem_t *mem, tg_error_t *err);

@@ -1,723 +1,34 @@
 #include "tg_json_int.h"
-#include "tg_json_decode.h"
-#include "tg_json_string.h"
-
-#define TG_JSON_SHORT  64       /* the most that is looked at in line */
 
 
-/* The first byte that is not white space, or end. */
+/* The last closing bracket, if it's near the end. */
 static inline const char *
-tg_json_skip_space(const char *p, const char *end)
+tg_json_last(const char *p, size_t n)
 {
-    while (p < end && tg_json_is_space(*p)) {
-        p++;
-    }
+    size_t  left = n < TG_JSON_LAST ? 0 : n - TG_JSON_LAST;
 
-    return p;
-}
-
-
-/* Is the innermost container on a wanted path, or does it wrap documents? */
-static inline void
-tg_json_track(tg_json_t *s)
-{
-    s->tracked = s->depth == s->frames + s->wrap;
-}
-
-
-static void
-tg_json_root(tg_json_t *s)
-{
-    s->node = s->paths != NULL ? &s->paths->root : NULL;
-    s->key = TG_JSON_NOWHERE;
-    s->comma = TG_JSON_NOWHERE;
-    s->index = 0;
-}
-
-
-static const char *
-tg_json_document_end(tg_json_t *s, tg_json_input_t *in, const char *p,
-    bool scalar)
-{
-    if (s->wrap) {
-        s->state = TG_JSON_S_AFTER;
-
-    } else if (s->flags & TG_JSON_LINES) {
-        s->state = scalar ? TG_JSON_S_GAP : TG_JSON_S_START;
-
-    } else {
-        s->state = TG_JSON_S_DONE;
-    }
-
-    return tg_json_event_document(s, in, p) ? p : NULL;
-}
-
-
-/* A value has ended at p, which is s->end; s->node is its, or NULL. */
-static inline const char *
-tg_json_value_end(tg_json_t *s, tg_json_input_t *in, const char *p,
-    bool scalar)
-{
-    if (s->depth == s->wrap) {
-        s->end = tg_json_at(s, in, p);
-        return tg_json_document_end(s, in, p, scalar);
-    }
-
-    if (s->node != NULL && (s->node->options & TG_JSON_MEMBER)) {
-        s->member = s->node;
-    }
-
-    s->state = TG_JSON_S_AFTER;
-
-    return p;
-}
-
-
-/* An element of the innermost array is next. */
-static inline void
-tg_json_element(tg_json_t *s, bool first)
-{
-    tg_json_frame_t  *f;
-
-    if (!s->tracked) {
-        return;
-    }
-
-    if (s->frames == 0) {
-        tg_json_root(s);
-        return;
-    }
-
-    f = &s->frame[s->frames - 1];
-    f->mark += !first;
-
-    s->node = f->node->element;
-    if (s->node != NULL) {
-        s->key = TG_JSON_NOWHERE;
-        s->index = (uint32_t) f->mark;
-    }
-}
-
-
-static inline const char *
-tg_json_open(tg_json_t *s, tg_json_input_t *in, const char *p,
-    bool object)
-{
-    uint64_t  bit = UINT64_C(1) << s->depth % 64;
-
-    if (s->depth == TG_JSON_DEPTH_MAX) {
-        return tg_json_fail(s, in, p, TG_JSON_E_DEPTH);
-    }
-
-    if (object) {
-        s->objects[s->depth / 64] |= bit;
-        s->state = TG_JSON_S_FIRST_KEY;
-
-    } else {
-        s->objects[s->depth / 64] &= ~bit;
-        s->state = TG_JSON_S_FIRST_ELEMENT;
-    }
-
-    s->object = object;
-    s->depth++;
-    p++;
-
-    if (s->node != NULL && !tg_json_event_open(s, in, p)) {
+    if (n < 16) {
         return NULL;
     }
 
-    tg_json_track(s);
-
-    return p;
-}
-
-
-static inline const char *
-tg_json_close(tg_json_t *s, tg_json_input_t *in, const char *p,
-    bool object)
-{
-    unsigned  outer;
-
-    if (s->object != object) {
-        return tg_json_fail(s, in, p, TG_JSON_E_SYNTAX);
-    }
-
-    s->depth--;
-    p++;
-
-    if (s->depth < s->wrap) {
-        s->wrap = 0;
-        s->state = s->flags & TG_JSON_LINES ? TG_JSON_S_START
-                                            : TG_JSON_S_DONE;
-        return p;
-    }
-
-    if (s->frames != 0 && s->depth == s->frames - 1 + s->wrap) {
-        s->end = tg_json_at(s, in, p);
-
-        if (!tg_json_event_close(s, in, p)) {
-            return NULL;
+    while (n-- > left) {
+        if ((p[n] | 0x20) == '}') {
+            return p + n;
         }
     }
 
-    tg_json_track(s);
-
-    if (s->depth != 0) {
-        outer = s->depth - 1u;
-        s->object = (s->objects[outer / 64] >> outer % 64) & 1;
-    }
-
-    return tg_json_value_end(s, in, p, false);
+    return NULL;
 }
 
 
-/* A number or a literal ends at p; what of it is in this piece is from begin.
- */
-static inline const char *
-tg_json_scalar_end(tg_json_t *s, tg_json_input_t *in, const char *p,
-    tg_json_type_t type, const char *begin)
+/* For who has none. */
+static int
+tg_json_ignore(void *data, const tg_json_event_t *ev)
 {
-    if (tg_json_wanted(s)) {
-        s->end = tg_json_at(s, in, p);
+    (void) data;
+    (void) ev;
 
-        if (!tg_json_event_scalar(s, in, type, begin, p)) {
-            return NULL;
-        }
-    }
-
-    return tg_json_value_end(s, in, p, true);
-}
-
-
-static const char *
-tg_json_in_number(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    const char  *begin = p;
-    bool         more;
-
-    p = tg_json_number(s, in, p, &more);
-
-    return p == NULL || more
-           ? p : tg_json_scalar_end(s, in, p, TG_JSON_NUMBER, begin);
-}
-
-
-/* At a number's first byte. */
-static inline const char *
-tg_json_digits(tg_json_t *s, tg_json_input_t *in, const char *begin)
-{
-    const char  *p = begin;
-    bool         more = false;
-
-    /* mostly, a few digits */
-    while (p < in->end && p - begin < 16 && *p >= '0' && *p <= '9') {
-        p++;
-    }
-
-    if (p == begin || p == in->end || (*begin == '0' && p - begin > 1)
-        || (*p != ',' && *p != '}' && *p != ']'))
-    {
-        p = tg_json_number_begin(s, in, begin, &more);
-        if (p == NULL || more) {
-            return p;
-        }
-    }
-
-    return tg_json_scalar_end(s, in, p, TG_JSON_NUMBER, begin);
-}
-
-
-static const char *
-tg_json_in_literal(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    while (p < in->end && *s->literal != '\0') {
-        if (*p != *s->literal) {
-            return tg_json_fail(s, in, p, TG_JSON_E_SYNTAX);
-        }
-
-        p++;
-        s->literal++;
-    }
-
-    return *s->literal != '\0'
-           ? p : tg_json_scalar_end(s, in, p, (tg_json_type_t) s->scalar, p);
-}
-
-
-static inline const char *
-tg_json_literal(tg_json_t *s, tg_json_input_t *in, const char *p,
-    const char *literal, size_t len, tg_json_type_t type)
-{
-    if ((size_t) (in->end - p) >= len && memcmp(p, literal, len) == 0) {
-        return tg_json_scalar_end(s, in, p + len, type, p);
-    }
-
-    s->state = TG_JSON_S_IN_LITERAL;
-    s->scalar = (uint8_t) type;
-    s->literal = literal;
-
-    return tg_json_in_literal(s, in, p);
-}
-
-
-/* [p, q) is all of a key's text, decoded. */
-static inline void
-tg_json_key_end(tg_json_t *s, const char *p, const char *q)
-{
-    tg_json_frame_t       *f = &s->frame[s->frames - 1];
-    const tg_json_node_t  *node;
-
-    node = tg_json_path_child(f->node, p, (size_t) (q - p));
-
-    if (node != NULL) {
-        s->duplicate = (f->mark & node->bit) != 0;
-        f->mark |= node->bit;
-    }
-
-    s->node = node;
-}
-
-
-/* Text of the current string is needed. */
-static inline bool
-tg_json_kept(const tg_json_t *s)
-{
-    if (s->state == TG_JSON_S_IN_KEY) {
-        return s->tracked;
-    }
-
-    return tg_json_wanted(s)
-           && (s->node->options & (TG_JSON_COUNT | TG_JSON_TEXT))
-              != TG_JSON_COUNT;
-}
-
-
-/* A string that was not simple ended before p; its text has been kept. */
-static const char *
-tg_json_string_end(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    if (s->state == TG_JSON_S_IN_KEY) {
-        s->state = TG_JSON_S_COLON;
-
-        if (s->tracked) {
-            tg_json_decode_end(&s->decode, s->value);
-            tg_json_key_end(s, s->value,
-                            s->value + (s->decode.full ? 0 : s->decode.len));
-        }
-
-        return p;
-    }
-
-    if (tg_json_wanted(s)) {
-        s->end = tg_json_at(s, in, p);
-
-        if (!tg_json_event_string(s, in, NULL, NULL)) {
-            return NULL;
-        }
-    }
-
-    return tg_json_value_end(s, in, p, true);
-}
-
-
-/* Within a string, in this piece from begin; up to p it is known as plain. */
-static const char *
-tg_json_in_string(tg_json_t *s, tg_json_input_t *in, const char *begin,
-    const char *p)
-{
-    tg_json_errcode_t  err;
-
-    p = tg_json_string_skip(&s->string, p, in->end, &err);
-
-    if (tg_json_kept(s) && !tg_json_event_text(s, in, begin, p)) {
-        return NULL;
-    }
-
-    if (err != TG_JSON_E_NONE) {
-        return tg_json_fail(s, in, p, err);
-    }
-
-    return p == in->end ? p : tg_json_string_end(s, in, p + 1);
-}
-
-
-static const char *
-tg_json_long_string(tg_json_t *s, tg_json_input_t *in,
-    const char *begin, const char *p, uint8_t state)
-{
-    s->state = state;
-    tg_json_string_init(&s->string);
-    tg_json_decode_init(&s->decode);
-
-    return tg_json_in_string(s, in, begin, p);
-}
-
-
-#if defined(__SSE2__)
-
-/* Looks at the 64 bytes from p on; at the last ones where less are left. */
-static void
-tg_json_look(tg_json_input_t *in, const char *p)
-{
-    size_t  n = (size_t) (in->end - in->begin);
-    char    text[64];
-
-    if (n >= 64) {
-        in->block = in->end - p < 64 ? in->end - 64 : p;
-        in->special = tg_json_special64(in->block);
-        return;
-    }
-
-    memset(text, 0, sizeof(text));
-    memcpy(text, in->begin, n);
-
-    in->block = in->begin;
-    in->special = tg_json_special64(text);
-}
-
-
-static const char *
-tg_json_short_further(tg_json_input_t *in, const char *p)
-{
-    uint64_t  special;
-
-    for (unsigned i = 0; i < 2 && p < in->end; i++) {
-
-        /* the block that follows, so that the CPU need not wait for p */
-        tg_json_look(in, p - in->block < 128 ? in->block + 64 : p);
-
-        special = in->special >> (p - in->block);
-        if (special != 0) {
-            return p + __builtin_ctzll(special);
-        }
-
-        p = in->block + 64;
-    }
-
-    return p;
-}
-
-
-/* The text from p on is plain up to what is returned, which may be its end. */
-static inline const char *
-tg_json_short(tg_json_input_t *in, const char *p)
-{
-    uint64_t  special;
-
-    if (p - in->block < 64) {
-        special = in->special >> (p - in->block);
-        if (special != 0) {
-            return p + __builtin_ctzll(special);
-        }
-
-        return tg_json_short_further(in, in->block + 64);
-    }
-
-    return tg_json_short_further(in, p);
-}
-
-#else
-
-static inline void
-tg_json_look(tg_json_input_t *in, const char *p)
-{
-    (void) in;
-    (void) p;
-}
-
-
-static inline const char *
-tg_json_short(tg_json_input_t *in, const char *p)
-{
-    return tg_json_plain(p, in->end - p > TG_JSON_SHORT ? p + TG_JSON_SHORT
-                                                        : in->end);
-}
-
-#endif
-
-
-/* At a string value's opening quote. */
-static inline const char *
-tg_json_text(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    const char  *q = tg_json_short(in, ++p);
-
-    if (q == in->end || *q != '"') {
-        return tg_json_long_string(s, in, p, q, TG_JSON_S_IN_STRING);
-    }
-
-    if (tg_json_wanted(s)) {
-        s->end = tg_json_at(s, in, q + 1);
-
-        if (!tg_json_event_string(s, in, p, q)) {
-            return NULL;
-        }
-    }
-
-    return tg_json_value_end(s, in, q + 1, true);
-}
-
-
-/* At a value's first byte. */
-static inline const char *
-tg_json_value(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    if (s->node != NULL) {
-        s->start = tg_json_at(s, in, p);
-
-        if (s->duplicate && !tg_json_event_duplicate(s, in, p)) {
-            return NULL;
-        }
-    }
-
-    switch (*p) {
-    case '"':
-        return tg_json_text(s, in, p);
-    case '{': case '[':
-        return tg_json_open(s, in, p, *p == '{');
-    case 't':
-        return tg_json_literal(s, in, p, "true", 4, TG_JSON_TRUE);
-    case 'f':
-        return tg_json_literal(s, in, p, "false", 5, TG_JSON_FALSE);
-    case 'n':
-        return tg_json_literal(s, in, p, "null", 4, TG_JSON_NULL);
-    case '-':
-    case '0': case '1': case '2': case '3': case '4':
-    case '5': case '6': case '7': case '8': case '9':
-        return tg_json_digits(s, in, p);
-    default:
-        return tg_json_fail(s, in, p, TG_JSON_E_SYNTAX);
-    }
-}
-
-
-/* Past the colon, and past one space: how most JSON is written. */
-static inline const char *
-tg_json_colon(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    s->state = TG_JSON_S_VALUE;
-    p++;
-
-    return p < in->end && *p == ' ' ? p + 1 : p;
-}
-
-
-/* At a key's opening quote, or at what is there in its place. */
-static inline const char *
-tg_json_key(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    const char  *q;
-
-    if (*p != '"') {
-        return *p == '}' && s->state == TG_JSON_S_FIRST_KEY
-               ? tg_json_close(s, in, p, true)
-               : tg_json_fail(s, in, p, TG_JSON_E_SYNTAX);
-    }
-
-    if (s->tracked) {
-        s->key = tg_json_at(s, in, p);
-    }
-
-    q = tg_json_short(in, ++p);
-
-    if (q == in->end || *q != '"') {
-        return tg_json_long_string(s, in, p, q, TG_JSON_S_IN_KEY);
-    }
-
-    if (s->tracked) {
-        tg_json_key_end(s, p, q);
-    }
-
-    q++;
-
-    if (q < in->end && *q == ':') {
-        return tg_json_colon(s, in, q);
-    }
-
-    s->state = TG_JSON_S_COLON;
-
-    return q;
-}
-
-
-/* At the comma behind a value. */
-static inline const char *
-tg_json_comma(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    if (s->tracked) {
-        s->comma = tg_json_at(s, in, p);
-    }
-
-    p++;
-
-    if (s->object) {
-        s->state = TG_JSON_S_KEY;
-    } else {
-        s->state = TG_JSON_S_VALUE;
-        tg_json_element(s, false);
-    }
-
-    return p;
-}
-
-
-/* At the byte behind a value within a container. */
-static inline const char *
-tg_json_after(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    char  c = *p;
-
-    if (c != ',' && c != (s->object ? '}' : ']')) {
-        return tg_json_fail(s, in, p, TG_JSON_E_SYNTAX);
-    }
-
-    if (s->member != NULL && !tg_json_event_member(s, in, p)) {
-        return NULL;
-    }
-
-    return c == ',' ? tg_json_comma(s, in, p)
-                    : tg_json_close(s, in, p, s->object);
-}
-
-
-static const char *
-tg_json_start(tg_json_t *s, const char *p)
-{
-    tg_json_root(s);
-
-    if (*p == '[' && (s->flags & TG_JSON_ELEMENTS)) {
-        s->node = NULL;
-        s->wrap = 1;
-    }
-
-    s->state = TG_JSON_S_VALUE;
-
-    return p;
-}
-
-
-static const char *
-tg_json_first_element(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    if (*p == ']') {
-        return tg_json_close(s, in, p, false);
-    }
-
-    s->state = TG_JSON_S_VALUE;
-    tg_json_element(s, true);
-
-    return p;
-}
-
-
-/* A document's first byte, a colon, or something that has no place. */
-static const char *
-tg_json_other(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    if (s->state == TG_JSON_S_START) {
-        return tg_json_start(s, p);
-    }
-
-    if (s->state == TG_JSON_S_COLON) {
-        return *p == ':' ? tg_json_colon(s, in, p)
-                         : tg_json_fail(s, in, p, TG_JSON_E_SYNTAX);
-    }
-
-    return tg_json_fail(s, in, p, TG_JSON_E_TRAILING);
-}
-
-
-static inline bool
-tg_json_next(const tg_json_t *s, const tg_json_input_t *in, const char *p,
-    uint8_t state)
-{
-    return p != NULL && s->state == state && p < in->end
-           && (uint8_t) *p > ' ';
-}
-
-
-/*
- * Between values, at the first byte that is not white space.  From a value to
- * the next one in the same container it goes straight.
- */
-static inline const char *
-tg_json_step(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    switch (s->state) {
-    case TG_JSON_S_AFTER:
-        p = tg_json_after(s, in, p);
-
-        if (!tg_json_next(s, in, p, TG_JSON_S_KEY)) {
-            return p;
-        }
-
-        /* fall through */
-
-    case TG_JSON_S_KEY:
-    case TG_JSON_S_FIRST_KEY:
-        p = tg_json_key(s, in, p);
-
-        if (!tg_json_next(s, in, p, TG_JSON_S_VALUE)) {
-            return p;
-        }
-
-        /* fall through */
-
-    case TG_JSON_S_VALUE:
-        return tg_json_value(s, in, p);
-
-    case TG_JSON_S_FIRST_ELEMENT:
-        return tg_json_first_element(s, in, p);
-
-    default:
-        return tg_json_other(s, in, p);
-    }
-}
-
-
-/* Goes on within a string, number or literal that was cut. */
-static const char *
-tg_json_resume(tg_json_t *s, tg_json_input_t *in, const char *p)
-{
-    switch (s->state) {
-    case TG_JSON_S_IN_KEY:
-    case TG_JSON_S_IN_STRING:
-        return tg_json_in_string(s, in, p, p);
-
-    case TG_JSON_S_IN_NUMBER:
-        return tg_json_in_number(s, in, p);
-
-    case TG_JSON_S_IN_LITERAL:
-        return tg_json_in_literal(s, in, p);
-
-    default:
-        return p;
-    }
-}
-
-
-static bool
-tg_json_run(tg_json_t *s, tg_json_input_t *in)
-{
-    const char  *p = tg_json_resume(s, in, in->begin);
-
-    while (p != NULL && p < in->end) {
-
-        if ((uint8_t) *p <= ' ') {
-            if (s->state == TG_JSON_S_GAP && tg_json_is_space(*p)) {
-                s->state = TG_JSON_S_START;
-            }
-
-            p = tg_json_skip_space(p, in->end);
-            if (p == in->end) {
-                break;
-            }
-        }
-
-        p = tg_json_step(s, in, p);
-    }
-
-    return p != NULL;
+    return 0;
 }
 
 
@@ -729,7 +40,9 @@ tg_json_feed(tg_json_t *s, const char *p, size_t n)
     if (s->error == TG_JSON_E_NONE && n != 0) {
         in.begin = p;
         in.end = p + n;
-        tg_json_look(&in, p);
+        in.base = s->offset - (uint64_t) (uintptr_t) p;
+        in.last = tg_json_last(p, n);
+        in.wide = in.last != NULL ? in.end - 16 : NULL;
 
         if (tg_json_run(s, &in) && s->raw_frame != 0) {
             tg_json_event_keep_raw(s, &in);
@@ -746,8 +59,10 @@ int
 tg_json_finish(tg_json_t *s)
 {
     static const char  nothing[1] = "";
-    tg_json_input_t    in = { nothing, nothing, nothing, 0 };
+    tg_json_input_t    in = { nothing, nothing, 0, NULL, NULL };
     tg_json_errcode_t  code = TG_JSON_E_TRUNCATED;
+
+    in.base = s->offset - (uint64_t) (uintptr_t) nothing;
 
     if (s->error != TG_JSON_E_NONE) {
         return TG_ERROR;
@@ -767,9 +82,9 @@ tg_json_finish(tg_json_t *s)
         break;
 
     case TG_JSON_S_IN_NUMBER:
-        if (s->depth == 0 && tg_json_number_complete(s)) {
-            return tg_json_scalar_end(s, &in, nothing, TG_JSON_NUMBER, nothing)
-                   != NULL ? TG_OK : TG_ERROR;
+        if (s->frames + s->below + s->wrap == 0
+            && tg_json_number_complete(s)) {
+            return tg_json_run_end(s, &in) ? TG_OK : TG_ERROR;
         }
         break;
 
@@ -789,12 +104,12 @@ tg_json_reset(tg_json_t *s)
     s->error = TG_JSON_E_NONE;
     s->error_offset = 0;
     s->member = NULL;
-    s->depth = 0;
+    s->below = 0;
     s->frames = 0;
+    s->kinds = 0;
     s->raw_frame = 0;
     s->wrap = 0;
     s->object = false;
-    s->tracked = false;
     s->duplicate = false;
     s->state = TG_JSON_S_START;
 }
@@ -809,8 +124,10 @@ tg_json_init(tg_json_t *s, const tg_json_paths_t *paths, unsigned flags,
 
     s->paths = paths;
     s->flags = (uint8_t) flags;
-    s->handler = handler;
+    s->handler = handler != NULL ? handler : tg_json_ignore;
     s->data = data;
+    s->ev.comma = TG_JSON_NOWHERE;
+    s->ev.next = TG_JSON_NOWHERE;
 }
 
 

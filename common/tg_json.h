@@ -194,11 +194,11 @@ typedef struct {
 /* A container on a wanted path. */
 typedef struct {
     const struct tg_json_node_s  *node;
-    uint64_t                      start;
     uint64_t                      mark;     /* object: wanted keys seen;
                                                array: index of the element */
-    uint32_t                      key;      /* this far before start; 0: none */
-    uint32_t                      comma;
+    uint64_t                      start;    /* if it is wanted itself */
+    uint64_t                      key;
+    uint64_t                      comma;
 } tg_json_frame_t;
 
 struct tg_json_s {
@@ -213,16 +213,19 @@ struct tg_json_s {
     const struct tg_json_node_s  *member;   /* has ended, wants its range */
     const char                   *literal;  /* what is still to come of it */
     uint64_t                      offset;   /* of all input before this piece */
-    uint64_t                      key;
     uint64_t                      comma;
-    uint64_t                      start;
-    uint64_t                      end;
     uint64_t                      raw_start;
 
-    uint32_t                      index;
-    uint16_t                      depth;
+    /* What is known of the current value is kept as what is told of it: index,
+     * key, start and end. */
+    tg_json_event_t               ev;
+
+    uint16_t                      below;    /* containers not on a path, the
+                                               innermost ones */
     uint16_t                      raw_len;
     uint16_t                      number_len;
+    uint16_t                      kinds;    /* of the frames, the last in bit 0:
+                                               is it an object? */
     uint8_t                       frames;
     uint8_t                       raw_frame;    /* that is captured; 0: none */
     uint8_t                       flags;
@@ -231,13 +234,12 @@ struct tg_json_s {
     uint8_t                       wrap;         /* 1 within a root array whose
                                                    elements are documents */
     bool                          object;       /* the innermost container */
-    bool                          tracked;  /* it's on a wanted path, or wraps
-                                               documents */
     bool                          duplicate;
     tg_json_string_t              string;
     tg_json_decode_t              decode;
 
     uint64_t                      objects[TG_JSON_DEPTH_MAX / 64];
+                                            /* of those below: an object? */
     tg_json_frame_t               frame[TG_JSON_PATH_MAX + 1];
     char                          value[TG_JSON_VALUE_MAX + 8];
     char                          raw[TG_JSON_VALUE_MAX];

@@ -263,9 +263,12 @@ TG_V(tg_json_string)(tg_json_string_t *st, const char *p, const char *end)
         }
     }
 
-    st->escape = carry.escaped != 0 ? 1
-                 : carry.hex != 0
-                   ? (uint8_t) (1 + __builtin_popcountll(carry.hex)) : 0;
+    if (carry.escaped != 0) {
+        st->escape = 1;
+
+    } else if (carry.hex != 0) {
+        st->escape = (uint8_t) (65 - __builtin_clzll(carry.hex));
+    }
 
     return tg_json_string_tail(st, start, p);
 }

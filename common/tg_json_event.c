@@ -8,40 +8,11 @@ const char *
 tg_json_fail(tg_json_t *s, const tg_json_input_t *in, const char *p,
     tg_json_errcode_t code)
 {
+    s->state = TG_JSON_S_FAILED;
     s->error = code;
-    s->error_offset = tg_json_at(s, in, p);
+    s->error_offset = tg_json_at(in, p);
 
     return NULL;
-}
-
-
-static inline tg_json_event_t
-tg_json_event(const tg_json_t *s, tg_json_type_t type, uint64_t end)
-{
-    return (tg_json_event_t) {
-        .type = type,
-        .id = s->node->id,
-        .index = s->index,
-        .value = tg_str(""),
-        .key = s->key,
-        .start = s->start,
-        .end = end,
-        .comma = TG_JSON_NOWHERE,
-        .next = TG_JSON_NOWHERE
-    };
-}
-
-
-static inline bool
-tg_json_event_send(tg_json_t *s, const tg_json_input_t *in, const char *p,
-    const tg_json_event_t *ev)
-{
-    if (s->handler != NULL && s->handler(s->data, ev) != 0) {
-        (void) tg_json_fail(s, in, p, TG_JSON_E_STOPPED);
-        return false;
-    }
-
-    return true;
 }
 
 
@@ -62,12 +33,10 @@ bool
 tg_json_event_duplicate(tg_json_t *s, const tg_json_input_t *in,
     const char *p)
 {
-    tg_json_event_t  ev;
-
     s->duplicate = false;
-    ev = tg_json_event(s, TG_JSON_DUPLICATE, TG_JSON_NOWHERE);
+    (void) tg_json_event(s, TG_JSON_DUPLICATE, TG_JSON_NOWHERE);
 
-    return tg_json_event_send(s, in, p, &ev);
+    return tg_json_event_send(s, in, p);
 }
 
 
@@ -76,16 +45,14 @@ static bool
 tg_json_event_piece(tg_json_t *s, const tg_json_input_t *in, const char *q,
     const char *p, size_t len)
 {
-    tg_json_event_t  ev;
-
     if (len == 0) {
         return true;
     }
 
-    ev = tg_json_event(s, TG_JSON_TEXT_PIECE, TG_JSON_NOWHERE);
-    ev.value = tg_str_of(p, len);
+    tg_json_event(s, TG_JSON_TEXT_PIECE, TG_JSON_NOWHERE)->value
+        = tg_str_of(p, len);
 
-    return tg_json_event_send(s, in, q, &ev);
+    return tg_json_event_send(s, in, q);
 }
 
 
@@ -180,34 +147,41 @@ bool
 tg_json_event_string(tg_json_t *s, const tg_json_input_t *in, const char *p,
     const char *q)
 {
-    unsigned         options = s->node->options;
-    const char      *at = in->begin + (s->end - s->offset);
-    tg_json_event_t  ev = tg_json_event(s, TG_JSON_STRING, s->end);
-
-    ev.raw_len = s->end - s->start - 2;
+    unsigned          options = s->node->options;
+    uint64_t          end = s->ev.end;
+    const char       *at = in->begin + (end - s->offset);
+    tg_json_event_t  *ev;
+    bool              sent;
 
     if (p == NULL) {
         tg_json_decode_end(&s->decode, s->value);
     }
 
-    if (options & TG_JSON_TEXT) {
-        if (p != NULL
+    if ((options & TG_JSON_TEXT)
+        && (p != NULL
             ? !tg_json_event_piece(s, in, at, p, (size_t) (q - p))
-            : !tg_json_event_flush(s, in, at))
-        {
-            return false;
-        }
+            : !tg_json_event_flush(s, in, at)))
+    {
+        return false;
+    }
 
-    } else if ((options & TG_JSON_COUNT) == 0) {
+    ev = tg_json_event(s, TG_JSON_STRING, end);
+    ev->raw_len = end - ev->start - 2;
+
+    if ((options & (TG_JSON_TEXT | TG_JSON_COUNT)) == 0) {
         if (p != NULL) {
-            tg_json_event_value(&ev, p, (size_t) (q - p));
+            tg_json_event_value(ev, p, (size_t) (q - p));
         } else {
-            tg_json_event_value(&ev, s->value, s->decode.len);
-            ev.truncated |= s->decode.full;
+            tg_json_event_value(ev, s->value, s->decode.len);
+            ev->truncated |= s->decode.full;
         }
     }
 
-    return tg_json_event_send(s, in, at, &ev);
+    sent = tg_json_event_send(s, in, at);
+    ev->raw_len = 0;
+    ev->truncated = false;
+
+    return sent;
 }
 
 
@@ -231,58 +205,39 @@ bool
 tg_json_event_scalar(tg_json_t *s, const tg_json_input_t *in,
     tg_json_type_t type, const char *p, const char *q)
 {
-    tg_json_event_t  ev = tg_json_event(s, type, s->end);
+    tg_json_event_t  *ev = tg_json_event(s, type, s->ev.end);
+    bool              sent;
 
     if (type == TG_JSON_NUMBER) {
-        if (s->end - s->start == (uint64_t) (q - p)) {
-            tg_json_event_value(&ev, p, (size_t) (q - p));
+        if (ev->end - ev->start == (uint64_t) (q - p)) {
+            tg_json_event_value(ev, p, (size_t) (q - p));
         } else {
             tg_json_event_digits(s, p, q);
-            ev.value = tg_str_of(s->value, s->decode.len);
-            ev.truncated = s->decode.full;
+            ev->value = tg_str_of(s->value, s->decode.len);
+            ev->truncated = s->decode.full;
         }
     }
 
-    return tg_json_event_send(s, in, q, &ev);
-}
+    sent = tg_json_event_send(s, in, q);
+    ev->truncated = false;
 
-
-/* How far a is before b, for a frame. */
-static uint32_t
-tg_json_event_back(uint64_t a, uint64_t b)
-{
-    return a == TG_JSON_NOWHERE || b - a > UINT32_MAX ? 0 : (uint32_t) (b - a);
+    return sent;
 }
 
 
 bool
-tg_json_event_open(tg_json_t *s, const tg_json_input_t *in, const char *p)
+tg_json_event_raw_begin(tg_json_t *s, const tg_json_input_t *in, const char *p)
 {
-    tg_json_frame_t  *f = &s->frame[s->frames++];
-    tg_json_event_t   ev;
-
-    f->node = s->node;
-    f->start = s->start;
-    f->mark = 0;
-    f->key = tg_json_event_back(s->key, s->start);
-    f->comma = tg_json_event_back(s->comma, s->start);
-
-    s->comma = TG_JSON_NOWHERE;
-
-    if (!s->node->wanted) {
-        return true;
-    }
-
-    if ((s->node->options & TG_JSON_RAW) && s->raw_frame == 0) {
+    if (s->raw_frame == 0) {
         s->raw_frame = s->frames;
         s->raw_len = 0;
-        s->raw_start = s->start;
+        s->raw_start = s->ev.start;
     }
 
-    ev = tg_json_event(s, s->object ? TG_JSON_OBJECT : TG_JSON_ARRAY,
-                       TG_JSON_NOWHERE);
+    (void) tg_json_event(s, s->object ? TG_JSON_OBJECT : TG_JSON_ARRAY,
+                         TG_JSON_NOWHERE);
 
-    return tg_json_event_send(s, in, p, &ev);
+    return tg_json_event_send(s, in, p);
 }
 
 
@@ -327,89 +282,63 @@ tg_json_event_raw(tg_json_t *s, const tg_json_input_t *in, const char *p,
         raw = s->raw;
     }
 
-    tg_json_event_value(ev, raw, (size_t) (s->end - s->raw_start));
+    tg_json_event_value(ev, raw, (size_t) (ev->end - s->raw_start));
     s->raw_frame = 0;
 }
 
 
-/* The index that goes with the frames that are left. */
-static uint32_t
-tg_json_event_index(const tg_json_t *s)
-{
-    unsigned  i = s->frames, depth;
-
-    /* what is below an array's frame came there by its "[]" */
-    while (i-- > 0) {
-        depth = i + s->wrap;
-
-        if (((s->objects[depth / 64] >> depth % 64) & 1) == 0) {
-            return (uint32_t) s->frame[i].mark;
-        }
-    }
-
-    return 0;
-}
-
-
 bool
-tg_json_event_close(tg_json_t *s, const tg_json_input_t *in, const char *p)
+tg_json_event_raw_end(tg_json_t *s, const tg_json_input_t *in, const char *p)
 {
-    unsigned                number = s->frames;
-    const tg_json_frame_t  *f = &s->frame[--s->frames];
-    tg_json_event_t         ev;
-
-    s->node = f->node;
-    s->start = f->start;
-    s->key = f->key != 0 ? f->start - f->key : TG_JSON_NOWHERE;
-    s->comma = f->comma != 0 ? f->start - f->comma : TG_JSON_NOWHERE;
-
-    if (!s->object) {
-        s->index = tg_json_event_index(s);
-    }
-
-    if (!s->node->wanted) {
-        return true;
-    }
+    tg_json_event_t  *ev;
+    bool              sent;
 
     ev = tg_json_event(s, s->object ? TG_JSON_OBJECT_END : TG_JSON_ARRAY_END,
-                       s->end);
+                       tg_json_at(in, p));
 
-    if (s->raw_frame == number) {
-        tg_json_event_raw(s, in, p, &ev);
+    if (s->raw_frame == s->frames + 1u) {
+        tg_json_event_raw(s, in, p, ev);
     }
 
-    return tg_json_event_send(s, in, p, &ev);
+    sent = tg_json_event_send(s, in, p);
+    ev->truncated = false;
+
+    return sent;
 }
 
 
 bool
 tg_json_event_member(tg_json_t *s, const tg_json_input_t *in, const char *p)
 {
-    tg_json_event_t  ev;
+    tg_json_event_t  *ev;
+    bool              sent;
 
     s->node = s->member;
     s->member = NULL;
 
-    ev = tg_json_event(s, TG_JSON_MEMBER_RANGE, s->end);
-    ev.comma = s->comma;
-    ev.next = tg_json_at(s, in, p);
+    ev = tg_json_event(s, TG_JSON_MEMBER_RANGE, s->ev.end);
+    ev->comma = s->comma;
+    ev->next = tg_json_at(in, p);
 
-    return tg_json_event_send(s, in, p, &ev);
+    sent = tg_json_event_send(s, in, p);
+    ev->comma = TG_JSON_NOWHERE;
+    ev->next = TG_JSON_NOWHERE;
+
+    return sent;
 }
 
 
 bool
 tg_json_event_document(tg_json_t *s, const tg_json_input_t *in, const char *p)
 {
-    tg_json_event_t  ev = {
-        .type = TG_JSON_END_DOC,
-        .value = tg_str(""),
-        .key = TG_JSON_NOWHERE,
-        .start = TG_JSON_NOWHERE,
-        .end = s->end,
-        .comma = TG_JSON_NOWHERE,
-        .next = TG_JSON_NOWHERE
-    };
+    tg_json_event_t  *ev = &s->ev;
 
-    return tg_json_event_send(s, in, p, &ev);
+    ev->type = TG_JSON_END_DOC;
+    ev->id = 0;
+    ev->index = 0;
+    ev->value = tg_str("");
+    ev->key = TG_JSON_NOWHERE;
+    ev->start = TG_JSON_NOWHERE;
+
+    return tg_json_event_send(s, in, p);
 }

@@ -23,21 +23,45 @@ enum {
     TG_JSON_S_IN_KEY,
     TG_JSON_S_IN_STRING,
     TG_JSON_S_IN_NUMBER,
-    TG_JSON_S_IN_LITERAL
+    TG_JSON_S_IN_LITERAL,
+    TG_JSON_S_FAILED
 };
+
+#define TG_JSON_SHORT  64       /* a string that is looked at as if it were
+                                   short */
+#define TG_JSON_LAST   256           /* how far from its end a piece's last bracket
+                                   is looked for */
 
 typedef struct {
     const char  *begin;
     const char  *end;
-    const char  *block;         /* of 64 bytes, or of all if there are less: */
-    uint64_t     special;       /* which of them are special in a string */
+    uint64_t     base;      /* what an address is added to for its offset */
+
+    /* Of a piece that tg_json_fast.c may read, else last is NULL. */
+    const char  *last;      /* } or ]; past it all look at end first */
+    const char  *wide;      /* up to here 16 bytes can be read */
 } tg_json_input_t;
 
 
 static inline uint64_t
-tg_json_at(const tg_json_t *s, const tg_json_input_t *in, const char *p)
+tg_json_at(const tg_json_input_t *in, const char *p)
 {
-    return s->offset + (uint64_t) (p - in->begin);
+    return in->base + (uint64_t) (uintptr_t) p;
+}
+
+
+/* The event of the current value; of its value the text is missing. */
+static inline tg_json_event_t *
+tg_json_event(tg_json_t *s, tg_json_type_t type, uint64_t end)
+{
+    tg_json_event_t  *ev = &s->ev;
+
+    ev->type = type;
+    ev->id = s->node->id;
+    ev->value = tg_str("");
+    ev->end = end;
+
+    return ev;
 }
 
 
@@ -59,6 +83,41 @@ tg_json_wanted(const tg_json_t *s)
 /* Returns NULL. */
 const char *tg_json_fail(tg_json_t *s, const tg_json_input_t *in,
     const char *p, tg_json_errcode_t code);
+
+
+static inline bool
+tg_json_event_send(tg_json_t *s, const tg_json_input_t *in, const char *p)
+{
+    if (s->handler(s->data, &s->ev) != 0) {
+        (void) tg_json_fail(s, in, p, TG_JSON_E_STOPPED);
+        return false;
+    }
+
+    return true;
+}
+
+
+/*
+ * tg_json_run.c.  False with s->error set.  tg_json_run_end(): a number at the
+ * root was the end of the input, which is empty now.
+ */
+bool tg_json_run(tg_json_t *s, tg_json_input_t *in);
+bool tg_json_run_end(tg_json_t *s, tg_json_input_t *in);
+
+/* Within a string, in this piece from begin on; up to p it is known as plain.
+ * state: TG_JSON_S_IN_KEY or _STRING. */
+const char *tg_json_long_string(tg_json_t *s, tg_json_input_t *in,
+    const char *begin, const char *p, uint8_t state);
+
+/* A document has ended at p, which is s->ev.end. */
+const char *tg_json_document_end(tg_json_t *s, tg_json_input_t *in,
+    const char *p, bool scalar);
+
+/*
+ * tg_json_fast.c: goes on from p <= in->last within a container, as far as all
+ * is simple.
+ */
+const char *tg_json_fast(tg_json_t *s, tg_json_input_t *in, const char *p);
 
 /*
  * tg_json_number.c.  Both stop behind the number, where more is false; the
@@ -86,7 +145,7 @@ bool tg_json_event_duplicate(tg_json_t *s, const tg_json_input_t *in,
 bool tg_json_event_text(tg_json_t *s, const tg_json_input_t *in,
     const char *p, const char *q);
 
-/* A string has ended at s->end; all of its text was [p, q), which has no
+/* A string has ended at s->ev.end; all of its text was [p, q), which has no
  * escapes, or (p == NULL) has been through tg_json_event_text(). */
 bool tg_json_event_string(tg_json_t *s, const tg_json_input_t *in,
     const char *p, const char *q);
@@ -94,15 +153,16 @@ bool tg_json_event_string(tg_json_t *s, const tg_json_input_t *in,
 /* Part [p, q) of a number that is cut here. */
 void tg_json_event_digits(tg_json_t *s, const char *p, const char *q);
 
-/* A number or literal has ended at s->end; [p, q) is what has not been through
+/* A number or literal has ended at s->ev.end; [p, q) is what has not been through
  * tg_json_event_digits(). */
 bool tg_json_event_scalar(tg_json_t *s, const tg_json_input_t *in,
     tg_json_type_t type, const char *p, const char *q);
 
-/* A container on a wanted path begins before p, or has ended there. */
-bool tg_json_event_open(tg_json_t *s, const tg_json_input_t *in,
+/* A wanted container begins before p, or has ended there, and its frame is
+ * there already, or no more; one that is to be captured, or within such. */
+bool tg_json_event_raw_begin(tg_json_t *s, const tg_json_input_t *in,
     const char *p);
-bool tg_json_event_close(tg_json_t *s, const tg_json_input_t *in,
+bool tg_json_event_raw_end(tg_json_t *s, const tg_json_input_t *in,
     const char *p);
 
 /* The input is cut here: keeps what is part of a raw value. */

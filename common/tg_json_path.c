@@ -1,6 +1,10 @@
 #include "tg_json_path.h"
 
+#include <limits.h>
+
 #define TG_JSON_NAMES_MAX  64       /* bits of a frame's mark */
+#define TG_JSON_SLOTS_MAX  256      /* four for each */
+#define TG_JSON_TRIES      256      /* of multipliers */
 
 typedef struct {
     tg_mem_t    *mem;
@@ -62,25 +66,25 @@ tg_json_path_name(tg_json_compile_t *c, char *key, size_t *len)
 }
 
 
+uint64_t
+tg_json_name_head(const char *key, size_t len)
+{
+    char  head[8] = "";
+
+    memcpy(head, key, len < 8 ? len : 8);
+
+    return tg_json_load(head);
+}
+
+
 static tg_json_node_t *
 tg_json_path_add(tg_json_compile_t *c, tg_json_node_t *parent,
     const char *key, size_t len)
 {
-    tg_json_node_t  *node, **bucket;
+    tg_json_node_t  *node;
 
-    if (parent->bucket == NULL) {
-        parent->bucket = tg_zalloc(c->mem,
-                                   TG_JSON_BUCKETS * sizeof(tg_json_node_t *));
-        if (parent->bucket == NULL) {
-            (void) tg_json_path_no_memory(c);
-            return NULL;
-        }
-    }
-
-    bucket = &parent->bucket[tg_json_path_hash(key, len)];
-
-    for (node = *bucket; node != NULL; node = node->next) {
-        if (node->key_len == len && memcmp(node->key, key, len) == 0) {
+    for (node = parent->below; node != NULL; node = node->before) {
+        if (node->name.len == len && memcmp(node->key, key, len) == 0) {
             return node;
         }
     }
@@ -98,10 +102,12 @@ tg_json_path_add(tg_json_compile_t *c, tg_json_node_t *parent,
         return NULL;
     }
 
-    node->key_len = len;
+    node->name.head = tg_json_name_head(key, len);
+    node->name.tail = len > 8 ? tg_json_load(key + len - 8) : 0;
+    node->name.len = len;
     node->bit = UINT64_C(1) << parent->names++;
-    node->next = *bucket;
-    *bucket = node;
+    node->before = parent->below;
+    parent->below = node;
 
     return node;
 }
@@ -193,6 +199,91 @@ tg_json_path_insert(tg_json_compile_t *c, tg_json_node_t *node,
 }
 
 
+/* How many names below n have no slot of their own? */
+static unsigned
+tg_json_path_clashes(const tg_json_node_t *n)
+{
+    unsigned               clashes = 0;
+    const tg_json_node_t  *below;
+    uint64_t               bit, slot, taken[TG_JSON_SLOTS_MAX / 64] = { 0 };
+
+    for (below = n->below; below != NULL; below = below->before) {
+        slot = tg_json_name_hash(n, below->name.head, below->name.len);
+        bit = UINT64_C(1) << slot % 64;
+        clashes += (taken[slot / 64] & bit) != 0;
+        taken[slot / 64] |= bit;
+    }
+
+    return clashes;
+}
+
+
+/* Returns the number of slots. */
+static size_t
+tg_json_path_multiplier(tg_json_node_t *n)
+{
+    size_t    size = 2;
+    unsigned  clashes, fewest = UINT_MAX;
+    uint64_t  best, next = UINT64_C(0x9e3779b97f4a7c15);
+
+    for (n->shift = 63; size < 4u * n->names; n->shift--) {
+        size *= 2;
+    }
+
+    best = next;
+
+    for (unsigned i = 0; i < TG_JSON_TRIES && fewest != 0; i++) {
+        n->multiplier = next;
+        clashes = tg_json_path_clashes(n);
+
+        if (clashes < fewest) {
+            fewest = clashes;
+            best = next;
+        }
+
+        next = (next * UINT64_C(6364136223846793005)
+                + UINT64_C(1442695040888963407)) | 1;
+    }
+
+    n->multiplier = best;
+
+    return size;
+}
+
+
+/* What is below n will not change any more. */
+static bool
+tg_json_path_close(tg_json_compile_t *c, tg_json_node_t *n)
+{
+    static tg_json_node_t *const   nothing[2];
+    tg_json_node_t                *below, **slots = NULL, **slot;
+    size_t                         size = tg_json_path_multiplier(n);
+
+    n->slot = nothing;
+
+    if (n->names != 0) {
+        slots = tg_zalloc(c->mem, size * sizeof(tg_json_node_t *));
+        if (slots == NULL) {
+            (void) tg_json_path_no_memory(c);
+            return false;
+        }
+        n->slot = slots;
+    }
+
+    for (below = n->below; below != NULL; below = below->before) {
+        slot = &slots[tg_json_name_hash(n, below->name.head, below->name.len)];
+        below->next = *slot;
+        *slot = below;
+
+        if (!tg_json_path_close(c, below)) {
+            return false;
+        }
+    }
+
+    return n->element == NULL || tg_json_path_close(c, n->element);
+}
+
+
 tg_json_paths_t *
 tg_json_paths(tg_mem_t *mem, const tg_json_want_t *wants, size_t n,
     tg_error_t *err)
@@ -215,5 +306,5 @@ tg_json_paths(tg_mem_t *mem, const tg_json_want_t *wants, size_t n,
         }
     }
 
-    return paths;
+    return tg_json_path_close(&c, &paths->root) ? paths : NULL;
 }

@@ -72,22 +72,13 @@ tg_json_special16(const char *p)
     __m128i  v = _mm_loadu_si128((const __m128i *) (const void *) p);
     __m128i  m;
 
-    /* signed: controls and everything from 0x80 up are less than 0x20 */
-    m = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));
-    m = _mm_or_si128(m, _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
-    m = _mm_or_si128(m, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+    /* signed: only what is plain, and \, is more than 0x20; '"' ^ 2 is 0x20,
+     * and ' ' ^ 2 is not */
+    m = _mm_cmpgt_epi8(_mm_xor_si128(v, _mm_set1_epi8(2)),
+                       _mm_set1_epi8(0x20));
+    m = _mm_andnot_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')), m);
 
-    return (uint32_t) _mm_movemask_epi8(m);
-}
-
-/* Bit i for a special byte at p + i. */
-static inline uint64_t
-tg_json_special64(const char *p)
-{
-    return (uint64_t) tg_json_special16(p)
-           | (uint64_t) tg_json_special16(p + 16) << 16
-           | (uint64_t) tg_json_special16(p + 32) << 32
-           | (uint64_t) tg_json_special16(p + 48) << 48;
+    return (uint32_t) _mm_movemask_epi8(m) ^ 0xffff;
 }
 
 #endif

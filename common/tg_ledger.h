@@ -3,7 +3,7 @@
  * forgotten, nothing twice.
  *
  * A ledger is one piece of memory, shared by processes and by their threads,
- * mapped from a file by who hands it in (posix/tg_ledger_file.h).  It holds
+ * mapped from a file by who hands it in (hosted/tg_ledger_file.h).  It holds
  *
  *   - entries: the counters (buckets), found by a 16-byte key;
  *   - slots: the calls in flight, with what each holds of which entry;

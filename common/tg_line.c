@@ -3,361 +3,377 @@
  *
  * Fields that say nothing (zero counts, empty strings) are left out, but for
  * those that a reader sums or filters by on every line.
+ *
+ * Nothing here looks for the end of the buffer: each value is cut, and with as
+ * many fields and tags as there can be TG_LINE_MAX is not reached.
  */
 
 #include "tg_call_int.h"
 #include "tg_usage_read.h"
 
-/* Bytes that a value may take, escaped.  With the number of fields and tags
- * there are, TG_LINE_MAX can't be passed. */
+/* Bytes that a value may take, escaped. */
 #define TG_LINE_VALUE  512
 #define TG_LINE_SHORT  128
 #define TG_LINE_EXTRA  8
 
-typedef struct {
-    tg_text_t  t;
-    bool       underscore;
-} tg_line_t;
+const tg_str_t  tg_usage_sources[] = {
+    TG_STR("none"), TG_STR("reported"), TG_STR("estimated"), TG_STR("cached")
+};
 
-#define tg_key(l, name)  tg_line_key(l, ",\"" name "\":",                     \
-                                     sizeof(",\"" name "\":") - 1)
+/* A constant of a known length is a few moves; underscores are for the few. */
+#define tg_line_lit(p, under, text)                                           \
+    do {                                                                      \
+        memcpy(p, text, sizeof(text) - 1);                                    \
+        if (under) {                                                          \
+            tg_line_dots(p, sizeof(text) - 1);                                \
+        }                                                                     \
+        (p) += sizeof(text) - 1;                                              \
+    } while (0)
 
-static void
-tg_line_key(tg_line_t *l, const char *key, size_t n)
-{
-    char  *p = l->t.p;
+#define tg_line_key(p, under, name)  tg_line_lit(p, under, ",\"" name "\":")
 
-    tg_put(&l->t, key, n);
-
-    if (l->underscore) {
-        for ( ; p < l->t.p; p++) {
-            if (*p == '.') {
-                *p = '_';
-            }
-        }
-    }
-}
-
-
-static void
-tg_line_text(tg_line_t *l, tg_str_t s, size_t max)
-{
-    tg_put_lit(&l->t, "\"");
-    tg_put_json(&l->t, s, max);
-    tg_put_lit(&l->t, "\"");
-}
-
-
-#define tg_line_str(l, name, s)                                               \
+#define tg_line_str(p, under, name, s)                                        \
     do {                                                                      \
         tg_str_t  s_ = (s);                                                   \
                                                                               \
         if (s_.len != 0) {                                                    \
-            tg_key(l, name);                                                  \
-            tg_line_text(l, s_, TG_LINE_VALUE);                               \
+            tg_line_lit(p, under, ",\"" name "\":\"");                        \
+            p = tg_text_json(p, s_, TG_LINE_VALUE);                           \
+            *(p)++ = '"';                                                     \
         }                                                                     \
     } while (0)
 
-#define tg_line_int(l, name, v)                                               \
+#define tg_line_int(p, under, name, v)                                        \
     do {                                                                      \
         int64_t  v_ = (v);                                                    \
                                                                               \
         if (v_ > 0) {                                                         \
-            tg_key(l, name);                                                  \
-            tg_put_int(&(l)->t, v_);                                          \
+            tg_line_key(p, under, name);                                      \
+            p = tg_text_int(p, v_);                                           \
         }                                                                     \
     } while (0)
 
-#define tg_line_usd(l, name, v)                                               \
+#define tg_line_usd(p, under, name, v)                                        \
     do {                                                                      \
         int64_t  v_ = (v);                                                    \
                                                                               \
         if (v_ != 0) {                                                        \
-            tg_key(l, name);                                                  \
-            tg_put_decimal(&(l)->t, v_, 9);                                   \
+            tg_line_key(p, under, name);                                      \
+            p = tg_text_decimal(p, v_, 9);                                    \
         }                                                                     \
     } while (0)
 
-#define tg_line_bool(l, name, v)                                              \
-    do {                                                                      \
-        tg_key(l, name);                                                      \
-        tg_put_str(&(l)->t, (v) ? tg_str("true") : tg_str("false"));          \
-    } while (0)
-
 
 static void
-tg_line_ids(tg_line_t *l, const tg_call_t *call, uint64_t seq)
+tg_line_dots(char *p, size_t n)
 {
-    tg_put_str(&l->t, l->underscore ? tg_str("{\"timestamp\":\"")
-                                    : tg_str("{\"@timestamp\":\""));
-    tg_put_time(&l->t, call->start.wall_ms);
-    tg_put_lit(&l->t, "\"");
+    for (char *end = p + n; p < end; p++) {
+        if (*p == '.') {
+            *p = '_';
+        }
+    }
+}
 
-    tg_key(l, "llm.schema");
-    tg_put_lit(&l->t, "1");
 
-    tg_key(l, "event.id");
-    tg_put_lit(&l->t, "\"");
-    tg_put(&l->t, call->id, TG_ID_LEN);
-    tg_put_lit(&l->t, "-");
-    tg_put_int(&l->t, call->attempts);
-    tg_put_lit(&l->t, "\"");
+/* What needs no escaping. */
+static inline char *
+tg_line_plain(char *p, tg_str_t s)
+{
+    memcpy(p, s.p, s.len);
 
-    tg_key(l, "llm.call_id");
-    tg_put_lit(&l->t, "\"");
-    tg_put(&l->t, call->id, TG_ID_LEN);
-    tg_put_lit(&l->t, "\"");
+    return p + s.len;
+}
 
-    tg_key(l, "llm.seq");
-    tg_put_int(&l->t, (int64_t) seq);
-    tg_key(l, "llm.attempt");
-    tg_put_int(&l->t, call->attempts);
-    tg_line_bool(l, "llm.final", true);
+
+static char *
+tg_line_quoted(char *p, tg_str_t s, size_t max)
+{
+    *p++ = '"';
+    p = tg_text_json(p, s, max);
+    *p++ = '"';
+
+    return p;
+}
+
+
+static char *
+tg_line_ids(char *p, bool under, const tg_call_t *call, uint64_t seq)
+{
+    p = tg_line_plain(p, under ? tg_str("{\"timestamp\":\"")
+                               : tg_str("{\"@timestamp\":\""));
+    p = tg_text_time(p, call->start.wall_ms);
+    tg_line_lit(p, under, "\",\"llm.schema\":1,\"event.id\":\"");
+    memcpy(p, call->id, TG_ID_LEN);
+    p += TG_ID_LEN;
+    *p++ = '-';
+    p = tg_text_int(p, call->attempts);
+    tg_line_lit(p, under, "\",\"llm.call_id\":\"");
+    memcpy(p, call->id, TG_ID_LEN);
+    p += TG_ID_LEN;
+    tg_line_lit(p, under, "\",\"llm.seq\":");
+    p = tg_text_int(p, (int64_t) seq);
+    tg_line_key(p, under, "llm.attempt");
+    p = tg_text_int(p, call->attempts);
+    tg_line_lit(p, under, ",\"llm.final\":true");
 
     if (call->traceparent.len != 0) {
-        tg_line_str(l, "trace.id", tg_str_of(call->traceparent.p + 3, 32));
-        tg_line_str(l, "span.id", tg_str_of(call->traceparent.p + 36, 16));
+        tg_line_lit(p, under, ",\"trace.id\":\"");
+        memcpy(p, call->traceparent.p + 3, 32);
+        p += 32;
+        tg_line_lit(p, under, "\",\"span.id\":\"");
+        memcpy(p, call->traceparent.p + 36, 16);
+        p += 16;
+        *p++ = '"';
     }
+
+    return p;
 }
 
 
-static void
-tg_line_tag(tg_line_t *l, const tg_tag_t *tag, tg_str_t v)
+static char *
+tg_line_who(char *p, bool under, const tg_call_t *call,
+    const tg_request_info_t *info)
 {
-    switch (tag->role) {
-    case TG_TAG_TEAM:
-        tg_line_str(l, "llm.team", v);
-        break;
-    case TG_TAG_USER:
-        tg_line_str(l, "user.id", v);
-        break;
-    case TG_TAG_ORG:
-        tg_line_str(l, "organization.id", v);
-        break;
-    case TG_TAG_SESSION:
-        tg_line_str(l, "gen_ai.conversation.id", v);
-        break;
-    case TG_TAG_AGENT:
-        tg_line_str(l, "gen_ai.agent.name", v);
-        break;
-    case TG_TAG_OTHER:
-        tg_line_key(l, ",\"llm.tags.", sizeof(",\"llm.tags.") - 1);
-        tg_put_str(&l->t, tag->name);
-        tg_put_lit(&l->t, "\":");
-        tg_line_text(l, v, TG_LINE_VALUE);
-        break;
-    }
-}
+    bool             user = false;
+    const tg_tag_t  *tag = call->conf->tags;
 
-
-static void
-tg_line_who(tg_line_t *l, const tg_call_t *call)
-{
-    bool  user = false;
-
-    for (unsigned i = 0; i < call->conf->ntags; i++) {
+    for (unsigned i = 0; i < call->conf->ntags; i++, tag++) {
         if (call->tags[i].len != 0) {
-            tg_line_tag(l, &call->conf->tags[i], call->tags[i]);
-            user |= call->conf->tags[i].role == TG_TAG_USER;
+            p = tg_line_plain(p, tag->key[under]);
+            p = tg_text_json(p, call->tags[i], TG_LINE_VALUE);
+            *p++ = '"';
+            user |= tag->role == TG_TAG_USER;
         }
     }
 
     if (!user) {
-        tg_line_str(l, "user.id", tg_request_info(call->request)->user);
+        tg_line_str(p, under, "user.id", info->user);
     }
 
-    tg_line_str(l, "client.address", call->head.client);
-    tg_line_int(l, "llm.retry_count",
+    tg_line_str(p, under, "client.address", call->head.client);
+    tg_line_int(p, under, "llm.retry_count",
                 tg_str_int(call->host->header(call->req,
                                     tg_str("x-stainless-retry-count"))));
+    return p;
 }
 
 
-static void
-tg_line_request(tg_line_t *l, const tg_call_t *call)
+static char *
+tg_line_request(char *p, bool under, const tg_call_t *call,
+    const tg_request_info_t *info, const tg_answer_info_t *a)
 {
-    const tg_request_info_t  *info = tg_request_info(call->request);
-
-    tg_key(l, "gen_ai.operation.name");
-    tg_line_text(l, tg_op_name(tg_api_op(call->dialect.api)), TG_LINE_SHORT);
+    tg_line_lit(p, under, ",\"gen_ai.operation.name\":\"");
+    p = tg_line_plain(p, tg_op_name(tg_api_op(call->dialect.api)));
 
     if (call->provider != NULL && call->provider->host.len != 0) {
-        tg_line_str(l, "llm.provider", call->provider->name);
+        tg_line_lit(p, under, "\",\"llm.provider\":\"");
+        p = tg_line_plain(p, call->provider->name);
     }
 
-    tg_line_str(l, "gen_ai.provider.name",
-                tg_vendor_name(call->dialect.vendor));
-    tg_line_str(l, "gen_ai.request.model",
+    tg_line_lit(p, under, "\",\"gen_ai.provider.name\":\"");
+    p = tg_line_plain(p, tg_vendor_name(call->dialect.vendor));
+    *p++ = '"';
+
+    tg_line_str(p, under, "gen_ai.request.model",
                 info->model.len ? info->model : call->dialect.model);
-    tg_line_bool(l, "gen_ai.request.stream", info->stream
-                 || (call->answer != NULL
-                     && tg_answer_info(call->answer)->stream));
-    tg_line_int(l, "gen_ai.request.max_tokens", info->max_tokens);
-    tg_line_str(l, "server.address", call->head.upstream);
-    tg_line_int(l, "llm.prompt.messages", info->messages);
-    tg_line_int(l, "llm.prompt.system_tokens",
+
+    if (info->stream || (a != NULL && a->stream)) {
+        tg_line_lit(p, under, ",\"gen_ai.request.stream\":true");
+    } else {
+        tg_line_lit(p, under, ",\"gen_ai.request.stream\":false");
+    }
+
+    tg_line_int(p, under, "gen_ai.request.max_tokens", info->max_tokens);
+    tg_line_str(p, under, "server.address", call->head.upstream);
+    tg_line_int(p, under, "llm.prompt.messages", info->messages);
+    tg_line_int(p, under, "llm.prompt.system_tokens",
                 (int64_t) (info->system_bytes / TG_ESTIMATE_BYTES_PER_TOKEN));
+    return p;
 }
 
 
-static void
-tg_line_answer(tg_line_t *l, const tg_answer_info_t *a)
+static char *
+tg_line_answer(char *p, bool under, const tg_answer_info_t *a)
 {
-    tg_line_str(l, "gen_ai.response.model", a->model);
-    tg_line_str(l, "gen_ai.response.id", a->id);
+    tg_line_str(p, under, "gen_ai.response.model", a->model);
+    tg_line_str(p, under, "gen_ai.response.id", a->id);
 
     if (a->nfinish != 0) {
-        tg_key(l, "gen_ai.response.finish_reasons");
+        tg_line_key(p, under, "gen_ai.response.finish_reasons");
         for (unsigned i = 0; i < a->nfinish; i++) {
-            tg_put_str(&l->t, i == 0 ? tg_str("[") : tg_str(","));
-            tg_line_text(l, a->finish[i], TG_LINE_SHORT);
+            *p++ = i == 0 ? '[' : ',';
+            p = tg_line_quoted(p, a->finish[i], TG_LINE_SHORT);
         }
-        tg_put_lit(&l->t, "]");
+        *p++ = ']';
     }
 
-    tg_line_int(l, "llm.tool_calls", a->tool_calls);
-    tg_line_str(l, "llm.service_tier", a->service_tier);
+    tg_line_int(p, under, "llm.tool_calls", a->tool_calls);
+    tg_line_str(p, under, "llm.service_tier", a->service_tier);
+
+    return p;
 }
 
 
-static void
-tg_line_extra(tg_line_t *l, const tg_usage_extra_t *x)
+static char *
+tg_line_extra(char *p, bool under, const tg_usage_extra_t *x)
 {
-    tg_key(l, "llm.usage.extra");
-    tg_put_lit(&l->t, "[");
+    tg_line_key(p, under, "llm.usage.extra");
+    *p++ = '[';
 
     for (unsigned i = 0; x != NULL && i < TG_LINE_EXTRA; i++, x = x->next) {
         if (i != 0) {
-            tg_put_lit(&l->t, ",");
+            *p++ = ',';
         }
 
-        tg_put_lit(&l->t, "{\"type\":");
-        tg_line_text(l, x->type, TG_LINE_SHORT);
+        tg_line_lit(p, false, "{\"type\":");
+        p = tg_line_quoted(p, x->type, TG_LINE_SHORT);
         if (x->model.len != 0) {
-            tg_put_lit(&l->t, ",\"model\":");
-            tg_line_text(l, x->model, TG_LINE_SHORT);
+            tg_line_key(p, false, "model");
+            p = tg_line_quoted(p, x->model, TG_LINE_SHORT);
         }
-        tg_put_lit(&l->t, ",\"input_tokens\":");
-        tg_put_int(&l->t, x->input);
-        tg_put_lit(&l->t, ",\"cache_read\":");
-        tg_put_int(&l->t, x->cache_read);
-        tg_put_lit(&l->t, ",\"cache_write\":");
-        tg_put_int(&l->t, x->cache_write);
-        tg_put_lit(&l->t, ",\"output_tokens\":");
-        tg_put_int(&l->t, x->output);
-        tg_put_lit(&l->t, "}");
+        tg_line_key(p, false, "input_tokens");
+        p = tg_text_int(p, x->input);
+        tg_line_key(p, false, "cache_read");
+        p = tg_text_int(p, x->cache_read);
+        tg_line_key(p, false, "cache_write");
+        p = tg_text_int(p, x->cache_write);
+        tg_line_key(p, false, "output_tokens");
+        p = tg_text_int(p, x->output);
+        *p++ = '}';
     }
 
-    tg_put_lit(&l->t, "]");
+    *p++ = ']';
+
+    return p;
 }
 
 
-static const tg_str_t  tg_usage_sources[] = {
-    TG_STR("none"), TG_STR("reported"), TG_STR("estimated"), TG_STR("cached")
-};
-
-
-static void
-tg_line_usage(tg_line_t *l, const tg_usage_t *u)
+/* What few calls have. */
+static char *
+tg_line_units(char *p, bool under, const tg_usage_t *u)
 {
-    tg_line_str(l, "llm.usage.source", tg_usage_sources[u->source]);
-
-    if (u->source == TG_USAGE_NONE) {
-        return;
-    }
-
-    tg_key(l, "gen_ai.usage.input_tokens");
-    tg_put_int(&l->t, u->input);
-    tg_key(l, "gen_ai.usage.output_tokens");
-    tg_put_int(&l->t, u->output);
-
-    tg_line_int(l, "gen_ai.usage.cache_read.input_tokens", u->cache_read);
-    tg_line_int(l, "gen_ai.usage.cache_creation.input_tokens", u->cache_write);
-    tg_line_int(l, "llm.usage.cache_write_5m", u->cache_write_5m);
-    tg_line_int(l, "llm.usage.cache_write_1h", u->cache_write_1h);
-    tg_line_int(l, "gen_ai.usage.reasoning.output_tokens", u->reasoning);
-    tg_line_int(l, "llm.usage.audio_input", u->audio_input);
-    tg_line_int(l, "llm.usage.audio_output", u->audio_output);
-    tg_line_int(l, "llm.usage.image_input", u->image_input);
-    tg_line_int(l, "llm.usage.image_output", u->image_output);
-
     if (u->billed_input >= 0) {
-        tg_key(l, "llm.usage.billed_input");
-        tg_put_int(&l->t, u->billed_input);
+        tg_line_key(p, under, "llm.usage.billed_input");
+        p = tg_text_int(p, u->billed_input);
     }
 
     if (u->billed_output >= 0) {
-        tg_key(l, "llm.usage.billed_output");
-        tg_put_int(&l->t, u->billed_output);
+        tg_line_key(p, under, "llm.usage.billed_output");
+        p = tg_text_int(p, u->billed_output);
     }
 
-    tg_line_int(l, "llm.usage.web_searches", u->web_searches);
-    tg_line_int(l, "llm.usage.web_fetches", u->web_fetches);
-    tg_line_int(l, "llm.usage.search_units", u->search_units);
-    tg_line_int(l, "llm.usage.images", u->images);
-    tg_line_int(l, "llm.usage.duration_ms", u->duration_ms);
-    tg_line_int(l, "llm.usage.characters", u->characters);
-    tg_line_int(l, "llm.usage.pages", u->pages);
+    tg_line_int(p, under, "llm.usage.web_searches", u->web_searches);
+    tg_line_int(p, under, "llm.usage.web_fetches", u->web_fetches);
+    tg_line_int(p, under, "llm.usage.search_units", u->search_units);
+    tg_line_int(p, under, "llm.usage.images", u->images);
+    tg_line_int(p, under, "llm.usage.duration_ms", u->duration_ms);
+    tg_line_int(p, under, "llm.usage.characters", u->characters);
+    tg_line_int(p, under, "llm.usage.pages", u->pages);
 
     if (u->extra != NULL) {
-        tg_line_extra(l, u->extra);
+        p = tg_line_extra(p, under, u->extra);
     }
+
+    return p;
 }
 
 
-static void
-tg_line_money(tg_line_t *l, const tg_call_t *call)
+static char *
+tg_line_usage(char *p, bool under, const tg_usage_t *u, unsigned source)
+{
+    tg_line_lit(p, under, ",\"llm.usage.source\":\"");
+    p = tg_line_plain(p, tg_usage_sources[source]);
+    *p++ = '"';
+
+    if (source == TG_USAGE_NONE) {
+        return p;
+    }
+
+    tg_line_key(p, under, "gen_ai.usage.input_tokens");
+    p = tg_text_int(p, u->input);
+    tg_line_key(p, under, "gen_ai.usage.output_tokens");
+    p = tg_text_int(p, u->output);
+
+    tg_line_int(p, under, "gen_ai.usage.cache_read.input_tokens",
+                u->cache_read);
+    tg_line_int(p, under, "gen_ai.usage.cache_creation.input_tokens",
+                u->cache_write);
+    tg_line_int(p, under, "llm.usage.cache_write_5m", u->cache_write_5m);
+    tg_line_int(p, under, "llm.usage.cache_write_1h", u->cache_write_1h);
+    tg_line_int(p, under, "gen_ai.usage.reasoning.output_tokens",
+                u->reasoning);
+    tg_line_int(p, under, "llm.usage.audio_input", u->audio_input);
+    tg_line_int(p, under, "llm.usage.audio_output", u->audio_output);
+    tg_line_int(p, under, "llm.usage.image_input", u->image_input);
+    tg_line_int(p, under, "llm.usage.image_output", u->image_output);
+
+    return tg_line_units(p, under, u);
+}
+
+
+static char *
+tg_line_parts(char *p, bool under, const tg_cost_t *c)
+{
+    tg_line_usd(p, under, "llm.cost.input", c->input);
+    tg_line_usd(p, under, "llm.cost.cache_read", c->cache_read);
+    tg_line_usd(p, under, "llm.cost.cache_write", c->cache_write);
+    tg_line_usd(p, under, "llm.cost.output", c->output);
+    tg_line_usd(p, under, "llm.cost.tools", c->tools);
+    tg_line_usd(p, under, "llm.cost.extra", c->extra);
+
+    return p;
+}
+
+
+static char *
+tg_line_money(char *p, bool under, const tg_call_t *call)
 {
     const tg_cost_t  *c = &call->cost;
 
     if (!call->cost_known) {
 
         /* The sum over all lines must not depend on who skips nulls. */
-        tg_key(l, "llm.cost.total_nusd");
-        tg_put_lit(&l->t, "0");
+        tg_line_lit(p, under, ",\"llm.cost.total_nusd\":0");
 
-        if (call->usage.source != TG_USAGE_NONE) {
-            tg_line_bool(l, "llm.cost.unpriced", true);
+        if (call->source != TG_USAGE_NONE) {
+            tg_line_lit(p, under, ",\"llm.cost.unpriced\":true");
         }
-        return;
+        return p;
     }
 
     if (!call->cost_by_provider) {
-        tg_line_usd(l, "llm.cost.input", c->input);
-        tg_line_usd(l, "llm.cost.cache_read", c->cache_read);
-        tg_line_usd(l, "llm.cost.cache_write", c->cache_write);
-        tg_line_usd(l, "llm.cost.output", c->output);
-        tg_line_usd(l, "llm.cost.tools", c->tools);
-        tg_line_usd(l, "llm.cost.extra", c->extra);
+        p = tg_line_parts(p, under, c);
     }
 
     if (call->price_id.len != 0) {
-        tg_line_usd(l, "llm.cost.list", c->list);
-        tg_line_usd(l, "llm.cost.saved",
+        tg_line_usd(p, under, "llm.cost.list", c->list);
+        tg_line_usd(p, under, "llm.cost.saved",
                     c->list > c->total ? c->list - c->total : 0);
     }
 
-    tg_key(l, "llm.cost.total");
-    tg_put_decimal(&l->t, c->total, 9);
-    tg_key(l, "llm.cost.total_nusd");
-    tg_put_int(&l->t, c->total);
+    tg_line_key(p, under, "llm.cost.total");
+    p = tg_text_decimal(p, c->total, 9);
+    tg_line_key(p, under, "llm.cost.total_nusd");
+    p = tg_text_int(p, c->total);
 
     if (call->cost_by_provider) {
-        tg_line_str(l, "llm.cost.source", tg_str("provider"));
+        tg_line_lit(p, under, ",\"llm.cost.source\":\"provider\"");
 
     } else if (call->price_id.len != 0) {
-        tg_line_str(l, "llm.cost.source", tg_str("prices"));
+        tg_line_lit(p, under, ",\"llm.cost.source\":\"prices\"");
     }
 
-    tg_line_str(l, "llm.price_id", call->price_id);
+    tg_line_str(p, under, "llm.price_id", call->price_id);
 
     if (c->incomplete && !call->cost_by_provider) {
-        tg_line_bool(l, "llm.cost.incomplete", true);
+        tg_line_lit(p, under, ",\"llm.cost.incomplete\":true");
     }
+
+    return p;
 }
 
 
-static tg_str_t
+tg_str_t
 tg_call_decision(const tg_call_t *call)
 {
     return call->refused ? tg_str("refuse")
@@ -402,39 +418,65 @@ tg_call_error_type(const tg_call_t *call)
 }
 
 
-static void
-tg_line_end(tg_line_t *l, const tg_call_t *call)
+static char *
+tg_line_decided(char *p, bool under, const tg_conf_t *conf, tg_str_t decision,
+    tg_str_t rule)
+{
+    tg_line_str(p, under, "llm.decision", decision);
+    tg_line_str(p, under, "llm.rule", rule);
+    tg_line_str(p, under, "llm.node", conf->node);
+    tg_line_str(p, under, "llm.config_hash", tg_strz(conf->hash_text));
+    tg_line_key(p, under, "event.duration");
+
+    return p;
+}
+
+
+static char *
+tg_line_end(char *p, bool under, const tg_call_t *call,
+    const tg_request_info_t *info, const tg_answer_info_t *a)
 {
     tg_str_t  error = tg_call_error_type(call);
 
-    tg_line_str(l, "llm.decision", tg_call_decision(call));
-    tg_line_str(l, "llm.rule", call->rule);
-    tg_line_str(l, "llm.node", call->conf->node);
-    tg_line_str(l, "llm.config_hash", tg_strz(call->conf->hash_text));
+    if (call->refused || call->would_refuse) {
+        p = tg_line_decided(p, under, call->conf, tg_call_decision(call),
+                            call->rule);
+    } else {
+        p = tg_line_plain(p, call->conf->allowed[under]);
+    }
 
-    tg_key(l, "event.duration");
-    tg_put_int(&l->t, call->end_ns - call->start.mono_ns);
+    p = tg_text_int(p, call->end_ns - call->start.mono_ns);
 
     if (call->first_ns != 0) {
-        tg_key(l, "gen_ai.response.time_to_first_chunk");
-        tg_put_decimal(&l->t, (call->first_ns - call->start.mono_ns) / 1000, 6);
+        tg_line_key(p, under, "gen_ai.response.time_to_first_chunk");
+        p = tg_text_decimal(p, (call->first_ns - call->start.mono_ns) / 1000,
+                            6);
     }
 
-    tg_key(l, "http.request.body.bytes");
-    tg_put_int(&l->t, (int64_t) tg_request_info(call->request)->bytes);
+    tg_line_key(p, under, "http.request.body.bytes");
+    p = tg_text_int(p, (int64_t) info->bytes);
 
-    if (call->answer != NULL) {
-        tg_key(l, "http.response.body.bytes");
-        tg_put_int(&l->t, (int64_t) tg_answer_info(call->answer)->bytes);
+    if (a != NULL) {
+        tg_line_key(p, under, "http.response.body.bytes");
+        p = tg_text_int(p, (int64_t) a->bytes);
     }
 
-    tg_key(l, "http.response.status_code");
-    tg_put_int(&l->t, call->status);
-    tg_line_str(l, "error.type", error);
-    tg_line_str(l, "event.outcome",
-                error.len != 0 ? tg_str("failure") : tg_str("success"));
-    tg_line_str(l, "event.reason", call->reason);
-    tg_put_lit(&l->t, "}\n");
+    tg_line_key(p, under, "http.response.status_code");
+    p = tg_text_int(p, call->status);
+
+    if (error.len != 0) {
+        tg_line_str(p, under, "error.type", error);
+        tg_line_lit(p, under, ",\"event.outcome\":\"failure\"");
+
+    } else {
+        tg_line_lit(p, under, ",\"event.outcome\":\"success\"");
+    }
+
+    tg_line_str(p, under, "event.reason", call->reason);
+    *p++ = '}';
+    *p++ = '\n';
+
+    return p;
 }
 
 
@@ -442,139 +484,85 @@ size_t
 tg_call_line(const tg_call_t *call, char *buf, uint64_t seq,
     tg_log_format_t format)
 {
-    tg_line_t  l;
-
-    tg_text_init(&l.t, buf, TG_LINE_MAX);
-    l.underscore = format == TG_LOG_UNDERSCORE;
-
-    tg_line_ids(&l, call, seq);
-    tg_line_who(&l, call);
-    tg_line_request(&l, call);
-
-    if (call->answer != NULL) {
-        tg_line_answer(&l, tg_answer_info(call->answer));
-    }
-
-    if (call->answer != NULL) {
-        tg_line_usage(&l, &call->usage);
-    }
-
-    tg_line_money(&l, call);
-    tg_line_end(&l, call);
-
-    return (size_t) (l.t.p - buf);
-}
-
-
-static bool
-tg_value_int(int64_t v, char *buf, tg_str_t *out)
-{
-    tg_text_t  t;
-
-    tg_text_init(&t, buf, TG_VALUE_MAX);
-    tg_put_int(&t, v);
-    *out = tg_str_of(buf, (size_t) (t.p - buf));
-
-    return true;
-}
-
-
-static bool
-tg_value_str(tg_str_t s, tg_str_t *out)
-{
-    *out = s;
-
-    return s.len != 0;
-}
-
-
-static bool
-tg_call_value_early(const tg_call_t *call, tg_value_t v, tg_str_t *out)
-{
+    char                     *p = buf;
+    bool                      under = format == TG_LOG_UNDERSCORE;
+    const tg_answer_info_t   *a = NULL;
     const tg_request_info_t  *info = tg_request_info(call->request);
-    tg_str_t                  asked;
 
-    asked = info->model.len ? info->model : call->dialect.model;
-
-    switch (v) {
-    case TG_VALUE_CALL_ID:
-        return tg_value_str(tg_call_id(call), out);
-
-    case TG_VALUE_MODEL:
-        if (call->answer != NULL
-            && tg_answer_info(call->answer)->model.len != 0)
-        {
-            asked = tg_answer_info(call->answer)->model;
-        }
-        return tg_value_str(asked, out);
-
-    case TG_VALUE_REQUEST_MODEL:
-        return tg_value_str(asked, out);
-
-    case TG_VALUE_PROVIDER:
-        return tg_value_str(tg_vendor_name(call->dialect.vendor), out);
-
-    case TG_VALUE_OPERATION:
-        return tg_value_str(tg_op_name(tg_api_op(call->dialect.api)), out);
-
-    case TG_VALUE_STREAM:
-        return tg_value_str(info->stream ? tg_str("1") : tg_str("0"), out);
-
-    case TG_VALUE_DECISION:
-        return tg_value_str(tg_call_decision(call), out);
-
-    default:
-        return false;
+    if (call->answer != NULL) {
+        a = tg_answer_info(call->answer);
     }
+
+    p = tg_line_ids(p, under, call, seq);
+    p = tg_line_who(p, under, call, info);
+    p = tg_line_request(p, under, call, info, a);
+
+    if (a != NULL) {
+        p = tg_line_answer(p, under, a);
+        p = tg_line_usage(p, under, call->usage, call->source);
+    }
+
+    p = tg_line_money(p, under, call);
+    p = tg_line_end(p, under, call, info, a);
+
+    return (size_t) (p - buf);
 }
 
 
-bool
-tg_call_value(const tg_call_t *call, tg_value_t v, char *buf, tg_str_t *out)
+static tg_str_t
+tg_line_tag_key(tg_mem_t *mem, const tg_tag_t *tag, bool under)
 {
-    const tg_usage_t  *u = &call->usage;
-    tg_text_t          t;
+    char  buf[128], *p = buf;
 
-    if (v <= TG_VALUE_DECISION) {
-        return tg_call_value_early(call, v, out);
+    switch (tag->role) {
+    case TG_TAG_TEAM:
+        tg_line_lit(p, under, ",\"llm.team\":\"");
+        break;
+    case TG_TAG_USER:
+        tg_line_lit(p, under, ",\"user.id\":\"");
+        break;
+    case TG_TAG_ORG:
+        tg_line_lit(p, under, ",\"organization.id\":\"");
+        break;
+    case TG_TAG_SESSION:
+        tg_line_lit(p, under, ",\"gen_ai.conversation.id\":\"");
+        break;
+    case TG_TAG_AGENT:
+        tg_line_lit(p, under, ",\"gen_ai.agent.name\":\"");
+        break;
+    case TG_TAG_OTHER:
+        tg_line_lit(p, under, ",\"llm.tags.");
+        p = tg_line_plain(p, tag->name);
+        tg_line_lit(p, false, "\":\"");
+        break;
     }
 
-    if (!call->finished) {
-        return false;
-    }
+    return tg_dup(mem, tg_str_of(buf, (size_t) (p - buf)));
+}
 
-    if (v == TG_VALUE_COST_USD) {
-        if (!call->cost_known) {
-            return false;
+
+int
+tg_line_prepare(tg_conf_t *conf)
+{
+    char       buf[2048], *p;
+    tg_tag_t  *tag;
+
+    for (unsigned under = 0; under < TG_LOG_FORMATS; under++) {
+
+        for (tag = conf->tags; tag < conf->tags + conf->ntags; tag++) {
+            tag->key[under] = tg_line_tag_key(conf->mem, tag, under);
+            if (tag->key[under].p == NULL) {
+                return TG_ERROR;
+            }
         }
-        tg_text_init(&t, buf, TG_VALUE_MAX);
-        tg_put_decimal(&t, call->cost.total, 9);
-        return tg_value_str(tg_str_of(buf, (size_t) (t.p - buf)), out);
+
+        p = tg_line_decided(buf, under, conf, tg_str("allow"), tg_str_null);
+        conf->allowed[under] = tg_dup(conf->mem,
+                                      tg_str_of(buf, (size_t) (p - buf)));
+        if (conf->allowed[under].p == NULL) {
+            return TG_ERROR;
+        }
     }
 
-    if (v == TG_VALUE_FINISH_REASON) {
-        return call->answer != NULL
-               && tg_value_str(tg_answer_info(call->answer)->finish[0], out);
-    }
-
-    if (u->source == TG_USAGE_NONE) {
-        return false;
-    }
-
-    switch (v) {
-    case TG_VALUE_INPUT_TOKENS:
-        return tg_value_int(u->input, buf, out);
-    case TG_VALUE_CACHED_TOKENS:
-        return tg_value_int(u->cache_read, buf, out);
-    case TG_VALUE_OUTPUT_TOKENS:
-        return tg_value_int(u->output, buf, out);
-    case TG_VALUE_REASONING_TOKENS:
-        return tg_value_int(u->reasoning, buf, out);
-    case TG_VALUE_TOTAL_TOKENS:
-        return tg_value_int(u->input + u->output, buf, out);
-    case TG_VALUE_USAGE_SOURCE:
-        return tg_value_str(tg_usage_sources[u->source], out);
-    default:
-        return false;
-    }
+    return TG_OK;
 }

@@ -110,13 +110,6 @@ tg_arena_destroy(tg_arena_t *a)
 
 
 void *
-tg_alloc(tg_mem_t *mem, size_t size)
-{
-    return mem->alloc(mem->pool, size);
-}
-
-
-void *
 tg_zalloc(tg_mem_t *mem, size_t size)
 {
     void  *p = tg_alloc(mem, size);
@@ -129,8 +122,8 @@ tg_zalloc(tg_mem_t *mem, size_t size)
 }
 
 
-char *
-tg_dupz(tg_mem_t *mem, tg_str_t s)
+static inline char *
+tg_mem_copy(tg_mem_t *mem, tg_str_t s)
 {
     char  *p = tg_alloc(mem, s.len + 1);
 
@@ -145,10 +138,17 @@ tg_dupz(tg_mem_t *mem, tg_str_t s)
 }
 
 
+char *
+tg_dupz(tg_mem_t *mem, tg_str_t s)
+{
+    return tg_mem_copy(mem, s);
+}
+
+
 tg_str_t
 tg_dup(tg_mem_t *mem, tg_str_t s)
 {
-    char  *p = tg_dupz(mem, s);
+    char  *p = tg_mem_copy(mem, s);
 
     return p == NULL ? tg_str_null : tg_str_of(p, s.len);
 }

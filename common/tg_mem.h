@@ -21,7 +21,12 @@ struct tg_mem_s {
 };
 
 /* NULL on exhaustion, in all of these. */
-void *tg_alloc(tg_mem_t *mem, size_t size);
+static inline void *
+tg_alloc(tg_mem_t *mem, size_t size)
+{
+    return mem->alloc(mem->pool, size);
+}
+
 void *tg_zalloc(tg_mem_t *mem, size_t size);
 char *tg_dupz(tg_mem_t *mem, tg_str_t s);        /* a NUL-terminated copy */
 

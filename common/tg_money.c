@@ -15,19 +15,6 @@ typedef struct {
 } tg_decimal_t;
 
 
-int64_t
-tg_money_add(int64_t a, int64_t b)
-{
-    int64_t  sum;
-
-    if (__builtin_add_overflow(a, b, &sum)) {
-        return a < 0 ? INT64_MIN : INT64_MAX;
-    }
-
-    return sum;
-}
-
-
 static int64_t
 tg_money_clamp(tg_int128_t v)
 {

@@ -19,7 +19,17 @@
 #define TG_MONEY_TEXT_MAX  24
 
 /* a + b, saturating. */
-int64_t tg_money_add(int64_t a, int64_t b);
+static inline int64_t
+tg_money_add(int64_t a, int64_t b)
+{
+    int64_t  sum;
+
+    if (__builtin_add_overflow(a, b, &sum)) {
+        return a < 0 ? INT64_MIN : INT64_MAX;
+    }
+
+    return sum;
+}
 
 /* units x fusd, rounded half away from zero to nano-dollars, saturating. */
 int64_t tg_money_cost(int64_t units, int64_t fusd);

@@ -134,3 +134,12 @@ tg_api_path_match(tg_str_t pattern, tg_str_t path, tg_str_t *model)
 
     return true;
 }
+
+
+bool
+tg_api_path_ends(tg_str_t pattern, tg_str_t path)
+{
+    return tg_str_ends(path, pattern)
+           && (path.len == pattern.len
+               || path.p[path.len - pattern.len - 1] == '/');
+}

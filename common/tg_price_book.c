@@ -7,8 +7,7 @@
 #define TG_PRICE_SLOTS_MIN  64
 #define TG_PRICE_HASH_HEX   16
 
-#define TG_FNV_OFFSET       UINT64_C(14695981039346656037)
-#define TG_FNV_PRIME        UINT64_C(1099511628211)
+#define TG_PRICE_STARTS     64              /* words of a bitmap */
 
 struct tg_price_book_s {
     tg_arena_t       *arena;
@@ -23,6 +22,9 @@ struct tg_price_book_s {
     tg_price_t       *first;
     tg_price_wild_t  *wild;         /* longest first */
     size_t            nwild;
+
+    /* what precedes the first '/' in a key: a bit of its hash */
+    uint64_t          starts[TG_PRICE_STARTS];
 };
 
 
@@ -286,16 +288,59 @@ tg_price_has(const tg_price_draft_t *d, unsigned first, unsigned end)
 }
 
 
+/* Of the key in lower case. */
 static uint64_t
 tg_price_key_hash(tg_str_t key)
 {
-    uint64_t  h = TG_FNV_OFFSET;
+    const uint64_t  odd = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t        h = key.len * odd, w;
+    const char     *p = key.p, *end = key.p + key.len;
 
-    for (size_t i = 0; i < key.len; i++) {
-        h = (h ^ (unsigned char) tg_lower(key.p[i])) * TG_FNV_PRIME;
+    for ( ; end - p >= 8; p += 8) {
+        memcpy(&w, p, 8);
+        h = (h ^ tg_lower8(w)) * odd;
+        h ^= h >> 32;
     }
 
-    return h;
+    w = 0;
+
+    if (p < end) {
+        memcpy(&w, p, (size_t) (end - p));
+    }
+
+    h = (h ^ tg_lower8(w)) * odd;
+
+    return h ^ h >> 32;
+}
+
+
+/* False where the key has no '/'. */
+static bool
+tg_price_start(tg_str_t key, size_t *word, uint64_t *bit)
+{
+    uint64_t     h;
+    const char  *slash = memchr(key.p, '/', key.len);
+
+    if (slash == NULL) {
+        return false;
+    }
+
+    h = tg_price_key_hash(tg_str_of(key.p, (size_t) (slash - key.p)));
+    *word = h % TG_PRICE_STARTS;
+    *bit = UINT64_C(1) << (h / TG_PRICE_STARTS % 64);
+
+    return true;
+}
+
+
+bool
+tg_price_starts(const tg_price_book_t *book, tg_str_t prefix)
+{
+    size_t    word;
+    uint64_t  bit;
+
+    return !tg_price_start(prefix, &word, &bit)
+           || (book->starts[word] & bit) != 0;
 }
 
 
@@ -403,6 +448,8 @@ tg_price_add_wild(tg_price_book_t *book, tg_price_t *price)
 static tg_price_t *
 tg_price_enter(tg_price_book_t *book, tg_str_t id, uint64_t hash)
 {
+    size_t       word;
+    uint64_t     bit;
     tg_price_t  *price;
 
     if (book->nmodels * 2 >= book->nslots && tg_price_grow(book) != TG_OK) {
@@ -425,6 +472,10 @@ tg_price_enter(tg_price_book_t *book, tg_str_t id, uint64_t hash)
         && tg_price_add_wild(book, price) != TG_OK)
     {
         return NULL;
+    }
+
+    if (tg_price_start(id, &word, &bit)) {
+        book->starts[word] |= bit;
     }
 
     price->next = book->first;

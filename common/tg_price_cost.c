@@ -147,15 +147,9 @@ tg_rate(tg_charge_t *c, unsigned rate)
 
 
 static int64_t
-tg_charge(tg_charge_t *c, unsigned rate, int64_t units)
+tg_charge_units(tg_charge_t *c, unsigned rate, int64_t units)
 {
-    int64_t  fusd;
-
-    if (units <= 0) {
-        return 0;
-    }
-
-    fusd = tg_rate(c, rate);
+    int64_t  fusd = tg_rate(c, rate);
 
     if (fusd < 0) {
         c->incomplete = true;
@@ -168,8 +162,16 @@ tg_charge(tg_charge_t *c, unsigned rate, int64_t units)
 }
 
 
+/* Most classes of most calls are empty. */
+static inline int64_t
+tg_charge(tg_charge_t *c, unsigned rate, int64_t units)
+{
+    return units <= 0 ? 0 : tg_charge_units(c, rate, units);
+}
+
+
 /* What may be taken of *left for `part`. */
-static int64_t
+static inline int64_t
 tg_split_take(int64_t *left, int64_t part)
 {
     part = part < 0 ? 0 : part > *left ? *left : part;
@@ -350,6 +352,15 @@ tg_cost_one(const tg_price_t *price, const tg_usage_t *u, tg_tier_t tier,
     tg_charge_usage(&c, u, &s, request, cost);
     tg_cost_sum(cost);
     cost->incomplete = c.incomplete;
+
+    if (tier == TG_TIER_STANDARD && c.keep == TG_PPM
+        && s.units[TG_RATE_CACHE_READ] == 0
+        && s.units[TG_RATE_CACHE_WRITE] == 0
+        && s.units[TG_RATE_CACHE_WRITE_1H] == 0)
+    {
+        cost->list = cost->total;
+        return;
+    }
 
     c.tier = TG_TIER_STANDARD;
     c.keep = TG_PPM;

@@ -14,7 +14,7 @@ typedef struct {
 
 /*
  * What LiteLLM's keys begin with, where that is not the provider's name.  The
- * bare model follows in any case.
+ * bare model follows in any case.  In order of the provider's first letter.
  */
 static const tg_price_prefix_t  tg_price_prefixes[] = {
     TG_ROW("alibaba",            "dashscope/", ""),
@@ -56,6 +56,8 @@ static const tg_str_t  tg_price_regions[] = {
     TG_STR("us-gov."), TG_STR("jp."), TG_STR("au."), TG_STR("ca."),
     TG_STR("sa.")
 };
+
+#define TG_PRICE_REGION_MAX  8      /* bytes of the longest */
 
 typedef struct {
     tg_str_t  names[TG_PRICE_NAMES];        /* the model's spellings */
@@ -129,6 +131,13 @@ tg_price_without_region(tg_str_t model)
 {
     size_t  i, n = sizeof(tg_price_regions) / sizeof(tg_price_regions[0]);
 
+    if (memchr(model.p, '.', model.len < TG_PRICE_REGION_MAX
+                             ? model.len : TG_PRICE_REGION_MAX)
+        == NULL)
+    {
+        return tg_str_null;
+    }
+
     for (i = 0; i < n; i++) {
         if (tg_str_starts(model, tg_price_regions[i])) {
             return tg_str_of(model.p + tg_price_regions[i].len,
@@ -187,39 +196,71 @@ tg_price_add_prefix(tg_price_search_t *s, tg_str_t prefix)
 }
 
 
+/* The first row from which on a provider with this letter may be. */
+static size_t
+tg_price_prefix_row(char letter)
+{
+    size_t  low = 0, middle;
+    size_t  high = sizeof(tg_price_prefixes) / sizeof(tg_price_prefixes[0]);
+
+    while (low < high) {
+        middle = (low + high) / 2;
+
+        if (tg_price_prefixes[middle].provider.p[0] < letter) {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return low;
+}
+
+
 /* `own` has room for the provider's name and a '/'. */
 static void
 tg_price_prefix(tg_price_search_t *s, tg_str_t provider, char *own)
 {
-    const size_t  rows = sizeof(tg_price_prefixes)
-                         / sizeof(tg_price_prefixes[0]);
+    const size_t              rows = sizeof(tg_price_prefixes)
+                                     / sizeof(tg_price_prefixes[0]);
+    const tg_price_prefix_t  *row;
 
     s->nprefixes = 0;
 
-    if (provider.len != 0 && provider.len < TG_PRICE_NAME_MAX) {
-        memcpy(own, provider.p, provider.len);
-        own[provider.len] = '/';
-        tg_price_add_prefix(s, tg_str_of(own, provider.len + 1));
+    if (provider.len == 0 || provider.len >= TG_PRICE_NAME_MAX) {
+        return;
+    }
 
-        for (size_t r = 0; r < rows; r++) {
-            if (!tg_str_eq(provider, tg_price_prefixes[r].provider)) {
-                continue;
-            }
+    memcpy(own, provider.p, provider.len);
+    own[provider.len] = '/';
+    tg_price_add_prefix(s, tg_str_of(own, provider.len + 1));
 
-            for (size_t i = 0; i < TG_PRICE_PREFIXES; i++) {
-                if (tg_price_prefixes[r].prefixes[i].len != 0) {
-                    tg_price_add_prefix(s, tg_price_prefixes[r].prefixes[i]);
-                }
-            }
-
-            break;
+    for (row = tg_price_prefixes + tg_price_prefix_row(provider.p[0]);
+         row < tg_price_prefixes + rows
+         && row->provider.p[0] == provider.p[0];
+         row++)
+    {
+        if (!tg_str_eq(provider, row->provider)) {
+            continue;
         }
+
+        for (size_t i = 0; i < TG_PRICE_PREFIXES; i++) {
+            if (row->prefixes[i].len != 0) {
+                tg_price_add_prefix(s, row->prefixes[i]);
+            }
+        }
+
+        break;
     }
 }
 
 
-static void
-tg_price_add_key(tg_price_search_t *s, tg_str_t prefix, tg_str_t name)
+/* Its bytes only where somebody is going to look at them.  False where there is
+ * no room. */
+static bool
+tg_price_add_key(tg_price_search_t *s, tg_str_t prefix, tg_str_t name,
+    bool bytes)
 {
     char    *p = s->text + s->used;
     size_t   len = prefix.len + name.len;
@@ -227,14 +268,18 @@ tg_price_add_key(tg_price_search_t *s, tg_str_t prefix, tg_str_t name)
     if (len > TG_PRICE_NAME_MAX || len > sizeof(s->text) - s->used
         || s->nkeys == TG_PRICE_KEYS)
     {
-        return;
+        return false;
     }
 
-    memcpy(p, prefix.p, prefix.len);
-    memcpy(p + prefix.len, name.p, name.len);
+    if (bytes) {
+        memcpy(p, prefix.p, prefix.len);
+        memcpy(p + prefix.len, name.p, name.len);
+    }
 
     s->keys[s->nkeys++] = tg_str_of(p, len);
     s->used += len;
+
+    return true;
 }
 
 
@@ -245,6 +290,7 @@ tg_price_add_key(tg_price_search_t *s, tg_str_t prefix, tg_str_t name)
 static const tg_price_t *
 tg_price_find_exact(tg_price_search_t *s, const tg_price_book_t *book)
 {
+    bool               listed, wild = tg_price_wild(book) != NULL;
     size_t             end = s->nsame;
     tg_str_t           prefix;
     const tg_price_t  *price;
@@ -253,12 +299,16 @@ tg_price_find_exact(tg_price_search_t *s, const tg_price_book_t *book)
 
         for (size_t k = 0; k <= s->nprefixes; k++) {
             prefix = k < s->nprefixes ? s->prefixes[k] : tg_str("");
+            listed = k == s->nprefixes || tg_price_starts(book, prefix);
 
             for (size_t i = first; i < end; i++) {
-                tg_price_add_key(s, prefix, s->names[i]);
+                if (!tg_price_add_key(s, prefix, s->names[i], listed || wild)
+                    || !listed)
+                {
+                    continue;
+                }
 
-                price = s->nkeys == 0
-                        ? NULL : tg_price_get(book, s->keys[s->nkeys - 1]);
+                price = tg_price_get(book, s->keys[s->nkeys - 1]);
 
                 if (price != NULL) {
                     return price;

@@ -106,6 +106,9 @@ int tg_price_put(const tg_price_load_t *load, tg_price_draft_t *d);
  * case of ASCII letters; or NULL. */
 tg_price_t *tg_price_get(const tg_price_book_t *book, tg_str_t key);
 
+/* False where no key begins with this prefix, which ends in '/'. */
+bool tg_price_starts(const tg_price_book_t *book, tg_str_t prefix);
+
 tg_price_t *tg_price_first(const tg_price_book_t *book);
 const tg_price_wild_t *tg_price_wild(const tg_price_book_t *book);
 

@@ -58,9 +58,11 @@ tg_request_fields_t *tg_request_fields(tg_mem_t *mem, const tg_str_t *paths,
 typedef struct tg_request_s  tg_request_t;
 
 /*
+ * d must outlive the request.
  * content_type and content_encoding: the headers' values, may be empty.
  * fields may be NULL; values[i] (may be NULL) receives field i's value, a copy
- * in mem: strings decoded, numbers and booleans as written.  NULL on exhaustion.
+ * in mem: strings decoded, numbers and booleans as written, the first where
+ * there are several.  NULL on exhaustion.
  */
 tg_request_t *tg_request_create(tg_mem_t *mem, const tg_dialect_t *d,
     tg_str_t content_type, tg_str_t content_encoding,
@@ -81,5 +83,11 @@ int tg_request_finish(tg_request_t *r);
 const tg_request_info_t *tg_request_info(const tg_request_t *r);
 const tg_error_t *tg_request_error(const tg_request_t *r);
 bool tg_request_inspected(const tg_request_t *r);
+
+/*
+ * Where the body was read as JSON and is over: the scanner's memory, for another
+ * use.  What is fed from now on is only counted.  Else NULL.
+ */
+tg_json_t *tg_request_scanner(tg_request_t *r);
 
 #endif /* TG_REQUEST_H */

@@ -1,9 +1,48 @@
 #include "tg_str.h"
 
+
+void
+tg_str_lower(char *to, tg_str_t s)
+{
+    size_t    i;
+    uint64_t  w;
+
+    if (s.len < sizeof(w)) {
+        for (i = 0; i < s.len; i++) {
+            to[i] = tg_lower(s.p[i]);
+        }
+        return;
+    }
+
+    for (i = 0; i < s.len - sizeof(w); i += sizeof(w)) {
+        memcpy(&w, s.p + i, sizeof(w));
+        w = tg_lower8(w);
+        memcpy(to + i, &w, sizeof(w));
+    }
+
+    memcpy(&w, s.p + s.len - sizeof(w), sizeof(w));
+    w = tg_lower8(w);
+    memcpy(to + s.len - sizeof(w), &w, sizeof(w));
+}
+
+
 bool
 tg_str_match(tg_str_t s, tg_str_t pattern)
 {
-    size_t  i = 0, k = 0, star = SIZE_MAX, mark = 0;
+    size_t       i = 0, k = 0, star = SIZE_MAX, mark = 0;
+    const char  *first;
+
+    first = pattern.len == 0 ? NULL : memchr(pattern.p, '*', pattern.len);
+
+    if (first == NULL) {
+        return tg_str_eq(s, pattern);
+    }
+
+    i = k = (size_t) (first - pattern.p);
+
+    if (s.len < i || (i != 0 && memcmp(s.p, pattern.p, i) != 0)) {
+        return false;
+    }
 
     while (i < s.len) {
         if (k < pattern.len && pattern.p[k] == '*') {

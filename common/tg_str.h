@@ -51,6 +51,18 @@ tg_lower(char c)
     return (c >= 'A' && c <= 'Z') ? (char) (c | 0x20) : c;
 }
 
+/* Eight characters at once. */
+static inline uint64_t
+tg_lower8(uint64_t w)
+{
+    const uint64_t  ones = UINT64_C(0x0101010101010101);
+    uint64_t        low = w & (0x7f * ones), upper;
+
+    upper = (low + (0x80 - 'A') * ones) ^ (low + (0x7f - 'Z') * ones);
+
+    return w | (upper & ~w & 0x80 * ones) >> 2;
+}
+
 static inline bool
 tg_str_caseeq(tg_str_t a, tg_str_t b)
 {
@@ -79,6 +91,9 @@ tg_str_ends(tg_str_t s, tg_str_t suffix)
     return s.len >= suffix.len
            && memcmp(s.p + s.len - suffix.len, suffix.p, suffix.len) == 0;
 }
+
+/* Writes s with its ASCII letters in lower case to `to`, of s.len bytes. */
+void tg_str_lower(char *to, tg_str_t s);
 
 /* True where s matches a pattern in which each '*' stands for any run. */
 bool tg_str_match(tg_str_t s, tg_str_t pattern);

@@ -48,9 +48,6 @@ tg_put_str(tg_text_t *t, tg_str_t s)
 
 void tg_put_int(tg_text_t *t, int64_t v);
 
-/* Zero-padded to `width` digits (at most 20). */
-void tg_put_digits(tg_text_t *t, uint64_t v, unsigned width);
-
 /* A decimal fraction: v / 10^scale, no trailing zeros, at least one digit. */
 void tg_put_decimal(tg_text_t *t, int64_t v, unsigned scale);
 
@@ -63,5 +60,18 @@ void tg_put_json(tg_text_t *t, tg_str_t s, size_t max);
 
 /* RFC 3339 in UTC with milliseconds: "2026-01-31T23:59:59.123Z". */
 void tg_put_time(tg_text_t *t, int64_t unix_ms);
+
+/*
+ * The same for who has made sure that there is room: at most so many bytes, or
+ * `max`.  Returned is the end of what was written.
+ */
+#define TG_TEXT_INT_MAX      20
+#define TG_TEXT_DECIMAL_MAX  32
+#define TG_TEXT_TIME_MAX     24
+
+char *tg_text_int(char *p, int64_t v);
+char *tg_text_decimal(char *p, int64_t v, unsigned scale);
+char *tg_text_json(char *p, tg_str_t s, size_t max);
+char *tg_text_time(char *p, int64_t unix_ms);
 
 #endif /* TG_TEXT_H */

@@ -15,6 +15,27 @@ tg_literal_int(tg_str_t s)
 }
 
 
+static inline void
+tg_counts_put(tg_counts_t *c, unsigned id, int64_t v)
+{
+    if (v > TG_COUNT_MAX) {
+        v = TG_COUNT_MAX;
+    }
+
+    if (!tg_counts_has(c, id) || c->v[id] < v) {
+        c->present |= UINT64_C(1) << id;
+        c->v[id] = v;
+    }
+}
+
+
+void
+tg_counts_set(tg_counts_t *c, unsigned id, int64_t v)
+{
+    tg_counts_put(c, id, v);
+}
+
+
 void
 tg_counts_read(tg_counts_t *c, unsigned id, tg_str_t literal)
 {
@@ -42,21 +63,7 @@ tg_counts_read(tg_counts_t *c, unsigned id, tg_str_t literal)
     }
 
     if (v >= 0) {
-        tg_counts_set(c, id, v);
-    }
-}
-
-
-void
-tg_counts_set(tg_counts_t *c, unsigned id, int64_t v)
-{
-    if (v > TG_COUNT_MAX) {
-        v = TG_COUNT_MAX;
-    }
-
-    if (!tg_counts_has(c, id) || c->v[id] < v) {
-        c->present |= UINT64_C(1) << id;
-        c->v[id] = v;
+        tg_counts_put(c, id, v);
     }
 }
 

@@ -38,8 +38,8 @@ static const tg_vendor_t  tg_vendor_table[] = {
 
     { TG_STR("aws.bedrock"), "aws.bedrock bedrock aws",
       "bedrock-runtime*.amazonaws.com bedrock-runtime*.amazonaws.com.cn "
-      "bedrock-runtime*.api.aws bedrock-mantle*.api.aws bedrock.*.amazonaws.com "
-      "*.bedrock-runtime.*.vpce.amazonaws.com", 0 },
+      "bedrock-runtime*.api.aws bedrock-mantle*.api.aws "
+      "bedrock.*.amazonaws.com *.bedrock-runtime.*.vpce.amazonaws.com", 0 },
 
     { TG_STR("cohere"), "cohere",
       "api.cohere.com api.cohere.ai *.cohere.com *.cohere.ai", UNASKED },
@@ -185,14 +185,14 @@ static const tg_vendor_t  tg_vendor_family_table[] = {
 
 /* One pattern of one row. */
 typedef struct {
-    tg_suffix_t         suffix;
     tg_str_t            pattern;
     const tg_vendor_t  *vendor;
     bool                port;       /* has one, else it is left out */
+    bool                plain;      /* has no '*' */
 } tg_host_t;
 
-static const tg_host_t  *tg_hosts;
-static size_t            tg_nhosts;
+static const tg_host_t      *tg_hosts;
+static const tg_suffixes_t  *tg_host_ends;
 
 
 /* The next word of a list, or an empty string. */
@@ -242,28 +242,26 @@ tg_vendor_by_name(tg_str_t name)
 int
 tg_vendors_setup(tg_mem_t *mem, tg_error_t *err)
 {
-    tg_host_t   *hosts;
-    tg_str_t     word, end;
-    const char  *list;
-    size_t       n = 0;
+    tg_host_t      *hosts = tg_alloc(mem, TG_SUFFIX_MAX * sizeof(tg_host_t));
+    tg_suffix_t    *suffix = tg_zalloc(mem, TG_SUFFIX_MAX
+                                            * sizeof(tg_suffix_t));
+    tg_suffixes_t  *ends = tg_alloc(mem, sizeof(tg_suffixes_t));
+    tg_str_t        word, end;
+    const char     *list;
+    size_t          n = 0;
 
-    for (size_t i = 0; i < TG_VENDORS; i++) {
-        for (list = tg_vendor_table[i].hosts; tg_next_word(&list).len; n++) {
-            /* void */
-        }
-    }
-
-    hosts = tg_alloc(mem, n * sizeof(tg_host_t));
-    if (hosts == NULL) {
+    if (hosts == NULL || suffix == NULL || ends == NULL) {
         return tg_error(err, 0, 0, "out of memory");
     }
-
-    n = 0;
 
     for (size_t i = 0; i < TG_VENDORS; i++) {
         list = tg_vendor_table[i].hosts;
 
         while ((word = tg_next_word(&list)).len != 0) {
+
+            if (n == TG_SUFFIX_MAX) {
+                return tg_error(err, 0, 0, "too many hosts");
+            }
 
             for (end = word; memchr(end.p, '*', end.len); end.p++) {
                 end.len--;
@@ -272,12 +270,22 @@ tg_vendors_setup(tg_mem_t *mem, tg_error_t *err)
             hosts[n].pattern = word;
             hosts[n].vendor = &tg_vendor_table[i];
             hosts[n].port = memchr(word.p, ':', word.len) != NULL;
-            hosts[n++].suffix = tg_suffix_make(end);
+            hosts[n].plain = end.p == word.p;
+
+            if (!hosts[n].port) {
+                suffix[n] = tg_suffix_make(end);
+            }
+
+            n++;
         }
     }
 
+    if (tg_suffixes(ends, mem, suffix, n) != TG_OK) {
+        return tg_error(err, 0, 0, "out of memory");
+    }
+
     tg_hosts = hosts;
-    tg_nhosts = n;
+    tg_host_ends = ends;
 
     return TG_OK;
 }
@@ -286,19 +294,19 @@ tg_vendors_setup(tg_mem_t *mem, tg_error_t *err)
 const tg_vendor_t *
 tg_vendor_by_host(tg_str_t host)
 {
-    char              buf[256];
-    tg_str_t          whole, bare;
-    uint64_t          whole_end, bare_end;
-    const char       *colon;
-    const tg_host_t  *h;
+    char                  buf[256];
+    tg_str_t              whole, bare;
+    uint64_t              end;
+    unsigned              kind;
+    const char           *colon;
+    const tg_host_t      *h;
+    const tg_suffixes_t  *t = tg_host_ends;
 
-    if (host.len == 0 || host.len > sizeof(buf)) {
+    if (host.len == 0 || host.len > sizeof(buf) || t == NULL) {
         return &tg_vendor_table[TG_VENDORS - 1];
     }
 
-    for (size_t i = 0; i < host.len; i++) {
-        buf[i] = tg_lower(host.p[i]);
-    }
+    tg_str_lower(buf, host);
 
     whole = tg_str_of(buf, host.len);
     colon = memchr(buf, ':', host.len);
@@ -308,12 +316,20 @@ tg_vendor_by_host(tg_str_t host)
         bare.len--;         /* a fully qualified name */
     }
 
-    whole_end = tg_suffix_load(whole);
-    bare_end = tg_suffix_load(bare);
+    end = tg_suffix_load(bare);
+    kind = tg_suffix_kind(end);
 
-    for (h = tg_hosts; h < tg_hosts + tg_nhosts; h++) {
-        if (tg_suffix_fits(h->suffix, h->port ? whole_end : bare_end)
-            && tg_str_match(h->port ? whole : bare, h->pattern))
+    for (unsigned i = t->first[kind]; i < t->first[kind + 1]; i++) {
+
+        if (!tg_suffix_fits(t->suffix[t->list[i]], end)) {
+            continue;
+        }
+
+        h = &tg_hosts[t->list[i]];
+
+        if (h->port ? colon != NULL && tg_str_match(whole, h->pattern)
+            : h->plain ? tg_str_eq(bare, h->pattern)
+            : tg_str_match(bare, h->pattern))
         {
             return h->vendor;
         }

@@ -17,12 +17,15 @@ dir=$(cd "$dir" && pwd)
 src=${NGINX_SRC:-}
 tree=$dir/tree-$kind
 
-# What a Debian package is built with, and our own warnings for our own files.
+# What a Debian package is built with.
 cc_opt="-g -O2 -fstack-protector-strong -Wformat -Werror=format-security \
 -D_FORTIFY_SOURCE=2 -fPIC ${SAN:-}"
 ld_opt="-Wl,-z,relro -Wl,-z,now -fPIC ${SAN:-}"
 
-if [ ! -f "$tree/configure" ] || [ "$(cat "$tree/.from" 2>/dev/null)" != "$src" ]
+# Another version of nginx needs another tree, though it is at the same place.
+from="$src $(cksum < "${src:-/usr/share/nginx/src}/src/core/nginx.h")"
+
+if [ ! -f "$tree/configure" ] || [ "$(cat "$tree/.from" 2>/dev/null)" != "$from" ]
 then
     rm -rf "$tree"
     if [ -n "$src" ]; then
@@ -31,7 +34,7 @@ then
     else
         cp -rL /usr/share/nginx/src "$tree"
     fi
-    echo "$src" > "$tree/.from"
+    echo "$from" > "$tree/.from"
     rm -rf "$tree/objs" "$tree/Makefile"
 fi
 
@@ -39,13 +42,14 @@ cd "$tree"
 
 flags=(--with-compat --with-threads --with-http_ssl_module --with-http_v2_module
        --with-http_auth_request_module --with-http_gunzip_module
+       --with-http_sub_module
        --with-debug)
 if [ -f conf_flags ]; then
     . ./conf_flags
     flags=("${NGX_CONF_FLAGS[@]}")
 fi
 
-list=$(ls "$top"/common/*.c "$top"/ngx_module/*.c "$top/config")
+list=$(ls "$top"/common/*.c "$top"/ngx_module/*.c; cat "$top/config")
 if [ ! -f objs/Makefile ] || [ "$(cat objs/.list 2>/dev/null)" != "$list $cc_opt" ]
 then
     case $kind in

@@ -34,6 +34,7 @@ typedef struct {
 } ngx_http_llm_loc_conf_t;
 
 typedef struct ngx_http_llm_inflate_s  ngx_http_llm_inflate_t;
+typedef struct ngx_http_llm_piece_s    ngx_http_llm_piece_t;
 
 typedef struct {
     ngx_queue_t                 queue;          /* of the worker's open calls */
@@ -42,7 +43,9 @@ typedef struct {
     ngx_http_llm_loc_conf_t    *llcf;           /* of its admission */
     tg_call_t                  *call;
     tg_mem_t                    mem;
+    ngx_http_llm_piece_t       *piece;          /* of memory; the call's */
     tg_now_t                    now;
+    uint64_t                    names;          /* of the request's headers */
 
     ngx_http_llm_inflate_t     *inflate;
     ngx_chain_t                *free;           /* of an altered answer */
@@ -67,7 +70,6 @@ extern ngx_module_t  ngx_http_llm_module;
 
 /* ngx_http_llm_module.c */
 void ngx_http_llm_now(tg_now_t *now);
-ngx_int_t ngx_http_llm_seed_ids(void);
 extern tg_id_source_t  ngx_http_llm_ids;
 extern ngx_queue_t     ngx_http_llm_open;
 
@@ -75,9 +77,11 @@ extern ngx_queue_t     ngx_http_llm_open;
 ngx_int_t ngx_http_llm_request_init(ngx_conf_t *cf);
 ngx_int_t ngx_http_llm_post_read_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_llm_handler(ngx_http_request_t *r);
+void ngx_http_llm_free(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_response.c */
 ngx_int_t ngx_http_llm_response_init(ngx_conf_t *cf);
+void ngx_http_llm_feed_rest(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_finish.c: settles, writes the line; both only once. */
 ngx_http_llm_ctx_t *ngx_http_llm_get_ctx(ngx_http_request_t *r);
@@ -88,6 +92,7 @@ tg_end_t ngx_http_llm_end(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_drain.c */
 ngx_int_t ngx_http_llm_drain_init(ngx_conf_t *cf);
+void ngx_http_llm_consume(ngx_chain_t *cl, ngx_buf_t *end);
 ngx_int_t ngx_http_llm_client_gone(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_inflate.c: feeds the call with the unpacked bytes. */

@@ -16,8 +16,10 @@
 #define ngx_http_llm_header_init(h)
 #endif
 
-/* No header of nginx declares it.  Its location configuration begins with an
- * ngx_http_upstream_conf_t. */
+/* No header of nginx declares them.  The proxy's location configuration begins
+ * with an ngx_http_upstream_conf_t; the copy filter's context of a request is an
+ * ngx_output_chain_ctx_t. */
 extern ngx_module_t  ngx_http_proxy_module;
+extern ngx_module_t  ngx_http_copy_filter_module;
 
 #endif /* NGX_HTTP_LLM_COMPAT_H */

@@ -46,6 +46,8 @@ ngx_http_llm_cleanup(void *data)
     if (ctx->drain != NULL && ctx->drain->timer_set) {
         ngx_del_timer(ctx->drain);
     }
+
+    ngx_http_llm_free(ctx);
 }
 
 
@@ -84,6 +86,10 @@ ngx_http_llm_settle(ngx_http_llm_ctx_t *ctx, tg_end_t end)
     if (status == 0) {
         status = end == TG_END_CLIENT ? NGX_HTTP_CLIENT_CLOSED_REQUEST
                                       : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!ctx->complete) {
+        ngx_http_llm_feed_rest(ctx);
     }
 
     ngx_http_llm_now(&ctx->now);

@@ -94,7 +94,7 @@ ngx_http_llm_inflate_feed(ngx_http_llm_inflate_t *inf, tg_call_t *call,
             inf->total += size;
         }
 
-        if (rc == Z_STREAM_END && inf->zs.avail_in != 0) {
+        if (rc == Z_STREAM_END) {
             rc = inflateReset(&inf->zs);        /* gzip members in a row */
         }
 

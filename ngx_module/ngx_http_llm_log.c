@@ -47,7 +47,9 @@ ngx_http_llm_log_file(ngx_conf_t *cf, ngx_http_llm_log_t *ll)
                : "names a file that another directive writes";
     }
 
-    ll->start = ngx_pnalloc(cf->pool, ll->conf->buffer);
+    /* It is flushed once it is full: the line that fills it fits, too. */
+
+    ll->start = ngx_pnalloc(cf->pool, ll->conf->buffer + TG_LINE_MAX);
     ll->timer = ngx_pcalloc(cf->pool, sizeof(ngx_event_t));
     if (ll->start == NULL || ll->timer == NULL) {
         return NGX_CONF_ERROR;
@@ -297,14 +299,10 @@ ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
 
     to = ll->file->data;
 
-    if ((size_t) (to->end - to->pos) < TG_LINE_MAX) {
-        ngx_http_llm_log_flush(ll->file, log);
-    }
-
     to->pos += tg_call_line(ctx->call, (char *) to->pos, seq,
                             ll->conf->format);
 
-    if (to->conf->flush_ms == 0) {
+    if (to->conf->flush_ms == 0 || to->pos >= to->end) {
         ngx_http_llm_log_flush(ll->file, log);
 
     } else if (!to->timer->timer_set) {
@@ -316,18 +314,23 @@ ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
 void
 ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx)
 {
-    uint64_t                seq;
+    tg_log_t               *log = ctx->llcf->scope.logs;
+    uint64_t                seq = 0;
     unsigned                i;
-    tg_scope_t             *scope = &ctx->llcf->scope;
     ngx_http_llm_shared_t  *shared = ctx->lmcf->shm_zone->data;
 
-    seq = (uint64_t) ngx_atomic_fetch_add(&shared->seq, 1) + 1;
-
-    for (i = 0; i < scope->nlogs; i++) {
-        if (!scope->logs[i].off
-            && ngx_http_llm_log_wanted(ctx->request, scope->logs[i].handle))
+    for (i = 0; i < ctx->llcf->scope.nlogs; i++) {
+        if (log[i].off || !ngx_http_llm_log_wanted(ctx->request, log[i].handle))
         {
-            ngx_http_llm_log_line(scope->logs[i].handle, ctx, seq);
+            continue;
         }
+
+        /* A gap says that a line was lost, not that it was not wanted. */
+
+        if (seq == 0) {
+            seq = (uint64_t) ngx_atomic_fetch_add(&shared->seq, 1) + 1;
+        }
+
+        ngx_http_llm_log_line(log[i].handle, ctx, seq);
     }
 }

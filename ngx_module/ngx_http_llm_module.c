@@ -84,7 +84,7 @@ ngx_http_llm_now(tg_now_t *now)
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_http_llm_seed_ids(void)
 {
     unsigned char  seed[32];
@@ -149,8 +149,7 @@ ngx_http_llm_create_loc_conf(ngx_conf_t *cf)
 
 
 static void
-ngx_http_llm_warn_location(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
-    ngx_http_llm_loc_conf_t *llcf)
+ngx_http_llm_warn_location(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
 {
     ngx_http_upstream_conf_t  *ucf;
     ngx_http_core_loc_conf_t  *clcf;
@@ -176,8 +175,6 @@ ngx_http_llm_warn_location(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
                            " effect in \"%V\": a call is read before it is"
                            " handed on", &clcf->name);
     }
-
-    (void) llcf;
 }
 
 
@@ -197,7 +194,7 @@ ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         lmcf->draining |= conf->scope.drain_ms > 0;
         lmcf->logged |= conf->scope.nlogs != 0 && !conf->scope.logs[0].off;
 
-        ngx_http_llm_warn_location(cf, lmcf, conf);
+        ngx_http_llm_warn_location(cf, lmcf);
     }
 
     return NGX_CONF_OK;
@@ -461,7 +458,9 @@ ngx_http_llm_init_process(ngx_cycle_t *cycle)
 
     lmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_llm_module);
 
-    if (lmcf == NULL || !lmcf->enabled) {
+    /* The cache's manager and loader come by here as well. */
+
+    if (lmcf == NULL || !lmcf->enabled || ngx_process == NGX_PROCESS_HELPER) {
         return NGX_OK;
     }
 

@@ -1,6 +1,7 @@
 #include "ngx_http_llm.h"
 
 #define NGX_HTTP_LLM_FILE_STEP  16384
+#define NGX_HTTP_LLM_PIECES     256         /* kept by a worker at most */
 
 static void ngx_http_llm_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llm_request_body_filter(ngx_http_request_t *r,
@@ -9,45 +10,50 @@ static ngx_int_t ngx_http_llm_request_body_filter(ngx_http_request_t *r,
 static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
 
 
+/* Few names share a bit, so that what is not there need not be looked for. */
+static ngx_inline uint64_t
+ngx_http_llm_name_bit(const u_char *p, size_t n)
+{
+    return n == 0 ? 0 : (uint64_t) 1 << ((n + 5 * p[0]) % 64);
+}
+
+
 static tg_str_t
 ngx_http_llm_header(void *req, tg_str_t name)
 {
-    ngx_uint_t           i;
     ngx_list_part_t     *part;
-    ngx_table_elt_t     *h;
-    ngx_http_request_t  *r = req;
+    ngx_table_elt_t     *h, *end;
+    ngx_http_llm_ctx_t  *ctx = req;
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    if (!(ctx->names & ngx_http_llm_name_bit((u_char *) name.p, name.len))) {
+        return tg_str_null;
+    }
 
-    for (i = 0; /* void */ ; i++) {
+    part = &ctx->request->headers_in.headers.part;
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return tg_str_null;
+    for ( ; part != NULL; part = part->next) {
+        end = (ngx_table_elt_t *) part->elts + part->nelts;
+
+        for (h = part->elts; h < end; h++) {
+            if (h->key.len == name.len && h->lowcase_key != NULL
+                && ngx_memcmp(h->lowcase_key, name.p, name.len) == 0)
+            {
+                return ngx_http_llm_str(&h->value);
             }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == name.len && h[i].lowcase_key != NULL
-            && ngx_memcmp(h[i].lowcase_key, name.p, name.len) == 0)
-        {
-            return ngx_http_llm_str(&h[i].value);
         }
     }
+
+    return tg_str_null;
 }
 
 
 static tg_str_t
 ngx_http_llm_variable(void *req, uintptr_t handle)
 {
-    ngx_http_request_t         *r = req;
+    ngx_http_llm_ctx_t         *ctx = req;
     ngx_http_variable_value_t  *v;
 
-    v = ngx_http_get_indexed_variable(r, (ngx_uint_t) handle);
+    v = ngx_http_get_flushed_variable(ctx->request, (ngx_uint_t) handle);
 
     return v == NULL || v->not_found ? tg_str_null
            : tg_str_of((char *) v->data, v->len);
@@ -60,79 +66,100 @@ static const tg_host_t  ngx_http_llm_host = {
 };
 
 
+/*
+ * The one large piece of memory that a call takes goes from one call to the
+ * next, rather than by way of the pool to the heap and back.
+ */
+struct ngx_http_llm_piece_s {
+    ngx_http_llm_piece_t  *next;
+};
+
+static ngx_http_llm_piece_t  *ngx_http_llm_pieces;      /* a worker's */
+static ngx_uint_t             ngx_http_llm_npieces;
+
+
 static void *
-ngx_http_llm_request_alloc(void *pool, size_t size)
+ngx_http_llm_request_alloc(void *data, size_t size)
 {
-    return ngx_palloc(pool, size);
+    ngx_http_llm_ctx_t    *ctx = data;
+    ngx_http_llm_piece_t  *piece;
+
+    if (size != TG_CALL_CHUNK || ctx->piece != NULL) {
+        return ngx_palloc(ctx->request->pool, size);
+    }
+
+    piece = ngx_http_llm_pieces;
+
+    if (piece != NULL) {
+        ngx_http_llm_pieces = piece->next;
+        ngx_http_llm_npieces--;
+
+    } else {
+        piece = ngx_alloc(TG_CALL_CHUNK, ctx->request->connection->log);
+    }
+
+    ctx->piece = piece;
+
+    return piece;
+}
+
+
+void
+ngx_http_llm_free(ngx_http_llm_ctx_t *ctx)
+{
+    if (ctx->piece == NULL) {
+        return;
+    }
+
+    if (ngx_http_llm_npieces == NGX_HTTP_LLM_PIECES) {
+        ngx_free(ctx->piece);
+
+    } else {
+        ctx->piece->next = ngx_http_llm_pieces;
+        ngx_http_llm_pieces = ctx->piece;
+        ngx_http_llm_npieces++;
+    }
+
+    ctx->piece = NULL;
+}
+
+
+/* "_" reaches some servers behind us as "-". */
+static ngx_uint_t
+ngx_http_llm_own_header(const ngx_str_t *key)
+{
+    return key->len >= 6
+           && (key->data[0] | 0x20) == 'x'
+           && (key->data[1] == '-' || key->data[1] == '_')
+           && (key->data[2] | 0x20) == 'l'
+           && ngx_strncasecmp(key->data + 2, (u_char *) "llm", 3) == 0
+           && (key->data[5] == '-' || key->data[5] == '_');
 }
 
 
 /*
- * Removes elements from a list of headers, in place: the proxy hands on whatever
- * is in the list, whatever its hash.
+ * Headers of our own are nobody's to send.  The proxy hands on whatever is in
+ * the list, whatever its hash, and headers_in points into it: an element can
+ * be neither skipped nor moved.  So it becomes one that is not handed on.
  */
-static void
-ngx_http_llm_strip_headers(ngx_list_t *list)
-{
-    ngx_uint_t        i, n;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    for (part = &list->part; part != NULL; part = part->next) {
-        h = part->elts;
-
-        for (i = 0, n = 0; i < part->nelts; i++) {
-
-            /* "_" reaches some servers behind us as "-". */
-
-            if (h[i].key.len >= 6
-                && (h[i].key.data[0] | 0x20) == 'x'
-                && (h[i].key.data[1] == '-' || h[i].key.data[1] == '_')
-                && ngx_strncasecmp(h[i].key.data + 2, (u_char *) "llm", 3) == 0
-                && (h[i].key.data[5] == '-' || h[i].key.data[5] == '_'))
-            {
-                continue;
-            }
-
-            if (n != i) {
-                h[n] = h[i];
-            }
-            n++;
-        }
-
-        part->nelts = n;
-    }
-}
-
-
-static ngx_uint_t
-ngx_http_llm_has_own_headers(ngx_list_t *list)
+ngx_int_t
+ngx_http_llm_post_read_handler(ngx_http_request_t *r)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    for (part = &list->part; part != NULL; part = part->next) {
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len >= 6 && (h[i].key.data[0] | 0x20) == 'x'
-                && ngx_strncasecmp(h[i].key.data + 2, (u_char *) "llm", 3) == 0)
-            {
-                return 1;
+            if (ngx_http_llm_own_header(&h[i].key)) {
+                ngx_str_set(&h[i].key, "Keep-Alive");
+                ngx_str_set(&h[i].value, "");
+                h[i].lowcase_key = (u_char *) "keep-alive";
+                h[i].hash = ngx_hash_key(h[i].lowcase_key, h[i].key.len);
             }
         }
-    }
-
-    return 0;
-}
-
-
-ngx_int_t
-ngx_http_llm_post_read_handler(ngx_http_request_t *r)
-{
-    if (ngx_http_llm_has_own_headers(&r->headers_in.headers)) {
-        ngx_http_llm_strip_headers(&r->headers_in.headers);
     }
 
     return NGX_DECLINED;
@@ -147,21 +174,53 @@ static ngx_int_t
 ngx_http_llm_ask_identity(ngx_http_request_t *r)
 {
 #if (NGX_HTTP_GZIP)
-    ngx_table_elt_t  *h = r->headers_in.accept_encoding, *copy;
+    ngx_table_elt_t  *h;
 
-    if (h == NULL || r != r->main) {
-        return NGX_OK;
+    if (r->headers_in.accept_encoding != NULL) {
+        h = ngx_palloc(r->pool, sizeof(ngx_table_elt_t));
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = *r->headers_in.accept_encoding;
+        r->headers_in.accept_encoding = h;
     }
+#endif
 
-    copy = ngx_palloc(r->pool, sizeof(ngx_table_elt_t));
-    if (copy == NULL) {
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_see_headers(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_list_part_t     *part;
+    ngx_table_elt_t     *h, *end;
+    ngx_http_request_t  *r = ctx->request;
+
+    if (r == r->main && ngx_http_llm_ask_identity(r) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    *copy = *h;
-    r->headers_in.accept_encoding = copy;
-    ngx_str_set(&h->value, "identity");
-#endif
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        end = (ngx_table_elt_t *) part->elts + part->nelts;
+
+        for (h = part->elts; h < end; h++) {
+
+            if (h->lowcase_key != NULL) {
+                ctx->names |= ngx_http_llm_name_bit(h->lowcase_key,
+                                                    h->key.len);
+            }
+
+            if (r == r->main && h->key.len == sizeof("Accept-Encoding") - 1
+                && ngx_strncasecmp(h->key.data, (u_char *) "Accept-Encoding",
+                                   sizeof("Accept-Encoding") - 1)
+                   == 0)
+            {
+                ngx_str_set(&h->value, "identity");
+            }
+        }
+    }
 
     return NGX_OK;
 }
@@ -180,18 +239,18 @@ ngx_http_llm_upstream_host(ngx_http_request_t *r)
 
 
 static void
-ngx_http_llm_head(ngx_http_request_t *r, tg_call_head_t *head)
+ngx_http_llm_head(ngx_http_llm_ctx_t *ctx, tg_call_head_t *head)
 {
-    u_char     *q;
-    ngx_str_t   path = r->unparsed_uri;
+    u_char              *q = NULL;
+    ngx_http_request_t  *r = ctx->request;
+    ngx_str_t            path = r == r->main ? r->unparsed_uri : r->uri;
 
-    q = ngx_strlchr(path.data, path.data + path.len, '?');
-    if (q != NULL) {
-        path.len = (size_t) (q - path.data);
+    if (r == r->main && path.len != 0) {
+        q = memchr(path.data, '?', path.len);
     }
 
-    if (r != r->main) {
-        path = r->uri;
+    if (q != NULL) {
+        path.len = (size_t) (q - path.data);
     }
 
     head->method = ngx_http_llm_str(&r->method_name);
@@ -200,7 +259,8 @@ ngx_http_llm_head(ngx_http_request_t *r, tg_call_head_t *head)
     head->upstream = ngx_http_llm_upstream_host(r);
     head->content_type = r->headers_in.content_type == NULL ? tg_str_null
                          : ngx_http_llm_str(&r->headers_in.content_type->value);
-    head->content_encoding = ngx_http_llm_header(r, tg_str("content-encoding"));
+    head->content_encoding = ngx_http_llm_header(ctx,
+                                                 tg_str("content-encoding"));
     head->client = ngx_http_llm_str(&r->connection->addr_text);
 }
 
@@ -235,21 +295,14 @@ ngx_http_llm_create_ctx(ngx_http_request_t *r, ngx_http_llm_loc_conf_t *llcf)
     ctx->llcf = llcf;
     ctx->lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
     ctx->mem.alloc = ngx_http_llm_request_alloc;
-    ctx->mem.pool = r->pool;
+    ctx->mem.pool = ctx;
     ngx_http_llm_now(&ctx->now);
 
-    if (ngx_http_llm_ask_identity(r) != NGX_OK) {
+    if (ngx_http_llm_see_headers(ctx) != NGX_OK) {
         return NULL;
     }
 
-    ngx_http_llm_head(r, &head);
-
-    ctx->call = tg_call_create(&ctx->mem, ctx->lmcf->conf, &llcf->scope,
-                               &ngx_http_llm_host, r, &head, &ngx_http_llm_ids,
-                               &ctx->now);
-    if (ctx->call == NULL) {
-        return NULL;
-    }
+    ngx_http_llm_head(ctx, &head);
 
     if (r == r->main) {
         ending = ngx_http_cleanup_add(r, 0);
@@ -259,6 +312,14 @@ ngx_http_llm_create_ctx(ngx_http_request_t *r, ngx_http_llm_loc_conf_t *llcf)
 
         ending->handler = ngx_http_llm_ending;
         ending->data = ctx;
+    }
+
+    ctx->call = tg_call_create(&ctx->mem, ctx->lmcf->conf, &llcf->scope,
+                               &ngx_http_llm_host, ctx, &head,
+                               &ngx_http_llm_ids, &ctx->now);
+    if (ctx->call == NULL) {
+        ngx_http_llm_free(ctx);
+        return NULL;
     }
 
     cln->handler = ngx_http_llm_cleanup;
@@ -326,15 +387,15 @@ static ngx_int_t
 ngx_http_llm_blank_file(ngx_http_request_t *r, ngx_buf_t *b, off_t start,
     off_t end)
 {
+    off_t   n;
     u_char  spaces[256];
-    size_t  n;
 
     ngx_memset(spaces, ' ', sizeof(spaces));
 
     for ( ; start < end; start += n) {
-        n = (size_t) ngx_min(end - start, (off_t) sizeof(spaces));
+        n = ngx_min(end - start, (off_t) sizeof(spaces));
 
-        if (ngx_write_file(b->file, spaces, n, b->file_pos + start)
+        if (ngx_write_file(b->file, spaces, (size_t) n, b->file_pos + start)
             == NGX_ERROR)
         {
             return NGX_ERROR;
@@ -387,6 +448,7 @@ ngx_http_llm_apply_edit(ngx_http_request_t *r, const tg_edit_t *edit)
             } else {
                 b->last = b->pos + ((off_t) edit->tail_at - at);
             }
+            b->last_buf = 0;
             break;
         }
 
@@ -446,6 +508,14 @@ ngx_http_llm_refuse(ngx_http_llm_ctx_t *ctx, const tg_refusal_t *refusal)
     ngx_http_request_t  *r = ctx->request;
 
     ctx->refused = 1;
+
+    /* What is left of the body is not the next request. */
+
+    r->expect_tested = 1;
+
+    if (ngx_http_discard_request_body(r) != NGX_OK) {
+        r->keepalive = 0;
+    }
 
     r->headers_out.status = refusal->status;
     r->headers_out.content_length_n = (off_t) refusal->body.len;
@@ -534,26 +604,24 @@ ngx_http_llm_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    ctx = ngx_http_llm_get_ctx(r);
+    if (ngx_http_llm_get_ctx(r) != NULL) {
+        return NGX_DECLINED;            /* admitted, or redirected */
+    }
 
+    ctx = ngx_http_llm_create_ctx(r, llcf);
     if (ctx == NULL) {
-        ctx = ngx_http_llm_create_ctx(r, llcf);
-        if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r != r->main || !tg_call_wants_body(ctx->call)) {
+        ctx->body_read = 1;
+
+    } else if (r->request_body != NULL) {
+        ctx->body_read = 1;
+
+        if (ngx_http_llm_feed_body(ctx) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
-
-        if (r != r->main || !tg_call_wants_body(ctx->call)) {
-            ctx->body_read = 1;
-
-        } else if (r->request_body != NULL) {
-            ctx->body_read = 1;
-            if (ngx_http_llm_feed_body(ctx) != NGX_OK) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-        }
-
-    } else if (ctx->body_read) {
-        return NGX_DECLINED;            /* redirected; admitted before */
     }
 
     if (ctx->body_read) {

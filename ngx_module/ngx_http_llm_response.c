@@ -1,6 +1,7 @@
 #include "ngx_http_llm.h"
 
-#define NGX_HTTP_LLM_OUT_SIZE  2048
+#define NGX_HTTP_LLM_OUT_SIZE   2048
+#define NGX_HTTP_LLM_FILE_STEP  16384
 
 static ngx_int_t ngx_http_llm_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llm_body_filter(ngx_http_request_t *r,
@@ -82,27 +83,46 @@ ngx_http_llm_answer_encoding(ngx_http_llm_ctx_t *ctx)
 }
 
 
+static void
+ngx_http_llm_answer_upstream(ngx_http_llm_ctx_t *ctx)
+{
+    unsigned                    attempts = 0;
+    tg_str_t                    host = tg_str_null;
+    ngx_uint_t                  i;
+    ngx_http_request_t         *r = ctx->request;
+    ngx_http_upstream_t        *u = r->upstream;
+    ngx_http_upstream_state_t  *state;
+
+    if (u->resolved != NULL) {
+        host = ngx_http_llm_str(&u->resolved->host);
+
+    } else if (u->upstream != NULL) {
+        host = ngx_http_llm_str(&u->upstream->host);
+    }
+
+    if (r->upstream_states != NULL) {
+        state = r->upstream_states->elts;
+
+        /* One without a peer stands between those of two locations. */
+
+        for (i = 0; i < r->upstream_states->nelts; i++) {
+            attempts += state[i].peer != NULL;
+        }
+    }
+
+    tg_call_upstream(ctx->call, host, attempts);
+}
+
+
 static ngx_int_t
 ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
 {
-    ngx_str_t             host;
-    ngx_uint_t            attempts = 0, cached = 0;
+    ngx_uint_t            cached = 0;
     ngx_http_request_t   *r = ctx->request;
     ngx_http_upstream_t  *u = r->upstream;
 
     if (u != NULL) {
-        ngx_str_null(&host);
-
-        if (u->resolved != NULL) {
-            host = u->resolved->host;
-        }
-
-        if (r->upstream_states != NULL) {
-            attempts = r->upstream_states->nelts;
-        }
-
-        tg_call_upstream(ctx->call, ngx_http_llm_str(&host),
-                         (unsigned) attempts);
+        ngx_http_llm_answer_upstream(ctx);
     }
 
 #if (NGX_HTTP_CACHE)
@@ -125,7 +145,9 @@ ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
 
     /* nginx would hold a close-delimited stream back to its end. */
 
-    if (u != NULL && !u->cacheable && tg_call_streams(ctx->call)) {
+    if (u != NULL && !u->cacheable && !u->store
+        && tg_call_streams(ctx->call))
+    {
         u->buffering = 0;
     }
 
@@ -143,15 +165,16 @@ ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
 static ngx_int_t
 ngx_http_llm_header_filter(ngx_http_request_t *r)
 {
+    ngx_int_t            rc;
     ngx_http_llm_ctx_t  *ctx = ngx_http_llm_get_ctx(r);
 
     if (ctx == NULL || ctx->request != r || ctx->answered) {
         return ngx_http_next_header_filter(r);
     }
 
-    /* "100 Continue" and its like are not the answer. */
+    /* "100 Continue" and its like are not the answer; a tunnel is all of it. */
 
-    if (r->headers_out.status >= 200) {
+    if (r->headers_out.status >= NGX_HTTP_OK) {
         ctx->answered = 1;
 
         if (ngx_http_llm_add_id(ctx) != NGX_OK
@@ -159,6 +182,9 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
         {
             return NGX_ERROR;
         }
+
+    } else if (r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS) {
+        ctx->complete = 1;
     }
 
     if (ctx->client_gone) {
@@ -166,7 +192,13 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    return ngx_http_next_header_filter(r);
+    rc = ngx_http_next_header_filter(r);
+
+    if (r->header_only && r == r->main) {
+        ctx->complete = 1;
+    }
+
+    return rc;
 }
 
 
@@ -309,6 +341,67 @@ ngx_http_llm_feed(ngx_http_llm_ctx_t *ctx, const u_char *p, size_t n)
 }
 
 
+static void
+ngx_http_llm_feed_chain(ngx_http_llm_ctx_t *ctx, ngx_chain_t *cl)
+{
+    off_t          pos;
+    size_t         size;
+    ssize_t        n;
+    ngx_buf_t     *b;
+    static u_char  buf[NGX_HTTP_LLM_FILE_STEP];     /* a worker's */
+
+    for ( ; cl != NULL; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            ngx_http_llm_feed(ctx, b->pos, (size_t) (b->last - b->pos));
+            continue;
+        }
+
+        for (pos = b->file_pos; b->in_file && pos < b->file_last; pos += n) {
+            size = (size_t) ngx_min(b->file_last - pos, NGX_HTTP_LLM_FILE_STEP);
+
+            n = ngx_read_file(b->file, buf, size, pos);
+            if (n <= 0) {
+                return;
+            }
+
+            ngx_http_llm_feed(ctx, buf, (size_t) n);
+        }
+    }
+}
+
+
+/*
+ * The client left, and nginx has more of the answer than it could get: often all
+ * of it, with the usage at the end.
+ */
+void
+ngx_http_llm_feed_rest(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_http_request_t      *r = ctx->request;
+    ngx_http_upstream_t     *u = r->upstream;
+    ngx_output_chain_ctx_t  *copy;
+
+    if (!ctx->answered || ctx->refused || ctx->last_out != NULL
+        || r != r->main)
+    {
+        return;
+    }
+
+    copy = ngx_http_get_module_ctx(r, ngx_http_copy_filter_module);
+
+    if (copy != NULL) {
+        ngx_http_llm_feed_chain(ctx, copy->in);
+    }
+
+    if (u != NULL && u->buffering && u->pipe != NULL) {
+        ngx_http_llm_feed_chain(ctx, u->pipe->out);
+        ngx_http_llm_feed_chain(ctx, u->pipe->in);
+    }
+}
+
+
 static ngx_int_t
 ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
 {
@@ -348,16 +441,15 @@ ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
     }
 
     if (ctx->client_gone) {
-        ctx->out = NULL;
-        ctx->last_out = &ctx->out;
-        return NGX_OK;
-    }
+        ngx_http_llm_consume(ctx->out, NULL);
+        rc = NGX_OK;
 
-    if (ctx->out == NULL && ctx->busy == NULL && in != NULL) {
+    } else if (ctx->out == NULL && ctx->busy == NULL && in != NULL) {
         return NGX_OK;
-    }
 
-    rc = ngx_http_next_body_filter(ctx->request, ctx->out);
+    } else {
+        rc = ngx_http_next_body_filter(ctx->request, ctx->out);
+    }
 
     ngx_chain_update_chains(ctx->request->pool, &ctx->free, &ctx->busy,
                             &ctx->out,
@@ -383,23 +475,6 @@ ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
 
 
 static ngx_int_t
-ngx_http_llm_swallow(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
-{
-    for ( ; in != NULL; in = in->next) {
-        in->buf->pos = in->buf->last;
-        in->buf->file_pos = in->buf->file_last;
-    }
-
-    if (ctx->held != NULL) {
-        ctx->held->pos = ctx->held->last;
-        ctx->held = NULL;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_llm_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
     ngx_int_t            rc;
@@ -408,12 +483,12 @@ ngx_http_llm_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_chain_t         *cl;
     ngx_http_llm_ctx_t  *ctx = ngx_http_llm_get_ctx(r);
 
-    if (ctx == NULL || ctx->request != r || ctx->refused || !ctx->answered) {
+    if (ctx == NULL || ctx->request != r || !ctx->answered) {
+        return ngx_http_next_body_filter(r, in);
+    }
 
-        if (ctx != NULL && ctx->request == r && ctx->refused) {
-            ctx->complete = 1;
-        }
-
+    if (ctx->refused) {
+        ctx->complete = 1;
         return ngx_http_next_body_filter(r, in);
     }
 
@@ -439,7 +514,7 @@ ngx_http_llm_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     if (ctx->client_gone) {
-        (void) ngx_http_llm_swallow(ctx, in);
+        ngx_http_llm_consume(in, NULL);
     }
 
     if (last) {

@@ -48,13 +48,33 @@ ngx_http_llm_value_variable(ngx_http_request_t *r,
 }
 
 
+/* nginx lowers the names of variables, and has no "-" in them. */
+static ngx_uint_t
+ngx_http_llm_tag_is(tg_str_t tag, const u_char *name, size_t len)
+{
+    size_t  i;
+
+    if (tag.len != len) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        if ((tag.p[i] == '-' ? '_' : ngx_tolower(tag.p[i])) != name[i]) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 /* $llm_tag_<name> */
 static ngx_int_t
 ngx_http_llm_tag_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
     unsigned             i;
-    tg_str_t             value;
+    tg_str_t             value = tg_str_null;
     ngx_str_t           *name = (ngx_str_t *) data;
     const tg_conf_t     *conf;
     ngx_http_llm_ctx_t  *ctx = ngx_http_llm_variable_ctx(r);
@@ -67,23 +87,21 @@ ngx_http_llm_tag_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     conf = ctx->lmcf->conf;
 
-    for (i = 0; i < conf->ntags; i++) {
-        if (!tg_str_eq(conf->tags[i].name,
-                       tg_str_of((char *) name->data + sizeof("llm_tag_") - 1,
-                                 name->len - (sizeof("llm_tag_") - 1))))
+    for (i = 0; i < conf->ntags && value.len == 0; i++) {
+        if (ngx_http_llm_tag_is(conf->tags[i].name,
+                                name->data + sizeof("llm_tag_") - 1,
+                                name->len - (sizeof("llm_tag_") - 1)))
         {
-            continue;
+            value = tg_call_tag(ctx->call, i);
         }
+    }
 
-        value = tg_call_tag(ctx->call, i);
-
-        if (value.len != 0) {
-            v->valid = 1;
-            v->no_cacheable = 1;
-            v->not_found = 0;
-            v->len = (unsigned) value.len;
-            v->data = (u_char *) value.p;
-        }
+    if (value.len != 0) {
+        v->valid = 1;
+        v->no_cacheable = 1;
+        v->not_found = 0;
+        v->len = (unsigned) value.len;
+        v->data = (u_char *) value.p;
     }
 
     return NGX_OK;

@@ -1,5 +1,6 @@
 """A real server with the module, described once for nginx and httpd."""
 
+import ctypes
 import dataclasses
 import glob
 import os
@@ -16,6 +17,7 @@ import time
 from client import Client
 from costlines import ROOT, Log
 
+LIBC = ctypes.CDLL(None)
 HERE = os.path.dirname(os.path.abspath(__file__))
 START_TRIES = 5
 DEADLINE = 15
@@ -86,6 +88,11 @@ def rss(pid):
     """Resident memory of a process, in bytes."""
     with open("/proc/%d/statm" % pid) as f:
         return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def die_with_parent():
+    """A test that is killed leaves no server behind: prctl(PR_SET_PDEATHSIG)."""
+    LIBC.prctl(1, signal.SIGTERM)
 
 
 class StartError(Exception):
@@ -204,7 +211,8 @@ class Server:
             argv, cwd=self.dir, env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=open(self.path("log", "stdout"), "ab"),
-            stderr=subprocess.STDOUT, start_new_session=True)
+            stderr=subprocess.STDOUT, start_new_session=True,
+            preexec_fn=die_with_parent)
         self.await_listening()
 
     def environment(self):

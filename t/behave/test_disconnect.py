@@ -105,14 +105,11 @@ def test_client_that_leaves_before_the_answer(server, fake):
                                 fake={"hang": "headers"})
     fake.wait(1)
     stream.close()
-    if server.name == "nginx":          # httpd does not look while it waits
-        fake.wait_for(lambda: fake.requests[0].left)
-        line = server.line()
-        assert line["error.type"] == "client_closed"
-        assert line.status == 499
-        assert line.output == 0
-    else:
-        server.check_lines = False
+    fake.wait_for(lambda: fake.requests[0].left)
+    line = server.line()
+    assert line["error.type"] == "client_closed"
+    assert line.status == 499
+    assert line.output == 0
 
 
 def test_client_that_leaves_in_its_request(server, fake):

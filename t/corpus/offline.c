@@ -2,11 +2,15 @@
  * offline.c - replays a corpus of recorded calls through the core's reading of
  * requests and answers, with no server between, and compares with the index.
  *
- *     corpus-offline [-v] DIR [CASE]
+ *     corpus-offline [-v] [--splits | --more-splits] DIR [CASE]
  *
- * Each case is fed in pieces of 1 byte, of 7 bytes, and whole; all three must be
- * right.  Prints each miss and, last, "corpus offline: N/M exact".  Exits 1 where
- * there is a miss.
+ * Each case is fed in pieces of 1 byte, of 7 bytes, and whole; all three must
+ * be right.  Prints each miss and, last, "corpus offline: N/M exact".  Exits 1
+ * where there is a miss.
+ *
+ * With --splits each body is cut into two instead, and must be read as it is
+ * when whole: at every position, or in bodies above 16 KB at many; --more-splits
+ * has eight times as many of those.  Last comes "corpus splits: N/M cuts ...".
  *
  * Two differences from an index are not misses but counted apart, because the
  * provider's documentation is on our side:
@@ -17,20 +21,14 @@
  *     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
  */
 
-#include "tg_answer.h"
+#include "exchange.h"
 
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <time.h>
 
 #define FIELDS  17
 #define TEXT    1024
-
-typedef struct {
-    char    *p;
-    size_t   len;
-} blob_t;
 
 typedef struct {
     char    *field[FIELDS];
@@ -41,73 +39,15 @@ typedef struct {
 enum { C_CASE, C_PROVIDER, C_ENDPOINT, C_STREAM, C_MODEL, C_STATUS, C_USAGE,
        C_NORM, C_FINISH, C_TIER, C_REQUEST_MODEL };
 
+enum { EXACT, MISS, APART };    /* APART: differs, and may */
 
-static bool
-load(blob_t *b, const char *dir, const char *name, const char *file)
-{
-    char   path[4096];
-    FILE  *f;
-    long   n;
-
-    snprintf(path, sizeof(path), "%s%s%s/%s", dir, *name ? "/cases/" : "",
-             name, file);
-
-    b->p = NULL;
-    b->len = 0;
-
-    f = fopen(path, "rb");
-    if (f == NULL) {
-        return false;
-    }
-
-    if (fseek(f, 0, SEEK_END) != 0 || (n = ftell(f)) < 0) {
-        fclose(f);
-        return false;
-    }
-
-    rewind(f);
-    b->p = malloc((size_t) n + 1);
-
-    if (b->p != NULL) {
-        b->len = fread(b->p, 1, (size_t) n, f);
-        b->p[b->len] = '\0';
-    }
-
-    fclose(f);
-
-    return b->p != NULL;
-}
-
-
-/* The value of a line "name: value". */
-static tg_str_t
-header(const blob_t *meta, const char *name)
-{
-    size_t       n = strlen(name);
-    const char  *p, *end;
-
-    for (p = meta->p; p != NULL && *p != '\0'; p = *end ? end + 1 : end) {
-        end = strchr(p, '\n');
-        if (end == NULL) {
-            end = p + strlen(p);
-        }
-
-        if ((size_t) (end - p) > n && strncmp(p, name, n) == 0
-            && p[n] == ':')
-        {
-            p += n + 1;
-            while (p < end && *p == ' ') {
-                p++;
-            }
-            while (end > p && (end[-1] == '\r' || end[-1] == ' ')) {
-                end--;
-            }
-            return tg_str_of(p, (size_t) (end - p));
-        }
-    }
-
-    return tg_str("");
-}
+typedef struct {
+    const char    *corpus;
+    bool           verbose;
+    bool           split;
+    split_plan_t   plan;
+    splits_t       splits;
+} options_t;
 
 
 static void
@@ -314,77 +254,28 @@ minimal(blob_t *b, const case_t *c)
 
 
 static void
-replay(case_t *c, const blob_t part[4], size_t chunk, bool verbose)
+replay(case_t *c, const exchange_t *x, cut_t cut, bool verbose)
 {
-    tg_arena_t               *arena = tg_arena_create(64 * 1024);
-    tg_mem_t                 *mem = tg_arena_mem(arena);
-    const blob_t             *body = &part[1], *answer = &part[3];
-    tg_str_t                  path = header(&part[0], "path"), args, type;
-    tg_str_t                  method = header(&part[0], "method");
-    tg_dialect_t              d;
-    tg_request_t             *r;
-    tg_answer_t              *a;
-    const char               *q;
-    size_t                    n;
+    tg_arena_t    *arena = tg_arena_create(64 * 1024);
+    tg_mem_t      *mem = tg_arena_mem(arena);
+    tg_request_t  *r;
+    tg_answer_t   *a;
+    tg_dialect_t   d;
 
-    static const char *const  usage_headers[] = {
-        "x-amzn-bedrock-input-token-count",
-        "x-amzn-bedrock-output-token-count",
-        "x-amzn-bedrock-cache-read-input-token-count",
-        "x-amzn-bedrock-cache-write-input-token-count",
-        "x-amzn-errortype"
-    };
+    r = exchange_ask(x, mem, &d, cut);
 
-    q = memchr(path.p, '?', path.len);
-    args = tg_str("");
-
-    if (q != NULL) {
-        args = tg_str_of(q + 1, path.len - (size_t) (q - path.p) - 1);
-        path.len = (size_t) (q - path.p);
-    }
-
-    tg_dialect_recognise(&d, mem, method, path, args,
-                         header(&part[0], "host"), NULL);
-
-    type = header(&part[0], "content-type");
-    r = tg_request_create(mem, &d, type, tg_str(""), NULL, NULL);
-
-    for (size_t i = 0; i < body->len; i += n) {
-        n = body->len - i < chunk ? body->len - i : chunk;
-        if (tg_request_feed(r, body->p + i, n) != TG_OK) {
-            break;
-        }
-    }
-
-    if (tg_request_finish(r) != TG_OK) {
+    if (tg_request_error(r)->code != 0) {
         note(c->miss, "request", tg_request_error(r)->message, "no error");
     }
 
-    a = tg_answer_create(mem, &d, tg_request_info(r),
-                         (unsigned) atoi(c->field[C_STATUS]),
-                         header(&part[2], "content-type"));
-
-    for (size_t i = 0; i < sizeof(usage_headers) / sizeof(char *); i++) {
-        tg_str_t  v = header(&part[2], usage_headers[i]);
-
-        if (v.len != 0) {
-            tg_answer_header(a, tg_strz(usage_headers[i]), v);
-        }
-    }
-
-    for (size_t i = 0; i < answer->len; i += n) {
-        n = answer->len - i < chunk ? answer->len - i : chunk;
-        tg_answer_feed(a, answer->p + i, n);
-    }
-
-    tg_answer_finish(a);
+    a = exchange_answer(x, mem, &d, tg_request_info(r), cut);
     compare(c, tg_answer_info(a), tg_request_info(r));
 
     if (tg_arena_used(arena) > 8 * 4096) {
         note(c->miss, "memory", "too much", "32 KB");
     }
 
-    if (verbose && chunk == SIZE_MAX) {
+    if (verbose && cut.size == 0) {
         show(c, &d, tg_answer_info(a), tg_request_info(r));
     }
 
@@ -392,57 +283,125 @@ replay(case_t *c, const blob_t part[4], size_t chunk, bool verbose)
 }
 
 
-/* 0: exact, 1: a miss, 2: differs, and may. */
 static int
-run(const char *dir, case_t *c, bool verbose)
+run_exact(case_t *c, const exchange_t *x, bool verbose)
 {
-    static const size_t  chunks[] = { SIZE_MAX, 7, 1 };
-    blob_t               part[4];
-    const char          *name = c->field[C_CASE];
-    int                  rc = 0;
+    static const cut_t  cuts[] = { { 0, 0 }, { 0, 7 }, { 0, 1 } };
+    const char         *name = c->field[C_CASE];
+    int                 rc = EXACT;
 
-    if (!load(&part[0], dir, name, "request.meta")
-        || !load(&part[2], dir, name, "response.meta")
-        || !load(&part[3], dir, name, "response.body"))
-    {
-        printf("MISS %s: unreadable\n", name);
-        return 1;
-    }
-
-    if (!load(&part[1], dir, name, "request.json")
-        && !load(&part[1], dir, name, "request.body")
-        && tg_str_eq(header(&part[0], "method"), tg_str("POST"))
-        && !tg_str_match(header(&part[0], "content-type"),
-                         tg_str("multipart/*")))
-    {
-        minimal(&part[1], c);
-    }
-
-    for (size_t i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
         c->miss[0] = c->apart[0] = '\0';
-        replay(c, part, chunks[i], verbose);
+        replay(c, x, cuts[i], verbose);
 
         if (c->miss[0] != '\0') {
-            printf("MISS %s %s by %zd:%s\n", name, c->field[C_ENDPOINT],
-                   (ssize_t) chunks[i], c->miss);
-            rc = 1;
-            break;
+            printf("MISS %s %s by %zu:%s\n", name, c->field[C_ENDPOINT],
+                   cuts[i].size, c->miss);
+            return MISS;
         }
 
         if (c->apart[0] != '\0') {
-            rc = 2;
+            rc = APART;
         }
     }
 
-    if (rc == 2) {
+    if (rc == APART) {
         printf("apart %s %s:%s\n", name, c->field[C_ENDPOINT], c->apart);
     }
 
-    for (size_t i = 0; i < 4; i++) {
-        free(part[i].p);
+    return rc;
+}
+
+
+static void
+split_miss(void *data, const char *what, size_t at, const char *field)
+{
+    const case_t  *c = data;
+
+    if (at == 0) {
+        printf("MISS %s %s byte by byte: %s\n", c->field[C_CASE], what,
+               field);
+    } else {
+        printf("MISS %s %s cut at %zu: %s\n", c->field[C_CASE], what, at,
+               field);
+    }
+}
+
+
+static int
+run(options_t *o, case_t *c)
+{
+    exchange_t  x;
+    char        dir[EXCHANGE_PATH];
+    uint64_t    differ = o->splits.differ;
+    int         rc = MISS;
+
+    snprintf(dir, sizeof(dir), "%s/cases/%s", o->corpus, c->field[C_CASE]);
+
+    if (!exchange_load(&x, dir)) {
+        printf("MISS %s: unreadable\n", c->field[C_CASE]);
+        exchange_free(&x);
+        return MISS;
     }
 
+    if (x.request.p == NULL && tg_str_eq(x.method, tg_str("POST"))
+        && !tg_str_match(x.request_type, tg_str("multipart/*")))
+    {
+        minimal(&x.request, c);
+    }
+
+    x.status = (unsigned) atoi(c->field[C_STATUS]);
+
+    if (o->split) {
+        exchange_splits(&x, &o->plan, &o->splits, split_miss, c);
+        rc = differ == o->splits.differ ? EXACT : MISS;
+
+    } else {
+        rc = run_exact(c, &x, o->verbose);
+    }
+
+    exchange_free(&x);
+
     return rc;
+}
+
+
+static void
+cut_fields(case_t *c, char *line)
+{
+    char  *tab;
+
+    for (size_t i = 0; i < FIELDS; i++) {
+        tab = strchr(line, '\t');
+        c->field[i] = line;
+        line = tab != NULL ? tab + 1 : line + strlen(line);
+
+        if (tab != NULL) {
+            *tab = '\0';
+        }
+    }
+}
+
+
+static void
+summary(const options_t *o, const unsigned result[3])
+{
+    if (o->split) {
+        printf("corpus splits: %" PRIu64 "/%" PRIu64 " cuts read as the whole,"
+               " of %u cases in %.0f s\n", o->splits.tried - o->splits.differ,
+               o->splits.tried, result[EXACT] + result[MISS],
+               (double) clock() / CLOCKS_PER_SEC);
+        return;
+    }
+
+    printf("corpus offline: %u/%u exact", result[EXACT] + result[APART],
+           result[EXACT] + result[MISS] + result[APART]);
+
+    if (result[APART] != 0) {
+        printf(" (%u of them with more than the index has)", result[APART]);
+    }
+
+    printf("\n");
 }
 
 
@@ -451,54 +410,58 @@ main(int argc, char **argv)
 {
     tg_arena_t  *arena = tg_arena_create(0);
     tg_error_t   err;
+    options_t    o = { .corpus = NULL };
     blob_t       index;
     case_t       c;
-    char        *line, *save, *p;
-    bool         verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
+    char        *line, *save;
     unsigned     result[3] = { 0, 0, 0 };
 
-    argv += verbose;
-    argc -= verbose;
+    for ( ; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
+        o.verbose |= strcmp(argv[1], "-v") == 0;
 
-    if (argc < 2 || arena == NULL
-        || tg_dialect_setup(tg_arena_mem(arena), &err) != TG_OK)
-    {
-        fprintf(stderr, "%s\n", argc < 2 ? "usage: corpus-offline [-v] DIR"
-                                           " [CASE]" : err.message);
+        if (strcmp(argv[1], "--splits") == 0) {
+            o.split = true;
+            o.plan = (split_plan_t) { 16384, 512, 256 };
+        }
+
+        if (strcmp(argv[1], "--more-splits") == 0) {
+            o.split = true;
+            o.plan = (split_plan_t) { 16384, 4096, 2000 };
+        }
+    }
+
+    if (argc < 2) {
+        fprintf(stderr, "usage: corpus-offline [-v] [--splits |"
+                " --more-splits] DIR [CASE]\n");
         return 2;
     }
 
-    if (!load(&index, argv[1], "", "INDEX.tsv")) {
-        fprintf(stderr, "no INDEX.tsv in %s\n", argv[1]);
+    o.corpus = argv[1];
+
+    if (arena == NULL || tg_dialect_setup(tg_arena_mem(arena), &err) != TG_OK) {
+        fprintf(stderr, "the tables of APIs can't be set up\n");
+        return 2;
+    }
+
+    if (!blob_load(&index, o.corpus, "INDEX.tsv")) {
+        fprintf(stderr, "no INDEX.tsv in %s\n", o.corpus);
         return 2;
     }
 
     (void) strtok_r(index.p, "\n", &save);
 
     while ((line = strtok_r(NULL, "\n", &save)) != NULL) {
-        for (size_t i = 0; i < FIELDS; i++) {
-            p = strchr(line, '\t');
-            c.field[i] = line;
-            line = p != NULL ? p + 1 : line + strlen(line);
-            if (p != NULL) {
-                *p = '\0';
-            }
-        }
+        cut_fields(&c, line);
 
         if (argc < 3 || strcmp(argv[2], c.field[C_CASE]) == 0) {
-            result[run(argv[1], &c, verbose)]++;
+            result[run(&o, &c)]++;
         }
     }
 
-    printf("corpus offline: %u/%u exact", result[0] + result[2],
-           result[0] + result[1] + result[2]);
-    if (result[2] != 0) {
-        printf(" (%u of them with more than the index has)", result[2]);
-    }
-    printf("\n");
+    summary(&o, result);
 
     free(index.p);
     tg_arena_destroy(arena);
 
-    return result[1] != 0;
+    return result[MISS] != 0;
 }

@@ -1,7 +1,7 @@
 /*
  * json_scan.h - scanning for tests: whole, and cut in every way.
  *
- * After each of these log1 is the log of the whole text.
+ * After each of these, `seen` is the log of the whole text.
  */
 
 #ifndef JSON_SCAN_H
@@ -17,7 +17,7 @@
 #define COUNT(a)  (sizeof(a) / sizeof((a)[0]))
 
 static tg_arena_t  *arena;
-static watch_t      log1, log2;
+static watch_t      seen, seen_cut;
 
 
 static inline tg_json_paths_t *
@@ -39,24 +39,24 @@ compile(const tg_json_want_t *wants, size_t n)
 static inline void
 assert_same_logs(const char *text, size_t len, watch_cut_t cut)
 {
-    if (strcmp(log1.p, log2.p) != 0) {
+    if (strcmp(seen.p, seen_cut.p) != 0) {
         print_error("%.*s\nwhole:\n%s\ncut at %zu, by %zu:\n%s\n", (int) len,
-                    text, log1.p, cut.at, cut.size, log2.p);
+                    text, seen.p, cut.at, cut.size, seen_cut.p);
         fail();
     }
 }
 
 
-/* Scans text whole and cut in all ways; the whole one's log is in log1. */
+/* Scans text whole and cut in all ways; the whole one's log is `seen`. */
 static inline int
 scan_all_ways(const tg_json_paths_t *paths, unsigned flags, const char *text,
     size_t len)
 {
     watch_cut_t  cut = BYTES;
-    int          error = watch_scan(&log1, paths, flags, text, len, WHOLE);
+    int          error = watch_scan(&seen, paths, flags, text, len, WHOLE);
 
     for (cut.at = 0; cut.at < len; cut.at++) {
-        (void) watch_scan(&log2, paths, flags, text, len, cut);
+        (void) watch_scan(&seen_cut, paths, flags, text, len, cut);
         assert_same_logs(text, len, cut);
         cut.size = 0;
     }
@@ -78,11 +78,11 @@ values(const tg_json_paths_t *paths, unsigned flags, const char *text)
 {
     assert_int_equal(scan(paths, flags, text), TG_JSON_E_NONE);
 
-    log1.values_only = true;
-    (void) watch_scan(&log1, paths, flags, text, strlen(text), WHOLE);
-    log1.values_only = false;
+    seen.values_only = true;
+    (void) watch_scan(&seen, paths, flags, text, strlen(text), WHOLE);
+    seen.values_only = false;
 
-    return log1.p;
+    return seen.p;
 }
 
 
@@ -103,8 +103,8 @@ scan_teardown(void **state)
     (void) state;
 
     tg_arena_destroy(arena);
-    free(log1.p);
-    free(log2.p);
+    free(seen.p);
+    free(seen_cut.p);
 
     return 0;
 }

@@ -8,6 +8,7 @@
 #ifndef JSON_WATCH_H
 #define JSON_WATCH_H
 
+#include "cut.h"
 #include "tg_json.h"
 
 #include <inttypes.h>
@@ -85,6 +86,21 @@ watch_value(watch_t *w, const tg_json_event_t *ev)
 {
     static const char  types[] = " S#tfn{}[]";
 
+    if (ev->type == TG_JSON_TEXT_PIECE) {
+        if (!w->text) {
+            watch_printf(w, "%u@%u S ", ev->id, ev->index);
+            w->text = true;
+        }
+        watch_add(w, ev->value.p, ev->value.len);
+        return;
+    }
+
+    if (w->text) {
+        watch_add(w, "\n", 1);
+        w->text = false;
+        return;                     /* the string's own event */
+    }
+
     if (ev->type > TG_JSON_ARRAY_END) {
         return;
     }
@@ -138,11 +154,7 @@ watch_handler(void *data, const tg_json_event_t *ev)
 }
 
 
-/* How a test cuts its input: whole, into two, or into pieces of some size. */
-typedef struct {
-    size_t  at;         /* two pieces, if not 0 */
-    size_t  size;       /* of pieces, if not 0 */
-} watch_cut_t;
+typedef cut_t  watch_cut_t;
 
 
 /*
@@ -162,16 +174,7 @@ watch_scan(watch_t *w, const tg_json_paths_t *paths, unsigned flags,
     tg_json_init(&s, paths, flags, watch_handler, w);
 
     for (at = 0; at < len && rc == TG_OK; at += n) {
-        n = len - at;
-
-        if (cut.size != 0 && n > cut.size) {
-            n = cut.size;
-        }
-
-        if (cut.at != 0 && at < cut.at && at + n > cut.at) {
-            n = cut.at - at;
-        }
-
+        n = cut_piece(cut, at, len);
         piece = malloc(n);
         if (piece == NULL) {
             abort();

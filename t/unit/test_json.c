@@ -59,11 +59,11 @@ test_any_cut_of_random_input_gives_the_same(void **state)
             random_break(&w);
         }
 
-        (void) watch_scan(&log1, paths, flags[i % 4], w.p, w.len, WHOLE);
+        (void) watch_scan(&seen, paths, flags[i % 4], w.p, w.len, WHOLE);
 
         for (unsigned j = 0; j < 3; j++) {
             cut.size = sizes[random_next(COUNT(sizes))];
-            (void) watch_scan(&log2, paths, flags[i % 4], w.p, w.len, cut);
+            (void) watch_scan(&seen_cut, paths, flags[i % 4], w.p, w.len, cut);
             assert_same_logs(w.p, w.len, cut);
         }
     }
@@ -273,8 +273,8 @@ test_reset_starts_afresh_and_offsets_go_on(void **state)
 
     (void) state;
 
-    watch_clear(&log1);
-    tg_json_init(&s, compile(&want, 1), 0, watch_handler, &log1);
+    watch_clear(&seen);
+    tg_json_init(&s, compile(&want, 1), 0, watch_handler, &seen);
 
     assert_int_equal(tg_json_feed(&s, "{\"id\":[1,x", 10), TG_ERROR);
     assert_int_equal(s.error, TG_JSON_E_SYNTAX);
@@ -282,7 +282,7 @@ test_reset_starts_afresh_and_offsets_go_on(void **state)
     assert_int_equal(tg_json_feed(&s, "]}", 2), TG_ERROR);
     assert_int_equal(tg_json_finish(&s), TG_ERROR);
 
-    watch_clear(&log1);
+    watch_clear(&seen);
     tg_json_reset(&s);
     assert_int_equal(s.error, TG_JSON_E_NONE);
     assert_int_equal(tg_json_feed(&s, "{\"id", 4), TG_OK);
@@ -293,7 +293,7 @@ test_reset_starts_afresh_and_offsets_go_on(void **state)
     assert_int_equal(tg_json_feed(&copy, NULL, 0), TG_OK);
     assert_int_equal(tg_json_finish(&copy), TG_OK);
     assert_int_equal(tg_json_finish(&copy), TG_OK);
-    assert_non_null(strstr(log1.p, " key 13 start 18 end 19 "));
+    assert_non_null(strstr(seen.p, " key 13 start 18 end 19 "));
 }
 
 
@@ -370,7 +370,7 @@ test_length_of_numbers_is_limited(void **state)
 
     sprintf(text, "[%.*s]", TG_JSON_NUMBER_MAX, digits);
     assert_int_equal(scan(paths, 0, text), TG_JSON_E_NONE);
-    assert_non_null(strstr(log1.p, "2 id 1 index 0 raw 0 key -1 start 1 "
+    assert_non_null(strstr(seen.p, "2 id 1 index 0 raw 0 key -1 start 1 "
                                    "end 513 comma -1 next -1 1 7777"));
 
     sprintf(text, "[%.*s]", TG_JSON_NUMBER_MAX + 1, digits);
@@ -390,8 +390,8 @@ test_endless_string_needs_no_memory(void **state)
     (void) state;
 
     memset(piece, 'x', sizeof(piece));
-    watch_clear(&log1);
-    tg_json_init(&s, paths, 0, watch_handler, &log1);
+    watch_clear(&seen);
+    tg_json_init(&s, paths, 0, watch_handler, &seen);
 
     assert_int_equal(tg_json_feed(&s, "{\"a\":\"", 6), TG_OK);
     for (unsigned i = 0; i < 1024; i++) {
@@ -400,7 +400,7 @@ test_endless_string_needs_no_memory(void **state)
     assert_int_equal(tg_json_feed(&s, "\"}", 2), TG_OK);
     assert_int_equal(tg_json_finish(&s), TG_OK);
 
-    assert_non_null(strstr(log1.p, " raw 67108864 "));
+    assert_non_null(strstr(seen.p, " raw 67108864 "));
     assert_int_equal(tg_arena_used(arena), used);
 }
 

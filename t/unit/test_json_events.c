@@ -13,7 +13,7 @@ text_of(const char *text, uint16_t options)
 
     (void) scan(compile(&want, 1), 0, text);
 
-    p = strstr(log1.p, "text 1: ");
+    p = strstr(seen.p, "text 1: ");
     if (p == NULL) {
         return "";
     }
@@ -34,20 +34,20 @@ test_duplicates_of_wanted_keys_are_reported(void **state)
     (void) state;
 
     (void) scan(paths, 0, "{\"model\":1,\"x\":{},\"mod\\u0065l\":2}");
-    assert_non_null(strstr(log1.p, "12 id 1 index 0 raw 0 key 18 start 31 "
+    assert_non_null(strstr(seen.p, "12 id 1 index 0 raw 0 key 18 start 31 "
                                    "end -1 comma -1 next -1 0 \n2 id 1"));
 
     (void) scan(paths, 0, "{\"m\":[{\"k\":1},{\"k\":2},{\"k\":3,\"k\":4}]}");
-    assert_non_null(strstr(log1.p, "12 id 2 index 2 "));
-    assert_null(strstr(strstr(log1.p, "12 id 2 ") + 1, "12 id "));
+    assert_non_null(strstr(seen.p, "12 id 2 index 2 "));
+    assert_null(strstr(strstr(seen.p, "12 id 2 ") + 1, "12 id "));
 
     /* a part of longer paths goes by the first of them */
     (void) scan(paths, 0, "{\"o\":{\"p\":{},\"p\":1},\"o\":[]}");
-    assert_non_null(strstr(log1.p, "12 id 3 index 0 raw 0 key 13 "));
-    assert_non_null(strstr(log1.p, "12 id 3 index 0 raw 0 key 20 "));
+    assert_non_null(strstr(seen.p, "12 id 3 index 0 raw 0 key 13 "));
+    assert_non_null(strstr(seen.p, "12 id 3 index 0 raw 0 key 20 "));
 
     (void) scan(paths, 0, "{\"x\":1,\"x\":2,\"y\":{\"model\":1,\"model\":1}}");
-    assert_null(strstr(log1.p, "12 id"));
+    assert_null(strstr(seen.p, "12 id"));
 }
 
 
@@ -141,7 +141,7 @@ test_long_values_are_cut_between_characters(void **state)
         text = repeated(cases[i].part, cases[i].n, cases[i].tail);
         (void) scan(paths, 0, text);
 
-        value = strstr(log1.p, cases[i].truncated ? "next -1 1 "
+        value = strstr(seen.p, cases[i].truncated ? "next -1 1 "
                                                   : "next -1 0 ");
         assert_non_null(value);
         assert_int_equal(strstr(value, "\n13 id 0 ") - (value + 10),
@@ -159,10 +159,10 @@ test_counted_strings_have_a_length_only(void **state)
     (void) state;
 
     (void) scan(paths, 0, "{\"c\":\"a\\n\xc3\xa9\\u0041\"}");
-    assert_memory_equal(log1.p, "1 id 1 index 0 raw 11 key 1 start 5 end 18 "
+    assert_memory_equal(seen.p, "1 id 1 index 0 raw 11 key 1 start 5 end 18 "
                                 "comma -1 next -1 0 \n", 62);
     (void) scan(paths, 0, "{\"c\":12}");
-    assert_non_null(strstr(log1.p, " 0 12\n"));
+    assert_non_null(strstr(seen.p, " 0 12\n"));
 }
 
 
@@ -184,7 +184,7 @@ test_text_comes_in_pieces(void **state)
 
     text = repeated("0123456789\xe4\xb8\xad", 60, "\\\\end");
     (void) text_of(text, TG_JSON_TEXT);
-    assert_non_null(strstr(log1.p, "9\xe4\xb8\xad\\end\n"
+    assert_non_null(strstr(seen.p, "9\xe4\xb8\xad\\end\n"
                                    "1 id 1 index 0 raw 785 "));
 }
 
@@ -210,10 +210,10 @@ test_raw_text_of_containers(void **state)
     memset(raw, ' ', sizeof(raw));
     sprintf(text, "{\"l\":[%.254s],\"s\":{%.250s\"x\":\"abc\"}}", raw, raw);
     (void) scan(paths, 0, text);
-    assert_non_null(strstr(log1.p, "9 id 3 index 0 raw 0 key 1 start 5 end 261 "
+    assert_non_null(strstr(seen.p, "9 id 3 index 0 raw 0 key 1 start 5 end 261 "
                                    "comma -1 next -1 0 [ "));
-    assert_non_null(strstr(log1.p, " next -1 1 {  "));
-    assert_non_null(strstr(log1.p, " 0 abc\n"));
+    assert_non_null(strstr(seen.p, " next -1 1 {  "));
+    assert_non_null(strstr(seen.p, " 0 abc\n"));
 }
 
 
@@ -228,7 +228,7 @@ assert_member_can_go(const char *text, const char *expected)
 
     assert_int_equal(scan(compile(wants, 2), 0, text), TG_JSON_E_NONE);
 
-    p = strstr(log1.p, "11 id 1 ");
+    p = strstr(seen.p, "11 id 1 ");
     assert_non_null(p);
     assert_int_equal(sscanf(p, "11 id 1 index 0 raw 0 key %d start %d end %d "
                             "comma %d next %d", &key, &start, &end, &comma,
@@ -281,9 +281,9 @@ test_elements_have_ranges_too(void **state)
     (void) state;
 
     (void) scan(compile(&want, 1), 0, "[1, {}]");
-    assert_non_null(strstr(log1.p, "11 id 1 index 0 raw 0 key -1 start 1 end 2 "
+    assert_non_null(strstr(seen.p, "11 id 1 index 0 raw 0 key -1 start 1 end 2 "
                                    "comma -1 next 2 "));
-    assert_non_null(strstr(log1.p, "11 id 1 index 1 raw 0 key -1 start 4 end 6 "
+    assert_non_null(strstr(seen.p, "11 id 1 index 1 raw 0 key -1 start 4 end 6 "
                                    "comma 2 next 6 "));
 }
 
@@ -292,7 +292,7 @@ static unsigned
 documents(void)
 {
     unsigned     n = 0;
-    const char  *p = log1.p;
+    const char  *p = seen.p;
 
     while ((p = strstr(p, "13 id 0 ")) != NULL) {
         n++;

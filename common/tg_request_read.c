@@ -1,0 +1,612 @@
+#include "tg_money.h"
+#include "tg_request_int.h"
+
+
+static int
+tg_request_fail(tg_request_t *r, int code, uint64_t offset, const char *why)
+{
+    r->failed = true;
+
+    if (r->optional) {
+        r->body = TG_BODY_NONE;
+        return TG_OK;
+    }
+
+    return tg_error(tg_request_fault(r), code, offset, "%s", why);
+}
+
+
+static tg_str_t
+tg_request_keep(tg_request_t *r, tg_str_t s)
+{
+    tg_str_t  copy;
+
+    if (s.len > TG_STR_KEPT) {
+        s.len = TG_STR_KEPT;
+    }
+
+    copy = tg_dup(r->mem, s);
+
+    if (copy.p == NULL) {
+        (void) tg_request_fail(r, TG_REQUEST_ERROR_MEMORY, r->info.bytes,
+                               "out of memory while reading the request body");
+    }
+
+    return copy;
+}
+
+
+/* A value of the wrong type where what is forwarded would be misjudged. */
+static int
+tg_request_type(tg_request_t *r, uint64_t offset, const char *name,
+    const char *type)
+{
+    r->failed = true;
+
+    if (r->optional) {
+        r->body = TG_BODY_NONE;
+        return 1;
+    }
+
+    (void) tg_error(tg_request_fault(r), TG_REQUEST_ERROR_TYPE, offset,
+                    "\"%s\" in the request body is not %s, at byte %llu",
+                    name, type, (unsigned long long) offset);
+    return 1;
+}
+
+
+static int
+tg_request_duplicate(tg_request_t *r, unsigned id, uint64_t offset)
+{
+    static const char *const  names[] = {
+        [TG_R_MODEL] = "model", [TG_R_STREAM] = "stream",
+        [TG_R_STREAM_OPTIONS] = "stream_options",
+        [TG_R_INCLUDE_USAGE] = "include_usage",
+        [TG_R_BACKGROUND] = "background",
+        [TG_R_MAX_TOKENS] = "the largest number of tokens",
+        [TG_R_N] = "the number of answers",
+        [TG_R_TIER] = "service_tier"
+    };
+
+    if (id >= sizeof(names) / sizeof(names[0]) || names[id] == NULL) {
+        return 0;
+    }
+
+    r->failed = true;
+
+    if (r->optional) {
+        r->body = TG_BODY_NONE;
+        return 1;
+    }
+
+    (void) tg_error(tg_request_fault(r), TG_REQUEST_ERROR_DUPLICATE, offset,
+                    "request body has %s twice, at byte %llu",
+                    names[id], (unsigned long long) offset);
+    return 1;
+}
+
+
+static int
+tg_request_part(tg_request_t *r, const tg_json_event_t *ev)
+{
+    static const tg_str_t  image[] = {
+        TG_STR("image*"), TG_STR("input_image"), TG_STR("document*"),
+        TG_STR("video*"), TG_STR("input_file"), TG_STR("file")
+    };
+
+    for (size_t i = 0; i < sizeof(image) / sizeof(image[0]); i++) {
+        if (tg_str_match(ev->value, image[i])) {
+            r->info.has_images = true;
+            return 0;
+        }
+    }
+
+    if (tg_str_match(ev->value, tg_str("*audio*"))) {
+        r->info.has_audio = true;
+    }
+
+    return 0;
+}
+
+
+static int
+tg_request_text(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING) {
+        r->info.text_bytes += ev->raw_len;
+        r->message_text += ev->raw_len;
+    }
+
+    return 0;
+}
+
+
+/* One string is one input; a list of numbers is the tokens of one. */
+static int
+tg_request_input(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING) {
+        r->info.messages++;
+        r->info.text_bytes += ev->raw_len;
+
+    } else if (ev->type == TG_JSON_OBJECT) {
+        r->info.messages++;
+
+    } else if (ev->type == TG_JSON_NUMBER) {
+        if (ev->index == 0) {
+            r->info.messages++;
+        }
+        r->info.text_bytes += 4;
+    }
+
+    return 0;
+}
+
+
+static int
+tg_request_message(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_OBJECT) {
+        r->info.messages++;
+        r->role = 0;
+        r->message_text = 0;
+
+    } else if (ev->type == TG_JSON_OBJECT_END) {
+        if (r->role == 1) {
+            r->info.system_bytes += r->message_text;
+        }
+
+    } else if (ev->type == TG_JSON_STRING) {
+        r->info.messages++;
+        r->info.text_bytes += ev->raw_len;
+    }
+
+    return 0;
+}
+
+
+/* Several names may be there for one number: the larger holds. */
+static int
+tg_request_number(int64_t *to, const tg_json_event_t *ev)
+{
+    int64_t  v;
+
+    if (ev->type == TG_JSON_NUMBER || ev->type == TG_JSON_STRING) {
+        v = tg_str_int(ev->value);
+        if (v < 0) {
+            v = tg_money_parse(ev->value, 0);
+        }
+        if (v > *to) {
+            *to = v;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+tg_request_model(tg_request_t *r, const tg_json_event_t *ev)
+{
+    switch (ev->type) {
+
+    case TG_JSON_STRING:
+        if (ev->truncated) {
+            return tg_request_type(r, ev->start, "model", "a short string");
+        }
+
+        if (!(r->d->api->flags & TG_API_PATH_MODEL)
+            || r->info.model.len == 0)
+        {
+            r->info.model = tg_request_keep(r, ev->value);
+        }
+        return r->failed;
+
+    case TG_JSON_NULL:
+        return 0;
+
+    default:
+        return tg_request_type(r, ev->start, "model", "a string");
+    }
+}
+
+
+static int
+tg_request_bool(tg_request_t *r, const tg_json_event_t *ev, bool *to,
+    const char *name)
+{
+    switch (ev->type) {
+
+    case TG_JSON_TRUE:
+        *to = true;
+        return 0;
+
+    case TG_JSON_FALSE:
+        *to = false;
+        return 0;
+
+    case TG_JSON_NULL:
+        return 0;
+
+    default:
+        return tg_request_type(r, ev->start, name, "true or false");
+    }
+}
+
+
+static void
+tg_request_member(tg_member_t *m, const tg_json_event_t *ev)
+{
+    m->key = ev->key;
+    m->start = ev->start;
+    m->end = ev->end;
+    m->comma = ev->comma;
+    m->next = ev->next;
+}
+
+
+static int
+tg_request_options(tg_request_t *r, const tg_json_event_t *ev)
+{
+    switch (ev->type) {
+
+    case TG_JSON_OBJECT_END:
+        r->info.stream_options_cut = ev->truncated;
+        if (!ev->truncated) {
+            r->info.stream_options = tg_request_keep(r, ev->value);
+        }
+        return r->failed;
+
+    case TG_JSON_NULL:
+        r->info.stream_options = tg_str("null");
+        return 0;
+
+    case TG_JSON_OBJECT:
+        return 0;
+
+    default:
+        return tg_request_type(r, ev->start, "stream_options", "an object");
+    }
+}
+
+
+static int
+tg_request_root(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_OBJECT_END) {
+        r->info.root_end = ev->end - 1;
+    }
+
+    return 0;
+}
+
+
+static int
+tg_request_stream(tg_request_t *r, const tg_json_event_t *ev)
+{
+    return tg_request_bool(r, ev, &r->info.stream, "stream");
+}
+
+
+static int
+tg_request_include_usage(tg_request_t *r, const tg_json_event_t *ev)
+{
+    return tg_request_bool(r, ev, &r->info.include_usage, "include_usage");
+}
+
+
+static int
+tg_request_background(tg_request_t *r, const tg_json_event_t *ev)
+{
+    return tg_request_bool(r, ev, &r->info.background, "background");
+}
+
+
+static int
+tg_request_max_tokens(tg_request_t *r, const tg_json_event_t *ev)
+{
+    return tg_request_number(&r->info.max_tokens, ev);
+}
+
+
+static int
+tg_request_answers(tg_request_t *r, const tg_json_event_t *ev)
+{
+    return tg_request_number(&r->info.n, ev);
+}
+
+
+static int
+tg_request_thinking(tg_request_t *r, const tg_json_event_t *ev)
+{
+    return tg_request_number(&r->info.thinking_budget, ev);
+}
+
+
+static int
+tg_request_tier(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING) {
+        r->info.service_tier = tg_request_keep(r, ev->value);
+    }
+
+    return r->failed;
+}
+
+
+static int
+tg_request_user(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING && r->info.user.len == 0) {
+        r->info.user = tg_request_keep(r, ev->value);
+    }
+
+    return r->failed;
+}
+
+
+static int
+tg_request_system(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING) {
+        r->info.text_bytes += ev->raw_len;
+        r->info.system_bytes += ev->raw_len;
+    }
+
+    return 0;
+}
+
+
+static int
+tg_request_role(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->role = tg_str_eq(ev->value, tg_str("system"))
+              || tg_str_eq(ev->value, tg_str("developer"));
+    return 0;
+}
+
+
+/* A container, or the name or the text of it, is there. */
+static inline bool
+tg_request_begins(const tg_json_event_t *ev)
+{
+    return ev->type == TG_JSON_OBJECT || ev->type == TG_JSON_STRING;
+}
+
+
+static int
+tg_request_mime(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (tg_str_match(ev->value, tg_str("audio/*"))) {
+        r->info.has_audio = true;
+
+    } else if (!tg_str_match(ev->value, tg_str("text/*"))) {
+        r->info.has_images = true;
+    }
+
+    return 0;
+}
+
+
+static int
+tg_request_image(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->info.has_images |= tg_request_begins(ev);
+    return 0;
+}
+
+
+static int
+tg_request_audio(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->info.has_audio |= tg_request_begins(ev);
+    return 0;
+}
+
+
+static int
+tg_request_tool(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->info.has_tools |= tg_request_begins(ev);
+    return 0;
+}
+
+
+static int
+tg_request_schema(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->info.has_schema |= tg_request_begins(ev);
+    return 0;
+}
+
+
+static int
+tg_request_format(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->info.has_schema |= tg_str_eq(ev->value, tg_str("json_schema"));
+    return 0;
+}
+
+
+static int
+tg_request_nothing(tg_request_t *r, const tg_json_event_t *ev)
+{
+    (void) r;
+    (void) ev;
+
+    return 0;
+}
+
+
+typedef int (*tg_request_handler_t)(tg_request_t *r,
+    const tg_json_event_t *ev);
+
+static const tg_request_handler_t  tg_request_handlers[TG_R_LAST] = {
+    [TG_R_NONE] = tg_request_nothing,
+    [TG_R_ROOT] = tg_request_root,
+    [TG_R_MODEL] = tg_request_model,
+    [TG_R_STREAM] = tg_request_stream,
+    [TG_R_STREAM_OPTIONS] = tg_request_options,
+    [TG_R_INCLUDE_USAGE] = tg_request_include_usage,
+    [TG_R_BACKGROUND] = tg_request_background,
+    [TG_R_MAX_TOKENS] = tg_request_max_tokens,
+    [TG_R_N] = tg_request_answers,
+    [TG_R_THINKING] = tg_request_thinking,
+    [TG_R_MESSAGE] = tg_request_message,
+    [TG_R_ROLE] = tg_request_role,
+    [TG_R_TEXT] = tg_request_text,
+    [TG_R_SYSTEM] = tg_request_system,
+    [TG_R_INPUT] = tg_request_input,
+    [TG_R_PART_TYPE] = tg_request_part,
+    [TG_R_MIME] = tg_request_mime,
+    [TG_R_IMAGE] = tg_request_image,
+    [TG_R_AUDIO] = tg_request_audio,
+    [TG_R_TOOL] = tg_request_tool,
+    [TG_R_SCHEMA] = tg_request_schema,
+    [TG_R_FORMAT] = tg_request_format,
+    [TG_R_TIER] = tg_request_tier,
+    [TG_R_USER] = tg_request_user
+};
+
+
+static void
+tg_request_field(tg_request_t *r, unsigned k, tg_str_t value)
+{
+    tg_str_t  copy;
+
+    if (r->values == NULL || r->values[k].p != NULL) {
+        return;
+    }
+
+    copy = tg_request_keep(r, value);
+
+    for (size_t i = k; i < r->fields->n; i++) {
+        if (r->fields->same[i] == k) {
+            r->values[i] = copy;
+        }
+    }
+}
+
+
+/* The operator's field is there. */
+static void
+tg_request_own(tg_request_t *r, unsigned k, const tg_json_event_t *ev)
+{
+    switch (ev->type) {
+    case TG_JSON_STRING:
+    case TG_JSON_NUMBER:
+        tg_request_field(r, k, ev->value);
+        break;
+    case TG_JSON_TRUE:
+        tg_request_field(r, k, tg_str("true"));
+        break;
+    case TG_JSON_FALSE:
+        tg_request_field(r, k, tg_str("false"));
+        break;
+    default:
+        break;
+    }
+}
+
+
+/* What is said of a member or the document, rather than a value of it. */
+static int
+tg_request_about(tg_request_t *r, const tg_json_event_t *ev)
+{
+    unsigned  id = TG_ID(ev->id);
+
+    if (ev->type == TG_JSON_DUPLICATE) {
+        return tg_request_duplicate(r, id, ev->key);
+    }
+
+    if (ev->type == TG_JSON_MEMBER_RANGE) {
+        if (id == TG_R_MODEL) {
+            tg_request_member(&r->info.model_member, ev);
+
+        } else if (id == TG_R_STREAM_OPTIONS) {
+            tg_request_member(&r->info.stream_options_member, ev);
+        }
+    }
+
+    return 0;
+}
+
+
+int
+tg_request_json(void *data, const tg_json_event_t *ev)
+{
+    tg_request_t  *r = data;
+    unsigned       field = TG_FIELD(ev->id);
+
+    if (ev->type == TG_JSON_MEMBER_RANGE || ev->type == TG_JSON_DUPLICATE
+        || ev->type == TG_JSON_END_DOC)
+    {
+        return tg_request_about(r, ev);
+    }
+
+    if (field != 0) {
+        tg_request_own(r, field - 1, ev);
+    }
+
+    return r->failed ? 1 : tg_request_handlers[TG_ID(ev->id)](r, ev);
+}
+
+
+/* A form's field is read as the JSON member of its name would be. */
+int
+tg_request_form(void *data, const tg_multipart_part_t *part)
+{
+    tg_request_t     *r = data;
+    tg_json_event_t   ev;
+    tg_json_want_t    wants[TG_WANTS_MAX];
+    ptrdiff_t         n;
+    bool              known;
+
+    r->parts = true;
+
+    if (part->file) {
+        r->info.has_audio |= r->d->api->op == TG_OP_TRANSCRIPTION;
+        r->info.has_images |= r->d->api->op == TG_OP_IMAGE;
+        return 0;
+    }
+
+    memset(&ev, 0, sizeof(ev));
+    ev.type = TG_JSON_STRING;
+    ev.value = part->value;
+    ev.raw_len = part->size;
+    ev.truncated = part->size > part->value.len;
+    ev.start = ev.key = r->info.bytes;
+
+    for (size_t i = 0; r->fields != NULL && i < r->fields->n; i++) {
+        if (r->fields->same[i] == i && tg_str_eq(r->fields->path[i],
+                                                 part->name))
+        {
+            tg_request_field(r, (unsigned) i, part->value);
+        }
+    }
+
+    n = tg_wants_gather(r->d->api->request, wants, TG_WANTS_MAX);
+
+    for (ptrdiff_t i = 0; i < n; i++) {
+        if (!tg_str_eq(tg_strz(wants[i].path), part->name)) {
+            continue;
+        }
+
+        known = (r->seen >> wants[i].id) & 1;
+        r->seen |= UINT64_C(1) << wants[i].id;
+
+        if (known && tg_request_duplicate(r, wants[i].id, ev.start)) {
+            return 1;
+        }
+
+        if (wants[i].id == TG_R_STREAM) {
+            ev.type = tg_str_caseeq(part->value, tg_str("true"))
+                      || tg_str_eq(part->value, tg_str("1"))
+                      ? TG_JSON_TRUE : TG_JSON_FALSE;
+        }
+
+        return r->failed || tg_request_handlers[wants[i].id](r, &ev);
+    }
+
+    return r->failed;
+}
