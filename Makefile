@@ -27,12 +27,15 @@ SECONDS     = 60
 SERVER      = nginx
 CFLAGS      = $(HARDEN)
 ALL_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SAN) -Icommon
-ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto
+ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto -lpcre2-8
 
 CORE_SRC    = $(sort $(wildcard common/*.c))
 CORE_HDR    = $(wildcard common/*.h) common/tg_directives.def
 CORE_OBJ    = $(CORE_SRC:common/%.c=$(BUILD)/core/%.o)
 CORE        = $(BUILD)/libtg.a
+# What both servers do alike with a library or a system call.
+HOSTED      = $(BUILD)/libtg-hosted.a
+HOSTED_OBJ  = $(patsubst hosted/%.c,$(BUILD)/hosted/%.o,$(wildcard hosted/*.c))
 UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
@@ -42,7 +45,7 @@ DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl
               libmaxminddb-dev zlib1g-dev libcmocka-dev python3-pytest \
               python3-jsonschema curl openssl libxslt1-dev libgd-dev
 
-.PHONY: all core nginx apache unit behave sdk boundary reference reference-check demo \
+.PHONY: all core nginx apache unit behave sdk boundary reference reference-check demo torture \
         test corpus bench fuzz asan memcheck deps clean install
 
 all: nginx apache $(BUILD)/llmctl
@@ -67,6 +70,13 @@ $(BUILD)/core/%.o: common/%.c $(CORE_HDR)
 $(CORE): $(CORE_OBJ)
 	rm -f $@ && ar rcs $@ $^
 
+$(BUILD)/hosted/%.o: hosted/%.c $(CORE_HDR) $(wildcard hosted/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(HOSTED): $(HOSTED_OBJ)
+	rm -f $@ && ar rcs $@ $^
+
 nginx: $(NGX_SO)
 
 $(NGX_SO): config $(wildcard ngx_module/* hosted/*) $(CORE_SRC) $(CORE_HDR)
@@ -79,12 +89,21 @@ $(APX_SO): $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HDR)
 	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
 	    apache_module/build.sh $(BUILD)/apache
 
-$(BUILD)/llmctl: cli/llmctl.c $(CORE)
-	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+$(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(CORE)
+	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@ $(CORE) $(ALL_LIBS)
 
-$(BUILD)/unit/%: t/unit/%.c $(CORE) $(wildcard t/unit/*.h)
+$(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) -lcmocka $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
+	    -lcmocka -lz $(ALL_LIBS)
+
+# Processes that are killed at random, and a checker of what they leave.
+torture: $(BUILD)/ledger_torture
+	$(BUILD)/ledger_torture 8 $(SECONDS)
+
+$(BUILD)/ledger_torture: t/torture/ledger_torture.c $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) -lz -lpthread \
+	    $(ALL_LIBS)
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
@@ -150,7 +169,8 @@ $(BUILD)/fuzz/core/%.o: common/%.c $(CORE_HDR)
 	$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(CORE_SRC:common/%.c=$(BUILD)/fuzz/core/%.o)
-	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -o $@ -ljansson -lcrypto
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -o $@ -ljansson -lcrypto \
+	    -lpcre2-8
 
 fuzz:
 	@$(MAKE) -s deps MORE='clang libclang-rt-14-dev'
@@ -171,7 +191,7 @@ ASAN_FLAGS  = -fsanitize=address,undefined -fno-omit-frame-pointer
 ASAN_ENV    = ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
               UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
-asan: deps sdk
+asan: deps sdk $(BUILD)/llmctl
 	$(ASAN_ENV) $(MAKE) BUILD=build-asan CFLAGS='-g -O1 -fPIC' \
 	    SAN='$(ASAN_FLAGS)' nginx unit
 	printf '#!/bin/sh\nexec env LD_PRELOAD=%s:%s $(ASAN_ENV) %s "$$@"\n' \

@@ -2,6 +2,8 @@
  * llmctl - the core without a server: looks after what the modules are given.
  */
 
+#include "llmctl.h"
+
 #include "tg_conf.h"
 #include "tg_price.h"
 #include "tg_text.h"
@@ -10,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FILE_MAX  (64 * 1024 * 1024)
+#define PRICES_MAX  (64 * 1024 * 1024)
 
 typedef struct {
     const char  *name;
@@ -22,7 +24,7 @@ typedef struct {
 static int usage(FILE *to);
 
 
-static int
+int
 fail(const char *what, const char *why)
 {
     fprintf(stderr, "llmctl: %s: %s\n", what, why);
@@ -31,11 +33,10 @@ fail(const char *what, const char *why)
 }
 
 
-/* The whole of a file, malloc()ed; NULL with a message said. */
-static char *
-read_file(const char *name, size_t *size)
+char *
+read_file(const char *name, size_t max, size_t *size)
 {
-    FILE    *f = fopen(name, "rb");
+    FILE    *f = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
     char    *text = NULL, *grown;
     size_t   room = 0, n;
 
@@ -47,9 +48,9 @@ read_file(const char *name, size_t *size)
     *size = 0;
 
     do {
-        if (*size == room) {
+        if (*size + 1 >= room) {
             room = room == 0 ? 65536 : room * 2;
-            grown = room > FILE_MAX ? NULL : realloc(text, room);
+            grown = room / 2 > max ? NULL : realloc(text, room);
             if (grown == NULL) {
                 (void) fail(name, "is too large");
                 free(text);
@@ -59,7 +60,7 @@ read_file(const char *name, size_t *size)
             text = grown;
         }
 
-        n = fread(text + *size, 1, room - *size, f);
+        n = fread(text + *size, 1, room - *size - 1, f);
         *size += n;
     } while (n != 0);
 
@@ -70,6 +71,16 @@ read_file(const char *name, size_t *size)
     }
 
     fclose(f);
+
+    if (text != NULL && *size > max) {
+        (void) fail(name, "is too large");
+        free(text);
+        text = NULL;
+    }
+
+    if (text != NULL) {
+        text[*size] = '\0';
+    }
 
     return text;
 }
@@ -85,7 +96,7 @@ read_prices(int argc, char **argv)
     int               rc;
 
     for (int i = 0; book != NULL && i < argc; i++) {
-        text = read_file(argv[i], &size);
+        text = read_file(argv[i], PRICES_MAX, &size);
         if (text == NULL) {
             tg_price_book_destroy(book);
             return NULL;
@@ -307,6 +318,9 @@ static const command_t  commands[] = {
     { "check", "FILE...", "reads price lists as the servers do", prices_check },
     { "cost", "PROVIDER MODEL INPUT CACHED OUTPUT FILE...",
       "what a call costs by price lists", prices_cost },
+    { "key", "new | list | revoke | rotate | import | check FILE ...",
+      "looks after a file of virtual keys; llmctl key help says more",
+      key_command },
     { "reference", "md | man", "writes the reference of directives",
       reference }
 };

@@ -1,0 +1,321 @@
+#include "tg_bound.h"
+
+#define TG_RERANK_CHUNK  500        /* bytes, fewer than its tokens */
+#define TG_RERANK_UNIT   100        /* documents of one search unit */
+
+
+static int64_t
+tg_bound_add(int64_t a, int64_t b)
+{
+    return a < 0 || b < 0 ? TG_BOUND_UNKNOWN : tg_money_add(a, b);
+}
+
+
+static int64_t
+tg_bound_times(int64_t a, int64_t n)
+{
+    int64_t  v;
+
+    if (a < 0 || n < 0) {
+        return TG_BOUND_UNKNOWN;
+    }
+
+    return __builtin_mul_overflow(a, n, &v) ? INT64_MAX : v;
+}
+
+
+static int64_t
+tg_bound_bytes(uint64_t bytes)
+{
+    return bytes > INT64_MAX ? INT64_MAX : (int64_t) bytes;
+}
+
+
+void
+tg_bound_ask(tg_bound_ask_t *ask, tg_op_t op, const tg_request_info_t *info,
+    bool inspected)
+{
+    memset(ask, 0, sizeof(tg_bound_ask_t));
+
+    ask->op = op;
+    ask->bytes = info->bytes;
+    ask->text_bytes = info->text_bytes;
+    ask->messages = info->messages;
+    ask->sounds = info->has_audio;
+    ask->pictures = info->has_images ? -1 : 0;
+    ask->tools = info->has_tools;
+    ask->inspected = inspected;
+    ask->max_tokens = info->max_tokens;
+    ask->thinking = info->thinking_budget;
+    ask->answers = info->n;
+    ask->tier = tg_tier_parse(info->service_tier);
+}
+
+
+/* Operations that consume nothing of their own. */
+static bool
+tg_bound_free(tg_op_t op)
+{
+    return op == TG_OP_COUNT_TOKENS || op == TG_OP_BATCH || op == TG_OP_RETRIEVE
+           || op == TG_OP_MODELS;
+}
+
+
+static int64_t
+tg_bound_uses(const tg_bound_ask_t *ask)
+{
+    return ask->uses < 0 ? TG_BOUND_USES : ask->uses;
+}
+
+
+/* The model's window; text that is longer shows that it is listed wrong. */
+static int64_t
+tg_bound_window(const tg_bound_ask_t *ask)
+{
+    int64_t  most, text = tg_bound_bytes(ask->text_bytes);
+
+    most = ask->price == NULL ? 0 : tg_price_max_input(ask->price);
+
+    if (most <= 0) {
+        return TG_BOUND_UNKNOWN;
+    }
+
+    return most > text ? most : text;
+}
+
+
+/* From what is in the body, where all of it can be counted. */
+static int64_t
+tg_bound_body(const tg_bound_ask_t *ask)
+{
+    int64_t  sum, bytes = tg_bound_bytes(ask->bytes);
+
+    if (!ask->inspected) {
+        return TG_BOUND_UNKNOWN;
+    }
+
+    switch (ask->op) {
+
+    case TG_OP_TRANSCRIPTION:
+        return tg_bound_add(tg_bound_bytes(ask->text_bytes),
+                            tg_bound_times(bytes / TG_BOUND_SLOWEST + 1,
+                                           TG_BOUND_SECOND));
+
+    case TG_OP_IMAGE:
+        return ask->pictures == 0 ? tg_bound_add(bytes, TG_BOUND_BASE)
+               : tg_bound_add(tg_bound_bytes(ask->text_bytes),
+                              TG_BOUND_CHANGED * TG_BOUND_MADE);
+
+    default:
+        break;
+    }
+
+    if (ask->elsewhere || ask->pictures < 0) {
+        return TG_BOUND_UNKNOWN;
+    }
+
+    if (ask->media_bytes < ask->bytes) {
+        bytes -= tg_bound_bytes(ask->media_bytes);
+    }
+
+    sum = tg_bound_add(bytes, TG_BOUND_BASE);
+    sum = tg_bound_add(sum, tg_bound_times(ask->messages, TG_BOUND_MESSAGE));
+    sum = tg_bound_add(sum, ask->tools ? TG_BOUND_TOOLS : 0);
+
+    return tg_bound_add(sum, tg_bound_times(ask->pictures, TG_BOUND_PICTURE));
+}
+
+
+static int64_t
+tg_bound_input(const tg_bound_ask_t *ask)
+{
+    bool     text;
+    int64_t  sum = tg_bound_body(ask), window = tg_bound_window(ask);
+
+    text = ask->inspected && !ask->elsewhere && ask->pictures == 0
+           && !ask->sounds && ask->op != TG_OP_TRANSCRIPTION;
+
+    if (sum < 0 || (!text && window >= 0 && window < sum)) {
+        sum = window;
+    }
+
+    if (ask->uses != 0 && sum >= 0) {
+        window = window >= 0 && sum > window ? sum : window;
+        sum = tg_bound_add(sum, tg_bound_times(window, tg_bound_uses(ask)));
+    }
+
+    return sum;
+}
+
+
+static int64_t
+tg_bound_each(const tg_bound_ask_t *ask)
+{
+    int64_t  most = 0;
+
+    switch (ask->op) {
+
+    case TG_OP_EMBEDDINGS:
+    case TG_OP_RERANK:
+    case TG_OP_MODERATION:
+        return 0;
+
+    default:
+        break;
+    }
+
+    if (ask->max_tokens > 0) {
+        return ask->thinking > ask->max_tokens
+               ? tg_bound_add(ask->max_tokens, ask->thinking)
+               : ask->max_tokens;
+    }
+
+    if (ask->op == TG_OP_IMAGE) {
+        return TG_BOUND_MADE;
+    }
+
+    if (ask->price != NULL) {
+        most = tg_price_max_output(ask->price);
+    }
+
+    if (most <= 0) {
+        most = ask->default_output > 0 ? ask->default_output : TG_BOUND_OUTPUT;
+    }
+
+    return ask->thinking > most ? tg_bound_add(most, ask->thinking) : most;
+}
+
+
+static int64_t
+tg_bound_answers(const tg_bound_ask_t *ask)
+{
+    int64_t  n = ask->answers > 0 ? ask->answers : 1;
+
+    /* each prompt of a list is completed n times */
+
+    if (ask->op == TG_OP_TEXT_COMPLETION && ask->messages > 1) {
+        n = tg_bound_times(n, ask->messages);
+    }
+
+    return n;
+}
+
+
+/* What is charged by the piece, without the fee by the request. */
+static int64_t
+tg_bound_pieces(const tg_bound_ask_t *ask, int64_t answers)
+{
+    int64_t     bytes = tg_bound_bytes(ask->bytes);
+    tg_cost_t   none, cost;
+    tg_usage_t  u;
+
+    tg_usage_init(&u);
+    u.source = TG_USAGE_REPORTED;
+    tg_price_cost(NULL, ask->price, tg_str_null, &u, ask->tier, &none);
+
+    u.web_searches = tg_bound_uses(ask);
+    u.web_fetches = u.web_searches;
+    u.pages = TG_BOUND_PAGES;
+
+    switch (ask->op) {
+
+    case TG_OP_IMAGE:
+        u.images = answers;
+        break;
+
+    case TG_OP_EMBEDDINGS:
+        u.images = ask->pictures < 0 ? bytes / TG_BOUND_SLOWEST + 1
+                                     : ask->pictures;
+        break;
+
+    case TG_OP_RERANK:
+        u.search_units = (ask->messages + bytes / TG_RERANK_CHUNK)
+                         / TG_RERANK_UNIT + 1;
+        break;
+
+    case TG_OP_SPEECH:
+        u.characters = bytes;
+        break;
+
+    case TG_OP_TRANSCRIPTION:
+        u.duration_ms = tg_bound_times(bytes / TG_BOUND_SLOWEST + 1, 1000);
+        break;
+
+    default:
+        break;
+    }
+
+    tg_price_cost(NULL, ask->price, tg_str_null, &u, ask->tier, &cost);
+
+    return cost.total > none.total ? cost.total - none.total : 0;
+}
+
+
+static int64_t
+tg_bound_cost(const tg_bound_ask_t *ask, int64_t input, int64_t output,
+    int64_t answers)
+{
+    if (ask->price == NULL || input < 0) {
+        return TG_BOUND_UNKNOWN;
+    }
+
+    return tg_bound_add(tg_price_bound(ask->price, input, output, ask->tier),
+                        tg_bound_pieces(ask, answers));
+}
+
+
+void
+tg_bound(const tg_bound_ask_t *ask, tg_bound_t *bound)
+{
+    memset(bound, 0, sizeof(tg_bound_t));
+
+    if (tg_bound_free(ask->op)) {
+        return;
+    }
+
+    bound->answers = tg_bound_answers(ask);
+    bound->each = tg_bound_each(ask);
+    bound->input = tg_bound_input(ask);
+    bound->output = tg_bound_times(bound->each, bound->answers);
+
+    /* each turn of server-side tools may write as much */
+
+    if (ask->uses != 0) {
+        bound->output = tg_bound_times(bound->output,
+                                       tg_bound_add(tg_bound_uses(ask), 1));
+    }
+
+    bound->cost = tg_bound_cost(ask, bound->input, bound->output,
+                                bound->answers);
+}
+
+
+int64_t
+tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t nusd)
+{
+    int64_t  low = 0, high = bound->each, half, cost;
+    int64_t  times = bound->each > 0 ? bound->output / bound->each : 0;
+
+    if (bound->cost < 0) {
+        return 0;
+    }
+
+    if (bound->cost <= nusd) {
+        return bound->each;
+    }
+
+    while (low < high) {
+        half = high - (high - low) / 2;
+        cost = tg_bound_cost(ask, bound->input, tg_bound_times(half, times),
+                             bound->answers);
+
+        if (cost >= 0 && cost <= nusd) {
+            low = half;
+
+        } else {
+            high = half - 1;
+        }
+    }
+
+    return low;
+}

@@ -1,0 +1,76 @@
+/*
+ * tg_when.h - what when= may say of a call: the symbols of tg_expr.h that
+ * quotas, guards and routes share.
+ *
+ *     model provider operation path key user team org session agent client
+ *     stream tools images audio json_schema
+ *     input_tokens max_tokens messages body_bytes
+ *     hour() weekday() used(quota) header("x-name") tag(name)
+ *
+ * input_tokens is the upper bound of tg_bound.h; max_tokens is not known where
+ * the call does not say it.  hour() is 0 to 23 and weekday() one of "mon" ...
+ * "sun", by the clocks of the ledger's time zone.  used(quota) is the share of
+ * the quota's cap that this call's subject has used up, of several limits the
+ * largest.  A string that the call does not have is not known.
+ */
+
+#ifndef TG_WHEN_H
+#define TG_WHEN_H
+
+#include "tg_expr.h"
+#include "tg_request.h"
+
+typedef enum {
+    TG_WHEN_MODEL = 0,
+    TG_WHEN_PROVIDER,
+    TG_WHEN_OPERATION,
+    TG_WHEN_PATH,
+    TG_WHEN_KEY,
+    TG_WHEN_USER,
+    TG_WHEN_TEAM,
+    TG_WHEN_ORG,
+    TG_WHEN_SESSION,
+    TG_WHEN_AGENT,
+    TG_WHEN_CLIENT,
+    TG_WHEN_TEXTS,                  /* up to here: tg_when_t.text */
+
+    TG_WHEN_STREAM = TG_WHEN_TEXTS,
+    TG_WHEN_TOOLS,
+    TG_WHEN_IMAGES,
+    TG_WHEN_AUDIO,
+    TG_WHEN_JSON_SCHEMA,
+    TG_WHEN_INPUT_TOKENS,
+    TG_WHEN_MAX_TOKENS,
+    TG_WHEN_MESSAGES,
+    TG_WHEN_BODY_BYTES,
+    TG_WHEN_HOUR,
+    TG_WHEN_WEEKDAY,
+    TG_WHEN_USED,
+    TG_WHEN_HEADER,
+    TG_WHEN_TAG,
+    TG_WHEN_SYMBOLS
+} tg_when_symbol_t;
+
+extern const tg_expr_symbol_t  tg_when_symbols[TG_WHEN_SYMBOLS];
+
+/* A call, for tg_when_get(). */
+typedef struct {
+    tg_str_t                  text[TG_WHEN_TEXTS];  /* empty: not known */
+    const tg_request_info_t  *request;              /* NULL: not known */
+    int64_t                   input_tokens;         /* -1: not known */
+    int64_t                   local_s;  /* seconds since 1970 on the clocks of
+                                           the zone: now + tg_zone_offset() */
+
+    /* Any may be NULL. Names of headers are in lower case. */
+    tg_str_t                (*header)(void *data, tg_str_t name);
+    tg_str_t                (*tag)(void *data, tg_str_t name);
+    bool                    (*used)(void *data, uintptr_t quota,
+                                    double *percent);
+    void                     *data;
+} tg_when_t;
+
+/* A tg_expr_get_t; data is a const tg_when_t *. */
+bool tg_when_get(void *data, unsigned symbol, const tg_expr_value_t *args,
+    tg_expr_value_t *value);
+
+#endif /* TG_WHEN_H */
