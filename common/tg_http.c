@@ -1,7 +1,7 @@
 #include "tg_http.h"
 
 bool
-tg_http_own_header(tg_str_t name)
+tg_http_own_name(tg_str_t name)
 {
     static const char  own[] = "x-llm-";
 

@@ -15,7 +15,15 @@
  * before anything reads them.  "_" counts as "-", as it does for some servers
  * behind us; case does not count.
  */
-bool tg_http_own_header(tg_str_t name);
+bool tg_http_own_name(tg_str_t name);
+
+/* Most names are told by two letters. */
+static inline bool
+tg_http_own_header(tg_str_t name)
+{
+    return name.len > 2 && (name.p[0] | 0x20) == 'x'
+           && (name.p[2] | 0x20) == 'l' && tg_http_own_name(name);
+}
 
 /* What a Content-Encoding (RFC 9110 section 8.4) means to the meter. */
 typedef enum {
