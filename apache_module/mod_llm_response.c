@@ -53,7 +53,7 @@ llm_answer(llm_ctx_t *ctx, request_rec *r)
 {
     tg_call_upstream(ctx->call, tg_str_null, ctx->attempts);
     tg_call_answer(ctx->call, (unsigned) r->status, llm_str(r->content_type),
-                   false, &ctx->now);
+                   false);
 
     if (tg_call_wants_headers(ctx->call)) {
         apr_table_do(llm_answer_header, ctx, r->headers_out, NULL);

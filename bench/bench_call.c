@@ -256,7 +256,7 @@ bench_call(bench_t *b, int stage)
     }
 
     if (stage >= ANSWER) {
-        tg_call_answer(call, 200, tg_str("application/json"), false, &now);
+        tg_call_answer(call, 200, tg_str("application/json"), false);
         tg_call_feed(call, answer, sizeof(answer) - 1, &now);
     }
 
@@ -283,7 +283,7 @@ bench_stream(bench_t *b, const char *events, size_t size, size_t step,
     bench_request(call, asked ? ",\"stream\":true,\"stream_options\":"
                                 "{\"include_usage\":true}}"
                               : ",\"stream\":true}");
-    tg_call_answer(call, 200, tg_str("text/event-stream"), false, &now);
+    tg_call_answer(call, 200, tg_str("text/event-stream"), false);
 
     if (tg_call_alters(call) == asked) {
         bench_fail("a stream is not altered as it should be");

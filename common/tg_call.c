@@ -371,10 +371,8 @@ tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts)
 
 void
 tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
-    bool cached, const tg_now_t *now)
+    bool cached)
 {
-    (void) now;
-
     if (call->answer != NULL || call->finished) {
         return;
     }

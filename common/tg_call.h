@@ -106,7 +106,7 @@ void tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts);
 
 /* The answer's head.  cached: a cache of the server answers. */
 void tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
-    bool cached, const tg_now_t *now);
+    bool cached);
 void tg_call_answer_header(tg_call_t *call, tg_str_t name, tg_str_t value);
 bool tg_call_wants_headers(const tg_call_t *call);
 

@@ -308,6 +308,10 @@ tg_request_error(const tg_request_t *r)
 
     static const tg_error_t  none;
 
+    if (r->optional) {
+        return &none;
+    }
+
     return r->error != NULL ? r->error : r->failed ? &exhausted : &none;
 }
 

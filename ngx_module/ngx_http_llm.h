@@ -35,7 +35,6 @@ typedef struct {
     tg_scope_t                  scope;
 } ngx_http_llm_loc_conf_t;
 
-typedef struct ngx_http_llm_inflate_s  ngx_http_llm_inflate_t;
 typedef struct ngx_http_llm_piece_s    ngx_http_llm_piece_t;
 
 typedef struct {

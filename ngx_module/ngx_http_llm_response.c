@@ -128,8 +128,7 @@ ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
 #endif
 
     tg_call_answer(ctx->call, (unsigned) r->headers_out.status,
-                   ngx_http_llm_str(&r->headers_out.content_type), cached,
-                   &ctx->now);
+                   ngx_http_llm_str(&r->headers_out.content_type), cached);
 
     if (tg_call_wants_headers(ctx->call)) {
         ngx_http_llm_answer_headers(ctx);

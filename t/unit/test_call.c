@@ -206,7 +206,7 @@ test_a_chat_call_is_billed_class_by_class(void **state)
     assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
     assert_null(tg_call_edit(f.call));
 
-    tg_call_answer(f.call, 200, tg_str("application/json"), false, &now);
+    tg_call_answer(f.call, 200, tg_str("application/json"), false);
     tg_call_feed(f.call, answer, strlen(answer), &now);
     line = line_of(&f, TG_END_COMPLETE, 200);
 
@@ -308,7 +308,7 @@ test_the_chunk_asked_for_is_taken_out_again(void **state)
         make_call(&f, NULL, "/v1/chat/completions",
                   "{\"model\":\"gpt-test\",\"stream\":true}");
         assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
-        tg_call_answer(f.call, 200, tg_str("text/event-stream"), false, &now);
+        tg_call_answer(f.call, 200, tg_str("text/event-stream"), false);
         assert_true(tg_call_alters(f.call));
 
         for (size_t i = 0; i < sizeof(stream) - 1; i += step) {
@@ -494,7 +494,7 @@ test_the_longest_line_fits(void **state)
 
     p += snprintf(p, 10, "]}}");
 
-    tg_call_answer(f.call, 200, tg_str("application/json"), false, &now);
+    tg_call_answer(f.call, 200, tg_str("application/json"), false);
     tg_call_feed(f.call, answer, (size_t) (p - answer), &now);
     json_decref(line_of(&f, TG_END_COMPLETE, 200));
     assert_true(tg_call_line(f.call, line, UINT64_MAX >> 1,

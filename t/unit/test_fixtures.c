@@ -91,7 +91,7 @@ line_of(const exchange_t *x, cut_t cut)
     }
 
     assert_int_equal(tg_call_admit(call, &refusal), TG_OK);
-    tg_call_answer(call, x->status, x->response_type, false, &now);
+    tg_call_answer(call, x->status, x->response_type, false);
 
     while (meta_next(&meta, &name, &value)) {
         tg_call_answer_header(call, name, value);
