@@ -315,6 +315,8 @@ class Bench:
                 lines += 1
                 if lines % 1000 == 1:
                     line = json.loads(text)
+                    if line.get("error.type") == "client_closed":
+                        continue        # the load's end cut it off
                     bad += not (line["llm.cost.total_nusd"] > 0
                                 and line["llm.usage.source"] == "reported"
                                 and line["llm.team"] == "search"
