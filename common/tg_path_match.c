@@ -23,21 +23,22 @@ tg_last_segment(tg_str_t *s)
 static bool
 tg_ends_with_verb(tg_str_t s, tg_str_t verb, size_t *n)
 {
+    const char  *p;
+
     if (tg_str_ends(s, verb)) {
         *n = verb.len;
         return true;
     }
 
-    if (verb.len != 0 && verb.p[0] == ':'
-        && tg_str_ends(s, tg_str_of(verb.p + 1, verb.len - 1)))
-    {
-        s.len -= verb.len - 1;
-        *n = verb.len + 2;
-        return s.len >= 3
-               && tg_str_caseeq(tg_str_of(s.p + s.len - 3, 3), tg_str("%3a"));
+    if (verb.len == 0 || verb.p[0] != ':' || s.len < verb.len + 2) {
+        return false;
     }
 
-    return false;
+    *n = verb.len + 2;
+    p = s.p + s.len - *n;
+
+    return p[0] == '%' && p[1] == '3' && tg_lower(p[2]) == 'a'
+           && memcmp(p + 3, verb.p + 1, verb.len - 1) == 0;
 }
 
 
