@@ -152,8 +152,7 @@ llm_close(llm_ctx_t *ctx, tg_end_t end, bool stopping)
         status = ctx->error_status;
 
     } else if (!ctx->answered && status < HTTP_BAD_REQUEST) {
-        status = end == TG_END_CLIENT ? TG_HTTP_CLIENT_CLOSED
-                                      : HTTP_INTERNAL_SERVER_ERROR;
+        status = 0;             /* it got nothing */
     }
 
     llm_now(&ctx->now);

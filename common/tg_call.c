@@ -1,4 +1,5 @@
 #include "tg_call_int.h"
+#include "tg_http.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -615,7 +616,8 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
     call->finished = true;
     call->end = (uint8_t) end;
     call->end_ns = now->mono_ns;
-    call->status = status;
+    call->status = status != 0 ? status
+                   : end == TG_END_CLIENT ? TG_HTTP_CLIENT_CLOSED : 500;
 }
 
 

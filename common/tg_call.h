@@ -145,7 +145,8 @@ typedef enum {
 
 /*
  * Settles: usage, price, cost.  Only the first call does anything.  status: what
- * the client got; book may be NULL.
+ * the client got; 0: nothing, which is logged as 499 where the client had left and
+ * as 500 else.  book may be NULL.
  */
 void tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
     const tg_price_book_t *book, const tg_now_t *now);

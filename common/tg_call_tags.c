@@ -6,22 +6,6 @@
 #define TG_JSON_HEADER_MAX  8192
 
 
-static tg_str_t
-tg_trim(tg_str_t s)
-{
-    while (s.len != 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s.p++;
-        s.len--;
-    }
-
-    while (s.len != 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t')) {
-        s.len--;
-    }
-
-    return s;
-}
-
-
 static int
 tg_hex(char c)
 {
@@ -84,7 +68,7 @@ tg_baggage(tg_mem_t *mem, tg_str_t list, tg_str_t key)
 
         eq = memchr(member.p, '=', member.len);
         if (eq == NULL
-            || !tg_str_eq(tg_trim(tg_str_of(member.p,
+            || !tg_str_eq(tg_str_trim(tg_str_of(member.p,
                                             (size_t) (eq - member.p))), key))
         {
             continue;
@@ -96,7 +80,7 @@ tg_baggage(tg_mem_t *mem, tg_str_t list, tg_str_t key)
             value.len = (size_t) (semi - value.p);
         }
 
-        return tg_baggage_decode(mem, tg_trim(value));
+        return tg_baggage_decode(mem, tg_str_trim(value));
     }
 
     return tg_str_null;
@@ -181,7 +165,7 @@ tg_source_value(tg_call_t *call, const tg_source_t *src)
         return call->host->variable(call->req, src->handle);
 
     case TG_SOURCE_HEADER:
-        return tg_trim(call->host->header(call->req, src->name));
+        return tg_str_trim(call->host->header(call->req, src->name));
 
     case TG_SOURCE_JSON_HEADER:
         return tg_json_header(call->mem,
@@ -211,7 +195,7 @@ tg_call_resolve_tags(tg_call_t *call)
     tg_str_t         v;
 
     call->traceparent = tg_traceparent(
-                     tg_trim(call->host->header(call->req,
+                     tg_str_trim(call->host->header(call->req,
                                                 tg_str("traceparent"))));
 
     for (unsigned i = 0; i < call->conf->ntags; i++) {

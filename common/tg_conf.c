@@ -10,7 +10,6 @@ const tg_directive_t  tg_directives[TG_DIRECTIVES] = {
 #undef TG_DIRECTIVE
 };
 
-#define TG_NAME_MAX  64
 
 /* printf("%.*s") of a string, cut so that a message stays readable. */
 #define TG_ARG(s)  (int) ((s).len < 80 ? (s).len : 80), (s).p
@@ -156,27 +155,6 @@ tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err)
 {
     return tg_error(err, 0, 0, "unknown parameter \"%.*s\"; known are %s",
                     TG_ARG(arg), known);
-}
-
-
-static bool
-tg_conf_name_ok(tg_str_t s)
-{
-    if (s.len == 0 || s.len > TG_NAME_MAX) {
-        return false;
-    }
-
-    for (size_t i = 0; i < s.len; i++) {
-        char  c = tg_lower(s.p[i]);
-
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'
-              || c == '-'))
-        {
-            return false;
-        }
-    }
-
-    return true;
 }
 
 
@@ -528,7 +506,7 @@ tg_conf_tag(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
     tg_tag_t  *tag;
     tg_str_t   v;
 
-    if (!tg_conf_name_ok(args[0])) {
+    if (!tg_str_is_name(args[0])) {
         return tg_error(err, 0, 0, "name \"%.*s\" is not of letters, digits, _"
                         " and -", TG_ARG(args[0]));
     }
@@ -620,7 +598,7 @@ tg_conf_add_provider(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
 {
     tg_provider_t  *pr;
 
-    if (!tg_conf_name_ok(args[0])) {
+    if (!tg_str_is_name(args[0])) {
         return tg_error(err, 0, 0, "name \"%.*s\" is not of letters, digits, _"
                         " and -", TG_ARG(args[0]));
     }

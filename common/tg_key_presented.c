@@ -10,27 +10,11 @@ const tg_str_t  tg_carrier_headers[TG_CARRIER_HEADERS] = {
 };
 
 
-static tg_str_t
-tg_key_trim(tg_str_t s)
-{
-    while (s.len != 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s.p++;
-        s.len--;
-    }
-
-    while (s.len != 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t')) {
-        s.len--;
-    }
-
-    return s;
-}
-
-
 tg_str_t
 tg_key_bearer(tg_str_t authorization)
 {
     size_t    n = sizeof("Bearer") - 1;
-    tg_str_t  s = tg_key_trim(authorization);
+    tg_str_t  s = tg_str_trim(authorization);
 
     if (s.len <= n || !tg_str_caseeq(tg_str_of(s.p, n), tg_str("Bearer"))
         || (s.p[n] != ' ' && s.p[n] != '\t'))
@@ -38,7 +22,7 @@ tg_key_bearer(tg_str_t authorization)
         return tg_str_null;
     }
 
-    return tg_key_trim(tg_str_of(s.p + n, s.len - n));
+    return tg_str_trim(tg_str_of(s.p + n, s.len - n));
 }
 
 
@@ -208,7 +192,7 @@ tg_key_presented(tg_key_presented_t *out,
     out->secret = tg_str_null;
 
     for (unsigned i = 0; i < TG_CARRIER_HEADERS; i++) {
-        value = tg_key_trim(header(req, tg_carrier_headers[i]));
+        value = tg_str_trim(header(req, tg_carrier_headers[i]));
 
         if (i == 0) {
             value = tg_key_bearer(value);

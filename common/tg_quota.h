@@ -24,7 +24,7 @@
 #define TG_QUOTAS_MAX        128    /* of llm_quota */
 #define TG_QUOTA_LIMITS_MAX  8      /* of one quota, repeats= included */
 #define TG_QUOTA_PER_MAX     4      /* parts of a subject */
-#define TG_QUOTA_NAME_MAX    64
+#define TG_QUOTA_NAME_MAX    TG_STR_NAME_MAX
 #define TG_QUOTA_PREFIX_MAX  256
 
 /* Nano-dollars, tokens, ...: no cap is higher, so that all fit in a double. */

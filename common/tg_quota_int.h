@@ -10,8 +10,6 @@
 /* printf("%.*s") of a word, cut so that a message stays readable. */
 #define TG_ARG(s)   (int) ((s).len < 60 ? (s).len : 60), (s).p
 
-/* tg_quota_parse.c: 1 to TG_QUOTA_NAME_MAX letters, digits, _ and -. */
-bool tg_quota_name_ok(tg_str_t s);
 
 /* Everything but the name into a zeroed *q; of a budget, per[] is set. */
 int tg_quota_words(tg_mem_t *mem, tg_quota_t *q, const tg_str_t *words,

@@ -27,27 +27,6 @@ typedef struct {
 #define tg_quota_fail(d, ...)  tg_error((d)->err, 0, 0, __VA_ARGS__)
 
 
-bool
-tg_quota_name_ok(tg_str_t s)
-{
-    if (s.len == 0 || s.len > TG_QUOTA_NAME_MAX) {
-        return false;
-    }
-
-    for (size_t i = 0; i < s.len; i++) {
-        char  c = tg_lower(s.p[i]);
-
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'
-              || c == '-'))
-        {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-
 /* Cuts `s` at the first `c`; false where there is none, and rest is empty. */
 static bool
 tg_quota_cut(tg_str_t s, char c, tg_str_t *first, tg_str_t *rest)
@@ -78,7 +57,7 @@ tg_quota_per_part(tg_quota_draft_t *d, tg_str_t s)
         tag = tg_str_of(s.p + 4, s.len - 4);
         per.kind = TG_PER_TAG;
 
-        if (!tg_quota_name_ok(tag)) {
+        if (!tg_str_is_name(tag)) {
             return tg_quota_fail(d, "per=: \"%.*s\" is no tag's name",
                                  TG_ARG(tag));
         }

@@ -41,7 +41,7 @@ tg_quotas_add(tg_quotas_t *quotas, tg_mem_t *mem, const tg_str_t *args,
 {
     tg_quota_t  *q;
 
-    if (nargs == 0 || !tg_quota_name_ok(args[0])) {
+    if (nargs == 0 || !tg_str_is_name(args[0])) {
         return tg_error(err, 0, 0, "name \"%.*s\" is not of letters, digits, _"
                         " and -", nargs == 0 ? 0 : (int) (args[0].len < 60
                                                           ? args[0].len : 60),
@@ -182,7 +182,7 @@ tg_quota_budget(const tg_quotas_t *quotas, tg_mem_t *mem, tg_per_t per,
         return NULL;
     }
 
-    if (name.len != 0 && !tg_quota_name_ok(name)) {
+    if (name.len != 0 && !tg_str_is_name(name)) {
         (void) tg_error(err, 0, 0, "name \"%.*s\" is not of letters, digits, _"
                         " and -", TG_ARG(name));
         return NULL;

@@ -88,3 +88,40 @@ tg_str_int(tg_str_t s)
 
     return v;
 }
+
+
+tg_str_t
+tg_str_trim(tg_str_t s)
+{
+    while (s.len != 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
+        s.p++;
+        s.len--;
+    }
+
+    while (s.len != 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t')) {
+        s.len--;
+    }
+
+    return s;
+}
+
+
+bool
+tg_str_is_name(tg_str_t s)
+{
+    if (s.len == 0 || s.len > TG_STR_NAME_MAX) {
+        return false;
+    }
+
+    for (size_t i = 0; i < s.len; i++) {
+        char  c = tg_lower(s.p[i]);
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'
+              || c == '-'))
+        {
+            return false;
+        }
+    }
+
+    return true;
+}

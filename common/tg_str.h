@@ -95,6 +95,15 @@ tg_str_ends(tg_str_t s, tg_str_t suffix)
 /* Writes s with its ASCII letters in lower case to `to`, of s.len bytes. */
 void tg_str_lower(char *to, tg_str_t s);
 
+#define TG_STR_NAME_MAX  64     /* of quotas, tags, providers */
+
+/* True for a name that users give: 1 to TG_STR_NAME_MAX letters, digits, "_" and
+ * "-". */
+bool tg_str_is_name(tg_str_t s);
+
+/* s without blanks and tabs at its ends. */
+tg_str_t tg_str_trim(tg_str_t s);
+
 /* True where s matches a pattern in which each '*' stands for any run. */
 bool tg_str_match(tg_str_t s, tg_str_t pattern);
 

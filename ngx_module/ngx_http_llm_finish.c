@@ -83,11 +83,6 @@ ngx_http_llm_settle(ngx_http_llm_ctx_t *ctx, tg_end_t end)
 
     status = r->err_status ? r->err_status : r->headers_out.status;
 
-    if (status == 0) {
-        status = end == TG_END_CLIENT ? NGX_HTTP_CLIENT_CLOSED_REQUEST
-                                      : NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     if (!ctx->complete) {
         ngx_http_llm_feed_rest(ctx);
     }
