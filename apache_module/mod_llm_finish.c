@@ -78,7 +78,7 @@ llm_value_range(llm_ctx_t *ctx, request_rec *r, unsigned v, unsigned end)
         "llm_operation", "llm_stream", "llm_decision", "llm_input_tokens",
         "llm_cached_tokens", "llm_output_tokens", "llm_reasoning_tokens",
         "llm_total_tokens", "llm_usage_source", "llm_cost_usd",
-        "llm_finish_reason"
+        "llm_finish_reason", "llm_key_id"
     };
 
     for ( ; v < end; v++) {
