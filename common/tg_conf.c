@@ -390,6 +390,11 @@ tg_conf_source(tg_conf_t *conf, tg_source_t *src, tg_str_t s, tg_error_t *err)
         return TG_OK;
     }
 
+    if (tg_str_eq(s, tg_str("key"))) {
+        src->kind = TG_SOURCE_KEY;
+        return TG_OK;
+    }
+
     if (tg_str_starts(s, tg_str("metadata."))) {
         src->kind = TG_SOURCE_BODY;
         src->field = tg_dup(conf->mem, s);
@@ -434,9 +439,6 @@ tg_conf_source(tg_conf_t *conf, tg_source_t *src, tg_str_t s, tg_error_t *err)
                             tg_str_of(rest.p, (size_t) (colon - rest.p)));
         src->field = tg_dup(conf->mem, tg_str_of(colon + 1,
                               rest.len - (size_t) (colon - rest.p) - 1));
-
-    } else if (tg_str_eq(s, tg_str("key"))) {
-        src->kind = TG_SOURCE_KEY;
 
     } else {
         goto bad;

@@ -119,6 +119,7 @@ int
 tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
 {
     int                rc;
+    uint64_t           size;
     tg_error_t         why;
     tg_file_state_t    state;
     tg_conf_ledger_t  *led = &desk->conf->ledger;
@@ -137,7 +138,14 @@ tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
         rc = tg_ledger_file_inspect(&desk->ledger, led->file.p, &why);
 
         if (rc == TG_OK) {
+            size = desk->ledger.size;
             tg_ledger_file_close(&desk->ledger);
+
+            if (size != (led->size & ~UINT64_C(4095))) {
+                rc = tg_error(&why, 0, 0, "the file there has %llu bytes, not"
+                              " size=%llu", (unsigned long long) size,
+                              (unsigned long long) led->size);
+            }
         }
 
     } else {
