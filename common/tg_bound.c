@@ -3,6 +3,24 @@
 #define TG_RERANK_CHUNK  500        /* bytes, fewer than its tokens */
 #define TG_RERANK_UNIT   100        /* documents of one search unit */
 
+/* Models that search, and prompts that are stored, by their names alone:
+ * OpenAI's, Perplexity's, OpenRouter's variant, Groq's systems; Bedrock's
+ * prompt management. */
+static const struct {
+    tg_str_t  model;
+    bool      uses;
+    bool      elsewhere;
+} tg_bound_models[] = {
+    { TG_STR("*search-preview*"), true, false },
+    { TG_STR("*search-api*"), true, false },
+    { TG_STR("*deep-research*"), true, false },
+    { TG_STR("sonar*"), true, false },
+    { TG_STR("perplexity/*"), true, false },
+    { TG_STR("*:online"), true, false },
+    { TG_STR("*compound*"), true, false },
+    { TG_STR("arn:*:prompt/*"), false, true }
+};
+
 
 static int64_t
 tg_bound_add(int64_t a, int64_t b)
@@ -35,20 +53,36 @@ void
 tg_bound_ask(tg_bound_ask_t *ask, tg_op_t op, const tg_request_info_t *info,
     bool inspected)
 {
+    const size_t  n = sizeof(tg_bound_models) / sizeof(tg_bound_models[0]);
+
     memset(ask, 0, sizeof(tg_bound_ask_t));
 
     ask->op = op;
     ask->bytes = info->bytes;
     ask->text_bytes = info->text_bytes;
     ask->messages = info->messages;
-    ask->sounds = info->has_audio;
-    ask->pictures = info->has_images ? -1 : 0;
+    ask->media_bytes = info->media_bytes;
+    ask->sound_bytes = info->sound_bytes;
+    ask->query_bytes = info->query_bytes;
+    ask->prediction = info->prediction_bytes;
+    ask->sounds = info->sound_bytes != 0;
+    ask->pictures = info->pictures;
+    ask->elsewhere = info->elsewhere;
+    ask->uses = info->uses;
     ask->tools = info->has_tools;
-    ask->inspected = inspected;
+    ask->inspected = inspected && op != TG_OP_UNKNOWN;
     ask->max_tokens = info->max_tokens;
     ask->thinking = info->thinking_budget;
     ask->answers = info->n;
     ask->tier = tg_tier_parse(info->service_tier);
+
+    for (size_t i = 0; i < n; i++) {
+        if (tg_str_match(info->model, tg_bound_models[i].model)) {
+            ask->uses = tg_bound_models[i].uses && ask->uses == 0 ? -1
+                                                                  : ask->uses;
+            ask->elsewhere |= tg_bound_models[i].elsewhere;
+        }
+    }
 }
 
 
@@ -84,6 +118,14 @@ tg_bound_window(const tg_bound_ask_t *ask)
 }
 
 
+/* The tokens of so many bytes of a recording. */
+static int64_t
+tg_bound_seconds(int64_t bytes)
+{
+    return tg_bound_times(bytes / TG_BOUND_SLOWEST + 1, TG_BOUND_SECOND);
+}
+
+
 /* From what is in the body, where all of it can be counted. */
 static int64_t
 tg_bound_body(const tg_bound_ask_t *ask)
@@ -97,14 +139,18 @@ tg_bound_body(const tg_bound_ask_t *ask)
     switch (ask->op) {
 
     case TG_OP_TRANSCRIPTION:
-        return tg_bound_add(tg_bound_bytes(ask->text_bytes),
-                            tg_bound_times(bytes / TG_BOUND_SLOWEST + 1,
-                                           TG_BOUND_SECOND));
+        return ask->elsewhere ? TG_BOUND_UNKNOWN
+               : tg_bound_add(tg_bound_bytes(ask->text_bytes),
+                              tg_bound_seconds(bytes));
 
     case TG_OP_IMAGE:
-        return ask->pictures == 0 ? tg_bound_add(bytes, TG_BOUND_BASE)
-               : tg_bound_add(tg_bound_bytes(ask->text_bytes),
-                              TG_BOUND_CHANGED * TG_BOUND_MADE);
+        return tg_bound_add(tg_bound_bytes(ask->pictures != 0 ? ask->text_bytes
+                                                              : ask->bytes),
+                            tg_bound_add(TG_BOUND_BASE,
+                                         tg_bound_times(ask->pictures < 0
+                                                        ? TG_BOUND_CHANGED
+                                                        : ask->pictures,
+                                                        TG_BOUND_MADE)));
 
     default:
         break;
@@ -121,6 +167,11 @@ tg_bound_body(const tg_bound_ask_t *ask)
     sum = tg_bound_add(bytes, TG_BOUND_BASE);
     sum = tg_bound_add(sum, tg_bound_times(ask->messages, TG_BOUND_MESSAGE));
     sum = tg_bound_add(sum, ask->tools ? TG_BOUND_TOOLS : 0);
+    sum = tg_bound_add(sum, tg_bound_times(tg_bound_bytes(ask->query_bytes),
+                                           ask->messages));
+    sum = tg_bound_add(sum, ask->sound_bytes != 0
+                       ? tg_bound_seconds(tg_bound_bytes(ask->sound_bytes))
+                       : 0);
 
     return tg_bound_add(sum, tg_bound_times(ask->pictures, TG_BOUND_PICTURE));
 }
@@ -158,6 +209,7 @@ tg_bound_each(const tg_bound_ask_t *ask)
     case TG_OP_EMBEDDINGS:
     case TG_OP_RERANK:
     case TG_OP_MODERATION:
+    case TG_OP_CACHE:
         return 0;
 
     default:
@@ -201,6 +253,27 @@ tg_bound_answers(const tg_bound_ask_t *ask)
 }
 
 
+/* The most milliseconds that so many bytes can play. */
+static int64_t
+tg_bound_length(int64_t bytes)
+{
+    return tg_bound_times(bytes / TG_BOUND_SLOWEST + 1, 1000);
+}
+
+
+/* Of all answers; each turn of server-side tools may write as much. */
+static int64_t
+tg_bound_output(const tg_bound_ask_t *ask, int64_t each, int64_t answers)
+{
+    int64_t  n = tg_bound_add(each, tg_bound_bytes(ask->prediction));
+
+    n = tg_bound_times(n, answers);
+
+    return ask->uses == 0 ? n
+           : tg_bound_times(n, tg_bound_add(tg_bound_uses(ask), 1));
+}
+
+
 /* What is charged by the piece, without the fee by the request. */
 static int64_t
 tg_bound_pieces(const tg_bound_ask_t *ask, int64_t answers)
@@ -215,7 +288,12 @@ tg_bound_pieces(const tg_bound_ask_t *ask, int64_t answers)
 
     u.web_searches = tg_bound_uses(ask);
     u.web_fetches = u.web_searches;
+    u.search_units = u.web_searches;
     u.pages = TG_BOUND_PAGES;
+
+    if (ask->sounds) {
+        u.duration_ms = tg_bound_length(bytes);
+    }
 
     switch (ask->op) {
 
@@ -238,7 +316,7 @@ tg_bound_pieces(const tg_bound_ask_t *ask, int64_t answers)
         break;
 
     case TG_OP_TRANSCRIPTION:
-        u.duration_ms = tg_bound_times(bytes / TG_BOUND_SLOWEST + 1, 1000);
+        u.duration_ms = tg_bound_length(bytes);
         break;
 
     default:
@@ -255,7 +333,9 @@ static int64_t
 tg_bound_cost(const tg_bound_ask_t *ask, int64_t input, int64_t output,
     int64_t answers)
 {
-    if (ask->price == NULL || input < 0) {
+    if (ask->price == NULL || input < 0
+        || (ask->elsewhere && ask->op == TG_OP_TRANSCRIPTION))
+    {
         return TG_BOUND_UNKNOWN;
     }
 
@@ -276,15 +356,7 @@ tg_bound(const tg_bound_ask_t *ask, tg_bound_t *bound)
     bound->answers = tg_bound_answers(ask);
     bound->each = tg_bound_each(ask);
     bound->input = tg_bound_input(ask);
-    bound->output = tg_bound_times(bound->each, bound->answers);
-
-    /* each turn of server-side tools may write as much */
-
-    if (ask->uses != 0) {
-        bound->output = tg_bound_times(bound->output,
-                                       tg_bound_add(tg_bound_uses(ask), 1));
-    }
-
+    bound->output = tg_bound_output(ask, bound->each, bound->answers);
     bound->cost = tg_bound_cost(ask, bound->input, bound->output,
                                 bound->answers);
 }
@@ -294,7 +366,6 @@ int64_t
 tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t nusd)
 {
     int64_t  low = 0, high = bound->each, half, cost;
-    int64_t  times = bound->each > 0 ? bound->output / bound->each : 0;
 
     if (bound->cost < 0) {
         return 0;
@@ -306,7 +377,8 @@ tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t nusd)
 
     while (low < high) {
         half = high - (high - low) / 2;
-        cost = tg_bound_cost(ask, bound->input, tg_bound_times(half, times),
+        cost = tg_bound_cost(ask, bound->input,
+                             tg_bound_output(ask, half, bound->answers),
                              bound->answers);
 
         if (cost >= 0 && cost <= nusd) {

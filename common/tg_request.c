@@ -120,6 +120,8 @@ tg_request_create(tg_mem_t *mem, const tg_dialect_t *d, tg_str_t content_type,
     r->info.max_tokens = -1;
     r->info.thinking_budget = -1;
     r->info.n = 1;
+    r->info.elsewhere = (d->api->flags & TG_API_STORED) != 0;
+    r->max_calls = -1;
     r->info.model_member = tg_no_member;
     r->info.stream_options_member = tg_no_member;
     r->info.root_end = TG_JSON_NOWHERE;

@@ -348,7 +348,13 @@ test_a_request_says_what_there_is(void **state)
     info.bytes = 500;
     info.text_bytes = 400;
     info.messages = 2;
-    info.has_images = true;
+    info.pictures = 3;
+    info.media_bytes = 60;
+    info.sound_bytes = 20;
+    info.query_bytes = 7;
+    info.prediction_bytes = 8;
+    info.elsewhere = true;
+    info.uses = 4;
     info.has_tools = true;
     info.max_tokens = 9;
     info.n = 2;
@@ -357,7 +363,13 @@ test_a_request_says_what_there_is(void **state)
 
     tg_bound_ask(&ask, TG_OP_CHAT, &info, true);
     assert_int_equal(ask.bytes, 500);
-    assert_int_equal(ask.pictures, -1);
+    assert_int_equal(ask.pictures, 3);
+    assert_int_equal(ask.media_bytes, 60);
+    assert_int_equal(ask.sound_bytes, 20);
+    assert_int_equal(ask.query_bytes, 7);
+    assert_int_equal(ask.prediction, 8);
+    assert_int_equal(ask.uses, 4);
+    assert_true(ask.elsewhere && ask.sounds);
     assert_int_equal(ask.tier, TG_TIER_FLEX);
     assert_int_equal(ask.max_tokens, 9);
     assert_int_equal(ask.answers, 2);
