@@ -185,7 +185,9 @@ const tg_json_want_t  tg_want_openai_request[] = {
     { "search_parameters", TG_R_USES, 0 },
     { "data_sources[]", TG_R_USES, 0 },
     { "enable_search", TG_R_USES, 0 },
-    { "venice_parameters", TG_R_USES, 0 },
+    { "venice_parameters.enable_web_search", TG_R_USES, 0 },
+    { "venice_parameters.enable_web_scraping", TG_R_USES, 0 },
+    { "venice_parameters.character_slug", TG_R_ELSEWHERE, 0 },
     { "compound_custom", TG_R_USES, 0 },
     { "mcp_servers[]", TG_R_USES, 0 },
 

@@ -3,22 +3,27 @@
 #define TG_RERANK_CHUNK  500        /* bytes, fewer than its tokens */
 #define TG_RERANK_UNIT   100        /* documents of one search unit */
 
-/* Models that search, and prompts that are stored, by their names alone:
- * OpenAI's, Perplexity's, OpenRouter's variant, Groq's systems; Bedrock's
- * prompt management. */
+enum {
+    TG_MODEL_SEARCHES = 1,          /* unasked */
+    TG_MODEL_STORED,                /* stands for a prompt, too */
+    TG_MODEL_APART                  /* see ask.apart */
+};
+
+/* What names alone tell: OpenAI's, Perplexity's, OpenRouter's variant, Groq's
+ * systems; Bedrock's prompt management; xAI's. */
 static const struct {
     tg_str_t  model;
-    bool      uses;
-    bool      elsewhere;
+    int       is;
 } tg_bound_models[] = {
-    { TG_STR("*search-preview*"), true, false },
-    { TG_STR("*search-api*"), true, false },
-    { TG_STR("*deep-research*"), true, false },
-    { TG_STR("sonar*"), true, false },
-    { TG_STR("perplexity/*"), true, false },
-    { TG_STR("*:online"), true, false },
-    { TG_STR("*compound*"), true, false },
-    { TG_STR("arn:*:prompt/*"), false, true }
+    { TG_STR("*search-preview*"), TG_MODEL_SEARCHES },
+    { TG_STR("*search-api*"), TG_MODEL_SEARCHES },
+    { TG_STR("*deep-research*"), TG_MODEL_SEARCHES },
+    { TG_STR("sonar*"), TG_MODEL_SEARCHES },
+    { TG_STR("perplexity/*"), TG_MODEL_SEARCHES },
+    { TG_STR("*:online"), TG_MODEL_SEARCHES },
+    { TG_STR("*compound*"), TG_MODEL_SEARCHES },
+    { TG_STR("arn:*:prompt/*"), TG_MODEL_STORED },
+    { TG_STR("*grok*"), TG_MODEL_APART }
 };
 
 
@@ -49,12 +54,38 @@ tg_bound_bytes(uint64_t bytes)
 }
 
 
+static void
+tg_bound_model(tg_bound_ask_t *ask, tg_str_t model)
+{
+    const size_t  n = sizeof(tg_bound_models) / sizeof(tg_bound_models[0]);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!tg_str_match(model, tg_bound_models[i].model)) {
+            continue;
+        }
+
+        switch (tg_bound_models[i].is) {
+
+        case TG_MODEL_SEARCHES:
+            ask->uses = ask->uses == 0 ? -1 : ask->uses;
+            break;
+
+        case TG_MODEL_STORED:
+            ask->elsewhere = true;
+            break;
+
+        default:
+            ask->apart = true;
+            ask->own_prompt = true;
+        }
+    }
+}
+
+
 void
 tg_bound_ask(tg_bound_ask_t *ask, tg_op_t op, const tg_request_info_t *info,
     bool inspected)
 {
-    const size_t  n = sizeof(tg_bound_models) / sizeof(tg_bound_models[0]);
-
     memset(ask, 0, sizeof(tg_bound_ask_t));
 
     ask->op = op;
@@ -70,19 +101,14 @@ tg_bound_ask(tg_bound_ask_t *ask, tg_op_t op, const tg_request_info_t *info,
     ask->elsewhere = info->elsewhere;
     ask->uses = info->uses;
     ask->tools = info->has_tools;
+    ask->own_prompt = info->own_prompt;
     ask->inspected = inspected && op != TG_OP_UNKNOWN;
     ask->max_tokens = info->max_tokens;
     ask->thinking = info->thinking_budget;
     ask->answers = info->n;
     ask->tier = tg_tier_parse(info->service_tier);
 
-    for (size_t i = 0; i < n; i++) {
-        if (tg_str_match(info->model, tg_bound_models[i].model)) {
-            ask->uses = tg_bound_models[i].uses && ask->uses == 0 ? -1
-                                                                  : ask->uses;
-            ask->elsewhere |= tg_bound_models[i].elsewhere;
-        }
-    }
+    tg_bound_model(ask, info->model);
 }
 
 
@@ -167,6 +193,7 @@ tg_bound_body(const tg_bound_ask_t *ask)
     sum = tg_bound_add(bytes, TG_BOUND_BASE);
     sum = tg_bound_add(sum, tg_bound_times(ask->messages, TG_BOUND_MESSAGE));
     sum = tg_bound_add(sum, ask->tools ? TG_BOUND_TOOLS : 0);
+    sum = tg_bound_add(sum, ask->own_prompt ? TG_BOUND_OWN : 0);
     sum = tg_bound_add(sum, tg_bound_times(tg_bound_bytes(ask->query_bytes),
                                            ask->messages));
     sum = tg_bound_add(sum, ask->sound_bytes != 0
@@ -199,10 +226,24 @@ tg_bound_input(const tg_bound_ask_t *ask)
 }
 
 
+/* The most that the model gives of itself. */
+static int64_t
+tg_bound_most(const tg_bound_ask_t *ask)
+{
+    int64_t  most = ask->price != NULL ? tg_price_max_output(ask->price) : 0;
+
+    if (most > 0) {
+        return most;
+    }
+
+    return ask->default_output > 0 ? ask->default_output : TG_BOUND_OUTPUT;
+}
+
+
 static int64_t
 tg_bound_each(const tg_bound_ask_t *ask)
 {
-    int64_t  most = 0;
+    int64_t  most;
 
     switch (ask->op) {
 
@@ -226,13 +267,7 @@ tg_bound_each(const tg_bound_ask_t *ask)
         return TG_BOUND_MADE;
     }
 
-    if (ask->price != NULL) {
-        most = tg_price_max_output(ask->price);
-    }
-
-    if (most <= 0) {
-        most = ask->default_output > 0 ? ask->default_output : TG_BOUND_OUTPUT;
-    }
+    most = tg_bound_most(ask);
 
     return ask->thinking > most ? tg_bound_add(most, ask->thinking) : most;
 }
@@ -266,6 +301,10 @@ static int64_t
 tg_bound_output(const tg_bound_ask_t *ask, int64_t each, int64_t answers)
 {
     int64_t  n = tg_bound_add(each, tg_bound_bytes(ask->prediction));
+
+    if (ask->apart && ask->max_tokens > 0) {
+        n = tg_bound_add(n, tg_bound_most(ask));
+    }
 
     n = tg_bound_times(n, answers);
 
@@ -365,7 +404,8 @@ tg_bound(const tg_bound_ask_t *ask, tg_bound_t *bound)
 int64_t
 tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t nusd)
 {
-    int64_t  low = 0, high = bound->each, half, cost;
+    int64_t         low = 0, high = bound->each, half, cost;
+    tg_bound_ask_t  less = *ask;
 
     if (bound->cost < 0) {
         return 0;
@@ -377,8 +417,10 @@ tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t nusd)
 
     while (low < high) {
         half = high - (high - low) / 2;
-        cost = tg_bound_cost(ask, bound->input,
-                             tg_bound_output(ask, half, bound->answers),
+        less.max_tokens = half;
+        cost = tg_bound_cost(&less, bound->input,
+                             tg_bound_output(&less, tg_bound_each(&less),
+                                             bound->answers),
                              bound->answers);
 
         if (cost >= 0 && cost <= nusd) {

@@ -18,6 +18,8 @@
  *   each sound         TG_BOUND_SECOND tokens of a second, which takes
  *                      TG_BOUND_SLOWEST bytes at the lowest bit rate
  *   tools              TG_BOUND_TOOLS, for the prompt that providers add
+ *   own prompts        TG_BOUND_OWN, of providers that are known to write
+ *                      something before any prompt, or are not known
  *   what is elsewhere  (a URL of a document, a file's id, an earlier response,
  *                      cached content, a PDF's pages): the model's window
  *   server-side tools  the model's window once more for each use, for what they
@@ -37,6 +39,9 @@
  * and less is no maximum.  Thinking is part of it, unless its budget alone is
  * larger.  A prediction that is wrong is billed beside it.
  * https://platform.openai.com/docs/guides/predicted-outputs
+ * Grok's maximum is one of what is seen, its thinking is counted apart, so the
+ * model's own maximum is added.
+ * https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/partner-models/grok/capabilities/reasoning
  *
  * Cost.  tg_price_bound() for the tokens, and what is charged by the piece:
  * searches, pictures, seconds (of a recording, from its bytes: of one that is
@@ -56,6 +61,9 @@
 #include "tg_request.h"
 
 #define TG_BOUND_BASE       64      /* tokens of any prompt */
+#define TG_BOUND_OWN        2048    /* of what a provider writes before it: 500
+                                       (Cohere), 690 (xAI), 1560 (Venice), as
+                                       seen in 2025 and 2026 */
 #define TG_BOUND_MESSAGE    8       /* of each message, beside its JSON */
 #define TG_BOUND_TOOLS      2048    /* where there are tools */
 #define TG_BOUND_PICTURE    49152   /* seen by the model */
@@ -80,12 +88,14 @@ typedef struct {
     uint64_t           sound_bytes; /* of those: of sounds */
     uint64_t           query_bytes; /* of a rerank's query */
     uint64_t           prediction;  /* its bytes */
+    bool               apart;       /* max_tokens does not limit thinking */
     uint32_t           messages;
     int64_t            pictures;    /* -1: some */
     bool               sounds;      /* within the body */
     bool               elsewhere;   /* refers to what is not in the body, or has
                                        documents in it */
     bool               tools;
+    bool               own_prompt;  /* the provider writes something before */
     int64_t            uses;        /* of server-side tools: 0: has none; -1:
                                        has some, without a limit */
     bool               inspected;   /* else all but bytes is unknown */

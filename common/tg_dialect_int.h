@@ -24,7 +24,9 @@ enum {
     /* not known who it is: see if the total tells what was left out */
     TG_QUIRK_BY_TOTAL        = 0x08,
     /* streams have usage unasked, or stream_options is refused */
-    TG_QUIRK_USAGE_UNASKED   = 0x10
+    TG_QUIRK_USAGE_UNASKED   = 0x10,
+    /* a prompt of its own, or of who is behind it, is before the client's */
+    TG_QUIRK_OWN_PROMPT      = 0x20
 };
 
 struct tg_vendor_s {

@@ -265,6 +265,8 @@ tg_request_feed(tg_request_t *r, const char *p, size_t n)
 int
 tg_request_finish(tg_request_t *r)
 {
+    r->info.own_prompt = (r->d->vendor->quirks & TG_QUIRK_OWN_PROMPT) != 0;
+
     if (r->failed) {
         return r->optional ? TG_OK : TG_ERROR;
     }

@@ -49,6 +49,8 @@ typedef struct {
     uint64_t     prediction_bytes;  /* a prediction's text, which is billed as
                                        output where it's wrong */
     uint64_t     query_bytes;       /* of a rerank's query */
+    bool         own_prompt;        /* the provider may write something before
+                                       the prompt; known at the end */
     tg_str_t     service_tier;      /* asked for; in mem */
     tg_str_t     user;              /* the API's end-user field; in mem */
     tg_str_t     stream_options;    /* its raw text, empty if absent; in mem */

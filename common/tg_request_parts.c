@@ -479,7 +479,7 @@ tg_request_max_calls(tg_request_t *r, const tg_json_event_t *ev)
 int
 tg_request_uses(tg_request_t *r, const tg_json_event_t *ev)
 {
-    if (tg_request_said(ev)) {
+    if (tg_request_said(ev) && !tg_str_eq(ev->value, tg_str("off"))) {
         r->info.uses = -1;
     }
 
