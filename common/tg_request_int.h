@@ -101,8 +101,9 @@ int tg_request_number(int64_t *to, const tg_json_event_t *ev);
 
 
 /*
- * tg_request_parts.c: what a prompt has beside text, and tools that the provider
- * runs.  Events of their ids; those of what holds a part note the one before.
+ * tg_request_parts.c: what a prompt has beside text, and tools that the
+ * provider runs.  The first three note what is pending; the others are handlers
+ * of events.
  */
 
 void tg_request_part_end(tg_request_t *r);

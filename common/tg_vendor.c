@@ -42,7 +42,7 @@ static const tg_vendor_t  tg_vendor_table[] = {
       "bedrock-runtime*.api.aws bedrock-mantle*.api.aws "
       "bedrock.*.amazonaws.com *.bedrock-runtime.*.vpce.amazonaws.com", 0 },
 
-    /* https://docs.cohere.com/docs/tokens-and-tokenizers: billed, and generic */
+    /* https://docs.cohere.com/v2/docs/how-does-cohere-pricing-work */
     { TG_STR("cohere"), "cohere",
       "api.cohere.com api.cohere.ai *.cohere.com *.cohere.ai",
       UNASKED | PROMPT },
@@ -136,6 +136,7 @@ static const tg_vendor_t  tg_vendor_table[] = {
 
     { TG_STR("novita"), "novita", "api.novita.ai", 0 },
     { TG_STR("hyperbolic"), "hyperbolic", "api.hyperbolic.xyz", 0 },
+    /* https://docs.venice.ai/api-reference: its own system prompt */
     { TG_STR("venice"), "venice", "api.venice.ai", PROMPT },
     { TG_STR("avian"), "avian", "api.avian.io", 0 },
     { TG_STR("doubleword"), "doubleword", "api.doubleword.ai", 0 },
