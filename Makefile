@@ -149,6 +149,7 @@ $(BUILD)/corpus-%: t/corpus/%.c $(CORE) $(wildcard t/unit/*.h)
 corpus: all $(BUILD)/corpus-offline $(BUILD)/corpus-oracle
 	$(BUILD)/corpus-offline $(CORPUS)
 	$(BUILD)/corpus-offline --splits $(CORPUS)
+	$(BUILD)/corpus-offline --bounds prices/default.json $(CORPUS)
 	$(BUILD)/corpus-oracle $(CORPUS)
 	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS)
 	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS)
