@@ -150,8 +150,12 @@ corpus: all $(BUILD)/corpus-offline $(BUILD)/corpus-oracle
 	$(BUILD)/corpus-offline $(CORPUS)
 	$(BUILD)/corpus-offline --splits $(CORPUS)
 	$(BUILD)/corpus-oracle $(CORPUS)
-	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS)
-	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS)
+	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS) \
+	    --lines $(BUILD)/corpus-nginx.log
+	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS) \
+	    --lines $(BUILD)/corpus-apache.log
+	$(PYTHON) t/corpus/compare.py $(BUILD)/corpus-nginx.log \
+	    $(BUILD)/corpus-apache.log
 
 $(BUILD)/bench/%: bench/%.c $(CORE)
 	@mkdir -p $(@D)
