@@ -43,10 +43,10 @@ APX_SO      = $(BUILD)/apache/mod_llm.so
 
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev \
               libmaxminddb-dev zlib1g-dev libcmocka-dev python3-pytest \
-              python3-jsonschema curl openssl libxslt1-dev libgd-dev
+              python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave sdk boundary reference reference-check demo torture \
-        test corpus bench fuzz asan memcheck deps clean install
+        test calendar corpus bench fuzz asan memcheck deps clean install
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -125,6 +125,13 @@ reference-check: $(BUILD)/llmctl
 	$(BUILD)/llmctl reference md | diff -u docs/directives.md -
 	$(BUILD)/llmctl reference man | diff -u docs/tollgate.5 -
 
+# Windows by calendar, held against Python's zoneinfo.
+calendar: $(BUILD)/windows
+	$(PYTHON) t/calendar/compare.py $(BUILD)/windows
+
+$(BUILD)/windows: t/calendar/windows.c $(CORE)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+
 t/behave/node_modules/.done: t/behave/package-lock.json
 	cd t/behave && npm ci --no-audit --no-fund --silent && touch $(@:t/behave/%=%)
 
@@ -136,7 +143,7 @@ behave: all sdk
 	$(PYTHON) -m pytest -q t/behave
 
 test: deps
-	$(MAKE) all boundary reference-check unit
+	$(MAKE) all boundary reference-check unit calendar
 	$(MAKE) behave
 
 demo: deps
