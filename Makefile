@@ -97,13 +97,18 @@ $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
 	    -lcmocka -lz $(ALL_LIBS)
 
-# Processes that are killed at random, and a checker of what they leave.
-torture: $(BUILD)/ledger_torture
+# The ledger: near a cap, full of what clients make up, and under processes that
+# are killed at random.
+torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture
+	$(BUILD)/ledger_cap
+	$(BUILD)/ledger_crowd
 	$(BUILD)/ledger_torture 8 $(SECONDS)
 
-$(BUILD)/ledger_torture: t/torture/ledger_torture.c $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) -lz -lpthread \
-	    $(ALL_LIBS)
+$(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
+
+$(BUILD)/ledger_%: t/torture/ledger_%.c $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
+	    -lz -lpthread -lm $(ALL_LIBS)
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done

@@ -44,9 +44,10 @@ America/St_Johns America/Tijuana Antarctica/Troll Antarctica/Vostok Asia/Almaty
 Asia/Amman Asia/Beirut Asia/Damascus Asia/Dubai Asia/Gaza Asia/Hebron
 Asia/Jerusalem Asia/Kabul Asia/Kathmandu Asia/Kolkata Asia/Shanghai
 Asia/Singapore Asia/Tehran Asia/Tokyo Asia/Yangon Atlantic/Azores
-Australia/Adelaide Australia/Eucla Australia/Lord_Howe Australia/Sydney Etc/GMT+5
-Etc/GMT-14 Europe/Berlin Europe/Dublin Europe/Istanbul Europe/Kyiv Europe/Lisbon
-Europe/London Europe/Moscow Europe/Volgograd Pacific/Apia Pacific/Auckland
+Australia/Adelaide Australia/Eucla Australia/Lord_Howe Australia/Sydney
+Etc/GMT+5 Etc/GMT-14 Europe/Berlin Europe/Dublin Europe/Istanbul Europe/Kyiv
+Europe/Lisbon Europe/London Europe/Moscow Europe/Volgograd Pacific/Apia
+Pacific/Auckland
 Pacific/Chatham Pacific/Easter Pacific/Fiji Pacific/Kiritimati Pacific/Marquesas
 Pacific/Norfolk Pacific/Pago_Pago Pacific/Tongatapu UTC
 """.split()
