@@ -43,10 +43,10 @@ APX_SO      = $(BUILD)/apache/mod_llm.so
 
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev \
               libmaxminddb-dev zlib1g-dev libcmocka-dev python3-pytest \
-              python3-jsonschema curl openssl libxslt1-dev libgd-dev
+              python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave sdk boundary reference reference-check demo torture \
-        test corpus bench fuzz asan memcheck deps clean install
+        test calendar corpus bench fuzz asan memcheck deps clean install
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -97,13 +97,18 @@ $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
 	    -lcmocka -lz $(ALL_LIBS)
 
-# Processes that are killed at random, and a checker of what they leave.
-torture: $(BUILD)/ledger_torture
+# The ledger: near a cap, full of what clients make up, and under processes that
+# are killed at random.
+torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture
+	$(BUILD)/ledger_cap
+	$(BUILD)/ledger_crowd
 	$(BUILD)/ledger_torture 8 $(SECONDS)
 
-$(BUILD)/ledger_torture: t/torture/ledger_torture.c $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) -lz -lpthread \
-	    $(ALL_LIBS)
+$(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
+
+$(BUILD)/ledger_%: t/torture/ledger_%.c $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
+	    -lz -lpthread -lm $(ALL_LIBS)
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
@@ -125,6 +130,13 @@ reference-check: $(BUILD)/llmctl
 	$(BUILD)/llmctl reference md | diff -u docs/directives.md -
 	$(BUILD)/llmctl reference man | diff -u docs/tollgate.5 -
 
+# Windows by calendar, held against Python's zoneinfo.
+calendar: $(BUILD)/windows
+	$(PYTHON) t/calendar/compare.py $(BUILD)/windows
+
+$(BUILD)/windows: t/calendar/windows.c $(CORE)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+
 t/behave/node_modules/.done: t/behave/package-lock.json
 	cd t/behave && npm ci --no-audit --no-fund --silent && touch $(@:t/behave/%=%)
 
@@ -136,7 +148,7 @@ behave: all sdk
 	$(PYTHON) -m pytest -q t/behave
 
 test: deps
-	$(MAKE) all boundary reference-check unit
+	$(MAKE) all boundary reference-check unit calendar
 	$(MAKE) behave
 
 demo: deps
@@ -151,8 +163,12 @@ corpus: all $(BUILD)/corpus-offline $(BUILD)/corpus-oracle
 	$(BUILD)/corpus-offline --splits $(CORPUS)
 	$(BUILD)/corpus-offline --bounds prices/default.json $(CORPUS)
 	$(BUILD)/corpus-oracle $(CORPUS)
-	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS)
-	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS)
+	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS) \
+	    --lines $(BUILD)/corpus-nginx.log
+	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS) \
+	    --lines $(BUILD)/corpus-apache.log
+	$(PYTHON) t/corpus/compare.py $(BUILD)/corpus-nginx.log \
+	    $(BUILD)/corpus-apache.log
 
 $(BUILD)/bench/%: bench/%.c $(CORE)
 	@mkdir -p $(@D)

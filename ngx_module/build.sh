@@ -40,6 +40,9 @@ fi
 
 cd "$tree"
 
+# Not those of a make -j around this one, of whose job server make warns.
+unset MAKEFLAGS MFLAGS
+
 flags=(--with-compat --with-threads --with-http_ssl_module --with-http_v2_module
        --with-http_auth_request_module --with-http_gunzip_module
        --with-http_sub_module
