@@ -41,7 +41,7 @@ FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
 APX_SO      = $(BUILD)/apache/mod_llm.so
 
-DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev \
+DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
               libmaxminddb-dev zlib1g-dev libcmocka-dev python3-pytest \
               python3-jsonschema curl openssl libxslt1-dev libgd-dev
 
@@ -95,14 +95,14 @@ $(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(CORE)
 $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
-	    -lcmocka -lz $(ALL_LIBS)
+	    -lcmocka -lz -lcurl $(ALL_LIBS)
 
 # Processes that are killed at random, and a checker of what they leave.
 torture: $(BUILD)/ledger_torture
 	$(BUILD)/ledger_torture 8 $(SECONDS)
 
 $(BUILD)/ledger_torture: t/torture/ledger_torture.c $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) -lz -lpthread \
+	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) -lz -lcurl -lpthread \
 	    $(ALL_LIBS)
 
 unit: $(UNIT)

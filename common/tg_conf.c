@@ -677,6 +677,8 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
         return tg_conf_tag(conf, args, nargs, err);
     case TG_DIRECTIVE_PROVIDER:
         return tg_conf_add_provider(conf, args, nargs, err);
+    case TG_DIRECTIVE_ALERT:
+        return tg_conf_alert(&conf->alerts, conf->mem, args, nargs, err);
     case TG_DIRECTIVES:
         break;
     }

@@ -9,6 +9,7 @@
 #ifndef TG_CONF_H
 #define TG_CONF_H
 
+#include "tg_conf_alert.h"
 #include "tg_request.h"
 
 #define TG_TAGS_MAX       16
@@ -125,6 +126,7 @@ typedef struct {
     unsigned              nprices;
     tg_str_t              prices[TG_FILES_MAX];
     unsigned              nlogs;    /* in all scopes */
+    tg_conf_alerts_t      alerts;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
     unsigned              nfields;
     uint64_t              hash;     /* FNV-1a of all directives' words */
