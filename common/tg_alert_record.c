@@ -198,11 +198,11 @@ tg_alert_record_read(tg_alert_record_t *rec, tg_str_t line)
     tg_alert_crc(tg_str_of(line.p + TG_ALERT_CRC_ALL,
                            line.len - TG_ALERT_CRC_ALL), crc);
 
-    if (memcmp(s.p, crc, sizeof(crc)) != 0) {
+    if (!tg_alert_skip(&s, tg_str_of(crc, sizeof(crc)))
+        || !tg_alert_skip(&s, tg_str("\",")))
+    {
         return TG_ERROR;
     }
-
-    s = tg_str_of(line.p + TG_ALERT_CRC_ALL, line.len - TG_ALERT_CRC_ALL);
 
     if (tg_alert_skip(&s, tg_str("\"done\":\""))) {
         return tg_alert_read_done(rec, s);

@@ -51,7 +51,7 @@ tg_alert_authority_ok(tg_str_t s)
 static int
 tg_alert_url(tg_conf_alert_t *a, tg_mem_t *mem, tg_str_t v, tg_error_t *err)
 {
-    char    *z;
+    char    *z, *origin;
     size_t   start, end;
 
     if (a->url.len != 0) {
@@ -90,12 +90,14 @@ tg_alert_url(tg_conf_alert_t *a, tg_mem_t *mem, tg_str_t v, tg_error_t *err)
     }
 
     z = tg_dupz(mem, v);
-    if (z == NULL) {
+    origin = tg_dupz(mem, tg_str_of(v.p, end));
+
+    if (z == NULL || origin == NULL) {
         return tg_error(err, 0, 0, "no memory");
     }
 
     a->url = tg_str_of(z, v.len);
-    a->origin = tg_str_of(z, end);
+    a->origin = tg_str_of(origin, end);
 
     return TG_OK;
 }

@@ -28,7 +28,8 @@ typedef struct {
 typedef struct {
     tg_str_t           url;         /* ends in NUL */
     tg_str_t           origin;      /* "https://host:port", for messages: the
-                                       rest of a webhook's URL is a secret */
+                                       rest of a webhook's URL is a secret;
+                                       ends in NUL */
     tg_str_t           secret_file;     /* of secret=file:; empty: none */
     tg_str_t           routing_file;    /* of routing_key=file: */
     int64_t            timeout_ms;

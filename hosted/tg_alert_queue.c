@@ -400,11 +400,10 @@ tg_alert_queue_done(tg_alert_queue_t *q, const char id[TG_ALERT_ID_LEN],
 }
 
 
-/* What is live from `floor` on, without the targets that are done with it, into
- * buf of `size` bytes. */
+/* What is to be sent yet, without the targets that are done with it, into buf
+ * of `size` bytes. */
 static size_t
-tg_alert_queue_survivors(tg_alert_queue_t *q, int64_t floor, char *buf,
-    size_t size)
+tg_alert_queue_survivors(tg_alert_queue_t *q, char *buf, size_t size)
 {
     char               line[TG_ALERT_RECORD_MAX];
     size_t             n = 0, len;
@@ -415,9 +414,7 @@ tg_alert_queue_survivors(tg_alert_queue_t *q, int64_t floor, char *buf,
     for (uint32_t i = 0; i < q->n; i++) {
         e = &q->entries[i];
 
-        if (e->todo == 0 || e->off < floor
-            || tg_alert_queue_record(q, e, &rec) != TG_OK)
-        {
+        if (e->todo == 0 || tg_alert_queue_record(q, e, &rec) != TG_OK) {
             continue;
         }
 
@@ -442,26 +439,48 @@ tg_alert_queue_survivors(tg_alert_queue_t *q, int64_t floor, char *buf,
 }
 
 
+/* Of what is to be sent yet: bytes. */
+static int64_t
+tg_alert_queue_live(const tg_alert_queue_t *q)
+{
+    int64_t  size = 0;
+
+    for (uint32_t i = 0; i < q->n; i++) {
+        if (q->entries[i].todo != 0) {
+            size += (int64_t) q->entries[i].len + 1;
+        }
+    }
+
+    return size;
+}
+
+
 /*
- * Those that stay are written over the file's beginning, where nothing is that
- * is still wanted, and are behind it as well until it is cut off: whoever reads
- * it in between finds them twice.
+ * Those that stay are written behind the file's end, then over its beginning,
+ * then it is cut off behind them.  Whoever reads it in between finds each of
+ * them, some twice.
  */
 static void
-tg_alert_queue_shorten(tg_alert_queue_t *q, int64_t floor, size_t size)
+tg_alert_queue_rewrite(tg_alert_queue_t *q, int64_t end, int64_t live)
 {
-    char    *buf = malloc(size + 1);
+    char    *buf = malloc((size_t) live + 1);
     size_t   n;
 
     if (buf == NULL) {
         return;
     }
 
-    n = tg_alert_queue_survivors(q, floor, buf, size);
+    /* What was torn there is ended. */
+    buf[0] = '\n';
+    n = tg_alert_queue_survivors(q, buf + 1, (size_t) live);
 
-    if ((int64_t) n <= floor
-        && pwrite(q->fd, buf, n, 0) == (ssize_t) n
-        && ftruncate(q->fd, (off_t) n) == 0)
+    if ((int64_t) n > end
+        || pwrite(q->fd, buf, n + 1, end) != (ssize_t) n + 1)
+    {
+        (void) !ftruncate(q->fd, end);
+
+    } else if (pwrite(q->fd, buf + 1, n, 0) == (ssize_t) n
+               && ftruncate(q->fd, (off_t) n) == 0)
     {
         tg_alert_queue_forget(q);
         (void) tg_alert_queue_scan(q, NULL);
@@ -471,62 +490,32 @@ tg_alert_queue_shorten(tg_alert_queue_t *q, int64_t floor, size_t size)
 }
 
 
-/* Where what is live begins, and how much it is. */
-static int64_t
-tg_alert_queue_live(const tg_alert_queue_t *q, int64_t from, size_t *size)
-{
-    int64_t  first = -1;
-
-    *size = 0;
-
-    for (uint32_t i = 0; i < q->n; i++) {
-        if (q->entries[i].todo != 0 && q->entries[i].off >= from) {
-            first = first == -1 ? q->entries[i].off : first;
-            *size += q->entries[i].len + 1;
-        }
-    }
-
-    return first;
-}
-
-
 /* Under the lock: nobody appends. */
 static void
-tg_alert_queue_shorten_locked(tg_alert_queue_t *q)
+tg_alert_queue_shorten(tg_alert_queue_t *q)
 {
-    size_t       size;
-    int64_t      floor, half;
+    int64_t      live;
     struct stat  st;
 
     if (tg_alert_queue_scan(q, NULL) != TG_OK || fstat(q->fd, &st) == -1) {
         return;
     }
 
-    floor = tg_alert_queue_live(q, 0, &size);
+    live = tg_alert_queue_live(q);
 
-    if (floor == -1) {
-        if (ftruncate(q->fd, 0) == 0) {
-            tg_alert_queue_forget(q);
+    for (uint32_t i = 0; i < q->n && live > q->max / 2; i++) {
+        if (q->entries[i].todo != 0) {
+            live -= (int64_t) q->entries[i].len + 1;
+            q->entries[i].todo = 0;
+            q->dropped++;
         }
-        return;
     }
 
-    if ((int64_t) size > floor && st.st_size >= q->max) {
-        half = (st.st_size + 1) / 2;
+    if (live != 0) {
+        tg_alert_queue_rewrite(q, st.st_size, live);
 
-        for (uint32_t i = 0; i < q->n; i++) {
-            if (q->entries[i].todo != 0 && q->entries[i].off < half) {
-                q->entries[i].todo = 0;
-                q->dropped++;
-            }
-        }
-
-        floor = half;
-        (void) tg_alert_queue_live(q, half, &size);
-    }
-
-    if ((int64_t) size <= floor) {
-        tg_alert_queue_shorten(q, floor, size);
+    } else if (ftruncate(q->fd, 0) == 0) {
+        tg_alert_queue_forget(q);
     }
 }
 
@@ -535,28 +524,27 @@ void
 tg_alert_queue_compact(tg_alert_queue_t *q, int64_t now)
 {
     bool     due;
-    size_t   size;
-    int64_t  first;
+    int64_t  live;
 
     if (q->offset == 0) {
         return;
     }
 
-    first = tg_alert_queue_live(q, 0, &size);
+    live = tg_alert_queue_live(q);
 
-    if (first == -1) {
+    if (live == 0) {
         due = q->offset >= q->max / 2 || now - q->newest >= TG_ALERT_QUIET_MS;
 
     } else {
         due = q->offset >= q->max
-              || (q->offset >= q->max / 2 && (int64_t) size <= first);
+              || (q->offset >= q->max / 2 && live <= q->offset / 2);
     }
 
     if (due && tg_alert_file_lock(q->fd, TG_ALERT_LOCK_WRITE,
                                   TG_ALERT_COMPACT_MS)
                == TG_OK)
     {
-        tg_alert_queue_shorten_locked(q);
+        tg_alert_queue_shorten(q);
         tg_alert_file_unlock(q->fd, TG_ALERT_LOCK_WRITE);
     }
 }

@@ -74,9 +74,9 @@ void tg_alert_queue_done(tg_alert_queue_t *q,
     const char id[TG_ALERT_ID_LEN], unsigned target, tg_alert_how_t how);
 
 /*
- * Shortens the file where that is due: nothing is left to send, or there is
- * much in it that is done, or it has become larger than q->max; of the latter
- * what is undelivered in the older half is dropped.  A kill in the midst of it
+ * Shortens the file where that is due: nothing is left to send, or half of it
+ * is done, or it has become larger than q->max; then the oldest are dropped
+ * until what is undelivered takes half of that.  A kill in the midst of it
  * loses nothing else.
  */
 void tg_alert_queue_compact(tg_alert_queue_t *q, int64_t now);
