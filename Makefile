@@ -41,7 +41,7 @@ FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
 APX_SO      = $(BUILD)/apache/mod_llm.so
 
-DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev \
+DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
               libmaxminddb-dev zlib1g-dev libcmocka-dev python3-pytest \
               python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
 
@@ -95,7 +95,7 @@ $(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(CORE)
 $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
-	    -lcmocka -lz $(ALL_LIBS)
+	    -lcmocka -lz -lcurl $(ALL_LIBS)
 
 # The ledger: near a cap, full of what clients make up, and under processes that
 # are killed at random.
@@ -108,7 +108,7 @@ $(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
 
 $(BUILD)/ledger_%: t/torture/ledger_%.c $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
-	    -lz -lpthread -lm $(ALL_LIBS)
+	    -lz -lcurl -lpthread -lm $(ALL_LIBS)
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
