@@ -10,8 +10,10 @@
  *     j    ANSWER, as JSON (the default)
  *     b    all events at once, each a chunk of HTTP's by itself
  *     p    the first event at once, the others one a tick of 1 ms
- *     s    the same, of the first events only
+ *     s    the same, of a short stream: what is between its first events and
+ *          the last ones is left out
  *     i    a few events at once, and then nothing for ever
+ *     w    the same, and then one at a time, each after many ticks
  *     n    how many events were sent since the start
  */
 
@@ -33,9 +35,11 @@
 #define UP_HEAD_MAX     4096
 #define UP_EVENTS_MAX   65536
 #define UP_FDS_MAX      65536
-#define UP_SHORT        5
+#define UP_FIRST        3               /* of a short stream */
+#define UP_LAST         2
 #define UP_IDLE         3
 #define UP_TICK_NS      1000000
+#define UP_SLOW         250             /* ticks */
 #define UP_BODY_STEP    (1 << 30)
 
 typedef struct {
@@ -158,7 +162,7 @@ up_make_stream(const char *name)
         up_at[++up_events] = (size_t) (out - up_stream.text);
     }
 
-    if (up_events <= UP_SHORT) {
+    if (up_events <= UP_FIRST + UP_LAST) {
         errno = EINVAL;
         up_die(name);
     }
@@ -260,6 +264,12 @@ up_answer(up_conn_t *c)
         up_sent += UP_IDLE;
         return up_send(c, up_stream.text, up_at[UP_IDLE]);
 
+    case 'w':
+        up_sent += UP_IDLE;
+        c->event = UP_IDLE;
+        up_paced[up_npaced++] = c;
+        return up_send(c, up_stream.text, up_at[UP_IDLE]);
+
     case 'n':
         return up_count(c);
 
@@ -269,22 +279,29 @@ up_answer(up_conn_t *c)
 }
 
 
-/* One event to each of the paced streams. */
+/* One event to each of the paced streams whose turn it is. */
 static void
 up_tick(void)
 {
-    size_t      i = 0;
-    up_conn_t  *c;
+    size_t           i = 0;
+    up_conn_t       *c;
+    static unsigned  tick;
+
+    tick = (tick + 1) % UP_SLOW;
 
     while (i < up_npaced) {
         c = up_paced[i];
 
-        if (c->left != 0) {
+        if (c->left != 0 || (c->mode == 'w' && tick != 0)) {
             i++;
             continue;
         }
 
-        if (c->event == (c->mode == 's' ? UP_SHORT : up_events)) {
+        if (c->mode == 's' && c->event == UP_FIRST) {
+            c->event = up_events - UP_LAST;
+        }
+
+        if (c->event == up_events) {
             c->event = 0;
             up_paced[i] = up_paced[--up_npaced];
             (void) up_send(c, "0\r\n\r\n", 5);
