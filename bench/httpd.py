@@ -51,7 +51,7 @@ LLMPrices %s
 LLMLog %s/llm.jsonl
 LLMTag team from=header:x-team
 LLMTag session from=metadata.session_id
-LLMProvider openai url=http://127.0.0.1:%d
+LLMProvider openai dialect=openai url=http://127.0.0.1:%d
 """
 
 

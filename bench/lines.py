@@ -14,7 +14,7 @@ from rig import BenchError
 
 SAMPLE = 1000                   # of the lines of whole calls one is read
 GRACE = 1.0                     # seconds until a server knows of an end
-STALE = 0.25                    # nginx looks at the clock once a round of events
+STALE = 0.25                    # nginx sees the clock once a round of events
 
 
 def ended(line):

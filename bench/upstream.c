@@ -15,6 +15,8 @@
  *     i    a few events at once, and then nothing for ever
  *     w    the same, and then one at a time, each after many ticks
  *     n    how many events were sent since the start
+ *
+ * A POST that has no body is answered with 411: somebody has lost it.
  */
 
 #define _GNU_SOURCE
@@ -41,6 +43,7 @@
 #define UP_TICK_NS      1000000
 #define UP_SLOW         250             /* ticks */
 #define UP_BODY_STEP    (1 << 30)
+#define UP_NO_BODY      '-'
 
 typedef struct {
     int          fd;
@@ -58,6 +61,9 @@ typedef struct {
     char    *text;                      /* a whole answer, with its head */
     size_t   len;
 } up_answer_t;
+
+static const char   up_no_body[] = "HTTP/1.1 411 Length Required\r\n"
+                                   "Content-Length: 0\r\n\r\n";
 
 static int          up_epoll;
 static up_answer_t  up_json;
@@ -273,6 +279,9 @@ up_answer(up_conn_t *c)
     case 'n':
         return up_count(c);
 
+    case UP_NO_BODY:
+        return up_send(c, up_no_body, sizeof(up_no_body) - 1);
+
     default:
         return up_send(c, up_json.text, up_json.len);
     }
@@ -340,6 +349,11 @@ up_parse(up_conn_t *c)
 
     p = strcasestr(c->buf, "\r\nContent-Length: ");
     c->body = p != NULL ? strtoull(p + 18, NULL, 10) : 0;
+
+    if (c->body == 0 && strncmp(c->buf, "POST ", 5) == 0) {
+        c->mode = UP_NO_BODY;
+    }
+
     c->body -= got < c->body ? got : c->body;
     c->head = 0;
 
