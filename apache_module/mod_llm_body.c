@@ -4,7 +4,7 @@ APLOG_USE_MODULE(llm);
 
 #define LLM_FILE_TEMPLATE  "tollgate-XXXXXX"
 #define LLM_WHOLE_BUCKET   4096         /* from this size on not copied */
-#define LLM_BODY_STEP      65536        /* more than a read gives: none is cut */
+#define LLM_BODY_STEP      65536        /* more than a read gives */
 
 /*
  * The request's body: read whole before the call is admitted, kept in memory or

@@ -72,6 +72,8 @@ class Rows:
     server = None
     prefix = ""
     least = 0.90                # of plain's rate, and of its CPU
+    least_prompt = least
+    judges_ratios = True        # of streams; else microseconds
     prompt_sites = (("memory", "in memory"),)
     like = "plain"              # what events are held against
     parts = ("small", "prompt", "burst", "paced", "first", "open")
@@ -151,7 +153,7 @@ class Rows:
             wrk = self.wrk(name, traffic.small(), connections)
             text = "small JSON call, %d connections" % connections
             self.judge_small(text, self.compare(
-                name, text, 0.90, self.both(wrk, self.turns["small"])))
+                name, text, self.least, self.both(wrk, self.turns["small"])))
 
     def judge_small(self, text, more):
         pass
@@ -160,11 +162,8 @@ class Rows:
         for site, text in self.prompt_sites:
             name = "prompt200k_" + site
             wrk = self.wrk(name, traffic.prompt(), 16)
-            self.compare(name, "200 KB prompt, " + text,
-                         self.least_prompt,
+            self.compare(name, "200 KB prompt, " + text, self.least_prompt,
                          self.both(wrk, self.turns["prompt"], site))
-
-    least_prompt = least
 
     def stream_variants(self, name, connections, mode):
         """Usage that the client asks for, and usage that we ask for."""
@@ -241,8 +240,6 @@ class Rows:
             self.goal("events one by one: CPU", cpu, self.least, "of plain")
 
         self.events("paced", "events one by one", got, 1)
-
-    judges_ratios = True        # of streams
 
     def first(self):
         body = traffic.small(stream=True)
@@ -352,7 +349,7 @@ class NginxRows(Rows):
     prompt_sites = Rows.prompt_sites + (("file", "temp file"),)
     like = "unbuffered"         # as we make it, where it is a stream
     parts = Rows.parts + ("idle", "tls")
-    judges_ratios = False       # of streams: microseconds are
+    judges_ratios = False
 
     def judge_small(self, text, more):
         self.goal(text + ": CPU of ours", more, 1.3, "us", least=False)
@@ -480,7 +477,7 @@ def measure(kind, parts, folder, args, upstream):
 
 
 def run(args, folder):
-    todo = chosen([w for w in args.only.replace(",", " ").split()])
+    todo = chosen(args.only.replace(",", " ").split())
     machine()
 
     if ("core", "core") in todo:
