@@ -5,7 +5,7 @@
 #
 #   make                       both modules and llmctl
 #   make corpus CORPUS=DIR     replays recorded traffic through a real server
-#   make bench                 measurements, one line a figure
+#   make bench                 measurements, one line a figure (ROWS="httpd core")
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
 #   make memcheck              the unit tests under valgrind
@@ -176,7 +176,7 @@ $(BUILD)/bench/%: bench/%.c $(CORE)
 
 bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk
-	$(PYTHON) bench/bench.py
+	$(PYTHON) bench/bench.py --only "$(ROWS)"
 
 FUZZ_CC     = clang -std=gnu11 -g -O1 -fno-sanitize-recover=undefined -Icommon \
               -It/unit
