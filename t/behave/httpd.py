@@ -37,6 +37,7 @@ def directives(llm, indent):
 
 class Httpd(Server):
     name = "httpd"
+    buffers = MPM != "prefork"
 
     def modules(self):
         names = ("mpm_" + MPM,) + LOADED
