@@ -8,6 +8,7 @@
 #   make bench                 measurements, one line a figure (ROWS="httpd core")
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
+#   make behave-mpm            httpd's tests on its other MPMs, worker and prefork
 #   make memcheck              the unit tests under valgrind
 #
 # NGINX_SRC=DIR builds against any nginx source tree instead of nginx-dev.
@@ -45,7 +46,7 @@ DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl
               libmaxminddb-dev zlib1g-dev libcmocka-dev python3-pytest \
               python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
 
-.PHONY: all core nginx apache unit behave sdk boundary reference reference-check demo torture \
+.PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
         test calendar corpus bench fuzz asan memcheck deps clean install
 
 all: nginx apache $(BUILD)/llmctl
@@ -147,6 +148,14 @@ sdk:
 behave: all sdk
 	$(PYTHON) -m pytest -q t/behave
 
+# httpd's other ways to run children; behave has mpm_event.
+behave-mpm: apache $(BUILD)/llmctl sdk
+	@for mpm in worker prefork; do \
+	    echo "mpm_$$mpm"; \
+	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTHON) -m pytest -q t/behave \
+	        || exit 1; \
+	done
+
 test: deps
 	$(MAKE) all boundary reference-check unit calendar
 	$(MAKE) behave
@@ -202,21 +211,22 @@ fuzz:
 	    [ $${PIPESTATUS[0]} = 0 ] || exit 1; \
 	done
 
-# The module alone is sanitized; the server is Debian's, with the runtime loaded
-# before it.
+# The modules alone are sanitized; the servers are Debian's, with the runtime
+# loaded before them: httpd's by the tests, nginx's by a script.
 ASAN_FLAGS  = -fsanitize=address,undefined -fno-omit-frame-pointer
 ASAN_ENV    = ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
               UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 asan: deps sdk $(BUILD)/llmctl
 	$(ASAN_ENV) $(MAKE) BUILD=build-asan CFLAGS='-g -O1 -fPIC' \
-	    SAN='$(ASAN_FLAGS)' nginx unit
+	    SAN='$(ASAN_FLAGS)' nginx apache unit
 	printf '#!/bin/sh\nexec env LD_PRELOAD=%s:%s $(ASAN_ENV) %s "$$@"\n' \
 	    "$$($(CC) -print-file-name=libasan.so)" \
 	    "$$($(CC) -print-file-name=libubsan.so)" "$$(command -v nginx)" \
 	    > build-asan/nginx/sanitized && chmod +x build-asan/nginx/sanitized
-	TG_ASAN=1 TG_SERVER=nginx TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
+	TG_ASAN=1 TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
 	    TG_NGINX_MODULE=$(CURDIR)/build-asan/$(NGX_SO:$(BUILD)/%=%) \
+	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%) \
 	    $(PYTHON) -m pytest -q t/behave
 
 clean:

@@ -318,7 +318,10 @@ def curl(*args):
     return done.stdout
 
 
-@pytest.mark.parametrize("version", ["--http2", "--http1.1"])
+@pytest.mark.parametrize("version", [
+    pytest.param("--http2", marks=pytest.mark.skipif(
+        httpd.MPM == "prefork", reason="mod_http2 refuses to work in it")),
+    "--http1.1"])
 def test_tls_and_http2(server, fake, tls, version):
     server.meter(fake, tls=True, keepalive=True)
     url = "https://localhost:%d%s" % (server.tls_port, CHAT)
