@@ -234,14 +234,15 @@ void
 llm_prices_finish(llm_ctx_t *ctx, tg_end_t end, unsigned status)
 {
     bool           locked = false;
+    tg_gate_t      gate = { 0 };
     llm_prices_t  *pr = llm_main->prices;
 
     if (pr != NULL) {
         locked = pthread_rwlock_rdlock(&pr->lock) == 0;
     }
 
-    tg_call_finish(ctx->call, end, status, locked ? pr->book : NULL,
-                   &ctx->now);
+    gate.book = locked ? pr->book : NULL;
+    tg_call_finish(ctx->call, end, status, &gate, &ctx->now);
 
     if (locked) {
         (void) pthread_rwlock_unlock(&pr->lock);

@@ -162,6 +162,7 @@ llm_fixups(request_rec *r)
 {
     int         rc;
     llm_ctx_t  *ctx;
+    tg_gate_t   gate = { 0 };
     llm_dir_t  *dir = ap_get_module_config(r->per_dir_config, &llm_module);
 
     /* Lookups and redirects are not calls. */
@@ -189,7 +190,8 @@ llm_fixups(request_rec *r)
     }
 
     (void) pthread_mutex_lock(&ctx->lock);
-    ctx->refused = tg_call_admit(ctx->call, &ctx->refusal) != TG_OK;
+    ctx->refused = tg_call_admit(ctx->call, &gate, &ctx->now, &ctx->refusal)
+                   != TG_OK;
     (void) pthread_mutex_unlock(&ctx->lock);
 
     llm_values_early(ctx);
@@ -203,7 +205,9 @@ static int
 llm_handler(request_rec *r)
 {
     int                  rc;
+    unsigned             i;
     llm_ctx_t           *ctx = llm_get_ctx(r);
+    const tg_header_t   *h;
     apr_bucket_brigade  *bb;
 
     if (ctx == NULL || !ctx->refused || ctx->request != r) {
@@ -220,10 +224,11 @@ llm_handler(request_rec *r)
     ap_set_content_type(r, "application/json");
     ap_set_content_length(r, (apr_off_t) ctx->refusal.body.len);
 
-    if (ctx->refusal.error_type.len != 0) {
-        apr_table_setn(r->headers_out, "x-amzn-ErrorType",
-                       apr_pstrmemdup(r->pool, ctx->refusal.error_type.p,
-                                      ctx->refusal.error_type.len));
+    for (i = 0; i < ctx->refusal.nheaders; i++) {
+        h = &ctx->refusal.headers[i];
+        apr_table_addn(r->err_headers_out,
+                       apr_pstrmemdup(r->pool, h->name.p, h->name.len),
+                       apr_pstrmemdup(r->pool, h->value.p, h->value.len));
     }
 
     bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);

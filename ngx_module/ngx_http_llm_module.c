@@ -178,6 +178,40 @@ ngx_http_llm_warn_location(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
 }
 
 
+/* A provider's key goes over verified TLS only. */
+static char *
+ngx_http_llm_check_upstream(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
+{
+    const tg_provider_t       *pr;
+    ngx_http_upstream_conf_t  *ucf;
+
+    ucf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_proxy_module);
+
+    if (ucf->upstream == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    pr = tg_conf_provider(lmcf->conf, ngx_http_llm_str(&ucf->upstream->host));
+
+    if (pr == NULL || pr->key_file.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+#if (NGX_HTTP_SSL)
+    if (ucf->ssl_verify == 1) {
+        return NGX_CONF_OK;
+    }
+#endif
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "llm: the key of provider \"%*s\" goes over verified"
+                       " TLS only: \"proxy_ssl_verify on\" is missing",
+                       pr->name.len, pr->name.p);
+
+    return NGX_CONF_ERROR;
+}
+
+
 static char *
 ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
@@ -195,6 +229,8 @@ ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         lmcf->logged |= conf->scope.nlogs != 0 && !conf->scope.logs[0].off;
 
         ngx_http_llm_warn_location(cf, lmcf);
+
+        return ngx_http_llm_check_upstream(cf, lmcf);
     }
 
     return NGX_CONF_OK;
@@ -218,7 +254,10 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (i = 0; i < n && i < NGX_CONF_MAX_ARGS; i++) {
         args[i] = ngx_http_llm_str(&value[i + 1]);
 
-        if (id == TG_DIRECTIVE_PRICES) {
+        if (id == TG_DIRECTIVE_PRICES
+            || (i == 0
+                && (id == TG_DIRECTIVE_KEYS || id == TG_DIRECTIVE_LEDGER)))
+        {
             file = value[i + 1];
             if (ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK) {
                 return NGX_CONF_ERROR;
@@ -403,6 +442,10 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
+    if (ngx_http_llm_desk_load(cf, lmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     lmcf->shm_zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize,
                                            &ngx_http_llm_module);
     if (lmcf->shm_zone == NULL) {
@@ -430,7 +473,9 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return lmcf->draining ? ngx_http_llm_drain_init(cf) : NGX_OK;
+    return lmcf->draining || lmcf->conf->keys.file.len != 0
+           || lmcf->conf->ledger.file.len != 0
+           ? ngx_http_llm_peers_init(cf) : NGX_OK;
 }
 
 
@@ -443,6 +488,7 @@ ngx_http_llm_init_module(ngx_cycle_t *cycle)
 
     if (lmcf != NULL && !ngx_test_config) {
         ngx_http_llm_log_init_module(lmcf);
+        ngx_http_llm_desk_start(lmcf, cycle);
     }
 
     return NGX_OK;
@@ -471,6 +517,7 @@ ngx_http_llm_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_llm_prices_watch(lmcf, cycle);
+    ngx_http_llm_desk_join(lmcf, cycle);
 
     return NGX_OK;
 }
@@ -479,6 +526,7 @@ ngx_http_llm_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_llm_exit_process(ngx_cycle_t *cycle)
 {
+    tg_now_t                   now;
     ngx_queue_t               *q;
     ngx_http_llm_ctx_t        *ctx;
     ngx_http_llm_main_conf_t  *lmcf;
@@ -498,4 +546,7 @@ ngx_http_llm_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_llm_log_flush_all(lmcf);
+
+    ngx_http_llm_now(&now);
+    tg_desk_leave(&lmcf->desk, now.wall_ms);
 }
