@@ -1,4 +1,5 @@
 #include "tg_conf_int.h"
+#include "tg_recovered.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -355,6 +356,7 @@ tg_conf_log(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
     }
 
     log->target = tg_dup(conf->mem, args[0]);
+    log->id = tg_recovered_log(log->target);
     log->buffer = 64 * 1024;
     log->flush_ms = 1000;
 

@@ -104,6 +104,7 @@ typedef struct {
 
 typedef struct {
     tg_str_t         target;        /* a file's name, or "syslog:..." */
+    uint16_t         id;            /* of it; tg_recovered_log() */
     bool             off;
     tg_log_format_t  format;
     size_t           buffer;        /* bytes */
@@ -154,6 +155,7 @@ typedef struct {
     tg_conf_keys_t        keys;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
+    bool                  repeats;  /* one of them looks for repetitions */
     tg_conf_alerts_t      alerts;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
     unsigned              nfields;

@@ -183,6 +183,10 @@ tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err)
                         TG_ARG(conf->quotas.list[0]->name));
     }
 
+    for (unsigned i = 0; i < conf->quotas.n; i++) {
+        conf->repeats |= tg_quota_repeats(conf->quotas.list[i]);
+    }
+
     return tg_quotas_finish(&conf->quotas, conf->mem, conf->ledger.zone, err);
 }
 
