@@ -199,6 +199,10 @@ llm_cleanup(void *data)
 
     llm_close(ctx, llm_end(ctx), true);
 
+    if (ctx->call != NULL) {
+        tg_call_free(ctx->call);
+    }
+
     (void) pthread_mutex_destroy(&ctx->lock);
     tg_arena_destroy(ctx->arena);
 
