@@ -10,6 +10,7 @@
 #define TG_CONF_H
 
 #include "tg_quota.h"
+#include "tg_conf_alert.h"
 #include "tg_request.h"
 
 #define TG_TAGS_MAX       16
@@ -160,6 +161,7 @@ typedef struct {
     tg_conf_keys_t        keys;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
+    tg_conf_alerts_t      alerts;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
     unsigned              nfields;
     uint64_t              hash;     /* FNV-1a of all directives' words */

@@ -97,6 +97,10 @@ tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
     (void) pthread_mutex_init(&desk->lock, NULL);
     desk->loaded = true;
 
+    if (tg_webhook_load(&conf->alerts, mem, &why) != TG_OK) {
+        return tg_error(err, 0, 0, "llm_alert: %s", why.message);
+    }
+
     if (tg_desk_zone(desk, mem, err) != TG_OK
         || tg_desk_provider_keys(desk, err) != TG_OK)
     {
@@ -160,8 +164,18 @@ tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
 int
 tg_desk_chown(tg_desk_t *desk, uid_t uid, gid_t gid, tg_error_t *err)
 {
-    return !desk->open ? TG_OK
-           : tg_ledger_file_chown(&desk->ledger, uid, gid, err);
+    if (!desk->open) {
+        return TG_OK;
+    }
+
+    if (desk->conf->alerts.n != 0
+        && tg_alert_spool_make(desk->conf->ledger.file.p, uid, gid, err)
+           != TG_OK)
+    {
+        return TG_ERROR;
+    }
+
+    return tg_ledger_file_chown(&desk->ledger, uid, gid, err);
 }
 
 
@@ -188,6 +202,45 @@ tg_desk_reserve(tg_desk_t *desk, int64_t now)
 }
 
 
+static void
+tg_desk_webhook_log(void *data, tg_webhook_level_t level, const char *message)
+{
+    char        text[512];
+    tg_desk_t  *desk = data;
+
+    (void) snprintf(text, sizeof(text), "llm_alert: %s", message);
+    desk->log(desk->log_data, level == TG_WEBHOOK_INFO ? TG_DESK_NOTICE
+                              : TG_DESK_ERROR, text);
+}
+
+
+static int
+tg_desk_start_alerts(tg_desk_t *desk, tg_error_t *err)
+{
+    tg_error_t         why;
+    tg_webhook_conf_t  conf;
+
+    if (desk->conf->alerts.n == 0) {
+        return TG_OK;
+    }
+
+    memset(&conf, 0, sizeof(conf));
+    conf.targets = &desk->conf->alerts;
+    conf.ledger = desk->conf->ledger.file.p;
+    conf.log = tg_desk_webhook_log;
+    conf.baton = desk;
+
+    if (tg_alert_spool_open(&desk->spool, conf.ledger, &why) != TG_OK) {
+        return tg_error(err, 0, 0, "llm_alert: %s", why.message);
+    }
+
+    desk->webhook = tg_webhook_start(&conf, &why);
+
+    return desk->webhook != NULL ? TG_OK
+           : tg_error(err, 0, 0, "llm_alert: %s", why.message);
+}
+
+
 int
 tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
 {
@@ -204,7 +257,7 @@ tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
     desk->joined = true;
     tg_desk_reserve(desk, now);
 
-    return TG_OK;
+    return tg_desk_start_alerts(desk, err);
 }
 
 
@@ -287,6 +340,10 @@ tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
 void
 tg_desk_leave(tg_desk_t *desk, int64_t now)
 {
+    tg_webhook_stop(desk->webhook);
+    desk->webhook = NULL;
+    tg_alert_spool_close(&desk->spool);
+
     if (desk->joined) {
         (void) tg_backlog_settle(&desk->backlog, &desk->ledger.ledger, now);
         desk->joined = false;
@@ -348,5 +405,50 @@ tg_desk_written(tg_desk_t *desk, const tg_ledger_slot_t *slots, unsigned n)
 {
     if (desk->joined && n != 0) {
         (void) tg_ledger_line_written(&desk->ledger.ledger, slots, n);
+    }
+}
+
+
+/*
+ * What can't be put into the spool is not confirmed, and is told again by who
+ * looks for such.
+ */
+static void
+tg_desk_alert(tg_desk_t *desk, tg_alert_t *a, tg_desk_alert_t line,
+    void *data)
+{
+    bool        safe = true;
+    uint8_t     bits = a->bits;
+    tg_error_t  err;
+
+    while (tg_alert_next(a)) {
+        line(data, a);
+
+        if (desk->webhook != NULL
+            && tg_alert_spool_fire(&desk->spool, &desk->conf->alerts, a, &err)
+               != TG_OK)
+        {
+            safe = false;
+            tg_desk_complain(desk, &err);
+        }
+    }
+
+    if (safe) {
+        (void) tg_ledger_alerted(&desk->ledger.ledger, a->key, a->window,
+                                 bits);
+    }
+
+    tg_webhook_poke(desk->webhook);
+}
+
+
+void
+tg_desk_alerts(tg_desk_t *desk, tg_call_t *call, tg_desk_alert_t line,
+    void *data)
+{
+    tg_alert_t  a;
+
+    while (tg_call_alert(call, &a)) {
+        tg_desk_alert(desk, &a, line, data);
     }
 }

@@ -16,9 +16,11 @@
 #ifndef TG_DESK_H
 #define TG_DESK_H
 
+#include "tg_alert_spool.h"
 #include "tg_call.h"
 #include "tg_file.h"
 #include "tg_ledger_file.h"
+#include "tg_webhook.h"
 
 #include <pthread.h>
 
@@ -41,6 +43,8 @@ typedef struct {
     tg_file_state_t    keys;
     tg_ledger_file_t   ledger;
     tg_backlog_t       backlog;
+    tg_alert_spool_t   spool;
+    tg_webhook_t      *webhook;         /* NULL: no llm_alert */
     tg_desk_log_t      log;
     void              *log_data;
     tg_error_t         complaint;       /* the last of the ledger's */
@@ -77,6 +81,13 @@ void tg_desk_close(tg_desk_t *desk);
 /* A reference to the keys in use, to be given back with tg_roster_unref(); NULL
  * where there are none. */
 tg_roster_t *tg_desk_roster(tg_desk_t *desk);
+
+/* An alert's line is due: to be written with tg_alert_line(). */
+typedef void (*tg_desk_alert_t)(void *data, const tg_alert_t *alert);
+
+/* Tells of all that the call found, and confirms it. */
+void tg_desk_alerts(tg_desk_t *desk, tg_call_t *call, tg_desk_alert_t line,
+    void *data);
 
 /* Fills in a gate but for its roster. */
 void tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,

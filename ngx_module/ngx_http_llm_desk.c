@@ -63,9 +63,10 @@ ngx_http_llm_desk_start(ngx_http_llm_main_conf_t *lmcf, ngx_cycle_t *cycle)
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-    if (geteuid() == 0
-        && tg_desk_chown(&lmcf->desk, (uid_t) ccf->user, (gid_t) -1, &err)
-           != TG_OK)
+    if (tg_desk_chown(&lmcf->desk,
+                      geteuid() == 0 ? (uid_t) ccf->user : (uid_t) -1,
+                      (gid_t) -1, &err)
+        != TG_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "llm_ledger: %s",
                       err.message);
