@@ -3,10 +3,11 @@
  * what httpd shows to the core (common/), and does what the core says.
  *
  * Locks, in the order in which they may be taken: the list of open calls, one
- * call, the prices or a log, and last the ledger's, which no one holds for long:
- * who does not get it in 10 ms goes on without.  The keys' lock is held with no
- * other.  A call's own lock is there for a fast stop, which settles what other
- * threads are still working on; nobody waits with it.
+ * call, the prices or a log, and last the ledger's or that of the alerts' spool,
+ * which no one holds for long: who does not get it in 10 ms goes on without.
+ * The desk's own (tg_desk.h) is held around nothing else.  A call's own lock is
+ * there for a fast stop, which settles what other threads are still working on;
+ * nobody waits with it.
  */
 
 #ifndef MOD_LLM_H
@@ -151,6 +152,7 @@ int llm_desk_load(llm_main_t *main);
 int llm_desk_open(llm_main_t *main);
 void llm_desk_child(llm_main_t *main);
 void llm_desk_tick(llm_main_t *main);
+void llm_desk_retire(llm_main_t *main);
 void llm_desk_end(llm_main_t *main);
 
 /* mod_llm_body.c: OK, or a status. */
@@ -181,6 +183,8 @@ void llm_child_stopping(apr_pool_t *pchild, int graceful);
 const char *llm_log_declare(cmd_parms *cmd, tg_log_t *log);
 int llm_log_open_all(llm_main_t *main);
 void llm_log_write(llm_ctx_t *ctx, bool stopping);
+void llm_log_alert(void *data, const tg_alert_t *alert);
+void llm_log_late_alert(void *data, const tg_alert_t *alert);
 bool llm_log_recovered(void *data, const tg_ledger_swept_t *call);
 int64_t llm_log_tick(llm_main_t *main);
 void llm_log_flush(llm_main_t *main, bool due_only);

@@ -116,9 +116,10 @@ llm_desk_open(llm_main_t *m)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (geteuid() == 0
-        && tg_desk_chown(&m->desk, ap_unixd_config.user_id, (gid_t) -1, &err)
-           != TG_OK)
+    if (tg_desk_chown(&m->desk,
+                      geteuid() == 0 ? ap_unixd_config.user_id : (uid_t) -1,
+                      (gid_t) -1, &err)
+        != TG_OK)
     {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, m->server, "llm_ledger: %s",
                      err.message);
@@ -141,6 +142,8 @@ llm_desk_child(llm_main_t *m)
 
     llm_now(&now);
 
+    m->desk.alert = llm_log_late_alert;
+
     if (tg_desk_join(&m->desk, now.wall_ms, &err) != TG_OK) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, m->server, "%s", err.message);
     }
@@ -158,6 +161,18 @@ llm_desk_tick(llm_main_t *m)
 }
 
 
+/* Others send alerts from here on.  In a signal handler (MPM prefork) the
+ * desk's lock may be held by what was interrupted. */
+void
+llm_desk_retire(llm_main_t *m)
+{
+    if (llm_lock_stopping(&m->desk.lock)) {
+        (void) pthread_mutex_unlock(&m->desk.lock);
+        tg_desk_retire(&m->desk);
+    }
+}
+
+
 /*
  * All lines are written.  The ledger stays mapped until the process is gone:
  * threads that a fast stop does not wait for may still look into it.  What they
@@ -167,6 +182,8 @@ void
 llm_desk_end(llm_main_t *m)
 {
     tg_now_t  now;
+
+    llm_desk_retire(m);
 
     if (m->desk.joined) {
         llm_now(&now);

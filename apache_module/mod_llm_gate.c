@@ -134,6 +134,7 @@ llm_ask(llm_ctx_t *ctx, int64_t *wait_ms)
     }
 
     llm_prices_release();
+    tg_desk_alerts(&llm_main->desk, ctx->call, llm_log_alert, ctx);
 
     (void) pthread_mutex_unlock(&ctx->lock);
 

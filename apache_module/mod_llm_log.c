@@ -431,6 +431,40 @@ llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, uint64_t seq,
 }
 
 
+/* Of no one call. */
+static void
+llm_log_append(llm_sink_t *sink, const char *line, size_t n)
+{
+    tg_now_t  now;
+
+    if (sink->syslog != NULL) {
+        llm_log_syslog(sink, line, n);
+        return;
+    }
+
+    (void) pthread_mutex_lock(&sink->lock);
+
+    if (sink->buf == NULL) {
+        (void) llm_log_out(sink, line, n);
+
+    } else {
+        if (sink->size - sink->used < n) {
+            llm_log_empty(sink);
+        }
+
+        if (sink->used == 0) {
+            llm_now(&now);
+            sink->since_ns = now.mono_ns;
+        }
+
+        memcpy(sink->buf + sink->used, line, n);
+        sink->used += n;
+    }
+
+    (void) pthread_mutex_unlock(&sink->lock);
+}
+
+
 /* stopping: the request can't be asked for the condition any more. */
 static bool
 llm_log_wanted(const llm_ctx_t *ctx, const llm_log_t *log, bool stopping)
@@ -505,6 +539,46 @@ llm_log_repeats(tg_log_t *const *logs, int i)
     }
 
     return false;
+}
+
+
+static void
+llm_log_alert_to(const tg_log_t *log, const tg_alert_t *alert)
+{
+    char    line[TG_ALERT_LINE_MAX];
+    size_t  n = tg_alert_line(alert, line, log->format);
+
+    llm_log_append(((llm_log_t *) log->handle)->sink, line, n);
+}
+
+
+/* Where the call's own line will go. */
+void
+llm_log_alert(void *data, const tg_alert_t *alert)
+{
+    llm_ctx_t       *ctx = data;
+    const tg_log_t  *log = ctx->scope.logs;
+
+    for (unsigned i = 0; i < ctx->scope.nlogs; i++) {
+        if (!log[i].off) {
+            llm_log_alert_to(&log[i], alert);
+        }
+    }
+}
+
+
+/* Of nobody's call: to all logs. */
+void
+llm_log_late_alert(void *data, const tg_alert_t *alert)
+{
+    llm_main_t  *m = data;
+    tg_log_t   **logs = (tg_log_t **) m->logs->elts;
+
+    for (int i = 0; i < m->logs->nelts; i++) {
+        if (!llm_log_repeats(logs, i)) {
+            llm_log_alert_to(logs[i], alert);
+        }
+    }
 }
 
 
