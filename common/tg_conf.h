@@ -142,9 +142,16 @@ typedef struct {
     int64_t   default_output;       /* tokens; 0: TG_BOUND_OUTPUT */
 } tg_conf_ledger_t;
 
+/* A file's name as the server reads it: absolute.  Empty where that can't be
+ * told. */
+typedef tg_str_t (*tg_full_name_t)(void *data, tg_str_t name);
+
 /* What is said once for the whole server. */
 typedef struct {
     tg_mem_t             *mem;
+    tg_full_name_t        full_name;    /* set by the host before the first
+                                           directive; NULL: names stay */
+    void                 *full_name_data;
     unsigned              ntags;
     tg_tag_t              tags[TG_TAGS_MAX];
     unsigned              nproviders;
