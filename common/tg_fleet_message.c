@@ -112,6 +112,7 @@ tg_fleet_item(const tg_ledger_message_item_t *m, bool hello,
     tg_fleet_int(c, m->want);
     tg_fleet_int(c, m->hold);
     tg_fleet_int(c, m->required);
+    tg_fleet_int(c, m->need);
 
     if (hello) {
         tg_fleet_int(c, (int64_t) m->view_epoch);
@@ -180,7 +181,8 @@ tg_fleet_read_items(const tg_fleet_reply_t *r, tg_ledger_answer_t *a)
 
     for (unsigned i = 0; i < a->n; i++, p += TG_FLEET_ITEM_INTS) {
         it = &a->items[i];
-        it->granted = p[0] == 1;
+        it->granted = p[0] >= 0;
+        it->amount = p[0];
         it->mine = p[1];
         it->total = p[2];
         it->version = (uint64_t) p[3];

@@ -448,6 +448,7 @@ tg_led_take_write(tg_led_holding_t *h, unsigned i, tg_led_slot_t *s,
     m->required = t->verdict == TG_LEDGER_ASK;
     fs->required = (uint16_t) (fs->required | (unsigned) m->required << i);
     m->hold = m->required ? t->hold : 0;
+    m->need = m->required ? t->need : 0;
     f->pend = tg_led_add(f->pend, t->want);
 }
 

@@ -88,7 +88,9 @@ typedef struct {
     uint8_t        ops;
     bool           required;        /* refused, the whole message is */
     int64_t        used, owned, pending, want;
-    int64_t        hold;            /* of the call, where required */
+    int64_t        hold, need;      /* of the call, where required: what it
+                                       holds, and of want what it can't do
+                                       without */
 
     /* Of hello: the last view of the bucket that the node had. */
     uint64_t       view_epoch, view_version;
@@ -118,6 +120,7 @@ enum {
 
 typedef struct {
     bool      granted;
+    int64_t   amount;           /* want, or at least need */
     int64_t   mine;             /* on record for this node */
     int64_t   total;            /* on record for all, those retired left out */
     uint64_t  version;

@@ -110,9 +110,11 @@ tg_led_give_back(const tg_led_fslot_t *fs, unsigned i,
 
 static void
 tg_led_take_in(tg_led_replying_t *y, unsigned i, tg_led_entry_t *e,
-    tg_led_fent_t *f, bool granted)
+    tg_led_fent_t *f, const tg_ledger_answer_item_t *a)
 {
-    int64_t         need = y->fs->need[i], more = y->fs->want[i] - need;
+    bool            granted = a != NULL && a->granted;
+    int64_t         need = y->fs->need[i];
+    int64_t         more = granted && a->amount > need ? a->amount - need : 0;
     tg_led_item_t  *it = &y->s->items[i];
 
     /* An idle window goes on, or a new one has begun, while it was asked. */
@@ -120,13 +122,10 @@ tg_led_take_in(tg_led_replying_t *y, unsigned i, tg_led_entry_t *e,
         it->window = e->window;
     }
 
-    if (!granted) {
-        /* Only redis_down= lets it through, or it was not required. */
-        if (need != 0) {
-            y->fsi->unbacked[i] = need;
-            it->flags |= TG_LED_ITEM_UNBACKED;
-        }
-        more = 0;
+    /* Only redis_down= lets it through. */
+    if (!granted && need != 0) {
+        y->fsi->unbacked[i] = need;
+        it->flags |= TG_LED_ITEM_UNBACKED;
     }
 
     it->amount = tg_led_add(it->amount, need);
@@ -149,7 +148,7 @@ static void
 tg_led_reply_item(tg_led_replying_t *y, unsigned i)
 {
     int                             at = tg_led_place(y->fs, i);
-    bool                            granted = false;
+    uint8_t                         crossed;
     tg_ledger_state_t              *st, none;
     tg_led_fent_t                  *f;
     tg_led_entry_t                 *e;
@@ -169,7 +168,6 @@ tg_led_reply_item(tg_led_replying_t *y, unsigned i)
 
         if (y->valid && (unsigned) at < y->answer->n) {
             a = &y->answer->items[at];
-            granted = a->granted;
         }
     }
 
@@ -189,15 +187,30 @@ tg_led_reply_item(tg_led_replying_t *y, unsigned i)
     }
 
     if (y->open) {
-        tg_led_take_in(y, i, e, f, granted);
+        tg_led_take_in(y, i, e, f, a);
 
     } else {
         tg_led_give_back(y->fs, i, it, e, f);
+
+        /* What was asked for without a call. */
+        if (a != NULL && a->granted && y->fs->kind == TG_LEDGER_MSG_REPORT
+            && it->window == e->window && !y->led->head->fvars.drain)
+        {
+            f->slice = tg_led_add(f->slice, a->amount);
+        }
     }
 
-    none = *st;
+    crossed = st->crossed;
     tg_led_fleet_state(e, f, y->now, st);
-    st->crossed = none.crossed;
+    st->crossed = crossed;
+
+    /* A new window began while it was asked: the call is of the old one. */
+    if (it->window == e->before && f->idle_ms == 0) {
+        st->window = e->before;
+        st->reset = e->window;
+        st->used = e->pused;
+        st->held = e->pheld;
+    }
 }
 
 
@@ -298,7 +311,11 @@ tg_led_reply_head(tg_ledger_t *led, int64_t now, unsigned kind,
 
     switch (a->status) {
     case TG_LEDGER_ANSWERED:
-        tg_led_nodes_learn(led, fv, a);
+        /* Until this node has joined, the store may know of fewer nodes than it
+         * does. */
+        if (kind != TG_LEDGER_MSG_HELLO && a->epoch == fv->epoch) {
+            tg_led_nodes_learn(led, fv, a);
+        }
 
         if (kind == TG_LEDGER_MSG_JOIN && epoch == fv->epoch
             && a->epoch == fv->epoch)

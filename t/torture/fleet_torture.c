@@ -14,9 +14,9 @@
  * What is true is written down apart, in memory of the test's own:
  *
  *   committed  of each limit: what admitted calls hold or have cost.  It is
- *              raised after an admission and lowered before a settling, so it is
- *              never more than the ledgers have: more than the cap is an
- *              overshoot.
+ *              raised after an admission, and lowered before a settling and
+ *              before a kill, so it is never more than the ledgers have: more
+ *              than the cap is an overshoot.
  *   book       of each slot of each ledger: the sums of its cost lines, in two
  *              copies of which one word says which one counts and up to which
  *              generation.
@@ -55,7 +55,6 @@
 #define ITEMS        5
 #define CALLS        6                      /* in flight, of a worker */
 #define RATE_WINDOW  2000
-#define CONC_CAP     24
 #define QUARANTINE   12000                  /* longer than any node is away */
 #define TIMEOUT      200
 
@@ -66,8 +65,17 @@ typedef struct {
 } book_t;
 
 typedef struct {
+    uint32_t  sum[3];
+    uint32_t  node;
+} blob_t;
+
+typedef struct {
     uint64_t  gen;
-    int       added;            /* it is in committed */
+    int       added;            /* it is in committed, */
+    int       conc;             /* and among the concurrent */
+    int       sent;
+    pid_t     worker;
+    blob_t    blob;
     int64_t   hold;
     int64_t   window;
 } open_t;
@@ -85,11 +93,6 @@ typedef struct {
     uint32_t  port;
     uint32_t  stop;
 } truth_t;
-
-typedef struct {
-    uint32_t  sum[3];
-    uint32_t  node;
-} blob_t;
 
 typedef struct {
     tg_ledger_slot_t  slot;
@@ -113,7 +116,7 @@ static tg_ledger_file_t      files[NODES_MAX];
 static tg_fleet_t            fleet;
 static tg_fleet_options_t    options;
 static unsigned              nodes, workers;
-static int64_t               caps[SUMS], rate_cap;
+static int64_t               caps[SUMS], rate_cap, conc_cap;
 static pid_t                 pids[NODES_MAX][WORKERS_MAX];
 static pid_t                 redis_pid, replica_pid;
 static uint32_t              replica_port;
@@ -201,7 +204,7 @@ rate_of(int64_t window)
 
 
 static void
-commit_all(const blob_t *b, int64_t n, int64_t window, int64_t conc)
+commit_all(const blob_t *b, int64_t n, int64_t window)
 {
     int64_t  *rate = rate_of(window);
 
@@ -212,8 +215,6 @@ commit_all(const blob_t *b, int64_t n, int64_t window, int64_t conc)
     if (rate != NULL) {
         commit(rate, n, rate_cap);
     }
-
-    commit(&truth->conc, conc, CONC_CAP);
 }
 
 
@@ -240,16 +241,42 @@ line_write(tg_ledger_slot_t slot, const blob_t *b, int64_t actual)
 }
 
 
-/* Before a call settles: what it will not cost is let go of. */
+/* What a call will not cost is let go of before the ledger does. */
 static void
-let_go(tg_ledger_slot_t slot, const blob_t *b, int64_t actual)
+let_go(open_t *o, int64_t actual)
 {
-    open_t  *o = &truth->open[b->node][slot.index - 1];
+    if (__atomic_exchange_n(&o->added, 0, __ATOMIC_SEQ_CST)) {
+        commit_all(&o->blob, actual - o->hold, o->window);
+    }
+}
 
-    if (o->gen == slot.gen && __atomic_exchange_n(&o->added, 0,
-                                                  __ATOMIC_SEQ_CST))
-    {
-        commit_all(b, actual - o->hold, o->window, -1);
+
+static void
+let_go_conc(open_t *o)
+{
+    if (__atomic_exchange_n(&o->conc, 0, __ATOMIC_SEQ_CST)) {
+        commit(&truth->conc, -1, conc_cap);
+    }
+}
+
+
+/* A worker stands still and will be killed: its calls are going to cost what
+ * they hold, where they were sent, else nothing. */
+static void
+let_go_worker(unsigned node, pid_t pid)
+{
+    open_t  *o;
+
+    for (unsigned s = 0; s < SLOTS; s++) {
+        o = &truth->open[node][s];
+
+        if (o->worker == pid) {
+            let_go_conc(o);
+
+            if (!__atomic_load_n(&o->sent, __ATOMIC_SEQ_CST)) {
+                let_go(o, 0);
+            }
+        }
     }
 }
 
@@ -268,9 +295,6 @@ swept(void *baton, const tg_ledger_swept_t *call)
 
     memcpy(&b, call->blob, sizeof(b));
 
-    /* It has been settled already: no sooner than let go of, but for those that
-     * held slots of what is free again. */
-    let_go(call->slot, &b, call->actual[0]);
     count(&truth->recovered);
     line_write(call->slot, &b, call->actual[0]);
 
@@ -309,7 +333,7 @@ items_of(tg_ledger_item_t *items, blob_t *b, int64_t now, int64_t hold,
     items[3].window.start = now / RATE_WINDOW * RATE_WINDOW;
     items[3].window.end = items[3].window.start + RATE_WINDOW;
 
-    item_of(&items[4], "conc", 0, 1, CONC_CAP);
+    item_of(&items[4], "conc", 0, 1, conc_cap);
     items[4].flags = TG_LEDGER_CONCURRENT;
     memset(items[4].alert, 0, sizeof(items[4].alert));
 }
@@ -383,8 +407,13 @@ call_hold(worker_t *w, call_t *c)
         o->gen = r.slot.gen;
         o->hold = c->hold;
         o->window = r.states[3].window;
+        o->blob = c->blob;
+        o->worker = getpid();
+        o->sent = 0;
+        __atomic_store_n(&o->conc, 1, __ATOMIC_SEQ_CST);
+        commit(&truth->conc, 1, conc_cap);
         __atomic_store_n(&o->added, 1, __ATOMIC_SEQ_CST);
-        commit_all(&c->blob, c->hold, o->window, 1);
+        commit_all(&c->blob, c->hold, o->window);
         c->state = 1;
         break;
     case TG_LEDGER_REFUSED:
@@ -430,6 +459,8 @@ call_step(worker_t *w, call_t *c)
             if (tg_ledger_sent(&w->file->ledger, c->slot) != TG_LEDGER_OK) {
                 wrong("sent");
             }
+            __atomic_store_n(&truth->open[w->node][c->slot.index - 1].sent, 1,
+                             __ATOMIC_SEQ_CST);
             c->actual = c->hold / 5 + (int64_t) (rnd(&w->seed)
                                                  % (uint64_t) (c->hold / 5));
         }
@@ -438,7 +469,8 @@ call_step(worker_t *w, call_t *c)
         return;
 
     case 2:
-        let_go(c->slot, &c->blob, c->actual);
+        let_go_conc(&truth->open[w->node][c->slot.index - 1]);
+        let_go(&truth->open[w->node][c->slot.index - 1], c->actual);
 
         for (unsigned i = 0; i < ITEMS; i++) {
             actual[i] = c->actual;
@@ -549,6 +581,9 @@ worker_start(unsigned node, unsigned i)
 static void
 worker_kill(unsigned node, unsigned i)
 {
+    kill(pids[node][i], SIGSTOP);
+    waitpid(pids[node][i], NULL, WUNTRACED);
+    let_go_worker(node, pids[node][i]);
     kill(pids[node][i], SIGKILL);
     waitpid(pids[node][i], NULL, 0);
 }
@@ -949,6 +984,8 @@ conservation(int64_t *owned_left)
         }
 
         if (used > caps[i]) {
+            printf("  sum %u: used %" PRId64 " cap %" PRId64 "\n", i, used,
+                   caps[i]);
             wrong("more was spent than the cap");
         }
     }
@@ -1102,10 +1139,12 @@ static uint64_t
 run(const char *mode, bool strict, int64_t ms)
 {
     double    trips;
+    char     *only = getenv("FLEET_EVENT");    /* for finding faults */
     int64_t   steady = ms / 4, end, off, left;
     uint64_t  bad = 0, calls;
 
     rate_cap = INT64_C(4000000000000);
+    conc_cap = 100000;
     set_up(mode, strict);
 
     /* Alone. */
@@ -1146,6 +1185,7 @@ run(const char *mode, bool strict, int64_t ms)
     }
 
     rate_cap = 6000000;
+    conc_cap = 24;
 
     for (unsigned n = 0; n < nodes; n++) {
         for (unsigned i = 0; i < workers; i++) {
@@ -1156,7 +1196,8 @@ run(const char *mode, bool strict, int64_t ms)
     end = now_ms() + ms - steady;
 
     for (unsigned k = 0; now_ms() < end; k++) {
-        event(k < 6 ? k : (unsigned) (rnd(&seed) % 6));
+        event(only != NULL ? (unsigned) atoi(only) % 6
+              : k < 6 ? k : (unsigned) (rnd(&seed) % 6));
         sleep_killing(500 + (int64_t) (rnd(&seed) % 1500), true);
     }
 
