@@ -34,6 +34,10 @@ CORE_SRC    = $(sort $(wildcard common/*.c))
 CORE_HDR    = $(wildcard common/*.h) common/tg_directives.def
 CORE_OBJ    = $(CORE_SRC:common/%.c=$(BUILD)/core/%.o)
 CORE        = $(BUILD)/libtg.a
+# Redis with TLS where hiredis has it.
+HIREDIS_TLS = $(wildcard /usr/include/hiredis/hiredis_ssl.h)
+REDIS_FLAGS = $(if $(HIREDIS_TLS),-DTG_REDIS_TLS)
+REDIS_LIBS  = -lhiredis $(if $(HIREDIS_TLS),-lhiredis_ssl -lssl)
 # What both servers do alike with a library or a system call.
 HOSTED      = $(BUILD)/libtg-hosted.a
 HOSTED_OBJ  = $(patsubst hosted/%.c,$(BUILD)/hosted/%.o,$(wildcard hosted/*.c))
@@ -43,7 +47,7 @@ NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
 APX_SO      = $(BUILD)/apache/mod_llm.so
 
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
-              libmaxminddb-dev zlib1g-dev libcmocka-dev python3-pytest \
+              libmaxminddb-dev zlib1g-dev libhiredis-dev libcmocka-dev python3-pytest \
               python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
@@ -73,7 +77,7 @@ $(CORE): $(CORE_OBJ)
 
 $(BUILD)/hosted/%.o: hosted/%.c $(CORE_HDR) $(wildcard hosted/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(CC) $(ALL_CFLAGS) $(REDIS_FLAGS) -c $< -o $@
 
 $(HOSTED): $(HOSTED_OBJ)
 	rm -f $@ && ar rcs $@ $^
@@ -99,17 +103,23 @@ $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	    -lcmocka -lz -lcurl $(ALL_LIBS)
 
 # The ledger: near a cap, full of what clients make up, and under processes that
-# are killed at random.
-torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture
+# are killed at random; then a fleet's on Redis.
+torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture $(BUILD)/fleet_torture
+	@$(MAKE) -s deps MORE=redis-server
 	$(BUILD)/ledger_cap
 	$(BUILD)/ledger_crowd
 	$(BUILD)/ledger_torture 8 $(SECONDS)
+	$(BUILD)/fleet_torture $(SECONDS)
 
 $(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
 
 $(BUILD)/ledger_%: t/torture/ledger_%.c $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
 	    -lz -lcurl -lpthread -lm $(ALL_LIBS)
+
+$(BUILD)/fleet_torture: t/torture/fleet_torture.c $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) $(REDIS_LIBS) \
+	    -lz -lpthread $(ALL_LIBS)
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done

@@ -1,6 +1,6 @@
 #include "tg_ledger_int.h"
 
-static bool
+bool
 tg_led_is_valid(const tg_ledger_item_t *items, unsigned n, size_t len)
 {
     uint64_t  a[TG_LEDGER_ITEMS_MAX][2];
@@ -136,7 +136,7 @@ tg_led_refuse(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
 }
 
 
-static int
+int
 tg_led_slot_take(tg_ledger_t *led, tg_led_vars_t *vars, tg_led_slot_t **slot)
 {
     uint32_t  i = vars->free_slot;
@@ -284,7 +284,7 @@ tg_ledger_hold(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
     r->item = 0;
     r->nstates = 0;
 
-    if (!tg_led_is_valid(items, n, len)) {
+    if (!tg_led_is_valid(items, n, len) || led->fents != NULL) {
         return TG_LEDGER_BAD;
     }
 
@@ -312,8 +312,7 @@ tg_ledger_hold(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
 }
 
 
-/* The caller's slot, in that use of it; NULL. */
-static tg_led_slot_t *
+tg_led_slot_t *
 tg_led_slot(const tg_ledger_t *led, tg_ledger_slot_t slot, uint32_t state)
 {
     tg_led_slot_t  *s;
@@ -384,6 +383,10 @@ tg_led_slot_settle(tg_ledger_t *led, int64_t now, tg_led_slot_t *slot,
 
         if (!tg_led_entry_settle(e, si, now, act, states ? &states[i] : &st)) {
             led->head->broken++;
+        }
+
+        if (led->fents != NULL) {
+            tg_led_fleet_settle(led, slot, i, act);
         }
 
         si->amount = act;

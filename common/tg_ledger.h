@@ -89,6 +89,8 @@ typedef struct {
     void   *baton;
 } tg_ledger_host_t;
 
+typedef struct tg_ledger_fleet_s  tg_ledger_fleet_t;    /* tg_ledger_fleet.h */
+
 /* A process's view.  Filled in by tg_ledger_attach(); private. */
 typedef struct {
     unsigned char          *base;
@@ -97,11 +99,17 @@ typedef struct {
     struct tg_led_entry_s  *entries;
     struct tg_led_slot_s   *slots;
     uint32_t               *chains;
+    uint32_t               *cells;
     unsigned char          *log;
+    struct tg_led_fent_s   *fents;      /* these of a fleet's ledger, else NULL */
+    struct tg_led_fslot_s  *fslots;
+    uint64_t               *dirty;
+    const tg_ledger_fleet_t  *fleet;
     uint32_t                nentries;
     uint32_t                nslots;
     uint32_t                chain_mask;
     uint32_t                log_len;    /* of the transaction being written */
+    uint32_t                log_size;
     uint32_t                hand;       /* where to look for what has ended */
     uint64_t                me;         /* incarnation << 32 | owner; 0: none,
                                            nothing can be changed */
@@ -240,6 +248,8 @@ typedef struct {
     uint64_t  bad_free;             /* free lists */
     uint64_t  bad_slot;             /* contents out of range */
     uint64_t  bad_count;            /* the header's totals */
+    uint64_t  bad_pending;          /* of a fleet: what was asked for is not the
+                                       sum of the slots' */
     uint64_t  negative;             /* amounts */
     uint64_t  broken;               /* settles, since the file was made, that
                                        found less held than their hold */

@@ -145,6 +145,7 @@ tg_ledger_latch(tg_ledger_t *led, const unsigned char *key, bool closed)
 {
     int              rc = tg_led_lock(led);
     uint32_t         i;
+    tg_led_fent_t   *f;
     tg_led_entry_t  *e;
 
     if (rc != TG_LEDGER_OK) {
@@ -161,6 +162,14 @@ tg_ledger_latch(tg_ledger_t *led, const unsigned char *key, bool closed)
         e = tg_led_image(led, &led->entries[i - 1], sizeof(*e));
         e->flags = (uint8_t) (closed ? e->flags | TG_LED_CLOSED
                                      : e->flags & ~TG_LED_CLOSED);
+
+        if (led->fents != NULL) {
+            tg_led_mark(led, i);
+            f = tg_led_image(led, &led->fents[i - 1], sizeof(*f));
+            f->ops = closed ? TG_LEDGER_OP_CLOSE : TG_LEDGER_OP_OPEN;
+            f->ops_seq = led->head->fvars.seq;
+        }
+
         tg_led_commit(led);
     }
 
@@ -198,7 +207,8 @@ tg_led_administer(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *item,
     uint32_t         i;
     tg_led_entry_t  *e;
 
-    if (!tg_led_item_valid(item)) {
+    /* Of a fleet, both are the store's matter. */
+    if (!tg_led_item_valid(item) || led->fents != NULL) {
         return TG_LEDGER_BAD;
     }
 

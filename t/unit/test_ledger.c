@@ -926,13 +926,13 @@ test_layouts_of_any_size_do_not_overlap(void **state)
 
     (void) state;
 
-    assert_false(tg_led_layout(TG_LEDGER_SIZE_MIN - 1, &l));
-    assert_false(tg_led_layout(TG_LEDGER_SIZE_MAX + 1, &l));
+    assert_false(tg_led_layout(TG_LEDGER_SIZE_MIN - 1, false, &l));
+    assert_false(tg_led_layout(TG_LEDGER_SIZE_MAX + 1, false, &l));
 
     for (size = TG_LEDGER_SIZE_MIN; size <= TG_LEDGER_SIZE_MAX;
          size += size / 7 / 64 * 64)
     {
-        assert_true(tg_led_layout(size, &l));
+        assert_true(tg_led_layout(size, false, &l));
         assert_true(l.nentries > 0 && l.nslots > 0);
         assert_int_equal(l.nchains & (l.nchains - 1), 0);
         assert_true(l.entries % 128 == 0 && l.slots % 64 == 0);
