@@ -383,7 +383,9 @@ tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
             return TG_ERROR;
         }
 
-    } else if (call->pass == NULL || call->pass->wait_ms == 0) {
+    } else if (call->pass == NULL || call->pass->wait_ms == 0
+               || call->pass->asking)
+    {
         return TG_OK;
     }
 

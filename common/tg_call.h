@@ -111,11 +111,22 @@ void tg_call_body(tg_call_t *call, const char *p, size_t n);
  * its credentials replaced (tg_call_credentials()).  TG_ERROR: it is to be
  * answered with *refusal, as above.  TG_AGAIN: other calls are in its way; it is
  * to be asked again in tg_call_wait() milliseconds, unless its client leaves
- * before.
+ * before.  TG_CALL_ASK, in a fleet: gate->message is to be carried to the
+ * store, and its answer to tg_call_reply().
  */
+#define TG_CALL_ASK  (-3)
+
 int tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal);
 int64_t tg_call_wait(const tg_call_t *call);
+
+/*
+ * The answer to the message of TG_CALL_ASK, or that there is none.  Returns what
+ * tg_call_admit() does, but for TG_CALL_ASK.
+ */
+int tg_call_reply(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
+    const tg_ledger_message_t *message, const tg_ledger_answer_t *answer,
+    tg_refusal_t *refusal);
 
 /*
  * After tg_call_enter(): true where what the request carries as credentials is

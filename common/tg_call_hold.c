@@ -464,8 +464,19 @@ tg_hold_keep(tg_hold_t *h, const tg_quota_items_t *items,
     memcpy(keep->limit, items->limit, n * sizeof(keep->limit[0]));
 
     pass->items = keep;
-    pass->held = true;
     pass->slot = r->slot;
+
+    return TG_OK;
+}
+
+
+static void
+tg_hold_granted(tg_hold_t *h, const tg_quota_items_t *items,
+    const tg_ledger_result_t *r)
+{
+    unsigned  n = items->n;
+
+    h->call->pass->held = true;
 
     for (unsigned i = 0; i < n; i++) {
         if (r->states[i].dry) {
@@ -475,8 +486,78 @@ tg_hold_keep(tg_hold_t *h, const tg_quota_items_t *items,
             break;
         }
     }
+}
 
-    return TG_OK;
+
+/* Nothing went upstream: what it holds goes back. */
+static int
+tg_hold_drop(tg_hold_t *h, const tg_quota_items_t *items,
+    const tg_ledger_result_t *r, bool asking, tg_refusal_t *refusal)
+{
+    int64_t       none[TG_LEDGER_ITEMS_MAX] = { 0 };
+    tg_ledger_t  *led = h->gate->ledger;
+
+    if (asking) {
+        (void) tg_ledger_fleet_cancel(led, h->quota.now, r->slot);
+
+    } else {
+        (void) tg_ledger_settle(led, h->quota.now, r->slot, none, items->n,
+                                NULL, 0, NULL);
+        (void) tg_ledger_line_written(led, &r->slot, 1);
+    }
+
+    return tg_hold_full(h->call, TG_LEDGER_FULL, refusal);
+}
+
+
+/* The fleet's store is away, and the configuration says to refuse then. */
+static int
+tg_hold_down(tg_call_t *call, int rc, tg_refusal_t *refusal)
+{
+    if (tg_call_refuse(call, refusal, 503, rc == TG_LEDGER_DOWN
+                                           ? tg_str("redis_down")
+                                           : tg_str("node_retired"),
+                       rc == TG_LEDGER_DOWN
+                       ? tg_str("the store of the fleet's budgets does not"
+                                " answer, and this machine's share of them is"
+                                " used up")
+                       : tg_str("this machine was taken out of its fleet"))
+        == TG_OK)
+    {
+        return TG_OK;
+    }
+
+    tg_refusal_header(refusal, tg_str("retry-after"), tg_str("1"));
+
+    return TG_ERROR;
+}
+
+
+/* What a hold, or the fleet's answer to one, means for the call. */
+static int
+tg_hold_verdict(tg_hold_t *h, const tg_quota_items_t *items, int rc,
+    const tg_ledger_result_t *r, tg_refusal_t *refusal)
+{
+    tg_hold_alerts(h, items, r);
+
+    switch (rc) {
+
+    case TG_LEDGER_OK:
+        tg_hold_granted(h, items, r);
+        return TG_OK;
+
+    case TG_LEDGER_REFUSED:
+    case TG_LEDGER_PARK:
+        return tg_hold_waits(h, items, r, rc) ? TG_AGAIN
+               : tg_hold_refuse(h, items, r, rc, refusal);
+
+    case TG_LEDGER_DOWN:
+    case TG_LEDGER_RETIRED:
+        return tg_hold_down(h->call, rc, refusal);
+
+    default:
+        return tg_hold_full(h->call, rc, refusal);
+    }
 }
 
 
@@ -484,7 +565,6 @@ static int
 tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
 {
     int                 rc;
-    int64_t             none[TG_LEDGER_ITEMS_MAX] = { 0 };
     tg_call_t          *call = h->call;
     tg_pass_t          *pass = call->pass;
     tg_ledger_result_t  r;
@@ -501,33 +581,27 @@ tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
 
     pass->hold = h->bound.cost;
     pass->packed_len = tg_recovered_pack(call, pass->packed);
-    rc = tg_ledger_hold(h->gate->ledger, h->quota.now, items->items, items->n,
-                        pass->packed, pass->packed_len, &r);
+    rc = h->gate->message == NULL
+         ? tg_ledger_hold(h->gate->ledger, h->quota.now, items->items,
+                          items->n, pass->packed, pass->packed_len, &r)
+         : tg_ledger_fleet_hold(h->gate->ledger, h->quota.now, items->items,
+                                items->n, pass->packed, pass->packed_len, &r,
+                                h->gate->message);
 
-    tg_hold_alerts(h, items, &r);
-
-    switch (rc) {
-
-    case TG_LEDGER_OK:
-        if (tg_hold_keep(h, items, &r) == TG_OK) {
-            return TG_OK;
-        }
-
-        /* Nothing went upstream: what it holds goes back. */
-
-        (void) tg_ledger_settle(h->gate->ledger, h->quota.now, r.slot, none,
-                                items->n, NULL, 0, NULL);
-        (void) tg_ledger_line_written(h->gate->ledger, &r.slot, 1);
-        return tg_hold_full(call, TG_LEDGER_FULL, refusal);
-
-    case TG_LEDGER_REFUSED:
-    case TG_LEDGER_PARK:
-        return tg_hold_waits(h, items, &r, rc) ? TG_AGAIN
-               : tg_hold_refuse(h, items, &r, rc, refusal);
-
-    default:
-        return tg_hold_full(call, rc, refusal);
+    if (rc != TG_LEDGER_OK && rc != TG_LEDGER_ASK) {
+        return tg_hold_verdict(h, items, rc, &r, refusal);
     }
+
+    if (tg_hold_keep(h, items, &r) != TG_OK) {
+        return tg_hold_drop(h, items, &r, rc == TG_LEDGER_ASK, refusal);
+    }
+
+    if (rc == TG_LEDGER_ASK) {
+        pass->asking = true;
+        return TG_CALL_ASK;
+    }
+
+    return tg_hold_verdict(h, items, rc, &r, refusal);
 }
 
 
@@ -565,6 +639,38 @@ tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
 }
 
 
+int
+tg_call_reply(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
+    const tg_ledger_message_t *message, const tg_ledger_answer_t *answer,
+    tg_refusal_t *refusal)
+{
+    int                 rc;
+    tg_hold_t           h;
+    tg_ledger_result_t  r;
+
+    if (!call->pass->asking || gate->ledger == NULL) {
+        return tg_hold_full(call, TG_LEDGER_BUSY, refusal);
+    }
+
+    tg_hold_prepare(&h, call, gate, now->wall_ms);
+    memset(&r, 0, sizeof(r));
+
+    rc = tg_ledger_fleet_reply(gate->ledger, now->wall_ms, message, answer,
+                               &r);
+
+    /* Then it stays as it is, and its time runs out. */
+
+    if (rc == TG_LEDGER_BUSY) {
+        (void) tg_ledger_fleet_cancel(gate->ledger, now->wall_ms,
+                                      call->pass->slot);
+    }
+
+    call->pass->asking = false;
+
+    return tg_hold_verdict(&h, call->pass->items, rc, &r, refusal);
+}
+
+
 int64_t
 tg_call_wait(const tg_call_t *call)
 {
@@ -594,6 +700,10 @@ tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
     tg_ledger_result_t   r;
 
     /* Without its ledger: another process will find it, and bill the hold. */
+
+    if (pass->asking && gate->ledger != NULL) {
+        (void) tg_ledger_fleet_cancel(gate->ledger, now->wall_ms, pass->slot);
+    }
 
     if (!pass->held || gate->ledger == NULL) {
         return;

@@ -22,6 +22,7 @@ typedef struct {
     bool                     own_args;
     bool                     hash;      /* the body's is wanted */
     bool                     held;
+    bool                     asking;    /* the fleet; the slot is its */
     bool                     sent;
     bool                     settled;   /* the slot waits for the line */
     bool                     quota_refused;

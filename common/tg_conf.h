@@ -9,6 +9,7 @@
 #ifndef TG_CONF_H
 #define TG_CONF_H
 
+#include "tg_fleet.h"
 #include "tg_quota.h"
 #include "tg_conf_alert.h"
 #include "tg_request.h"
@@ -140,6 +141,7 @@ typedef struct {
     bool      full_allows;          /* a full ledger, or a lock not to be had,
                                        lets calls pass */
     int64_t   default_output;       /* tokens; 0: TG_BOUND_OUTPUT */
+    tg_fleet_options_t  *fleet;     /* NULL: of this machine alone */
 } tg_conf_ledger_t;
 
 /* A file's name as the server reads it: absolute.  Empty where that can't be

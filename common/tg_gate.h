@@ -9,6 +9,7 @@
 #ifndef TG_GATE_H
 #define TG_GATE_H
 
+#include "tg_ledger_fleet.h"
 #include "tg_price.h"
 #include "tg_roster.h"
 
@@ -31,6 +32,7 @@ typedef struct {
     tg_roster_t            *roster;     /* of llm_keys */
     const tg_price_book_t  *book;
     tg_ledger_t            *ledger;     /* of llm_ledger, ready for use */
+    tg_ledger_message_t    *message;    /* of a fleet's: where one is written */
     tg_backlog_t           *backlog;
     const tg_zone_t        *zone;       /* the ledger's; NULL: UTC */
     tg_gate_scratch_t      *scratch;

@@ -139,7 +139,11 @@ tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
     memset(&state, 0, sizeof(state));
 
     if (!test) {
-        rc = tg_ledger_file_open(&desk->ledger, led->file.p, led->size, &why);
+        rc = led->fleet != NULL
+             ? tg_ledger_file_open_fleet(&desk->ledger, led->file.p, led->size,
+                                         &why)
+             : tg_ledger_file_open(&desk->ledger, led->file.p, led->size,
+                                   &why);
         desk->open = rc == TG_OK;
 
     } else if (tg_file_changed(led->file.p, &state)) {
@@ -245,6 +249,53 @@ tg_desk_start_alerts(tg_desk_t *desk, tg_error_t *err)
 }
 
 
+static void
+tg_desk_carrier_log(void *data, const char *message)
+{
+    char        text[400];
+    tg_desk_t  *desk = data;
+
+    (void) snprintf(text, sizeof(text), "llm_ledger: %s", message);
+    desk->log(desk->log_data, TG_DESK_ERROR, text);
+}
+
+
+/* The entry has it as pending: who looks for such tells of it. */
+static void
+tg_desk_crossed(void *data, const tg_ledger_message_item_t *item,
+    const tg_ledger_state_t *state)
+{
+    (void) data;
+    (void) item;
+    (void) state;
+}
+
+
+static int
+tg_desk_start_carrier(tg_desk_t *desk, tg_error_t *err)
+{
+    tg_error_t         why;
+    tg_carrier_conf_t  conf;
+
+    if (desk->conf->ledger.fleet == NULL) {
+        return TG_OK;
+    }
+
+    memset(&conf, 0, sizeof(conf));
+    conf.options = desk->conf->ledger.fleet;
+    conf.ledger = &desk->ledger.ledger;
+    conf.threads = desk->carriers;
+    conf.crossed = tg_desk_crossed;
+    conf.log = tg_desk_carrier_log;
+    conf.baton = desk;
+
+    desk->carrier = tg_carrier_start(&conf, &why);
+
+    return desk->carrier != NULL ? TG_OK
+           : tg_error(err, 0, 0, "llm_ledger: %s", why.message);
+}
+
+
 int
 tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
 {
@@ -259,6 +310,12 @@ tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
     }
 
     desk->joined = true;
+
+    if (tg_desk_start_carrier(desk, err) != TG_OK) {
+        desk->joined = false;
+        return TG_ERROR;
+    }
+
     tg_desk_reserve(desk, now);
 
     return tg_desk_start_alerts(desk, err);
@@ -482,6 +539,9 @@ tg_desk_leave(tg_desk_t *desk, int64_t now)
     tg_desk_retire(desk);
     tg_alert_spool_close(&desk->spool);
 
+    tg_carrier_stop(desk->carrier);
+    desk->carrier = NULL;
+
     if (desk->joined) {
         (void) tg_backlog_settle(&desk->backlog, &desk->ledger.ledger, now);
         desk->joined = false;
@@ -532,6 +592,7 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     gate->roster = NULL;
     gate->book = book;
     gate->ledger = desk->joined ? &desk->ledger.ledger : NULL;
+    gate->message = NULL;
     gate->backlog = &desk->backlog;
     gate->zone = desk->zone;
     gate->scratch = scratch;

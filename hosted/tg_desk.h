@@ -18,6 +18,7 @@
 
 #include "tg_alert_spool.h"
 #include "tg_call.h"
+#include "tg_carrier.h"
 #include "tg_file.h"
 #include "tg_ledger_file.h"
 #include "tg_webhook.h"
@@ -55,6 +56,9 @@ typedef struct {
     tg_file_state_t    keys;
     tg_ledger_file_t   ledger;
     tg_backlog_t       backlog;
+    unsigned           carriers;        /* threads that carry calls' messages;
+                                           set before tg_desk_join() */
+    tg_carrier_t      *carrier;         /* NULL: no fleet */
     tg_alert_spool_t   spool;
     tg_webhook_t      *webhook;         /* NULL: no llm_alert */
     tg_desk_log_t      log;
