@@ -19,6 +19,7 @@
 #define TG_PROVIDERS_MAX  64
 #define TG_FILES_MAX      16
 #define TG_LOGS_MAX       8      /* of one scope */
+#define TG_ARGS_MAX       32     /* of a directive: none takes as many */
 
 #define TG_PROVIDER_KEY_MAX  4096
 

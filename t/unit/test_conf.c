@@ -5,6 +5,8 @@
 
 #include "tg_conf.h"
 
+#include <stdio.h>
+
 static tg_arena_t  *arena;
 
 
@@ -308,6 +310,7 @@ test_each_directive_has_both_spellings_and_help(void **state)
         assert_memory_equal(d->nginx_name, "llm", 3);
         assert_memory_equal(d->httpd_name, "LLM", 3);
         assert_true(d->contexts != 0 && d->least <= d->most);
+        assert_true(d->most < TG_ARGS_MAX);
         assert_true(strlen(d->help) > 40);
     }
 
