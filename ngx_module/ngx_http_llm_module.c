@@ -558,6 +558,8 @@ ngx_http_llm_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_llm_log_flush_all(lmcf);
 
+    ngx_http_llm_fleet_stop();
+
     ngx_http_llm_now(&now);
     tg_desk_leave(&lmcf->desk, now.wall_ms);
 }
