@@ -33,6 +33,15 @@ fail(const char *what, const char *why)
 }
 
 
+bool
+failed(const char *what, const char *why)
+{
+    (void) fail(what, why);
+
+    return false;
+}
+
+
 char *
 read_file(const char *name, size_t max, size_t *size)
 {
@@ -321,6 +330,23 @@ static const command_t  commands[] = {
     { "key", "new | list | revoke | rotate | import | check FILE ...",
       "looks after a file of virtual keys; llmctl key help says more",
       key_command },
+    { "budget", "list | show | raise | reset | open ...",
+      "what has been spent of quotas and budgets, and changes to it;"
+      "\n      llmctl budget help says more", budget_command },
+    { "why", "CALL-ID [--log=FILE...] [--ledger=FILE]",
+      "what became of a call, who decided it, and what would have let it"
+      " through", why_command },
+    { "explain", "[--key=SECRET | --key-id=ID] [--path=PATH] [--upstream=HOST]"
+      "\n      [--model=MODEL] [--header=NAME:VALUE...]"
+      " [--variable=NAME=VALUE...] [--ledger=FILE] [--json] BODY.json",
+      "what would happen to this call, and which rule decides it",
+      explain_command },
+    { "ledger", "check | dump [--ledger=FILE] ...",
+      "whether a ledger is sound, and all that it holds;"
+      "\n      llmctl ledger help says more", ledger_command },
+    { "report", "dry-run [--json] FILE...",
+      "who would have been refused, by cost lines of a dry run",
+      report_command },
     { "reference", "md | man", "writes the reference of directives",
       reference }
 };

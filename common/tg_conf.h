@@ -140,6 +140,16 @@ typedef struct {
     int64_t   default_output;       /* tokens; 0: TG_BOUND_OUTPUT */
 } tg_conf_ledger_t;
 
+/* A directive, as it was given. */
+typedef struct tg_conf_said_s  tg_conf_said_t;
+
+struct tg_conf_said_s {
+    tg_directive_id_t     id;
+    unsigned              nargs;
+    tg_str_t             *args;
+    tg_conf_said_t       *next;
+};
+
 /* What is said once for the whole server. */
 typedef struct {
     tg_mem_t             *mem;
@@ -153,6 +163,9 @@ typedef struct {
     tg_conf_keys_t        keys;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
+    tg_conf_said_t       *said;     /* in order: those of the main level alone,
+                                       and each llm_log */
+    tg_conf_said_t      **said_end;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
     unsigned              nfields;
     uint64_t              hash;     /* FNV-1a of all directives' words */
@@ -176,6 +189,17 @@ void tg_scope_init(tg_scope_t *scope);
  */
 int tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
     const tg_str_t *args, unsigned nargs, tg_error_t *err);
+
+/*
+ * tg_conf_text.c: conf->said as text, a directive a line with nginx's names,
+ * each word quoted so that it reads back byte by byte; a line that begins with
+ * "#" says nothing.  The text is of mem; empty on exhaustion.
+ */
+tg_str_t tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem);
+
+/* Says it all again to a new conf, which is yet to be finished.  TG_ERROR where
+ * the text is none of tg_conf_text()'s; err->offset is the line. */
+int tg_conf_read(tg_conf_t *conf, tg_str_t text, tg_error_t *err);
 
 /* child := child, where unset parent's, where that is unset the default. */
 void tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child);
