@@ -2,8 +2,7 @@
 
 #include "llmctl_audit.h"
 #include "llmctl.h"
-
-#include "tg_text.h"
+#include "llmctl_time.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,15 +85,11 @@ append(const server_t *s, const char *path, const char *text)
 bool
 audit(const server_t *s, int64_t now, json_t *what)
 {
-    bool        done;
-    char       *path = NULL, *text, *whole = NULL, when[TG_TEXT_TIME_MAX];
-    json_t     *line = json_object();
-    tg_text_t   t;
+    bool     done;
+    char    *path = NULL, *text, *whole = NULL;
+    json_t  *line = json_object();
 
-    tg_text_init(&t, when, sizeof(when));
-    tg_put_time(&t, now);
-    (void) json_object_set_new(line, "@timestamp",
-                               json_stringn(when, (size_t) (t.p - when)));
+    (void) json_object_set_new(line, "@timestamp", when_json(now));
     put_who(line);
     (void) json_object_update(line, what);
     json_decref(what);

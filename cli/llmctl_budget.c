@@ -6,7 +6,6 @@
 #include "llmctl_time.h"
 
 #include "tg_money.h"
-#include "tg_text.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -37,23 +36,6 @@ percent(int64_t used, int64_t cap)
 }
 
 
-static json_t *
-json_time(int64_t ms)
-{
-    char       text[TG_TEXT_TIME_MAX + 1];
-    tg_text_t  t;
-
-    if (ms == TG_WINDOW_NEVER) {
-        return json_null();
-    }
-
-    tg_text_init(&t, text, sizeof(text));
-    tg_put_time(&t, ms);
-
-    return json_stringn(text, (size_t) (t.p - text));
-}
-
-
 /* Whole numbers in the measure's unit, that of usd being nano-dollars. */
 json_t *
 budget_json(const row_t *row, int64_t now)
@@ -79,8 +61,8 @@ budget_json(const row_t *row, int64_t now)
                                percent(row_used(row), row->state.cap)));
     (void) json_object_set_new(o, "window", row->limit->window.kind
                                >= TG_WINDOW_TOTAL ? json_null()
-                               : json_time(row->state.window));
-    (void) json_object_set_new(o, "reset", json_time(row->item.window.end));
+                               : when_json(row->state.window));
+    (void) json_object_set_new(o, "reset", when_json(row->item.window.end));
     (void) json_object_set_new(o, "latched", json_boolean(row->state.latched));
     (void) json_object_set_new(o, "dry_run",
                                json_boolean(row->quota->dry_run));
@@ -88,7 +70,7 @@ budget_json(const row_t *row, int64_t now)
     if (row_is_raised(row, now)) {
         (void) json_object_set_new(o, "raise", json_integer(row->entry.raise));
         (void) json_object_set_new(o, "raise_until",
-                                   json_time(row->entry.raise_until));
+                                   when_json(row->entry.raise_until));
     }
 
     for (int i = 0; i < TG_LEDGER_ALERTS_MAX && row->quota->alert[i]; i++) {

@@ -142,10 +142,8 @@ audit_line(const job_t *job, const row_t *row, const char *outcome)
         (void) json_object_set_new(o, "llm.quota.raise", json_string(
                     amount_text(text, row->limit->measure, job->amount)));
         (void) json_object_set_new(o, "llm.quota.raise_until",
-                                   json_string(job->amount == 0 ? "now"
-                                   : when_text((char [WHEN_SIZE]) { 0 },
-                                               job->server.desk.zone,
-                                               job->until)));
+                                   when_json(job->amount == 0 ? job->rows.now
+                                                              : job->until));
     }
 
     return o;

@@ -4,12 +4,47 @@
 #include "llmctl.h"
 
 #include "tg_call.h"
+#include "tg_money.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define FIELD_MAX  64
+
+
+/* Clients choose some of the words: none of them may steer a terminal. */
+static void
+make_plain(json_t *line)
+{
+    char        *text;
+    size_t       n;
+    json_t      *v;
+    const char  *name;
+
+    json_object_foreach(line, name, v) {
+        text = json_is_string(v) ? strdup(json_string_value(v)) : NULL;
+        n = text == NULL ? 0 : strlen(text);
+
+        for (size_t i = 0; i < n; i++) {
+            unsigned char  c = (unsigned char) text[i];
+
+            if (c < ' ' || c == 0x7f) {
+                text[i] = '?';
+
+            } else if (c == 0xc2 && (unsigned char) text[i + 1] < 0xa0) {
+                text[i] = '?';
+                text[i + 1] = '?';
+            }
+        }
+
+        if (text != NULL) {
+            (void) json_string_setn(v, text, n);
+        }
+
+        free(text);
+    }
+}
 
 
 bool
@@ -35,6 +70,7 @@ costlog_read(const char *name, const char *word, costlog_line_t line,
         o = json_loadb(text, (size_t) n, 0, NULL);
 
         if (json_is_object(o)) {
+            make_plain(o);
             more = line(data, o);
         }
 
@@ -92,6 +128,7 @@ costlog_int(const json_t *line, const char *name)
 const char *
 costlog_number(char *buf, const json_t *line, const char *name)
 {
+    double         usd;
     const json_t  *v = costlog_field(line, name);
 
     if (json_is_integer(v)) {
@@ -100,9 +137,11 @@ costlog_number(char *buf, const json_t *line, const char *name)
 
     } else if (json_is_real(v)) {
 
-        /* amounts of dollars, in nano-dollars below 2^53: exact */
+        /* dollars, to the nano-dollar */
 
-        (void) snprintf(buf, COSTLOG_NUMBER_SIZE, "%.15g", json_real_value(v));
+        usd = json_real_value(v);
+        usd = usd < 0 ? 0 : usd > 9e9 ? 9e9 : usd;
+        buf[tg_money_text(buf, (int64_t) (usd * 1e9 + 0.5))] = '\0';
 
     } else {
         (void) snprintf(buf, COSTLOG_NUMBER_SIZE, "?");

@@ -14,7 +14,8 @@ typedef bool (*costlog_line_t)(void *data, const json_t *line);
 
 /*
  * Hands over each line of the file ("-": stdin) that has `word` in it and is a
- * JSON object; others are passed over.  False with a message said.
+ * JSON object; others are passed over.  Control characters have become question
+ * marks.  False with a message said.
  */
 bool costlog_read(const char *name, const char *word, costlog_line_t line,
     void *data);
@@ -27,7 +28,7 @@ const json_t *costlog_field(const json_t *line, const char *name);
 const char *costlog_text(const json_t *line, const char *name);
 int64_t costlog_int(const json_t *line, const char *name);      /* 0: none */
 
-/* "12.5" or "200": a number as cost lines write it; "?" where there is none.
+/* "12.5" dollars or "200": a number of the line; "?" where there is none.
  * Returns buf. */
 #define COSTLOG_NUMBER_SIZE  32
 const char *costlog_number(char *buf, const json_t *line, const char *name);

@@ -170,6 +170,21 @@ put_key(explain_t *x)
         return true;
     }
 
+    /* a command line is for everybody's eyes */
+
+    if (strcmp(a->key, "-") == 0) {
+        if (strcmp(a->body, "-") == 0) {
+            return failed("--key", "stdin can't be the key and the body");
+        }
+
+        if (fgets(x->typed, sizeof(x->typed), stdin) == NULL) {
+            return failed("--key", "there is none on stdin");
+        }
+
+        x->typed[strcspn(x->typed, "\r\n")] = '\0';
+        a->key = x->typed;
+    }
+
     if (strlen(a->key) > TG_KEY_SECRET_MAX) {
         return failed("--key", "is too long");
     }
@@ -342,6 +357,7 @@ explain(ask_t *a)
     tg_price_book_destroy(x->book);
     server_close(&x->server);
     OPENSSL_cleanse(x->secret, sizeof(x->secret));
+    OPENSSL_cleanse(x->typed, sizeof(x->typed));
     OPENSSL_cleanse(x->bearer, sizeof(x->bearer));
     free(x);
 

@@ -18,7 +18,7 @@ typedef struct {
 /* What the command line says of the call. */
 typedef struct {
     const char  *ledger;
-    const char  *key;                   /* its secret */
+    const char  *key;                   /* its secret; "-": on stdin */
     const char  *key_id;
     const char  *path;
     const char  *upstream;
@@ -39,6 +39,7 @@ typedef struct {
     tg_price_book_t   *book;
     tg_roster_t       *roster;          /* of --key-id, with another secret */
     char               secret[SECRET_SIZE];
+    char               typed[TG_KEY_SECRET_MAX + 3];    /* of stdin */
     char               bearer[TG_KEY_SECRET_MAX + 8];
     tg_gate_scratch_t  scratch;
     tg_gate_look_t     look;

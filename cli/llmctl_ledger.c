@@ -3,12 +3,11 @@
 #include "llmctl.h"
 #include "llmctl_key.h"
 #include "llmctl_rows.h"
+#include "llmctl_time.h"
 
-#include "tg_text.h"
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 /* A busy ledger changes while it is looked at. */
@@ -158,23 +157,6 @@ ledger_check(const ledger_args_t *a)
 
 
 static json_t *
-time_json(int64_t ms)
-{
-    char       text[TG_TEXT_TIME_MAX];
-    tg_text_t  t;
-
-    if (ms < 0 || ms == TG_WINDOW_NEVER) {
-        return json_null();
-    }
-
-    tg_text_init(&t, text, sizeof(text));
-    tg_put_time(&t, ms);
-
-    return json_stringn(text, (size_t) (t.p - text));
-}
-
-
-static json_t *
 entry_json(const tg_ledger_entry_t *e, const row_t *row)
 {
     char     hex[2 * TG_LEDGER_KEY + 1], limit[LIMIT_SIZE];
@@ -195,8 +177,8 @@ entry_json(const tg_ledger_entry_t *e, const row_t *row)
                                    json_string(row_limit(limit, row->limit)));
     }
 
-    (void) json_object_set_new(o, "window", time_json(e->window));
-    (void) json_object_set_new(o, "reset", time_json(e->reset));
+    (void) json_object_set_new(o, "window", when_json(e->window));
+    (void) json_object_set_new(o, "reset", when_json(e->reset));
     (void) json_object_set_new(o, "used", json_integer(e->used));
     (void) json_object_set_new(o, "held", json_integer(e->held));
     (void) json_object_set_new(o, "before_used", json_integer(e->before_used));
@@ -205,7 +187,7 @@ entry_json(const tg_ledger_entry_t *e, const row_t *row)
     (void) json_object_set_new(o, "stop", json_integer(e->limit));
     (void) json_object_set_new(o, "raise", json_integer(e->raise));
     (void) json_object_set_new(o, "raise_until", e->raise == 0 ? json_null()
-                                                 : time_json(e->raise_until));
+                                                 : when_json(e->raise_until));
     (void) json_object_set_new(o, "open", json_integer(e->open));
     (void) json_object_set_new(o, "latched", json_boolean(e->latched));
     (void) json_object_set_new(o, "reserved", json_boolean(e->reserved));
@@ -277,19 +259,17 @@ ledger_dump(const ledger_args_t *a)
     rows_init(&rows, &s, now_ms());
     named = server_open(&s, a->ledger, SERVER_VIEW) && rows_all(&rows);
 
-    if (!named && s.desk.open) {
-        fprintf(stderr, "llmctl: so there are no names\n");
-
-    } else if (!named) {
+    if (!named) {
+        rows_free(&rows);
         server_close(&s);
+        fprintf(stderr, "llmctl: so there are no names\n");
 
         if (!server_ledger(&s, a->ledger, SERVER_VIEW)) {
             server_close(&s);
-            rows_free(&rows);
             return 1;
         }
 
-        fprintf(stderr, "llmctl: so there are no names\n");
+        rows_init(&rows, &s, now_ms());
     }
 
     dump(&rows, a->json);

@@ -2,6 +2,7 @@
 
 #include "tg_conf.h"
 #include "tg_rfc3339.h"
+#include "tg_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,23 @@ when_text(char *buf, const tg_zone_t *zone, int64_t ms)
     }
 
     return buf;
+}
+
+
+json_t *
+when_json(int64_t ms)
+{
+    char       text[TG_TEXT_TIME_MAX];
+    tg_text_t  t;
+
+    if (ms < 0 || ms == TG_WINDOW_NEVER) {
+        return json_null();
+    }
+
+    tg_text_init(&t, text, sizeof(text));
+    tg_put_time(&t, ms);
+
+    return json_stringn(text, (size_t) (t.p - text));
 }
 
 

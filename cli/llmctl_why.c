@@ -126,6 +126,11 @@ print_cost(const json_t *line)
         { "llm.hold", "held meanwhile, USD" }, { NULL, NULL }
     };
 
+    if (costlog_field(line, "llm.usage.source") == NULL) {
+        print("cost", "none: nothing was used");
+        return;
+    }
+
     print_fields("cost", line, fields);
 }
 
@@ -134,8 +139,10 @@ print_cost(const json_t *line)
 static void
 put_subject(const char *subject)
 {
+    bool         known;
     size_t       n;
-    const char  *next;
+    tg_str_t     rest;
+    const char  *next, *blank;
 
     if (strcmp(subject, "all calls") == 0) {
         return;
@@ -144,8 +151,8 @@ put_subject(const char *subject)
     while (subject != NULL) {
         next = strstr(subject, " + ");
         n = next == NULL ? strlen(subject) : (size_t) (next - subject);
-        const char  *blank = memchr(subject, ' ', n);
-        bool         known = false;
+        blank = memchr(subject, ' ', n);
+        known = false;
 
         if (blank == NULL) {
             return;
@@ -156,9 +163,14 @@ put_subject(const char *subject)
                                tg_str_of(subject, (size_t) (blank - subject)));
         }
 
+        rest = tg_str_of(blank + 1, n - (size_t) (blank - subject) - 1);
+
+        if (tg_str_eq(rest, tg_str("(none)"))) {
+            rest.len = 0;
+        }
+
         printf(" '%s%.*s=%.*s'", known ? "" : "tag:",
-               (int) (blank - subject), subject,
-               (int) (n - (size_t) (blank - subject) - 1), blank + 1);
+               (int) (blank - subject), subject, (int) rest.len, rest.p);
         subject = next == NULL ? NULL : next + 3;
     }
 }
@@ -189,9 +201,12 @@ print_quota(const json_t *line, const char *rule, const char *subject)
         return;
     }
 
-    printf("%sllmctl budget raise %s", reset == NULL ? ""
-           : "the next window, a call that may need less (its maximum of"
-             " tokens), or ", rule);
+    printf("%s%sllmctl budget raise %s",
+           reset == NULL ? "" : "the next window, or ",
+           measure != NULL && (strstr(measure, "tokens") != NULL
+                               || strcmp(measure, "usd") == 0)
+           ? "a call that may need less (by its maximum of tokens), or " : "",
+           rule);
     put_subject(subject);
     printf(" +AMOUNT --reason=...\n");
 }

@@ -6,7 +6,7 @@
 #define TG_CONF_ARGS_MAX  64
 
 #define TG_CONF_HEAD                                                          \
-    "# What the server was told, for llmctl. It is written anew at each start.\n"
+    "# What the server was told, for llmctl; written anew at each start.\n"
 
 
 int

@@ -1,12 +1,15 @@
 """llmctl budget, explain, why, ledger, report: what a server keeps, looked at
 and changed from outside while it runs."""
 
+import datetime
 import hashlib
 import json
 import os
+import pwd
 import re
 import subprocess
 import time
+import zoneinfo
 
 import pytest
 
@@ -76,11 +79,12 @@ class Shop:
             PATH, body or chat("gpt-4o-mini", max_tokens=100),
             auth(name) if name else {})
 
-    def ctl(self, *args, code=0, text=None):
+    def ctl(self, *args, code=0, text=None, user=None):
         done = subprocess.run(
             [LLMCTL, *args, *(() if args[0] == "report"
                               else ("--ledger", self.ledger))],
-            input=text, capture_output=True, text=True, timeout=30)
+            input=text, capture_output=True, text=True, timeout=30, user=user,
+            group=user and "nogroup")
         assert done.returncode == code, (args, done.stdout, done.stderr)
 
         return done.stdout if code == 0 else done.stderr
@@ -340,7 +344,7 @@ def test_ledger_is_checked_and_dumped(server, fake):
     shop.lines(1)
     report = shop.json("ledger", "check")
     assert report["sound"] and report["bad_held"] == 0
-    assert report["entries"] >= 3
+    assert report["entries"] == 2
     assert shop.json("ledger", "check", "--lock")["sound"]
 
     entries = [json.loads(line) for line in
@@ -355,7 +359,7 @@ def test_ledger_is_checked_and_dumped(server, fake):
 
     with open(shop.ledger, "r+b") as f:
         data = f.read()
-        at = data.find(bytes.fromhex(named["calls", "team search"]["key"]))
+        at = data.rfind(bytes.fromhex(named["calls", "team search"]["key"]))
         f.seek(at + 40)                 # held
         f.write(b"\x07")
 
@@ -378,6 +382,54 @@ def test_report_tells_who_would_have_been_refused(server, fake):
     assert group["last"] == dry[1]["@timestamp"]
     assert "2 calls would have been refused" in shop.ctl(
         "report", "dry-run", server.log)
+
+
+def test_until_is_by_the_ledgers_clocks(server, fake):
+    shop = Shop(server, fake, TWO, KEYS, zone="Europe/Berlin")
+    now = time.time()
+
+    def until(word):
+        shop.change("raise", "calls", "team=search", "+1", "--until", word)
+        row = shop.rows()["calls", "team search", "requests/day"]
+        return row["raise_until"]
+
+    assert until("never") is None
+    assert until("2060-01-31") == "2060-01-30T23:00:00.000Z"
+    assert until("2060-07-31T09:00") == "2060-07-31T07:00:00.000Z"
+    assert until("2060-07-31 09:00:30Z") == "2060-07-31T09:00:30.000Z"
+    assert until("2060-07-31T09:00:00-01:00") == "2060-07-31T10:00:00.000Z"
+
+    berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+
+    for clock in ("00:00", "09:00", "23:59"):
+        at = datetime.datetime.fromisoformat(until(clock)[:-1] + "+00:00")
+        assert at.astimezone(berlin).strftime("%H:%M:%S") == clock + ":00"
+        assert 0 < at.timestamp() - now < 25 * 3600 + 60
+
+    at = datetime.datetime.fromisoformat(until("1h30m")[:-1] + "+00:00")
+    assert abs(at.timestamp() - now - 5400) < 30
+    row = shop.rows()["calls", "team search", "requests/day"]
+    shop.change("raise", "calls", "team=search", "+1")
+    after = shop.rows()["calls", "team search", "requests/day"]
+    assert after["raise_until"] == row["reset"]
+    assert "no time to come" in shop.change(
+        "raise", "calls", "team=search", "+1", "--until=1700", code=1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users")
+def test_others_than_root_and_the_servers_user_are_told_so(server, fake):
+    shop = Shop(server, fake, TWO, KEYS)
+    shop.change("raise", "calls", "team=search", "+1")
+    owner = pwd.getpwuid(os.stat(shop.ledger).st_uid).pw_name
+    assert owner != "root"
+    out = shop.change("raise", "calls", "team=search", "+2", user=owner)
+    assert "0 of 4 used" in out
+    assert [line["user.name"] for line in shop.audited()][1] == owner
+    stranger = "games" if owner == "nobody" else "nobody"
+    said = shop.ctl("budget", "list", code=1, user=stranger)
+    assert "root or as the server's user, " + owner in said
+    said = shop.ctl("ledger", "check", code=1, user=stranger)
+    assert "root or as the server's user, " + owner in said
 
 
 def test_mistakes_are_told_and_change_nothing(server, fake):
