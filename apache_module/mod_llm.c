@@ -32,21 +32,22 @@ llm_now(tg_now_t *now)
 }
 
 
-/* One source a thread: no lock, and no thread has another's. */
+/* One source a thread: no lock, and no thread has another's.  None has been
+ * seeded where a child is forked: only children have requests. */
 tg_id_source_t *
 llm_ids(void)
 {
-    unsigned char                 seed[32];
-    static __thread pid_t         pid;
+    unsigned char                   seed[32];
+    static __thread bool            seeded;
     static __thread tg_id_source_t  ids;
 
-    if (pid != getpid()) {
+    if (!seeded) {
         if (getrandom(seed, sizeof(seed), 0) != (ssize_t) sizeof(seed)) {
             return NULL;
         }
 
         tg_id_seed(&ids, seed);
-        pid = getpid();
+        seeded = true;
     }
 
     return &ids;

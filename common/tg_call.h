@@ -23,6 +23,7 @@
 #ifndef TG_CALL_H
 #define TG_CALL_H
 
+#include "tg_alert.h"
 #include "tg_answer.h"
 #include "tg_conf.h"
 #include "tg_gate.h"
@@ -125,6 +126,12 @@ int64_t tg_call_wait(const tg_call_t *call);
  */
 bool tg_call_credentials(const tg_call_t *call, tg_header_t *header);
 tg_str_t tg_call_args(const tg_call_t *call);
+
+/*
+ * After tg_call_admit() and tg_call_finish(): thresholds that were reached, one
+ * at a time; false where there are no more.  See tg_alert.h.
+ */
+bool tg_call_alert(tg_call_t *call, tg_alert_t *alert);
 
 /* The first byte is about to go upstream: what was held may be spent. */
 void tg_call_sent(tg_call_t *call, const tg_gate_t *gate);

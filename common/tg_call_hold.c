@@ -2,23 +2,10 @@
 
 #include "tg_call_int.h"
 #include "tg_recovered.h"
-#include "tg_when.h"
 
 /* How soon a call that waits is asked again, in milliseconds. */
 #define TG_WAIT_FIRST  2
 #define TG_WAIT_MOST   50
-
-/* What tg_quota_items() looks into. */
-typedef struct {
-    tg_call_t          *call;
-    const tg_gate_t    *gate;
-    tg_bound_ask_t      ask;
-    tg_bound_t          bound;
-    tg_when_t           when;
-    tg_quota_call_t     quota;
-    char                client[40];
-    char                same[32];
-} tg_hold_t;
 
 
 static tg_str_t
@@ -209,7 +196,7 @@ tg_hold_when(tg_hold_t *h, const tg_request_info_t *info)
 }
 
 
-static void
+void
 tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
     int64_t now)
 {
@@ -563,6 +550,8 @@ tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
     rc = tg_ledger_hold(h->gate->ledger, h->quota.now, items->items, items->n,
                         blob, len, &r);
 
+    tg_hold_alerts(h, items, &r);
+
     switch (rc) {
 
     case TG_LEDGER_OK:
@@ -688,6 +677,10 @@ tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
     }
 
     pass->settled = rc == TG_LEDGER_OK;
+
+    if (pass->settled) {
+        tg_call_settled_alerts(call, gate, now->wall_ms, &r);
+    }
 }
 
 

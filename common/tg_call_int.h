@@ -7,6 +7,7 @@
 
 #include "tg_call.h"
 #include "tg_strip.h"
+#include "tg_when.h"
 
 /* What identity and quotas know of a call; where neither is configured it has
  * none. */
@@ -33,6 +34,8 @@ typedef struct {
     tg_ledger_slot_t         slot;
     int64_t                  hold;      /* nano-dollars; below 0: not known */
     tg_quota_items_t        *items;     /* of it, no more than n of each */
+
+    struct tg_noted_s       *alerts;    /* not told yet, the last first */
 
     tg_str_t                 subject;   /* of the quota that refused */
     tg_measure_t             measure;
@@ -104,11 +107,31 @@ tg_str_t tg_call_key_tag(const tg_call_t *call, const tg_tag_t *tag);
 int tg_call_may(tg_call_t *call, tg_refusal_t *refusal);
 void tg_call_who(tg_call_t *call);
 
+/* What tg_quota_items() looks into. */
+typedef struct {
+    tg_call_t          *call;
+    const tg_gate_t    *gate;
+    tg_bound_ask_t      ask;
+    tg_bound_t          bound;
+    tg_when_t           when;
+    tg_quota_call_t     quota;
+    char                client[40];
+    char                same[32];
+} tg_hold_t;
+
 /* tg_call_hold.c */
+void tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
+    int64_t now);
 int tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal);
 void tg_call_give_back(tg_call_t *call, const tg_gate_t *gate,
     const tg_now_t *now);
+
+/* tg_call_alert.c: notes what the ledger says was reached. */
+void tg_hold_alerts(tg_hold_t *h, const tg_quota_items_t *items,
+    const tg_ledger_result_t *r);
+void tg_call_settled_alerts(tg_call_t *call, const tg_gate_t *gate,
+    int64_t now, const tg_ledger_result_t *r);
 
 /* tg_line.c: the words of the cost line. */
 tg_str_t tg_call_decision(const tg_call_t *call);

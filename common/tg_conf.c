@@ -391,6 +391,11 @@ tg_conf_source(tg_conf_t *conf, tg_source_t *src, tg_str_t s, tg_error_t *err)
         return TG_OK;
     }
 
+    if (tg_str_eq(s, tg_str("key"))) {
+        src->kind = TG_SOURCE_KEY;
+        return TG_OK;
+    }
+
     if (tg_str_starts(s, tg_str("metadata."))) {
         src->kind = TG_SOURCE_BODY;
         src->field = tg_dup(conf->mem, s);
@@ -435,9 +440,6 @@ tg_conf_source(tg_conf_t *conf, tg_source_t *src, tg_str_t s, tg_error_t *err)
                             tg_str_of(rest.p, (size_t) (colon - rest.p)));
         src->field = tg_dup(conf->mem, tg_str_of(colon + 1,
                               rest.len - (size_t) (colon - rest.p) - 1));
-
-    } else if (tg_str_eq(s, tg_str("key"))) {
-        src->kind = TG_SOURCE_KEY;
 
     } else {
         goto bad;
@@ -695,9 +697,7 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
 
     tg_conf_hash(conf, id, args, nargs);
 
-    if ((d->contexts == TG_IN_MAIN || id == TG_DIRECTIVE_LOG)
-        && tg_conf_keep(conf, id, args, nargs) != TG_OK)
-    {
+    if (tg_conf_keep(conf, id, args, nargs) != TG_OK) {
         return tg_error(err, 0, 0, "no memory");
     }
 
@@ -718,6 +718,8 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
         return tg_conf_ledger(conf, args, nargs, err);
     case TG_DIRECTIVE_QUOTA:
         return tg_quotas_add(&conf->quotas, conf->mem, args, nargs, err);
+    case TG_DIRECTIVE_ALERT:
+        return tg_conf_alert(&conf->alerts, conf->mem, args, nargs, err);
     case TG_DIRECTIVES:
         break;
     }

@@ -10,6 +10,7 @@
 #define TG_CONF_H
 
 #include "tg_quota.h"
+#include "tg_conf_alert.h"
 #include "tg_request.h"
 
 #define TG_TAGS_MAX       16
@@ -163,9 +164,10 @@ typedef struct {
     tg_conf_keys_t        keys;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
-    tg_conf_said_t       *said;     /* in order: those of the main level alone,
-                                       and each llm_log */
+    tg_conf_said_t       *said;     /* in order: those of the main level alone
+                                       but llm_alert, and each llm_log */
     tg_conf_said_t      **said_end;
+    tg_conf_alerts_t      alerts;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
     unsigned              nfields;
     uint64_t              hash;     /* FNV-1a of all directives' words */
@@ -192,8 +194,9 @@ int tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
 
 /*
  * tg_conf_text.c: conf->said as text, a directive a line with nginx's names,
- * each word quoted so that it reads back byte by byte; a line that begins with
- * "#" says nothing.  The text is of mem; empty on exhaustion.
+ * each word quoted so that it reads back byte by byte, names of files as the
+ * configuration has them; a line that begins with "#" says nothing.  The text is
+ * of mem; empty on exhaustion.
  */
 tg_str_t tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem);
 

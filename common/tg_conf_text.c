@@ -13,7 +13,18 @@ int
 tg_conf_keep(tg_conf_t *conf, tg_directive_id_t id, const tg_str_t *args,
     unsigned nargs)
 {
-    tg_conf_said_t  *said = tg_zalloc(conf->mem, sizeof(tg_conf_said_t));
+    tg_conf_said_t  *said;
+
+    /* An alert's URL is often a secret, and is of no use to anybody else. */
+
+    if (id != TG_DIRECTIVE_LOG
+        && (tg_directives[id].contexts != TG_IN_MAIN
+            || id == TG_DIRECTIVE_ALERT))
+    {
+        return TG_OK;
+    }
+
+    said = tg_zalloc(conf->mem, sizeof(tg_conf_said_t));
 
     if (said == NULL) {
         return TG_ERROR;
@@ -65,11 +76,31 @@ tg_conf_put_word(tg_text_t *t, tg_str_t s)
 }
 
 
+/* Argument i, of llm_prices counted over all of them. */
+static tg_str_t
+tg_conf_said_arg(const tg_conf_t *conf, const tg_conf_said_t *said, unsigned i,
+    unsigned *nprices)
+{
+    switch (said->id) {
+    case TG_DIRECTIVE_PRICES:
+        return *nprices < conf->nprices ? conf->prices[(*nprices)++]
+                                        : said->args[i];
+    case TG_DIRECTIVE_KEYS:
+        return i == 0 ? conf->keys.file : said->args[i];
+    case TG_DIRECTIVE_LEDGER:
+        return i == 0 ? conf->ledger.file : said->args[i];
+    default:
+        return said->args[i];
+    }
+}
+
+
 tg_str_t
 tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem)
 {
     char                  *buf;
     size_t                 size = sizeof(TG_CONF_HEAD);
+    unsigned               nprices = 0;
     tg_text_t              t;
     const tg_conf_said_t  *said;
 
@@ -77,9 +108,11 @@ tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem)
         size += strlen(tg_directives[said->id].nginx_name) + 2;
 
         for (unsigned i = 0; i < said->nargs; i++) {
-            size += 2 * said->args[i].len + 3;
+            size += 2 * tg_conf_said_arg(conf, said, i, &nprices).len + 3;
         }
     }
+
+    nprices = 0;
 
     buf = tg_alloc(mem, size);
     if (buf == NULL) {
@@ -93,7 +126,7 @@ tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem)
         tg_put_str(&t, tg_strz(tg_directives[said->id].nginx_name));
 
         for (unsigned i = 0; i < said->nargs; i++) {
-            tg_conf_put_word(&t, said->args[i]);
+            tg_conf_put_word(&t, tg_conf_said_arg(conf, said, i, &nprices));
         }
 
         tg_put_lit(&t, ";\n");

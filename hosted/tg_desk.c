@@ -6,6 +6,10 @@
 #define TG_DESK_ZONES     "/usr/share/zoneinfo/"
 #define TG_DESK_ZONE_MAX  (1024 * 1024)
 
+#define TG_DESK_LOOKED_AT    4096       /* entries a tick */
+#define TG_DESK_UNCONFIRMED  5000       /* milliseconds */
+#define TG_DESK_FORGOTTEN    600000
+
 
 static int
 tg_desk_zone(tg_desk_t *desk, tg_mem_t *mem, tg_error_t *err)
@@ -97,6 +101,10 @@ tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
     (void) pthread_mutex_init(&desk->lock, NULL);
     desk->loaded = true;
 
+    if (tg_webhook_load(&conf->alerts, mem, &why) != TG_OK) {
+        return tg_error(err, 0, 0, "llm_alert: %s", why.message);
+    }
+
     if (tg_desk_zone(desk, mem, err) != TG_OK
         || tg_desk_provider_keys(desk, err) != TG_OK)
     {
@@ -119,6 +127,7 @@ int
 tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
 {
     int                rc;
+    uint64_t           size;
     tg_error_t         why;
     tg_file_state_t    state;
     tg_conf_ledger_t  *led = &desk->conf->ledger;
@@ -137,7 +146,14 @@ tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
         rc = tg_ledger_file_inspect(&desk->ledger, led->file.p, &why);
 
         if (rc == TG_OK) {
+            size = desk->ledger.size;
             tg_ledger_file_close(&desk->ledger);
+
+            if (size != (led->size & ~UINT64_C(4095))) {
+                rc = tg_error(&why, 0, 0, "the file there has %llu bytes, not"
+                              " size=%llu", (unsigned long long) size,
+                              (unsigned long long) led->size);
+            }
         }
 
     } else {
@@ -152,8 +168,18 @@ tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
 int
 tg_desk_chown(tg_desk_t *desk, uid_t uid, gid_t gid, tg_error_t *err)
 {
-    return !desk->open ? TG_OK
-           : tg_ledger_file_chown(&desk->ledger, uid, gid, err);
+    if (!desk->open) {
+        return TG_OK;
+    }
+
+    if (desk->conf->alerts.n != 0
+        && tg_alert_spool_make(desk->conf->ledger.file.p, uid, gid, err)
+           != TG_OK)
+    {
+        return TG_ERROR;
+    }
+
+    return tg_ledger_file_chown(&desk->ledger, uid, gid, err);
 }
 
 
@@ -213,6 +239,45 @@ tg_desk_reserve(tg_desk_t *desk, int64_t now)
 }
 
 
+static void
+tg_desk_webhook_log(void *data, tg_webhook_level_t level, const char *message)
+{
+    char        text[512];
+    tg_desk_t  *desk = data;
+
+    (void) snprintf(text, sizeof(text), "llm_alert: %s", message);
+    desk->log(desk->log_data, level == TG_WEBHOOK_INFO ? TG_DESK_NOTICE
+                              : TG_DESK_ERROR, text);
+}
+
+
+static int
+tg_desk_start_alerts(tg_desk_t *desk, tg_error_t *err)
+{
+    tg_error_t         why;
+    tg_webhook_conf_t  conf;
+
+    if (desk->conf->alerts.n == 0) {
+        return TG_OK;
+    }
+
+    memset(&conf, 0, sizeof(conf));
+    conf.targets = &desk->conf->alerts;
+    conf.ledger = desk->conf->ledger.file.p;
+    conf.log = tg_desk_webhook_log;
+    conf.baton = desk;
+
+    if (tg_alert_spool_open(&desk->spool, conf.ledger, &why) != TG_OK) {
+        return tg_error(err, 0, 0, "llm_alert: %s", why.message);
+    }
+
+    desk->webhook = tg_webhook_start(&conf, &why);
+
+    return desk->webhook != NULL ? TG_OK
+           : tg_error(err, 0, 0, "llm_alert: %s", why.message);
+}
+
+
 int
 tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
 {
@@ -229,7 +294,7 @@ tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
     desk->joined = true;
     tg_desk_reserve(desk, now);
 
-    return TG_OK;
+    return tg_desk_start_alerts(desk, err);
 }
 
 
@@ -283,6 +348,117 @@ tg_desk_complain(tg_desk_t *desk, const tg_error_t *err)
 }
 
 
+/*
+ * What can't be put into the spool is not confirmed, and is told again by who
+ * looks for such.
+ */
+static void
+tg_desk_alert(tg_desk_t *desk, tg_alert_t *a, tg_desk_alert_t line,
+    void *data)
+{
+    bool        safe = true;
+    uint8_t     bits = a->bits;
+    tg_error_t  err;
+
+    while (tg_alert_next(a)) {
+        line(data, a);
+
+        if (desk->conf->alerts.n != 0
+            && tg_alert_spool_fire(&desk->spool, &desk->conf->alerts, a, &err)
+               != TG_OK)
+        {
+            safe = false;
+            tg_desk_complain(desk, &err);
+        }
+    }
+
+    if (safe) {
+        (void) tg_ledger_alerted(&desk->ledger.ledger, a->key, a->window,
+                                 bits);
+    }
+
+    tg_webhook_poke(desk->webhook);
+}
+
+
+/* Of a process that died before it told of it, say: told again when nobody has
+ * confirmed it for a while. */
+static void
+tg_desk_pending(tg_desk_t *desk, const tg_ledger_entry_t *e, bool before,
+    int64_t now)
+{
+    unsigned            i;
+    int64_t             window = before ? e->before : e->window;
+    tg_alert_t          a;
+    tg_desk_pending_t  *p = desk->pending;
+
+    for (i = 0; i < desk->npending; i++) {
+        if (p[i].window == window
+            && memcmp(p[i].key, e->key, TG_LEDGER_KEY) == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == desk->npending) {
+        if (i < TG_DESK_PENDING) {
+            memcpy(p[i].key, e->key, TG_LEDGER_KEY);
+            p[i].window = window;
+            p[i].seen = now;
+            desk->npending++;
+        }
+        return;
+    }
+
+    if (now - p[i].seen < TG_DESK_UNCONFIRMED) {
+        return;
+    }
+
+    p[i] = p[--desk->npending];
+
+    tg_alert_entry(&a, e, before, now);
+    a.node = desk->conf->node;
+    a.config_hash = tg_strz(desk->conf->hash_text);
+    tg_desk_alert(desk, &a, desk->alert, desk->log_data);
+}
+
+
+/* A part of the ledger at a time. */
+static void
+tg_desk_tick_alerts(tg_desk_t *desk, int64_t now)
+{
+    unsigned           i;
+    tg_ledger_entry_t  e;
+
+    if (desk->alert == NULL) {
+        return;
+    }
+
+    for (i = 0; i < TG_DESK_LOOKED_AT; i++) {
+        if (!tg_ledger_each(&desk->ledger.ledger, &desk->hand, &e)) {
+            desk->hand = 0;
+            break;
+        }
+
+        if (e.pending != 0) {
+            tg_desk_pending(desk, &e, false, now);
+        }
+
+        if (e.before_pending != 0) {
+            tg_desk_pending(desk, &e, true, now);
+        }
+    }
+
+    /* Those that were confirmed make room. */
+
+    for (i = desk->npending; i > 0; i--) {
+        if (now - desk->pending[i - 1].seen > TG_DESK_FORGOTTEN) {
+            desk->pending[i - 1] = desk->pending[--desk->npending];
+        }
+    }
+}
+
+
 void
 tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
     void *data)
@@ -305,13 +481,25 @@ tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
 
     (void) tg_backlog_settle(&desk->backlog, &desk->ledger.ledger, now);
     (void) tg_ledger_sweep(&desk->ledger.ledger, now, swept, data);
+    tg_desk_tick_alerts(desk, now);
     tg_ledger_file_flush(&desk->ledger);
+}
+
+
+void
+tg_desk_retire(tg_desk_t *desk)
+{
+    tg_webhook_stop(desk->webhook);
+    desk->webhook = NULL;
 }
 
 
 void
 tg_desk_leave(tg_desk_t *desk, int64_t now)
 {
+    tg_desk_retire(desk);
+    tg_alert_spool_close(&desk->spool);
+
     if (desk->joined) {
         (void) tg_backlog_settle(&desk->backlog, &desk->ledger.ledger, now);
         desk->joined = false;
@@ -374,5 +562,17 @@ tg_desk_written(tg_desk_t *desk, const tg_ledger_slot_t *slots, unsigned n)
 {
     if (desk->joined && n != 0) {
         (void) tg_ledger_line_written(&desk->ledger.ledger, slots, n);
+    }
+}
+
+
+void
+tg_desk_alerts(tg_desk_t *desk, tg_call_t *call, tg_desk_alert_t line,
+    void *data)
+{
+    tg_alert_t  a;
+
+    while (tg_call_alert(call, &a)) {
+        tg_desk_alert(desk, &a, line, data);
     }
 }

@@ -92,6 +92,7 @@ ngx_http_llm_settle(ngx_http_llm_ctx_t *ctx, tg_end_t end)
     ngx_http_llm_now(&ctx->now);
     ngx_http_llm_gate(ctx->lmcf, &gate);
     tg_call_finish(ctx->call, end, (unsigned) status, &gate, &ctx->now);
+    tg_desk_alerts(&ctx->lmcf->desk, ctx->call, ngx_http_llm_log_alert, ctx);
 }
 
 

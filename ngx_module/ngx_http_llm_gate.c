@@ -277,6 +277,7 @@ ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx)
     ngx_http_llm_gate(ctx->lmcf, &gate);
 
     rc = tg_call_admit(ctx->call, &gate, &ctx->now, &refusal);
+    tg_desk_alerts(&ctx->lmcf->desk, ctx->call, ngx_http_llm_log_alert, ctx);
 
     if (rc == TG_AGAIN) {
         return ngx_http_llm_wait(ctx);

@@ -297,13 +297,36 @@ ngx_http_llm_log_wanted(ngx_http_request_t *r, ngx_http_llm_log_t *ll)
 }
 
 
+static void
+ngx_http_llm_log_added(ngx_http_llm_log_t *ll, ngx_log_t *log)
+{
+    if (ll->conf->flush_ms == 0 || ll->pos >= ll->end
+        || ll->nslots == NGX_HTTP_LLM_LOG_SLOTS)
+    {
+        ngx_http_llm_log_flush(ll->file, log);
+
+    } else if (!ll->timer->timer_set) {
+        ngx_add_timer(ll->timer, (ngx_msec_t) ll->conf->flush_ms);
+    }
+}
+
+
+static void
+ngx_http_llm_log_append(ngx_http_llm_log_t *ll, u_char *line, size_t n)
+{
+    ngx_http_llm_log_t  *to = ll->file->data;
+
+    to->pos = ngx_cpymem(to->pos, line, n);
+    ngx_http_llm_log_added(to, ngx_cycle->log);
+}
+
+
 /* Where the line waits in a buffer, *slot, if not NULL, waits with it. */
 static void
 ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
     uint64_t seq, tg_ledger_slot_t **slot)
 {
     size_t               n;
-    ngx_log_t           *log = ctx->request->connection->log;
     static u_char        line[TG_LINE_MAX];     /* a worker's */
     ngx_http_llm_log_t  *to;
 
@@ -323,14 +346,7 @@ ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
         *slot = NULL;
     }
 
-    if (to->conf->flush_ms == 0 || to->pos >= to->end
-        || to->nslots == NGX_HTTP_LLM_LOG_SLOTS)
-    {
-        ngx_http_llm_log_flush(ll->file, log);
-
-    } else if (!to->timer->timer_set) {
-        ngx_add_timer(to->timer, (ngx_msec_t) to->conf->flush_ms);
-    }
+    ngx_http_llm_log_added(to, ctx->request->connection->log);
 }
 
 
@@ -370,6 +386,59 @@ ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx)
 
     if (slot != NULL) {
         tg_desk_written(&ctx->lmcf->desk, slot, 1);
+    }
+}
+
+
+static void
+ngx_http_llm_log_alert_to(ngx_http_llm_log_t *ll, const tg_alert_t *alert)
+{
+    size_t         n;
+    static u_char  line[TG_ALERT_LINE_MAX];
+
+    n = tg_alert_line(alert, (char *) line, ll->conf->format);
+
+    if (ll->syslog != NULL) {
+        ngx_http_llm_log_syslog(ll, line, n);
+
+    } else {
+        ngx_http_llm_log_append(ll, line, n);
+    }
+}
+
+
+/* Where the call's own line will go. */
+void
+ngx_http_llm_log_alert(void *data, const tg_alert_t *alert)
+{
+    tg_log_t            *log;
+    unsigned             i;
+    ngx_http_llm_ctx_t  *ctx = data;
+
+    log = ctx->llcf->scope.logs;
+
+    for (i = 0; i < ctx->llcf->scope.nlogs; i++) {
+        if (!log[i].off) {
+            ngx_http_llm_log_alert_to(log[i].handle, alert);
+        }
+    }
+}
+
+
+/* Of nobody's call: to all logs. */
+void
+ngx_http_llm_log_late_alert(void *data, const tg_alert_t *alert)
+{
+    ngx_uint_t                 i;
+    ngx_http_llm_log_t       **ll;
+    ngx_http_llm_main_conf_t  *lmcf = data;
+
+    ll = lmcf->logs.elts;
+
+    for (i = 0; i < lmcf->logs.nelts; i++) {
+        if (ll[i]->file == NULL || ll[i]->file->data == ll[i]) {
+            ngx_http_llm_log_alert_to(ll[i], alert);
+        }
     }
 }
 
