@@ -22,6 +22,27 @@ item_verdict(const explain_t *x, unsigned i)
 }
 
 
+/* Milliseconds for which the server would try again; 0: none. */
+static int64_t
+may_wait(const explain_t *x)
+{
+    int64_t                    most;
+    unsigned                   item = x->look.found.item;
+    bool                       refused = x->look.verdict == TG_LEDGER_REFUSED;
+    const tg_ledger_state_t   *st = &x->look.found.states[item];
+
+    if (x->look.items.n == 0
+        || (!refused && x->look.verdict != TG_LEDGER_PARK))
+    {
+        return 0;
+    }
+
+    most = tg_quota_wait(&x->look.items, item, refused);
+
+    return refused && (st->latched || st->reset - now_ms() > most) ? 0 : most;
+}
+
+
 static void
 print_items(const explain_t *x)
 {
@@ -104,10 +125,15 @@ explain_text(const explain_t *x)
     print_items(x);
 
     if (refused) {
-        printf("%-10s refused with %u, by %s%s\n", "verdict",
-               x->refusal.status, rule == NULL ? "?" : rule,
-               x->look.items.n != 0 && x->look.verdict == TG_LEDGER_PARK
-               ? ", unless others end while it waits" : "");
+        printf("%-10s refused with %u, by %s", "verdict", x->refusal.status,
+               rule == NULL ? "?" : rule);
+
+        if (may_wait(x) > 0) {
+            printf(", unless there is room for it within %lld ms",
+                   (long long) may_wait(x));
+        }
+
+        printf("\n");
         text = costlog_text(x->line, "event.reason");
         printf("%-10s %s\n", "reason", text == NULL ? "" : text);
 

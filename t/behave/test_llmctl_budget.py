@@ -2,7 +2,6 @@
 and changed from outside while it runs."""
 
 import datetime
-import hashlib
 import json
 import os
 import pwd
@@ -15,6 +14,7 @@ import pytest
 
 import httpd
 from calls import chat
+from keys import sha256
 from servers import Loc, Site
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -36,9 +36,7 @@ def keeps_a_ledger(server):
 
 def key(name, team=None, **more):
     """A record; the secret of each is its name and the same rest."""
-    made = {"id": name,
-            "sha256": hashlib.sha256(secret(name).encode()).hexdigest(),
-            **more}
+    made = {"id": name, "sha256": sha256(secret(name)), **more}
 
     return {**made, "team": team} if team else made
 
@@ -317,6 +315,24 @@ def test_explain_reads_tags_as_the_server_does(server, fake):
     said = shop.json("explain", "--header=X-App: one", "-", text=body)
     assert said["quotas"][0]["subject"] == "app one"
     assert said["quotas"][0]["verdict"] == "fits"
+
+
+def test_explain_tells_of_a_wait(server, fake):
+    shop = Shop(server, fake, ["one per=all concurrent=1 wait=300ms"])
+    body = json.dumps(chat("gpt-4o-mini"))
+    exchange = server.client.open("POST", PATH,
+                                  chat("gpt-4o-mini", stream=True),
+                                  fake={"words": 20, "gate": 5})
+    exchange.head()
+    out = shop.ctl("explain", "-", text=body)
+    assert "0 used, 1 held, of 1; takes 1: fits when others have ended" in out
+    assert "by one, unless there is room for it within 300 ms" in out
+    assert shop.call().status == 429
+    fake.release()
+    assert exchange.read().status == 200
+    exchange.close()
+    assert "let through" in shop.ctl("explain", "-", text=body)
+    shop.lines(2)
 
 
 def test_why_tells_who_refused_and_what_would_help(server, fake):
