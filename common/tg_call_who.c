@@ -126,7 +126,8 @@ tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
     }
 
     call->pass = pass;
-    pass->hash = call->conf->quotas.n != 0 || gate->roster != NULL;
+    pass->hash = call->conf->repeats
+                 || (gate->roster != NULL && tg_roster_repeats(gate->roster));
     pass->args = call->head.args;
 
     if (call->conf->keys.file.len == 0) {

@@ -104,6 +104,7 @@ typedef struct {
 
 typedef struct {
     tg_str_t         target;        /* a file's name, or "syslog:..." */
+    uint16_t         id;            /* of it; tg_recovered_log() */
     bool             off;
     tg_log_format_t  format;
     size_t           buffer;        /* bytes */
@@ -151,9 +152,16 @@ struct tg_conf_said_s {
     tg_conf_said_t       *next;
 };
 
+/* A file's name as the server reads it: absolute.  Empty where that can't be
+ * told. */
+typedef tg_str_t (*tg_full_name_t)(void *data, tg_str_t name);
+
 /* What is said once for the whole server. */
 typedef struct {
     tg_mem_t             *mem;
+    tg_full_name_t        full_name;    /* set by the host before the first
+                                           directive; NULL: names stay */
+    void                 *full_name_data;
     unsigned              ntags;
     tg_tag_t              tags[TG_TAGS_MAX];
     unsigned              nproviders;
@@ -167,6 +175,7 @@ typedef struct {
     tg_conf_said_t       *said;     /* in order: those of the main level alone
                                        but llm_alert, and each llm_log */
     tg_conf_said_t      **said_end;
+    bool                  repeats;  /* one of them looks for repetitions */
     tg_conf_alerts_t      alerts;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
     unsigned              nfields;
@@ -194,9 +203,8 @@ int tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
 
 /*
  * tg_conf_text.c: conf->said as text, a directive a line with nginx's names,
- * each word quoted so that it reads back byte by byte, names of files as the
- * configuration has them; a line that begins with "#" says nothing.  The text
- * is of mem; empty on exhaustion.
+ * each word quoted so that it reads back byte by byte; a line that begins with
+ * "#" says nothing.  The text is of mem; empty on exhaustion.
  */
 tg_str_t tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem);
 

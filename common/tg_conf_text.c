@@ -9,6 +9,25 @@
     "# What the server was told, for llmctl; written anew at each start.\n"
 
 
+/* Names of files are made absolute. */
+static tg_str_t
+tg_conf_said_arg(tg_conf_t *conf, tg_directive_id_t id, unsigned i,
+    tg_str_t s)
+{
+    tg_str_t  full = tg_str_null;
+
+    if (conf->full_name != NULL && s.len != 0
+        && (id == TG_DIRECTIVE_PRICES
+            || (i == 0
+                && (id == TG_DIRECTIVE_KEYS || id == TG_DIRECTIVE_LEDGER))))
+    {
+        full = conf->full_name(conf->full_name_data, s);
+    }
+
+    return tg_dup(conf->mem, full.len != 0 ? full : s);
+}
+
+
 int
 tg_conf_keep(tg_conf_t *conf, tg_directive_id_t id, const tg_str_t *args,
     unsigned nargs)
@@ -39,7 +58,7 @@ tg_conf_keep(tg_conf_t *conf, tg_directive_id_t id, const tg_str_t *args,
     }
 
     for (unsigned i = 0; i < nargs; i++) {
-        said->args[i] = tg_dup(conf->mem, args[i]);
+        said->args[i] = tg_conf_said_arg(conf, id, i, args[i]);
 
         if (said->args[i].p == NULL) {
             return TG_ERROR;
@@ -76,31 +95,11 @@ tg_conf_put_word(tg_text_t *t, tg_str_t s)
 }
 
 
-/* Argument i, of llm_prices counted over all of them. */
-static tg_str_t
-tg_conf_said_arg(const tg_conf_t *conf, const tg_conf_said_t *said, unsigned i,
-    unsigned *nprices)
-{
-    switch (said->id) {
-    case TG_DIRECTIVE_PRICES:
-        return *nprices < conf->nprices ? conf->prices[(*nprices)++]
-                                        : said->args[i];
-    case TG_DIRECTIVE_KEYS:
-        return i == 0 ? conf->keys.file : said->args[i];
-    case TG_DIRECTIVE_LEDGER:
-        return i == 0 ? conf->ledger.file : said->args[i];
-    default:
-        return said->args[i];
-    }
-}
-
-
 tg_str_t
 tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem)
 {
     char                  *buf;
     size_t                 size = sizeof(TG_CONF_HEAD);
-    unsigned               nprices = 0;
     tg_text_t              t;
     const tg_conf_said_t  *said;
 
@@ -108,11 +107,9 @@ tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem)
         size += strlen(tg_directives[said->id].nginx_name) + 2;
 
         for (unsigned i = 0; i < said->nargs; i++) {
-            size += 2 * tg_conf_said_arg(conf, said, i, &nprices).len + 3;
+            size += 2 * said->args[i].len + 3;
         }
     }
-
-    nprices = 0;
 
     buf = tg_alloc(mem, size);
     if (buf == NULL) {
@@ -126,7 +123,7 @@ tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem)
         tg_put_str(&t, tg_strz(tg_directives[said->id].nginx_name));
 
         for (unsigned i = 0; i < said->nargs; i++) {
-            tg_conf_put_word(&t, tg_conf_said_arg(conf, said, i, &nprices));
+            tg_conf_put_word(&t, said->args[i]);
         }
 
         tg_put_lit(&t, ";\n");

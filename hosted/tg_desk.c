@@ -338,10 +338,15 @@ tg_desk_tick_keys(tg_desk_t *desk, int64_t now)
 static void
 tg_desk_complain(tg_desk_t *desk, const tg_error_t *err)
 {
+    bool  again;
     char  text[300];
 
-    if (strcmp(err->message, desk->complaint.message) != 0) {
-        desk->complaint = *err;
+    (void) pthread_mutex_lock(&desk->lock);
+    again = strcmp(err->message, desk->complaint.message) == 0;
+    desk->complaint = *err;
+    (void) pthread_mutex_unlock(&desk->lock);
+
+    if (!again) {
         (void) snprintf(text, sizeof(text), "llm_ledger: %s", err->message);
         desk->log(desk->log_data, TG_DESK_ERROR, text);
     }
@@ -377,7 +382,11 @@ tg_desk_alert(tg_desk_t *desk, tg_alert_t *a, tg_desk_alert_t line,
                                  bits);
     }
 
+    /* It may be about to be stopped. */
+
+    (void) pthread_mutex_lock(&desk->lock);
     tg_webhook_poke(desk->webhook);
+    (void) pthread_mutex_unlock(&desk->lock);
 }
 
 
@@ -489,8 +498,14 @@ tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
 void
 tg_desk_retire(tg_desk_t *desk)
 {
-    tg_webhook_stop(desk->webhook);
+    tg_webhook_t  *webhook;
+
+    (void) pthread_mutex_lock(&desk->lock);
+    webhook = desk->webhook;
     desk->webhook = NULL;
+    (void) pthread_mutex_unlock(&desk->lock);
+
+    tg_webhook_stop(webhook);
 }
 
 
