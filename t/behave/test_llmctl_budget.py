@@ -6,13 +6,13 @@ import json
 import os
 import pwd
 import re
+import signal
 import subprocess
 import time
 import zoneinfo
 
 import pytest
 
-import httpd
 from calls import chat
 from keys import sha256
 from servers import Loc, Site
@@ -23,15 +23,6 @@ LLMCTL = os.environ.get("TG_LLMCTL",
 PATH = "/v1/chat/completions"
 NUSD = 10 ** 9
 SOON = 5                                # seconds that a change may take
-
-
-@pytest.fixture(autouse=True)
-def keeps_a_ledger(server):
-    """httpd's module may not have come to it yet."""
-    if server.name == "httpd":
-        with open(httpd.MODULE, "rb") as f:
-            if b"tg_desk_publish" not in f.read():
-                pytest.skip("mod_llm does not keep a ledger yet")
 
 
 def key(name, team=None, **more):
@@ -147,8 +138,7 @@ def test_raise_expires_by_itself_and_survives_reload(server, fake):
     shop.change("raise", "calls", "team=search", "+2", "--until", "6s")
     assert [shop.call("k1").status for _ in range(3)] == [200] * 3
 
-    if server.name == "nginx":
-        server.reload()
+    server.reload()
 
     row = shop.rows()["calls", "team search", "requests/day"]
     assert (row["used"], row["cap"], row["raise"]) == (3, 4, 2)
@@ -488,19 +478,28 @@ def test_configuration_beside_the_ledger_is_the_servers(server, fake):
     assert st.st_mode & 0o777 == 0o600
     assert (st.st_uid, st.st_gid) == (led.st_uid, led.st_gid)
 
-    if server.name == "nginx":          # one that is refused leaves it alone
-        before = open(conf).read()
-        shop.site.llm[-1:] = [("llm_quota", "other", "per=key",
-                               "requests=1/day"), ("llm_quota", "bad")]
+    # one that is refused leaves it alone
+
+    before = open(conf).read()
+    shop.site.llm.append(("llm_quota", "bad"))
+    assert not server.test_config(shop.site)[0]
+    shop.site.llm.pop()
+    shop.site.llm[-1:] = [("llm_quota", "other", "per=key", "requests=1/day")]
+    assert server.test_config(shop.site)[0]
+    assert open(conf).read() == before
+
+    if server.name == "nginx":          # httpd stops where it can't go on
+        shop.site.llm.append(("llm_quota", "bad"))
         server.expect_errors(r"\[emerg\]")
         server.write("etc/nginx.conf", server.render(shop.site))
-        server.signal(1)
+        server.signal(signal.SIGHUP)
         server.await_message(r"\[emerg\]")
         assert open(conf).read() == before
         shop.site.llm.pop()
-        server.reload(shop.site)
-        server.wait_until(lambda: ("other", "key k1", "requests/day")
-                          in shop.rows(), SOON)
+
+    server.reload(shop.site)
+    server.wait_until(lambda: ("other", "key k1", "requests/day")
+                      in shop.rows(), SOON)
 
     os.chmod(conf, 0o666)
     assert "may have written it" in shop.ctl("budget", "list", code=1)
