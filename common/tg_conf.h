@@ -204,7 +204,8 @@ int tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
 /*
  * tg_conf_text.c: conf->said as text, a directive a line with nginx's names,
  * each word quoted so that it reads back byte by byte; a line that begins with
- * "#" says nothing.  The text is of mem; empty on exhaustion.
+ * "#" says nothing.  The text is of mem, with a NUL behind it; empty on
+ * exhaustion.
  */
 tg_str_t tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem);
 

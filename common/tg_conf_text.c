@@ -129,6 +129,8 @@ tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem)
         tg_put_lit(&t, ";\n");
     }
 
+    *t.p = '\0';                    /* the head's size has room for it */
+
     return tg_str_of(buf, (size_t) (t.p - buf));
 }
 

@@ -305,6 +305,8 @@ def test_explain_reads_tags_as_the_server_does(server, fake):
     said = shop.json("explain", "--header=X-App: one", "-", text=body)
     assert said["quotas"][0]["subject"] == "app one"
     assert said["quotas"][0]["verdict"] == "fits"
+    report = shop.json("ledger", "check")
+    assert report["entries"] == report["slots"] == 0
 
 
 def test_explain_tells_of_a_wait(server, fake):
