@@ -94,13 +94,14 @@ $(APX_SO): $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HDR)
 	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
 	    apache_module/build.sh $(BUILD)/apache
 
-$(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(CORE)
-	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@ $(CORE) $(ALL_LIBS)
+$(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
+	    -lz -lcurl $(REDIS_LIBS) -lpthread $(ALL_LIBS)
 
 $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
-	    -lcmocka -lz -lcurl $(ALL_LIBS)
+	    -lcmocka -lz -lcurl $(REDIS_LIBS) $(ALL_LIBS)
 
 # The ledger: near a cap, full of what clients make up, and under processes that
 # are killed at random; then a fleet's on Redis.
@@ -115,11 +116,11 @@ $(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
 
 $(BUILD)/ledger_%: t/torture/ledger_%.c $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
-	    -lz -lcurl -lpthread -lm $(ALL_LIBS)
+	    -lz -lcurl $(REDIS_LIBS) -lpthread -lm $(ALL_LIBS)
 
 $(BUILD)/fleet_torture: t/torture/fleet_torture.c $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) $(REDIS_LIBS) \
-	    -lz -lpthread $(ALL_LIBS)
+	    -lz -lcurl -lpthread $(ALL_LIBS)
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
