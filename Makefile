@@ -99,12 +99,14 @@ $(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(CORE)
 $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
-	    -lcmocka -lz $(ALL_LIBS)
+	    -lcmocka -lz $(REDIS_LIBS) $(ALL_LIBS)
 
 # Processes that are killed at random, and a checker of what they leave.
-torture: $(BUILD)/ledger_torture $(BUILD)/fleet_torture
+torture: $(BUILD)/ledger_torture $(BUILD)/fleet_torture \
+         $(BUILD)/unit/test_fleet
 	@$(MAKE) -s deps MORE=redis-server
 	$(BUILD)/ledger_torture 8 $(SECONDS)
+	t/torture/script.sh $(BUILD)/unit/test_fleet
 	$(BUILD)/fleet_torture $(SECONDS)
 
 $(BUILD)/ledger_torture: t/torture/ledger_torture.c $(HOSTED) $(CORE)

@@ -34,7 +34,7 @@ const tg_str_t  tg_fleet_script = TG_STR(
 "if not m[1] or m[2]~=rid or ep>cur then\n"
 " cur=math.max(now,cur+1,ep+1)\n"
 " ver=math.max(now,ver+1,nv+1)\n"
-" opens,soon,done,fresh=now+q,now+math.min(q,1000),false,not m[1]\n"
+" opens,soon,done,fresh=now+q,now+math.min(q,1000),false,fresh or not m[1]\n"
 " call('HSET',M,'ep',n(cur),'rid',rid,'nv',n(ver),'opens',n(opens),'soon',"
     "n(soon),'done','0','fresh',fresh and '1' or '0')\n"
 "end\n"
@@ -48,6 +48,11 @@ const tg_str_t  tg_fleet_script = TG_STR(
 " if new then ver=ver+1 call('HSET',M,'nv',n(ver)) end\n"
 " if fresh and ARGV[7]=='1' then fresh=false call('HSET',M,'fresh','0') end\n"
 " said=n(cur)\n"
+"end\n"
+/* It has begun to say hello: nothing is complete before it has said all. */
+"if cmd=='H' and ep==cur and not said then\n"
+" call('HSET',N,node,'0')\n"
+" ver=ver+1 call('HSET',M,'nv',n(ver))\n"
 "end\n"
 "if cmd=='R' then call('HSET',Z,node,n(now)) end\n"
 /* All known nodes have said hello; a store that has forgotten all of them waits
