@@ -98,7 +98,7 @@ typedef struct {
     uint32_t               *chains;
     uint32_t               *cells;
     unsigned char          *log;
-    struct tg_led_fent_s   *fents;      /* these of a fleet's ledger, else NULL */
+    struct tg_led_fent_s   *fents;      /* these of a fleet's, else NULL */
     struct tg_led_fslot_s  *fslots;
     uint64_t               *dirty;
     const tg_ledger_fleet_t  *fleet;

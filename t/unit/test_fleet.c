@@ -1555,6 +1555,7 @@ test_a_command_of_the_largest_size(void **state)
 
     for (unsigned i = 0; i < msg.n; i++) {
         memset(&msg.items[i], 0x80, sizeof(msg.items[i]));
+        msg.items[i].required = true;
     }
 
     tg_fleet_command(&fleet, &msg, true, &command);
