@@ -46,7 +46,7 @@ NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
 APX_SO      = $(BUILD)/apache/mod_llm.so
 
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev \
-              libmaxminddb-dev zlib1g-dev libhiredis-dev libcmocka-dev python3-pytest \
+              libmaxminddb-dev zlib1g-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
               python3-jsonschema curl openssl libxslt1-dev libgd-dev
 
 .PHONY: all core nginx apache unit behave sdk boundary reference reference-check demo torture \
