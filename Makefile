@@ -103,18 +103,18 @@ $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 
 # Processes that are killed at random, and a checker of what they leave.
 torture: $(BUILD)/ledger_torture $(BUILD)/fleet_torture \
-         $(BUILD)/unit/test_fleet
+         $(BUILD)/unit/test_fleet $(BUILD)/unit/test_fleet_histories
 	@$(MAKE) -s deps MORE=redis-server
 	$(BUILD)/ledger_torture 8 $(SECONDS)
-	t/torture/script.sh $(BUILD)/unit/test_fleet
+	t/torture/script.sh $(BUILD)/unit
 	$(BUILD)/fleet_torture $(SECONDS)
 
 $(BUILD)/ledger_torture: t/torture/ledger_torture.c $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) -lz -lpthread \
 	    $(ALL_LIBS)
 
-$(BUILD)/fleet_torture: t/torture/fleet_torture.c $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) $(REDIS_LIBS) \
+$(BUILD)/fleet_torture: $(wildcard t/torture/fleet_*) $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) $(REDIS_LIBS) \
 	    -lz -lpthread $(ALL_LIBS)
 
 unit: $(UNIT)

@@ -2,7 +2,7 @@
 # The fleet's protocol, its model of the store beside the script in a real Redis:
 # every reply must be the same.
 #
-#   script.sh TEST_FLEET
+#   script.sh DIR       with test_fleet and test_fleet_histories
 
 set -eu
 dir=$(mktemp -d /tmp/fleet_script.XXXXXX)
@@ -16,4 +16,6 @@ for _ in $(seq 100); do
     sleep 0.05
 done
 
-FLEET_REDIS=$dir/s FLEET_HISTORIES=${1:+${2:-25}} "$1"
+export FLEET_REDIS=$dir/s FLEET_HISTORIES=25
+"$1/test_fleet"
+"$1/test_fleet_histories"
