@@ -210,6 +210,8 @@ typedef struct {
     unsigned char  key[TG_LEDGER_KEY];
     int64_t        window, reset;
     int64_t        used, held;
+    int64_t        others_used, others_held;    /* of a fleet's other nodes, as
+                                       last heard; slices count as held */
     int64_t        before;          /* the start of the window before */
     int64_t        before_used, before_held;
     int64_t        cap, limit;      /* as last seen by a hold; not raised */

@@ -79,6 +79,7 @@ test_a_call_asks_and_its_refund_goes_back(void **state)
     pass(500);
     assert_int_equal(hold(2, item("a", 86, 100), &r), TG_LEDGER_REFUSED);
     assert_true(r.states[0].used == 15);
+    assert_true(entry(2, "a").used == 0 && entry(2, "a").others_used == 15);
     check_sound();
 }
 
