@@ -5,9 +5,10 @@
 #
 #   make                       both modules and llmctl
 #   make corpus CORPUS=DIR     replays recorded traffic through a real server
-#   make bench                 measurements, one line a figure
+#   make bench                 measurements, one line a figure (ROWS="httpd core")
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
+#   make behave-mpm            httpd's tests on its other MPMs, worker and prefork
 #   make memcheck              the unit tests under valgrind
 #
 # NGINX_SRC=DIR builds against any nginx source tree instead of nginx-dev.
@@ -45,12 +46,12 @@ FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
 APX_SO      = $(BUILD)/apache/mod_llm.so
 
-DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev \
+DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
               libmaxminddb-dev zlib1g-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
-              python3-jsonschema curl openssl libxslt1-dev libgd-dev
+              python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
 
-.PHONY: all core nginx apache unit behave sdk boundary reference reference-check demo torture \
-        test corpus bench fuzz asan memcheck deps clean install
+.PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
+        test calendar corpus bench fuzz asan memcheck deps clean install
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -99,23 +100,28 @@ $(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(CORE)
 $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
-	    -lcmocka -lz $(REDIS_LIBS) $(ALL_LIBS)
+	    -lcmocka -lz -lcurl $(REDIS_LIBS) $(ALL_LIBS)
 
-# Processes that are killed at random, and a checker of what they leave.
-torture: $(BUILD)/ledger_torture $(BUILD)/fleet_torture \
-         $(BUILD)/unit/test_fleet $(BUILD)/unit/test_fleet_histories
-	@$(MAKE) -s deps MORE=redis-server
+# The ledger: near a cap, full of what clients make up, and under processes that
+# are killed at random; and a fleet, in the same way.
+torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture \
+         $(BUILD)/fleet_torture $(BUILD)/unit/test_fleet \
+         $(BUILD)/unit/test_fleet_histories
+	$(BUILD)/ledger_cap
+	$(BUILD)/ledger_crowd
 	$(BUILD)/ledger_torture 8 $(SECONDS)
 	t/torture/script.sh $(BUILD)/unit
 	$(BUILD)/fleet_torture $(SECONDS)
 
-$(BUILD)/ledger_torture: t/torture/ledger_torture.c $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) -lz -lpthread \
-	    $(ALL_LIBS)
+$(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
+
+$(BUILD)/ledger_%: t/torture/ledger_%.c $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
+	    -lz -lcurl -lpthread -lm $(ALL_LIBS)
 
 $(BUILD)/fleet_torture: $(wildcard t/torture/fleet_*) $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) $(REDIS_LIBS) \
-	    -lz -lpthread $(ALL_LIBS)
+	    -lz -lcurl -lpthread $(ALL_LIBS)
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
@@ -137,6 +143,13 @@ reference-check: $(BUILD)/llmctl
 	$(BUILD)/llmctl reference md | diff -u docs/directives.md -
 	$(BUILD)/llmctl reference man | diff -u docs/tollgate.5 -
 
+# Windows by calendar, held against Python's zoneinfo.
+calendar: $(BUILD)/windows
+	$(PYTHON) t/calendar/compare.py $(BUILD)/windows
+
+$(BUILD)/windows: t/calendar/windows.c $(CORE)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+
 t/behave/node_modules/.done: t/behave/package-lock.json
 	cd t/behave && npm ci --no-audit --no-fund --silent && touch $(@:t/behave/%=%)
 
@@ -147,8 +160,16 @@ sdk:
 behave: all sdk
 	$(PYTHON) -m pytest -q t/behave
 
+# httpd's other ways to run children; behave has mpm_event.
+behave-mpm: apache $(BUILD)/llmctl sdk
+	@for mpm in worker prefork; do \
+	    echo "mpm_$$mpm"; \
+	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTHON) -m pytest -q t/behave \
+	        || exit 1; \
+	done
+
 test: deps
-	$(MAKE) all boundary reference-check unit
+	$(MAKE) all boundary reference-check unit calendar
 	$(MAKE) behave
 
 demo: deps
@@ -161,9 +182,14 @@ $(BUILD)/corpus-%: t/corpus/%.c $(CORE) $(wildcard t/unit/*.h)
 corpus: all $(BUILD)/corpus-offline $(BUILD)/corpus-oracle
 	$(BUILD)/corpus-offline $(CORPUS)
 	$(BUILD)/corpus-offline --splits $(CORPUS)
+	$(BUILD)/corpus-offline --bounds prices/default.json $(CORPUS)
 	$(BUILD)/corpus-oracle $(CORPUS)
-	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS)
-	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS)
+	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS) \
+	    --lines $(BUILD)/corpus-nginx.log
+	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS) \
+	    --lines $(BUILD)/corpus-apache.log
+	$(PYTHON) t/corpus/compare.py $(BUILD)/corpus-nginx.log \
+	    $(BUILD)/corpus-apache.log
 
 $(BUILD)/bench/%: bench/%.c $(CORE)
 	@mkdir -p $(@D)
@@ -171,7 +197,7 @@ $(BUILD)/bench/%: bench/%.c $(CORE)
 
 bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk
-	$(PYTHON) bench/bench.py
+	$(PYTHON) bench/bench.py --only "$(ROWS)"
 
 FUZZ_CC     = clang -std=gnu11 -g -O1 -fno-sanitize-recover=undefined -Icommon \
               -It/unit
@@ -197,21 +223,22 @@ fuzz:
 	    [ $${PIPESTATUS[0]} = 0 ] || exit 1; \
 	done
 
-# The module alone is sanitized; the server is Debian's, with the runtime loaded
-# before it.
+# The modules alone are sanitized; the servers are Debian's, with the runtime
+# loaded before them: httpd's by the tests, nginx's by a script.
 ASAN_FLAGS  = -fsanitize=address,undefined -fno-omit-frame-pointer
 ASAN_ENV    = ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
               UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 asan: deps sdk $(BUILD)/llmctl
 	$(ASAN_ENV) $(MAKE) BUILD=build-asan CFLAGS='-g -O1 -fPIC' \
-	    SAN='$(ASAN_FLAGS)' nginx unit
+	    SAN='$(ASAN_FLAGS)' nginx apache unit
 	printf '#!/bin/sh\nexec env LD_PRELOAD=%s:%s $(ASAN_ENV) %s "$$@"\n' \
 	    "$$($(CC) -print-file-name=libasan.so)" \
 	    "$$($(CC) -print-file-name=libubsan.so)" "$$(command -v nginx)" \
 	    > build-asan/nginx/sanitized && chmod +x build-asan/nginx/sanitized
-	TG_ASAN=1 TG_SERVER=nginx TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
+	TG_ASAN=1 TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
 	    TG_NGINX_MODULE=$(CURDIR)/build-asan/$(NGX_SO:$(BUILD)/%=%) \
+	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%) \
 	    $(PYTHON) -m pytest -q t/behave
 
 clean:

@@ -5,9 +5,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LLM_PRICES_INTERVAL_MS  1000
+#define LLM_KEEPER_INTERVAL_MS  1000
 
-/* A child's thread that flushes logs and looks after prices. */
+/* A child's thread that flushes logs and looks after prices, keys, and what
+ * other children left. */
 typedef struct {
     pthread_t        thread;
     pthread_mutex_t  lock;
@@ -32,21 +33,22 @@ llm_now(tg_now_t *now)
 }
 
 
-/* One source a thread: no lock, and no thread has another's. */
+/* One source a thread: no lock, and no thread has another's.  None has been
+ * seeded where a child is forked: only children have requests. */
 tg_id_source_t *
 llm_ids(void)
 {
-    unsigned char                 seed[32];
-    static __thread pid_t         pid;
+    unsigned char                   seed[32];
+    static __thread bool            seeded;
     static __thread tg_id_source_t  ids;
 
-    if (pid != getpid()) {
+    if (!seeded) {
         if (getrandom(seed, sizeof(seed), 0) != (ssize_t) sizeof(seed)) {
             return NULL;
         }
 
         tg_id_seed(&ids, seed);
-        pid = getpid();
+        seeded = true;
     }
 
     return &ids;
@@ -95,8 +97,8 @@ llm_keeper_run(void *data)
     struct timespec   ts;
 
     tick = llm_log_tick(k->main);
-    if (tick > LLM_PRICES_INTERVAL_MS) {
-        tick = LLM_PRICES_INTERVAL_MS;
+    if (tick > LLM_KEEPER_INTERVAL_MS) {
+        tick = LLM_KEEPER_INTERVAL_MS;
     }
 
     (void) pthread_mutex_lock(&k->lock);
@@ -118,9 +120,10 @@ llm_keeper_run(void *data)
         llm_log_flush(k->main, true);
         since += tick;
 
-        if (since >= LLM_PRICES_INTERVAL_MS) {
+        if (since >= LLM_KEEPER_INTERVAL_MS) {
             since = 0;
             llm_prices_check(k->main);
+            llm_desk_tick(k->main);
         }
 
         (void) pthread_mutex_lock(&k->lock);
@@ -164,6 +167,7 @@ llm_keeper_stop(void *data)
     }
 
     llm_log_flush(k->main, false);
+    llm_desk_end(k->main);
 
     return APR_SUCCESS;
 }
@@ -194,7 +198,8 @@ llm_keeper_start(apr_pool_t *pchild)
 
     if (rc != 0) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rc, llm_main->server,
-                     "llm: can't start a thread: prices are not looked after");
+                     "llm: can't start a thread: prices and keys are not"
+                     " looked after");
         return;
     }
 
@@ -213,6 +218,7 @@ llm_child_init(apr_pool_t *pchild, server_rec *s)
 
     llm_finish_init();
     llm_log_child(llm_main);
+    llm_desk_child(llm_main);
     llm_keeper_start(pchild);
 }
 
@@ -231,6 +237,7 @@ llm_register_hooks(apr_pool_t *p)
     llm_body_hooks(p);
     llm_response_hooks(p);
     llm_client_hooks(p);
+    llm_tls_hooks(p);
 }
 
 

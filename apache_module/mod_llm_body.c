@@ -4,6 +4,7 @@ APLOG_USE_MODULE(llm);
 
 #define LLM_FILE_TEMPLATE  "tollgate-XXXXXX"
 #define LLM_WHOLE_BUCKET   4096         /* from this size on not copied */
+#define LLM_BODY_STEP      65536        /* more than a read gives */
 
 /*
  * The request's body: read whole before the call is admitted, kept in memory or
@@ -177,7 +178,7 @@ llm_body_read(llm_ctx_t *ctx)
 
     do {
         rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES,
-                            APR_BLOCK_READ, HUGE_STRING_LEN);
+                            APR_BLOCK_READ, LLM_BODY_STEP);
 
         if (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(bb)) {
             rv = APR_EOF;
@@ -293,6 +294,7 @@ int
 llm_body_hand_back(llm_ctx_t *ctx)
 {
     request_rec      *r = ctx->request;
+    ap_filter_t      *f;
     const tg_edit_t  *edit = tg_call_edit(ctx->call);
 
     if (edit != NULL) {
@@ -308,9 +310,37 @@ llm_body_hand_back(llm_ctx_t *ctx)
     APR_BRIGADE_INSERT_TAIL(ctx->body, apr_bucket_eos_create(
                                            r->connection->bucket_alloc));
 
-    ap_add_input_filter_handle(llm_input_handle, ctx, r, r->connection);
+    f = ap_add_input_filter_handle(llm_input_handle, ctx, r, r->connection);
+
+    /* The length is known.  Where anything but the protocol's own filters has
+     * the body, mod_proxy takes it that the length may change, and gathers what
+     * is longer than 16 KB in a file before it sends it. */
+
+    if (f->next == r->proto_input_filters) {
+        r->proto_input_filters = f;
+    }
 
     return OK;
+}
+
+
+/* How much of the body's next is given, of which so much is asked for: what can
+ * be had without cutting a bucket. */
+static apr_off_t
+llm_whole_buckets(llm_ctx_t *ctx, apr_off_t readbytes)
+{
+    apr_off_t    n = 0;
+    apr_bucket  *b;
+
+    for (b = APR_BRIGADE_FIRST(ctx->body);
+         b != APR_BRIGADE_SENTINEL(ctx->body) && !APR_BUCKET_IS_EOS(b)
+         && n + (apr_off_t) b->length <= readbytes;
+         b = APR_BUCKET_NEXT(b))
+    {
+        n += (apr_off_t) b->length;
+    }
+
+    return n != 0 ? n : readbytes;
 }
 
 
@@ -343,6 +373,10 @@ llm_input_filter(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode,
 
     default:
         break;
+    }
+
+    if (mode == AP_MODE_READBYTES) {
+        readbytes = llm_whole_buckets(ctx, readbytes);
     }
 
     rv = apr_brigade_partition(ctx->body, readbytes, &to);
@@ -383,6 +417,9 @@ llm_body_hooks(apr_pool_t *p)
 {
     (void) p;
 
+    /* Right above what unpacks HTTP: filters of the content, which the server's
+     * configuration adds later, have their turn with what is given back. */
+
     llm_input_handle = ap_register_input_filter("LLM_IN", llm_input_filter,
-                                                NULL, AP_FTYPE_RESOURCE);
+                                                NULL, AP_FTYPE_PROTOCOL - 1);
 }

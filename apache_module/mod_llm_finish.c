@@ -57,7 +57,7 @@ llm_last(request_rec *r)
 }
 
 
-/* Names are new to the tables, but for the model's: nothing is searched for. */
+/* Names are new to the tables: nothing is searched for. */
 static void
 llm_value(request_rec *r, const char *name, tg_str_t value)
 {
@@ -68,24 +68,45 @@ llm_value(request_rec *r, const char *name, tg_str_t value)
 }
 
 
+static const char *const  llm_value_names[TG_VALUES] = {
+    "llm_call_id", "llm_model", "llm_request_model", "llm_provider",
+    "llm_operation", "llm_stream", "llm_decision", "llm_input_tokens",
+    "llm_cached_tokens", "llm_output_tokens", "llm_reasoning_tokens",
+    "llm_total_tokens", "llm_usage_source", "llm_cost_usd",
+    "llm_finish_reason", "llm_key_id"
+};
+
+
 static void
 llm_value_range(llm_ctx_t *ctx, request_rec *r, unsigned v, unsigned end)
 {
-    char                      buf[TG_VALUE_MAX];
-    tg_str_t                  value;
-    static const char *const  names[TG_VALUES] = {
-        "llm_call_id", "llm_model", "llm_request_model", "llm_provider",
-        "llm_operation", "llm_stream", "llm_decision", "llm_input_tokens",
-        "llm_cached_tokens", "llm_output_tokens", "llm_reasoning_tokens",
-        "llm_total_tokens", "llm_usage_source", "llm_cost_usd",
-        "llm_finish_reason"
-    };
+    char      buf[TG_VALUE_MAX];
+    tg_str_t  value;
 
     for ( ; v < end; v++) {
         if (tg_call_value(ctx->call, (tg_value_t) v, buf, &value)) {
-            llm_value(r, names[v], value);
+            llm_value(r, llm_value_names[v], value);
         }
     }
+}
+
+
+/* Tables tell names apart by their first four letters: among ours each would be
+ * compared whole.  The name that we put there is known by its address. */
+static void
+llm_value_replace(apr_table_t *t, const char *name, const char *text)
+{
+    const apr_array_header_t  *all = apr_table_elts(t);
+    apr_table_entry_t         *e = (apr_table_entry_t *) all->elts;
+
+    for (int i = 0; i < all->nelts; i++) {
+        if (e[i].key == name) {
+            e[i].val = (char *) text;
+            return;
+        }
+    }
+
+    apr_table_setn(t, name, text);
 }
 
 
@@ -119,16 +140,22 @@ llm_values_early(llm_ctx_t *ctx)
 static void
 llm_values_late(llm_ctx_t *ctx, request_rec *r)
 {
+    char         buf[TG_VALUE_MAX];
+    tg_str_t     model;
+    const char  *name = llm_value_names[TG_VALUE_MODEL], *text;
+
     if (!ctx->valued || r != ctx->request) {
         llm_value_range(ctx, r, 0, TG_VALUES);
         llm_value_tags(ctx, r);
         return;
     }
 
-    apr_table_unset(r->subprocess_env, "llm_model");
-    apr_table_unset(r->notes, "llm_model");
+    if (tg_call_value(ctx->call, TG_VALUE_MODEL, buf, &model)) {
+        text = apr_pstrmemdup(r->pool, model.p, model.len);
+        llm_value_replace(r->subprocess_env, name, text);
+        llm_value_replace(r->notes, name, text);
+    }
 
-    llm_value_range(ctx, r, TG_VALUE_MODEL, TG_VALUE_MODEL + 1);
     llm_value_range(ctx, r, TG_VALUE_DECISION + 1, TG_VALUES);
 }
 
@@ -199,6 +226,10 @@ llm_cleanup(void *data)
 
     llm_close(ctx, llm_end(ctx), true);
 
+    if (ctx->call != NULL) {
+        tg_call_free(ctx->call);
+    }
+
     (void) pthread_mutex_destroy(&ctx->lock);
     tg_arena_destroy(ctx->arena);
 
@@ -214,9 +245,16 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
 
     (void) pchild;
 
-    if (graceful || llm_main == NULL || APR_RING_FIRST(&llm_ring) == NULL
-        || !llm_lock_stopping(&llm_ring_lock))
-    {
+    if (llm_main == NULL || APR_RING_FIRST(&llm_ring) == NULL) {
+        return;
+    }
+
+    if (graceful) {
+        llm_desk_retire(llm_main);
+        return;
+    }
+
+    if (!llm_lock_stopping(&llm_ring_lock)) {
         return;
     }
 

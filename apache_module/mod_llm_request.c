@@ -75,7 +75,7 @@ llm_post_read_request(request_rec *r)
 
 /* "proxy:http://host:port/path", "proxy:balancer://name/path",
  * "proxy:unix:/path|http://host/path" */
-static tg_str_t
+tg_str_t
 llm_upstream_host(request_rec *r)
 {
     const char  *p, *bar;
@@ -181,16 +181,19 @@ llm_fixups(request_rec *r)
                    apr_pstrmemdup(r->pool, tg_call_id(ctx->call).p,
                                   tg_call_id(ctx->call).len));
 
-    if (tg_call_wants_body(ctx->call)) {
+    rc = llm_enter(ctx);
+
+    if (rc == OK && !ctx->refused && tg_call_wants_body(ctx->call)) {
         rc = llm_body_read(ctx);
-        if (rc != OK) {
-            return rc;
-        }
     }
 
-    (void) pthread_mutex_lock(&ctx->lock);
-    ctx->refused = tg_call_admit(ctx->call, &ctx->refusal) != TG_OK;
-    (void) pthread_mutex_unlock(&ctx->lock);
+    if (rc == OK && !ctx->refused) {
+        rc = llm_admit(ctx);
+    }
+
+    if (rc != OK) {
+        return rc;
+    }
 
     llm_values_early(ctx);
 
@@ -203,16 +206,29 @@ static int
 llm_handler(request_rec *r)
 {
     int                  rc;
+    unsigned             i;
     llm_ctx_t           *ctx = llm_get_ctx(r);
+    const tg_header_t   *h;
     apr_bucket_brigade  *bb;
 
-    if (ctx == NULL || !ctx->refused || ctx->request != r) {
+    if (ctx == NULL || ctx->request != r) {
         return DECLINED;
     }
 
-    rc = ap_discard_request_body(r);
-    if (rc != OK) {
-        return rc;
+    if (!ctx->refused) {
+        return llm_sent(ctx);
+    }
+
+    /* A body that was not worth reading ends the connection. */
+
+    if (ctx->body == NULL && ap_request_has_body(r)) {
+        r->connection->keepalive = AP_CONN_CLOSE;
+
+    } else {
+        rc = ap_discard_request_body(r);
+        if (rc != OK) {
+            return rc;
+        }
     }
 
     r->status = (int) ctx->refusal.status;
@@ -220,10 +236,11 @@ llm_handler(request_rec *r)
     ap_set_content_type(r, "application/json");
     ap_set_content_length(r, (apr_off_t) ctx->refusal.body.len);
 
-    if (ctx->refusal.error_type.len != 0) {
-        apr_table_setn(r->headers_out, "x-amzn-ErrorType",
-                       apr_pstrmemdup(r->pool, ctx->refusal.error_type.p,
-                                      ctx->refusal.error_type.len));
+    for (i = 0; i < ctx->refusal.nheaders; i++) {
+        h = &ctx->refusal.headers[i];
+        apr_table_addn(r->err_headers_out,
+                       apr_pstrmemdup(r->pool, h->name.p, h->name.len),
+                       apr_pstrmemdup(r->pool, h->value.p, h->value.len));
     }
 
     bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
@@ -253,6 +270,8 @@ llm_proxy_fixups(request_rec *r)
             apr_table_setn(r->headers_in, "Accept-Encoding", "identity");
         }
     }
+
+    llm_tls_key(r, ctx);
 
     return OK;
 }

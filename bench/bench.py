@@ -1,19 +1,18 @@
 #!/usr/bin/python3
-"""Measures the module beside the same nginx that only passes calls on.
+"""Measures the module beside the same server that only passes calls on.
 
 Prints one line a figure, `bench <name> <value> <unit>`, and then which of the
-goals are met. Both servers run all the time, one worker each, pinned to one
-core; the provider and the clients have the others. Rounds alternate between the
-servers; a figure is the median of its rounds, and a ratio or a difference the
-median of those of neighbouring rounds, so that a drift of the machine hits both
-alike.
+goals are met. httpd's names and goals begin with "httpd". Both servers of a
+kind run all the time, one worker each, pinned to one core; the provider and the
+clients have the others. Rounds alternate between the servers; a figure is the
+median of its rounds, and a ratio or a difference the median of those of
+neighbouring rounds, so that a drift of the machine hits both alike.
 
 "ours" has everything on: prices, two tags, a cost line a call in a file. Both
-write nginx's usual access log.
+write the server's usual access log.
 """
 
 import argparse
-import json
 import os
 import re
 import shutil
@@ -23,25 +22,19 @@ import sys
 import tempfile
 import time
 
+import lines
+import report
 import rig
 import streams
 import traffic
-from rig import BenchError, median
+from httpd import Httpd
+from nginx import Nginx
+from report import figure, goal, median
+from rig import BenchError
 
-LONGEST = 350                   # seconds, all in all
-GOALS = []
-
-
-def figure(name, value, unit):
-    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 3
-    print("bench %s %.*f %s" % (name, digits, value, unit), flush=True)
-
-
-def goal(text, value, bound, unit="", least=True, judged=True):
-    """least: is the bound the least or the most that will do?"""
-    met = value >= bound if least else value <= bound
-    GOALS.append((text, value, bound, unit, least,
-                  ("met" if met else "NOT MET") if judged else "not judged"))
+LONGEST = 480                   # seconds, all in all
+OPEN = 500                      # streams that go on at the same time
+ADVANCE = 2                     # seconds in which each has to
 
 
 def rounds(variants, count, seconds):
@@ -73,68 +66,93 @@ def extra(results, ours, plain, pieces=1):
     return pairs(results, ours, plain, 1, lambda x, y: x - y) * 1e6 / pieces
 
 
-def show(name, results, order):
-    for variant in order:
-        figure("%s_%s_rate" % (name, variant),
-               median([r[0] for r in results[variant]]), "calls/s")
-        figure("%s_%s_cpu" % (name, variant),
-               median([r[1] for r in results[variant]]) * 1e6, "us/call")
-        figure("%s_%s_core" % (name, variant),
-               median([r[2] for r in results[variant]]), "busy")
+class Rows:
+    """The rows of one kind of server."""
 
+    server = None
+    prefix = ""
+    least = 0.90                # of plain's rate, and of its CPU
+    least_prompt = least
+    judges_ratios = True        # of streams; else microseconds
+    prompt_sites = (("memory", "in memory"),)
+    like = "plain"              # what events are held against
+    parts = ("small", "prompt", "burst", "paced", "first", "open")
+    turns = {"small": 7, "prompt": 5, "burst": 5, "paced": 4}
 
-def compare(name, text, bound, results):
-    """Prints, and holds rate and CPU against the goal."""
-    show(name, results, ("plain", "ours"))
-    out = (ratio(results, "ours", "plain", 0),
-           ratio(results, "ours", "plain", 1),
-           extra(results, "ours", "plain"))
-    figure(name + "_rate_ratio", out[0], "ours/plain")
-    figure(name + "_cpu_ratio", out[1], "plain/ours")
-    figure(name + "_cpu_extra", out[2], "us/call")
-
-    # A rate says something of the server only where it waits for no other.
-
-    busy = median([r[2] for r in results["plain"]])
-    goal(text + ": rate", out[0], bound, "of plain", judged=busy > 0.85)
-    goal(text + ": CPU", out[1], bound, "of plain")
-
-    return out[2]
-
-
-class Bench:
-    def __init__(self, folder, args):
-        self.folder, self.args = folder, args
+    def __init__(self, folder, args, upstream):
+        self.folder, self.args, self.upstream = folder, args, upstream
         self.running = []
+        self.plain = self.up("plain", False)
+        self.ours = self.up("ours", not args.same)
+        self.gated = self.up("gated", "gated" if not args.same else False)
 
-    def start(self):
-        rig.certificate(self.folder)
-        self.upstream = self.up(rig.Upstream(self.folder))
-        self.plain = self.nginx("plain", False)
-        self.ours = self.nginx("ours", not self.args.same)
+    def up(self, name, ours, **more):
+        server = self.server(self.folder, name, self.upstream, ours, **more)
+        self.running.append(server)
+        return server
 
-    def up(self, process):
-        self.running.append(process)
-        return process
-
-    def nginx(self, name, ours, **more):
-        return self.up(rig.Nginx(self.folder, name, self.upstream, ours,
-                                 **more))
-
-    def down(self, process):
-        process.stop()
-        self.running.remove(process)
+    def down(self, server):
+        server.stop()
+        self.running.remove(server)
 
     def close(self):
-        for process in reversed(self.running):
-            process.stop()
+        for server in reversed(self.running):
+            server.stop()
 
     def wrk(self, *args, **more):
         return rig.Wrk(self.folder, *args, **more)
 
-    def both(self, wrk, count, seconds, site="memory"):
+    def figure(self, name, value, unit):
+        figure(self.prefix + name, value, unit)
+
+    def goal(self, text, *args, **more):
+        goal("%s%s" % (self.prefix.replace("_", ": "), text), *args, **more)
+
+    def both(self, wrk, count, site="memory"):
         return rounds({"plain": (wrk, self.plain, site),
-                       "ours": (wrk, self.ours, site)}, count, seconds)
+                       "ours": (wrk, self.ours, site),
+                       "gated": (wrk, self.gated, site)}, count, 2)
+
+    def show(self, name, results):
+        for variant in results:
+            self.figure("%s_%s_rate" % (name, variant),
+                        median([r[0] for r in results[variant]]), "calls/s")
+            self.figure("%s_%s_cpu" % (name, variant),
+                        median([r[1] for r in results[variant]]) * 1e6,
+                        "us/call")
+            self.figure("%s_%s_core" % (name, variant),
+                        median([r[2] for r in results[variant]]), "busy")
+
+    def ratios(self, name, text, bound, results, judged=True,
+               variant="ours"):
+        """Rate and CPU of ours beside plain's."""
+        rate, cpu = (ratio(results, variant, "plain", what)
+                     for what in (0, 1))
+        self.figure(name + "_rate_ratio", rate, variant + "/plain")
+        self.figure(name + "_cpu_ratio", cpu, "plain/" + variant)
+
+        # A rate says something of the server only where it waits for no other.
+
+        busy = median([r[2] for r in results["plain"]])
+        if judged:
+            self.goal(text + ": rate", rate, bound, "of plain",
+                      judged=busy > 0.85)
+            self.goal(text + ": CPU", cpu, bound, "of plain")
+
+    def compare(self, name, text, bound, results):
+        """Prints, and holds rate and CPU against the goal."""
+        self.show(name, results)
+        self.ratios(name, text, bound, results)
+        more = extra(results, "ours", "plain")
+        self.figure(name + "_cpu_extra", more, "us/call")
+
+        if "gated" in results:
+            self.ratios(name + "_gated", text + ", a key and three quotas",
+                        bound, results, variant="gated")
+            self.figure(name + "_gated_cpu_extra",
+                        extra(results, "gated", "plain"), "us/call")
+
+        return more
 
     # The figures.
 
@@ -143,42 +161,64 @@ class Bench:
             name = "small%d" % connections
             wrk = self.wrk(name, traffic.small(), connections)
             text = "small JSON call, %d connections" % connections
-            more = compare(name, text, 0.90, self.both(wrk, 7, 2))
-            goal(text + ": CPU of ours", more, 1.3, "us", least=False)
+            self.judge_small(text, self.compare(
+                name, text, self.least, self.both(wrk, self.turns["small"])))
+
+    def judge_small(self, text, more):
+        pass
 
     def prompt(self):
-        for site, text in (("memory", "in memory"), ("file", "temp file")):
+        for site, text in self.prompt_sites:
             name = "prompt200k_" + site
             wrk = self.wrk(name, traffic.prompt(), 16)
-            compare(name, "200 KB prompt, " + text, 0.85,
-                    self.both(wrk, 5, 2, site))
+            self.compare(name, "200 KB prompt, " + text, self.least_prompt,
+                         self.both(wrk, self.turns["prompt"], site))
+
+    def stream_variants(self, name, connections, mode):
+        """Usage that the client asks for, and usage that we ask for."""
+        asked = self.wrk(name, traffic.small(
+            stream=True, stream_options={"include_usage": True}), connections,
+            mode)
+        unasked = self.wrk(name + "_unasked", traffic.small(stream=True),
+                           connections, mode)
+        out = {"plain": (asked, self.plain, "memory")}
+        if self.like != "plain":
+            out[self.like] = (asked, self.plain, self.like)
+        out["ours"] = (asked, self.ours, "memory")
+        out["injected"] = (unasked, self.ours, "memory")
+
+        return out
+
+    def events(self, name, text, got, pieces):
+        """pieces: of a result's CPU."""
+        self.figure(name + "_cpu_extra", extra(got, "ours", "plain", pieces),
+                    "us/event")
+        like = extra(got, "ours", self.like, pieces)
+        inject = extra(got, "injected", self.like, pieces)
+
+        if self.like != "plain":
+            self.figure("%s_%s_cpu_extra" % (name, self.like), like,
+                        "us/event")
+
+        self.figure(name + "_injected_cpu_extra", inject, "us/event")
+        self.judge_events(text, like, inject)
+
+    def judge_events(self, text, like, inject):
+        pass
 
     def burst(self):
         """1,000 events that come as fast as they can be taken."""
-        asked = self.wrk("burst", traffic.small(
-            stream=True, stream_options={"include_usage": True}), 8, "b")
-        unasked = self.wrk("inject", traffic.small(stream=True), 8, "b")
+        got = rounds(self.stream_variants("burst", 8, "b"),
+                     self.turns["burst"], 2)
 
-        got = rounds({"plain": (asked, self.plain, "memory"),
-                      "unbuffered": (asked, self.plain, "unbuffered"),
-                      "ours": (asked, self.ours, "memory"),
-                      "injected": (unasked, self.ours, "memory")}, 5, 2)
-
-        show("burst", got, got)
-        n = traffic.EVENTS
-        figure("burst_cpu_extra", extra(got, "ours", "plain", n), "us/event")
-        like = extra(got, "ours", "unbuffered", n)
-        figure("burst_unbuffered_cpu_extra", like, "us/event")
-        inject = extra(got, "injected", "unbuffered", n)
-        figure("burst_injected_cpu_extra", inject, "us/event")
-
-        goal("events in bursts: CPU of ours", like, 1, "us/event", False)
-        goal("events in bursts, usage injected and taken out again", inject,
-             1, "us/event", False)
+        self.show("burst", got)
+        self.ratios("burst", "events in bursts", self.least, got,
+                    self.judges_ratios)
+        self.events("burst", "events in bursts", got, traffic.EVENTS)
 
     def pace(self, wrk, server, site):
         """Seconds of CPU an event, where each comes by itself."""
-        proc = wrk.start(server.url(site), 3)
+        started = wrk.start(server, site, 3)
 
         try:
             time.sleep(0.7)
@@ -187,37 +227,28 @@ class Bench:
             cpu = server.cpu() - cpu
             events = self.upstream.events() - events
         finally:
-            wrk.result(proc, 3)
+            wrk.result(started, server)
 
         return 0, cpu / events, 0
 
     def paced(self):
-        asked = self.wrk("paced", traffic.small(
-            stream=True, stream_options={"include_usage": True}), 24, "p")
-        unasked = self.wrk("pinject", traffic.small(stream=True), 24, "p")
-        variants = {"plain": (asked, self.plain, "memory"),
-                    "unbuffered": (asked, self.plain, "unbuffered"),
-                    "ours": (asked, self.ours, "memory"),
-                    "injected": (unasked, self.ours, "memory")}
+        variants = self.stream_variants("paced", 24, "p")
         got = {name: [] for name in variants}
 
-        for _ in range(4):
+        for _ in range(self.turns["paced"]):
             for name, (wrk, server, site) in variants.items():
                 got[name].append(self.pace(wrk, server, site))
 
         for name in got:
-            figure("paced_%s_cpu" % name,
-                   median([r[1] for r in got[name]]) * 1e6, "us/event")
+            self.figure("paced_%s_cpu" % name,
+                        median([r[1] for r in got[name]]) * 1e6, "us/event")
 
-        figure("paced_cpu_extra", extra(got, "ours", "plain"), "us/event")
-        like = extra(got, "ours", "unbuffered")
-        figure("paced_unbuffered_cpu_extra", like, "us/event")
-        inject = extra(got, "injected", "unbuffered")
-        figure("paced_injected_cpu_extra", inject, "us/event")
+        if self.judges_ratios:
+            cpu = ratio(got, "ours", "plain", 1)
+            self.figure("paced_cpu_ratio", cpu, "plain/ours")
+            self.goal("events one by one: CPU", cpu, self.least, "of plain")
 
-        goal("events one by one: CPU of ours", like, 1, "us/event", False)
-        goal("events one by one, usage injected and taken out again", inject,
-             1, "us/event", False)
+        self.events("paced", "events one by one", got, 1)
 
     def first(self):
         body = traffic.small(stream=True)
@@ -235,54 +266,122 @@ class Bench:
         plain, ours = watches
         for name, what in (("first", "first"), ("fifth", "last")):
             for server, watch in (("plain", plain), ("ours", ours)):
-                figure("%s_event_%s" % (name, server),
+                self.figure("%s_event_%s" % (name, server),
                        median(getattr(watch, what)) * 1e6, "us")
-            figure("%s_event_later" % name, median(
+            self.figure("%s_event_later" % name, median(
                 [y - x for x, y in zip(getattr(plain, what),
                                        getattr(ours, what))]) * 1e6, "us")
 
         later = (median(ours.first) - median(plain.first)) * 1e6
-        goal("first event of a stream comes later by", later, 50, "us", False)
-        goal("first event is there before the second is sent",
+        self.goal("first event of a stream comes later by", later, 50, "us",
+                  False)
+        self.goal("first event is there before the second is sent",
              median(ours.first) * 1e6, 1000, "us", False)
 
-    def memory(self, name, ours, site, count, workers):
-        server = self.nginx("%s_%s" % (name, site), ours, workers=workers,
-                            connections=count * 2 // workers + 3000)
+    def hold(self, name, ours, site, count, workers, mode):
+        """(bytes a stream, seconds of CPU an event), while so many are open."""
+        server = self.up(name, ours, workers=workers, streams=count)
         body = traffic.small(stream=True,
                              stream_options={"include_usage": True})
+        cpu = None
 
         try:
             # What is allocated once, for whatever first call, is not a
             # stream's.
-            streams.Idle(server.ports[site], 20, body).close()
+            streams.Many(server, site, 20, body, mode).close()
             time.sleep(0.2)
             before = server.private()
-            idle = streams.Idle(server.ports[site], count, body)
+            many = streams.Many(server, site, count, body, mode)
             try:
                 time.sleep(0.3)
                 used = (server.private() - before) / count
+                if mode == "w":
+                    cpu = self.progress(name, server, many)
             finally:
-                idle.close()
+                many.close()
+
+            if ours:
+                lines.check_all_cut(server, count + 20)
         finally:
             self.down(server)
 
-        figure("idle_%s_%s" % (name, site), used, "bytes/stream")
+        self.figure(name, used, "bytes/stream")
 
-        return used
+        return used, cpu
+
+    def progress(self, name, server, many):
+        cpu = server.cpu()
+        least, events = many.progress(ADVANCE)
+        cpu = (server.cpu() - cpu) / max(events, 1)
+
+        self.figure(name + "_least", least, "events of each in %d s" % ADVANCE)
+        self.figure(name + "_cpu", cpu * 1e6, "us/event")
+        if least == 0:
+            raise BenchError("%s: of %d open streams not all advanced"
+                             % (name, OPEN))
+
+        return cpu
+
+    def open(self):
+        """Streams that are open at the same time, and all go on."""
+        count = streams.room_for(OPEN)[0]
+        self.figure("open_streams", count, "open in 1 worker")
+        plain, ours = (self.hold("open_" + name, on, "memory", count, 1, "w")
+                       for name, on in (("plain", False),
+                                        ("ours", not self.args.same)))
+        self.figure("open_extra", ours[0] - plain[0], "bytes/stream")
+        self.figure("open_cpu_ratio", plain[1] / ours[1], "plain/ours")
+        self.goal("%d open streams: memory of ours" % count,
+                  (ours[0] - plain[0]) / 1024, 8, "KB each", least=False)
+        if self.judges_ratios:
+            self.goal("%d open streams: CPU of an event" % count,
+                      plain[1] / ours[1], self.least, "of plain")
+
+    def check(self):
+        """Was everything on indeed, and is there a line for each call?"""
+        time.sleep(1.2)                         # the log's flush
+        try:
+            wholes, cuts = lines.check(self.ours)
+        except BenchError as e:
+            return e
+
+        self.figure("cost_lines", wholes + cuts, "written")
+        self.figure("cost_lines_cut", cuts, "of calls that a load's end cut"
+                    " off")
+
+        return None
+
+
+class NginxRows(Rows):
+    server = Nginx
+    least_prompt = 0.85
+    prompt_sites = Rows.prompt_sites + (("file", "temp file"),)
+    like = "unbuffered"         # as we make it, where it is a stream
+    parts = Rows.parts + ("idle", "tls")
+    judges_ratios = False
+
+    def judge_small(self, text, more):
+        self.goal(text + ": CPU of ours", more, 1.3, "us", least=False)
+
+    def judge_events(self, text, like, inject):
+        self.goal(text + ": CPU of ours", like, 1, "us/event", False)
+        self.goal(text + ", usage injected and taken out again", inject, 1,
+                  "us/event", False)
 
     def idle(self):
         count, workers = streams.room_for(self.args.idle)
-        figure("idle_streams", count, "open in %d workers" % workers)
+        self.figure("idle_streams", count, "open in %d workers" % workers)
 
         for site in ("memory", "unbuffered"):
-            plain = self.memory("plain", False, site, count, workers)
-            ours = self.memory("ours", not self.args.same, site, count,
-                               workers)
-            figure("idle_extra_" + site, ours - plain, "bytes/stream")
+            plain, ours = (
+                self.hold("idle_%s_%s" % (name, site), on, site, count,
+                          workers, "i")[0]
+                for name, on in (("plain", False),
+                                 ("ours", not self.args.same)))
+            self.figure("idle_extra_" + site, ours - plain, "bytes/stream")
 
-        goal("%d idle streams: memory of ours" % count, (ours - plain) / 1024,
-             8, "KB each", least=False)
+        self.goal("%d idle streams: memory of ours" % count,
+                  (ours - plain) / 1024, 8, "KB each", least=False)
 
     def tls(self):
         """What another thing costs that everybody turns on."""
@@ -295,37 +394,27 @@ class Bench:
                       "tls_new": (new, self.plain, "tls")}, 4, 2)
 
         for name in ("plain", "tls", "plain_new", "tls_new"):
-            figure("tls_%s_cpu" % name,
-                   median([r[1] for r in got[name]]) * 1e6, "us/call")
+            self.figure("tls_%s_cpu" % name,
+                        median([r[1] for r in got[name]]) * 1e6, "us/call")
 
         kept = extra(got, "tls", "plain")
-        figure("tls_keepalive_cpu_extra", kept, "us/call")
-        figure("tls_handshake_cpu_extra", extra(got, "tls_new", "plain_new"),
-               "us/call")
-        figure("tls_ours_cpu_extra", extra(got, "ours", "plain"), "us/call")
-        goal("everything on costs less than TLS without handshakes",
+        self.figure("tls_keepalive_cpu_extra", kept, "us/call")
+        self.figure("tls_handshake_cpu_extra", extra(got, "tls_new",
+                                                        "plain_new"),
+                    "us/call")
+        self.figure("tls_ours_cpu_extra", extra(got, "ours", "plain"),
+                    "us/call")
+        self.goal("everything on costs less than TLS without handshakes",
              extra(got, "ours", "plain"), kept, "us", least=False)
 
-    def check(self):
-        """Was everything on indeed?"""
-        lines = bad = 0
 
-        with open(self.ours.log, "rb") as f:
-            for text in f:
-                lines += 1
-                if lines % 1000 == 1:
-                    line = json.loads(text)
-                    if line.get("error.type") == "client_closed":
-                        continue        # the load's end cut it off
-                    bad += not (line["llm.cost.total_nusd"] > 0
-                                and line["llm.usage.source"] == "reported"
-                                and line["llm.team"] == "search"
-                                and line["gen_ai.conversation.id"])
+class HttpdRows(Rows):
+    server = Httpd
+    prefix = "httpd_"
+    turns = {"small": 5, "prompt": 5, "burst": 4, "paced": 3}
 
-        figure("cost_lines", lines, "written")
-        if bad or not lines:
-            raise BenchError("%d of a thousandth of %d cost lines are not as"
-                             " they should be" % (bad, lines))
+
+ROWS = {"nginx": NginxRows, "httpd": HttpdRows}
 
 
 def core():
@@ -351,20 +440,6 @@ def core():
              1.5 if name == "english" else 0.8, "GB/s")
 
 
-def table():
-    print("\n%-58s %10s %12s" % ("goal", "measured", ""))
-    for text, value, bound, unit, least, met in GOALS:
-        print("%-58s %10.2f %s %-6.4g %-9s %s"
-              % (text, value, ">=" if least else "<=", bound, unit,
-                 met))
-
-    words = [g[5] for g in GOALS]
-    print("\n%d goals met, %d not met" % (words.count("met"),
-                                          words.count("NOT MET")))
-    if "not judged" in words:
-        print("(a rate is not judged where plain nginx did not fill its core)")
-
-
 def machine():
     with open("/proc/cpuinfo") as f:
         model = re.search(r"model name\s*: (.*)", f.read())
@@ -375,21 +450,74 @@ def machine():
               os.getloadavg()[0]))
     if rig.LOAD_CORES == rig.SERVER_CORES:
         print("one core only: rates mean nothing here, CPU does")
+    print("httpd: MPM event, a worker of %d threads, or one a stream"
+          % Httpd.connections)
 
 
-PARTS = ("core", "small", "prompt", "burst", "paced", "first", "idle",
-         "tls")
+def chosen(words):
+    """[(kind, part), ...] of "core", "nginx", "small", "httpd:small", ..."""
+    out = [("core", "core")] if "core" in words or not words else []
+
+    for kind, rows in ROWS.items():
+        for part in rows.parts:
+            if not words or {kind, part, "%s:%s" % (kind, part)} & set(words):
+                out.append((kind, part))
+
+    known = {"core", *ROWS} | {p for r in ROWS.values() for p in r.parts} \
+        | {"%s:%s" % (k, p) for k, r in ROWS.items() for p in r.parts}
+    for word in words:
+        if word not in known:
+            raise BenchError("%s: no such rows; there are %s"
+                             % (word, " ".join(sorted(known))))
+
+    return out
+
+
+def measure(kind, parts, folder, args, upstream):
+    """What is wrong with the lines that it left; None if nothing is."""
+    rows = ROWS[kind](folder, args, upstream)
+
+    try:
+        for part in parts:
+            getattr(rows, part)()
+        return None if args.same else rows.check()
+    finally:
+        rows.close()
+
+
+def run(args, folder):
+    todo = chosen(args.only.replace(",", " ").split())
+    machine()
+
+    if ("core", "core") in todo:
+        core()
+
+    rig.certificate(folder)
+    upstream = rig.Upstream(folder)
+    wrong = []
+
+    try:
+        for kind in ROWS:
+            parts = [part for k, part in todo if k == kind]
+            if parts:
+                wrong.append(measure(kind, parts, folder, args, upstream))
+    finally:
+        upstream.stop()
+
+    report.table()
+
+    for error in filter(None, wrong):
+        raise error
 
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("--only", default=",".join(PARTS),
-                   help="some of %s" % ",".join(PARTS))
+    p.add_argument("--only", default="", metavar="ROWS",
+                   help="some of: core, nginx, httpd, small, httpd:small, ...")
     p.add_argument("--same", action="store_true",
-                   help="plain nginx on both sides: what the noise is")
+                   help="the plain server on both sides: what the noise is")
     p.add_argument("--idle", type=int, default=10000)
     args = p.parse_args()
-    parts = args.only.split(",")
 
     def stop(*_):
         raise BenchError("stopped, or longer than %d seconds" % LONGEST)
@@ -399,20 +527,9 @@ def main():
     signal.alarm(LONGEST)
 
     folder = tempfile.mkdtemp(prefix="tollgate-bench-")
-    bench = Bench(folder, args)
 
     try:
-        machine()
-        if "core" in parts:
-            core()
-        bench.start()
-        for part in parts:
-            if part != "core":
-                getattr(bench, part)()
-        if not args.same:
-            time.sleep(1.2)                     # the log's flush
-            bench.check()
-        table()
+        run(args, folder)
 
     except (BenchError, OSError, EOFError,
             subprocess.SubprocessError) as e:
@@ -420,7 +537,6 @@ def main():
 
     finally:
         signal.alarm(0)
-        bench.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -234,12 +234,14 @@ bench_create(bench_t *b, const tg_now_t *now)
 static void
 bench_request(tg_call_t *call, const char *tail)
 {
+    tg_now_t      now = { 1764000000000, 1000 };
+    tg_gate_t     gate = { 0 };
     tg_refusal_t  refusal;
 
     tg_call_body(call, body, sizeof(body) - 1);
     tg_call_body(call, tail, strlen(tail));
 
-    if (tg_call_admit(call, &refusal) != TG_OK) {
+    if (tg_call_admit(call, &gate, &now, &refusal) != TG_OK) {
         bench_fail("a call was refused");
     }
 }
@@ -249,6 +251,7 @@ static void
 bench_call(bench_t *b, int stage)
 {
     tg_now_t    now = { 1764000000000 + (int64_t) b->seq, 1000 };
+    tg_gate_t   gate = { .book = b->book };
     tg_call_t  *call = bench_create(b, &now);
 
     if (stage >= REQUEST) {
@@ -262,7 +265,7 @@ bench_call(bench_t *b, int stage)
 
     if (stage >= FINISH) {
         now.mono_ns += 123456789;
-        tg_call_finish(call, TG_END_COMPLETE, 200, b->book, &now);
+        tg_call_finish(call, TG_END_COMPLETE, 200, &gate, &now);
     }
 
     if (stage >= LINE) {
@@ -278,6 +281,7 @@ bench_stream(bench_t *b, const char *events, size_t size, size_t step,
 {
     size_t      n;
     tg_now_t    now = { 1764000000000, 1000 };
+    tg_gate_t   gate = { .book = b->book };
     tg_call_t  *call = bench_create(b, &now);
 
     bench_request(call, asked ? ",\"stream\":true,\"stream_options\":"
@@ -302,7 +306,7 @@ bench_stream(bench_t *b, const char *events, size_t size, size_t step,
         }
     }
 
-    tg_call_finish(call, TG_END_COMPLETE, 200, b->book, &now);
+    tg_call_finish(call, TG_END_COMPLETE, 200, &gate, &now);
 }
 
 

@@ -1,16 +1,16 @@
 """The processes of a measurement: servers pinned to one core, load to others.
 
-A worker's time is read from /proc/PID/schedstat: nanoseconds on a core, what
+A worker's time is read from /proc/PID/task/*/schedstat: nanoseconds on a
+core, what
 the kernel did for it included.
 """
 
+import dataclasses
 import os
-import pwd
 import random
 import re
 import signal
 import socket
-import statistics
 import subprocess
 import time
 
@@ -18,56 +18,11 @@ import traffic
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
-BINARY = os.environ.get("TG_NGINX", "/usr/sbin/nginx")
-MODULE = os.path.join(BUILD, "nginx", "ngx_http_llm_module.so")
 PRICES = os.path.join(ROOT, "prices", "default.json")
-TEMP = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORES = {CORES[0]}
 LOAD_CORES = set(CORES[1:]) or SERVER_CORES
-
-CONF = """%(load)s
-user %(user)s;
-daemon off;
-worker_processes %(workers)d;
-worker_rlimit_nofile %(files)d;
-pid %(dir)s/nginx.pid;
-error_log %(dir)s/error.log warn;
-events {
-    worker_connections %(connections)d;
-}
-http {
-%(temp)s    access_log %(dir)s/access.log;
-    keepalive_requests 10000000;
-    upstream api.openai.com {
-        server 127.0.0.1:%(upstream)d;
-        keepalive 512;
-        keepalive_requests 10000000;
-    }
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    proxy_read_timeout 300s;
-    client_max_body_size 64m;
-    ssl_certificate %(tls)s/cert.pem;
-    ssl_certificate_key %(tls)s/key.pem;
-%(llm)s%(servers)s}
-"""
-
-LLM = """    llm on;
-    llm_prices %s;
-    llm_log %s/llm.jsonl;
-    llm_tag team from=header:x-team;
-    llm_tag session from=metadata.session_id;
-"""
-
-# What differs of a server's settings, each on a port of its own.
-SITES = {
-    "memory": ("", "client_body_buffer_size 512k;"),
-    "file": ("", ""),
-    "unbuffered": ("", "client_body_buffer_size 512k; proxy_buffering off;"),
-    "tls": (" ssl", "client_body_buffer_size 512k;"),
-}
 
 
 class BenchError(Exception):
@@ -163,42 +118,48 @@ class Upstream(Process):
             return int(s.recv(4096).split(b"\r\n\r\n")[1])
 
 
-class Nginx(Process):
-    def __init__(self, folder, name, upstream, ours, workers=1,
-                 connections=4096):
+class Server(Process):
+    """A server that passes calls on; ours: with the module and all that it can
+    do.  A kind of server says how it is configured, and which sites it has:
+    what differs of its settings, each on a port of its own."""
+
+    kind = None
+    sites = ("memory",)
+    connections = None                  # a worker's, where none are asked for
+
+    def __init__(self, folder, name, upstream, ours, workers=1, streams=0):
         self.name = name
-        self.dir = os.path.join(folder, name)
+        self.dir = os.path.join(folder, self.kind + "-" + name)
         os.makedirs(os.path.join(self.dir, "tmp"))
-        self.ports = {site: free_port() for site in SITES}
+        self.ports = {site: free_port() for site in self.sites}
         self.port = self.ports["memory"]
         self.workers = workers
+        if streams:
+            self.connections = self.room(streams)
         self.log = os.path.join(self.dir, "llm.jsonl")
+        self.loads = []                 # what it was asked; see Load
 
-        user = pwd.getpwuid(os.geteuid()).pw_name
-        conf = CONF % {
-            "load": "load_module %s;" % MODULE if ours else "",
-            "user": "%s %s" % (user, self.group()), "dir": self.dir,
-            "workers": workers, "files": connections + 64,
-            "connections": connections, "upstream": upstream.port,
-            "tls": folder,
-            "temp": "".join("    %s_temp_path %s/tmp/%s;\n"
-                            % (t, self.dir, t) for t in TEMP),
-            "llm": LLM % (PRICES, self.dir) if ours else "",
-            "servers": "".join(
-                "    server {\n        listen 127.0.0.1:%d%s;\n        %s\n"
-                "        location / {\n"
-                "            proxy_pass http://api.openai.com;\n"
-                "        }\n    }\n" % (self.ports[site], tls, more)
-                for site, (tls, more) in SITES.items())}
+        with open(os.path.join(self.dir, "keys.json"), "w") as f:
+            f.write(traffic.keys())
 
-        with open(os.path.join(self.dir, "nginx.conf"), "w") as f:
-            f.write(conf)
+        conf = os.path.join(self.dir, self.kind + ".conf")
+        with open(conf, "w") as f:
+            f.write(self.conf(folder, upstream, ours))
 
-        self.stderr = open(os.path.join(self.dir, "stderr"), "w")
-        self.spawn([BINARY, "-p", self.dir, "-c",
-                    os.path.join(self.dir, "nginx.conf")], SERVER_CORES)
-        self.stderr.close()
+        with open(os.path.join(self.dir, "stderr"), "w") as self.stderr:
+            self.spawn(self.argv(conf), SERVER_CORES)
+
         self.pids = self.wait_workers()
+
+    def room(self, streams):
+        """Connections of a worker that has its share of so many streams."""
+        raise NotImplementedError
+
+    def conf(self, folder, upstream, ours):
+        raise NotImplementedError
+
+    def argv(self, conf):
+        raise NotImplementedError
 
     def wait_workers(self):
         for _ in range(250):
@@ -211,14 +172,17 @@ class Nginx(Process):
         raise BenchError("%s has %d workers: %s"
                          % (self.name, len(pids), self.why()))
 
-    @staticmethod
-    def group():
-        import grp
-        return grp.getgrgid(os.getegid()).gr_name
-
     def why(self):
-        with open(os.path.join(self.dir, "stderr")) as f:
-            return f.read().strip()
+        text = ""
+
+        for name in ("stderr", "error.log"):
+            try:
+                with open(os.path.join(self.dir, name)) as f:
+                    text += f.read()
+            except OSError:
+                pass
+
+        return text.strip()
 
     def url(self, site="memory"):
         return "%s://127.0.0.1:%d%s" % (
@@ -226,12 +190,14 @@ class Nginx(Process):
             traffic.PATH)
 
     def cpu(self):
-        """Seconds of the workers."""
+        """Seconds of the workers, user's and system's, of all their threads:
+        these last as long as the worker."""
         total = 0
 
         for pid in self.pids:
-            with open("/proc/%d/schedstat" % pid) as f:
-                total += int(f.read().split()[0])
+            for task in os.listdir("/proc/%d/task" % pid):
+                with open("/proc/%d/task/%s/schedstat" % (pid, task)) as f:
+                    total += int(f.read().split()[0])
 
         return total / 1e9
 
@@ -245,6 +211,15 @@ class Nginx(Process):
                     r"^Private_(?:Clean|Dirty): +(\d+) kB", f.read(), re.M))
 
         return total * 1024
+
+
+@dataclasses.dataclass
+class Load:
+    """What a server was asked, for whoever reads its log."""
+    calls: int                  # that were answered, as the client saw it
+    open: int                   # at most so many were cut off at the end
+    end: float                  # not before; since 1970
+    gone: float                 # nor after
 
 
 def certificate(folder):
@@ -280,18 +255,19 @@ class Wrk:
                     ' e.status, "\\n")\n'
                     'end\n')
 
-    def start(self, url, seconds):
-        return subprocess.Popen(
+    def start(self, server, site, seconds):
+        return time.time() + seconds, subprocess.Popen(
             ["wrk", "-t1", "-c%d" % self.connections, "-d%d" % seconds,
-             "--timeout", "10", "-s", self.script, url],
+             "--timeout", "10", "-s", self.script, server.url(site)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORES))
 
-    @staticmethod
-    def result(proc, seconds):
+    def result(self, started, server):
         """(calls, seconds)"""
+        end, proc = started
+
         try:
-            out = proc.communicate(timeout=seconds + 30)[0]
+            out = proc.communicate(timeout=end - time.time() + 30)[0]
         except BaseException:
             proc.kill()
             proc.wait()
@@ -306,17 +282,15 @@ class Wrk:
             raise BenchError("wrk: of %d calls %d broke, %d had a bad status"
                              % (calls, broken, bad))
 
+        server.loads.append(Load(calls, self.connections + broken, end,
+                                 time.time()))
+
         return calls, duration / 1e6
 
     def run(self, server, site, seconds):
         """(calls a second, seconds of CPU a call, share of its core)"""
         before, start = server.cpu(), time.monotonic()
-        calls, took = self.result(self.start(server.url(site), seconds),
-                                  seconds)
+        calls, took = self.result(self.start(server, site, seconds), server)
         cpu, wall = server.cpu() - before, time.monotonic() - start
 
         return calls / took, cpu / calls, cpu / wall
-
-
-def median(values):
-    return statistics.median(values)

@@ -7,6 +7,7 @@ import socket
 import time
 
 import traffic
+from rig import Load
 
 OPEN_AT_ONCE = 200
 DEADLINE = 40
@@ -24,6 +25,7 @@ class Watch:
     """One client that notes when the first and the last event arrive."""
 
     def __init__(self, server, body):
+        self.server = server
         self.socket = socket.create_connection(
             ("127.0.0.1", server.ports["memory"]), 5)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -50,6 +52,8 @@ class Watch:
 
     def close(self):
         self.socket.close()
+        now = time.time()
+        self.server.loads.append(Load(len(self.first), 0, now, now))
 
 
 def room_for(wanted):
@@ -71,12 +75,14 @@ def room_for(wanted):
     return min(wanted, hard - 1000), 2
 
 
-class Idle:
-    """Many streams that have had their first events and wait for more."""
+class Many:
+    """Many streams that have had their first events and wait for more: in vain
+    (mode "i"), or for one now and then (mode "w")."""
 
-    def __init__(self, port, count, body):
-        self.message = head(body, "i") + body
-        self.port = port
+    def __init__(self, server, site, count, body, mode="i"):
+        self.server = server
+        self.message = head(body, mode) + body
+        self.port = server.ports[site]
         self.sockets = {}
         self.waiting = {}
         self.epoll = select.epoll()
@@ -114,7 +120,30 @@ class Idle:
                 raise TimeoutError("%d of %d idle streams opened"
                                    % (len(self.sockets), count))
 
+    def progress(self, seconds):
+        """Events that each has in that time: the least, all together."""
+        got = dict.fromkeys(self.sockets, 0)
+        deadline = time.monotonic() + seconds
+
+        for fd in self.sockets:
+            self.epoll.register(fd, select.EPOLLIN)
+
+        while (left := deadline - time.monotonic()) > 0:
+            for fd, _ in self.epoll.poll(left):
+                piece = os.read(fd, 65536)
+                if not piece:
+                    raise EOFError("an open stream broke off")
+                got[fd] += piece.count(b"data: ")
+
+        for fd in self.sockets:
+            self.epoll.unregister(fd)
+
+        return min(got.values()), sum(got.values())
+
     def close(self):
+        end = time.time()
+
         for s in self.sockets.values():
             s.close()
         self.epoll.close()
+        self.server.loads.append(Load(0, len(self.sockets), end, time.time()))

@@ -10,9 +10,13 @@
  *     j    ANSWER, as JSON (the default)
  *     b    all events at once, each a chunk of HTTP's by itself
  *     p    the first event at once, the others one a tick of 1 ms
- *     s    the same, of the first events only
+ *     s    the same, of a short stream: what is between its first events and
+ *          the last ones is left out
  *     i    a few events at once, and then nothing for ever
+ *     w    the same, and then one at a time, each after many ticks
  *     n    how many events were sent since the start
+ *
+ * A POST that has no body is answered with 411: somebody has lost it.
  */
 
 #define _GNU_SOURCE
@@ -33,10 +37,13 @@
 #define UP_HEAD_MAX     4096
 #define UP_EVENTS_MAX   65536
 #define UP_FDS_MAX      65536
-#define UP_SHORT        5
+#define UP_FIRST        3               /* of a short stream */
+#define UP_LAST         2
 #define UP_IDLE         3
 #define UP_TICK_NS      1000000
+#define UP_SLOW         250             /* ticks */
 #define UP_BODY_STEP    (1 << 30)
+#define UP_NO_BODY      '-'
 
 typedef struct {
     int          fd;
@@ -54,6 +61,9 @@ typedef struct {
     char    *text;                      /* a whole answer, with its head */
     size_t   len;
 } up_answer_t;
+
+static const char   up_no_body[] = "HTTP/1.1 411 Length Required\r\n"
+                                   "Content-Length: 0\r\n\r\n";
 
 static int          up_epoll;
 static up_answer_t  up_json;
@@ -158,7 +168,7 @@ up_make_stream(const char *name)
         up_at[++up_events] = (size_t) (out - up_stream.text);
     }
 
-    if (up_events <= UP_SHORT) {
+    if (up_events <= UP_FIRST + UP_LAST) {
         errno = EINVAL;
         up_die(name);
     }
@@ -260,8 +270,17 @@ up_answer(up_conn_t *c)
         up_sent += UP_IDLE;
         return up_send(c, up_stream.text, up_at[UP_IDLE]);
 
+    case 'w':
+        up_sent += UP_IDLE;
+        c->event = UP_IDLE;
+        up_paced[up_npaced++] = c;
+        return up_send(c, up_stream.text, up_at[UP_IDLE]);
+
     case 'n':
         return up_count(c);
+
+    case UP_NO_BODY:
+        return up_send(c, up_no_body, sizeof(up_no_body) - 1);
 
     default:
         return up_send(c, up_json.text, up_json.len);
@@ -269,22 +288,29 @@ up_answer(up_conn_t *c)
 }
 
 
-/* One event to each of the paced streams. */
+/* One event to each of the paced streams whose turn it is. */
 static void
 up_tick(void)
 {
-    size_t      i = 0;
-    up_conn_t  *c;
+    size_t           i = 0;
+    up_conn_t       *c;
+    static unsigned  tick;
+
+    tick = (tick + 1) % UP_SLOW;
 
     while (i < up_npaced) {
         c = up_paced[i];
 
-        if (c->left != 0) {
+        if (c->left != 0 || (c->mode == 'w' && tick != 0)) {
             i++;
             continue;
         }
 
-        if (c->event == (c->mode == 's' ? UP_SHORT : up_events)) {
+        if (c->mode == 's' && c->event == UP_FIRST) {
+            c->event = up_events - UP_LAST;
+        }
+
+        if (c->event == up_events) {
             c->event = 0;
             up_paced[i] = up_paced[--up_npaced];
             (void) up_send(c, "0\r\n\r\n", 5);
@@ -323,6 +349,11 @@ up_parse(up_conn_t *c)
 
     p = strcasestr(c->buf, "\r\nContent-Length: ");
     c->body = p != NULL ? strtoull(p + 18, NULL, 10) : 0;
+
+    if (c->body == 0 && strncmp(c->buf, "POST ", 5) == 0) {
+        c->mode = UP_NO_BODY;
+    }
+
     c->body -= got < c->body ? got : c->body;
     c->head = 0;
 

@@ -121,4 +121,92 @@
     { p "billed_units.search_units", TG_A_SEARCH_UNITS, 0 },                  \
     { p "billed_units.images", TG_A_IMAGES, 0 }
 
+/*
+ * Content parts of requests, by the place.  A part without a type is one that
+ * lax servers take by its member.
+ */
+#define TG_OPENAI_PARTS(p)                                                    \
+    { p, TG_R_PART, 0 },                                                      \
+    { p ".text", TG_R_TEXT, TG_JSON_COUNT },                                  \
+    { p ".type", TG_R_PART_TYPE, 0 },                                         \
+    { p ".image_url", TG_R_URL, 0 },                                          \
+    { p ".image_url.url", TG_R_URL, 0 },                                      \
+    { p ".image_base64", TG_R_URL, 0 },                                       \
+    { p ".input_audio", TG_R_DATA, 0 },                                       \
+    { p ".input_audio.data", TG_R_DATA, 0 },                                  \
+    { p ".audio_url", TG_R_DATA, 0 },                                         \
+    { p ".audio_url.url", TG_R_DATA, 0 },                                     \
+    { p ".video_url", TG_R_ELSEWHERE, 0 },                                    \
+    { p ".file", TG_R_ELSEWHERE, 0 },                                         \
+    { p ".file_id", TG_R_FILE, 0 }
+
+/* https://docs.claude.com/en/api/messages#body-messages-content */
+#define TG_ANTHROPIC_PARTS(p)                                                 \
+    { p, TG_R_PART, 0 },                                                      \
+    { p ".text", TG_R_TEXT, TG_JSON_COUNT },                                  \
+    { p ".type", TG_R_PART_TYPE, 0 },                                         \
+    { p ".source.data", TG_R_DATA, 0 }
+
+/* https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html */
+#define TG_CONVERSE_PARTS(p)                                                  \
+    { p, TG_R_PART, 0 },                                                      \
+    { p ".text", TG_R_TEXT, TG_JSON_COUNT },                                  \
+    { p ".image", TG_R_IMAGE, 0 },                                            \
+    { p ".image.source.bytes", TG_R_DATA, 0 },                                \
+    { p ".audio", TG_R_AUDIO, 0 },                                            \
+    { p ".audio.source.bytes", TG_R_DATA, 0 },                                \
+    { p ".document", TG_R_ELSEWHERE, 0 },                                     \
+    { p ".video", TG_R_ELSEWHERE, 0 }
+
+/* https://ai.google.dev/api/caching#Part; a name may be in either case */
+#define TG_GEMINI_BLOB(p)                                                     \
+    { p ".mimeType", TG_R_MIME, 0 },                                          \
+    { p ".mime_type", TG_R_MIME, 0 }
+
+#define TG_GEMINI_PARTS(p)                                                    \
+    { p, TG_R_PART, 0 },                                                      \
+    { p ".text", TG_R_TEXT, TG_JSON_COUNT },                                  \
+    { p ".inlineData.data", TG_R_DATA, 0 },                                   \
+    { p ".inline_data.data", TG_R_DATA, 0 },                                  \
+    { p ".fileData", TG_R_FILE, 0 },                                          \
+    { p ".file_data", TG_R_FILE, 0 },                                         \
+    TG_GEMINI_BLOB(p ".inlineData"),                                          \
+    TG_GEMINI_BLOB(p ".inline_data"),                                         \
+    TG_GEMINI_BLOB(p ".fileData"),                                            \
+    TG_GEMINI_BLOB(p ".file_data")
+
+#define TG_GEMINI_TOOL(p)                                                     \
+    { p, TG_R_TOOL, 0 },                                                      \
+    { p ".functionDeclarations", TG_R_DECLARED, 0 },                          \
+    { p ".function_declarations", TG_R_DECLARED, 0 },                         \
+    { p ".computerUse", TG_R_DECLARED, 0 },                                   \
+    { p ".computer_use", TG_R_DECLARED, 0 },                                  \
+    { p ".googleSearch", TG_R_USES, 0 },                                      \
+    { p ".google_search", TG_R_USES, 0 },                                     \
+    { p ".googleSearchRetrieval", TG_R_USES, 0 },                             \
+    { p ".google_search_retrieval", TG_R_USES, 0 },                           \
+    { p ".googleMaps", TG_R_USES, 0 },                                        \
+    { p ".google_maps", TG_R_USES, 0 },                                       \
+    { p ".enterpriseWebSearch", TG_R_USES, 0 },                               \
+    { p ".enterprise_web_search", TG_R_USES, 0 },                             \
+    { p ".urlContext", TG_R_USES, 0 },                                        \
+    { p ".url_context", TG_R_USES, 0 },                                       \
+    { p ".codeExecution", TG_R_USES, 0 },                                     \
+    { p ".code_execution", TG_R_USES, 0 },                                    \
+    { p ".fileSearch", TG_R_USES, 0 },                                        \
+    { p ".file_search", TG_R_USES, 0 },                                       \
+    { p ".retrieval", TG_R_USES, 0 },                                         \
+    { p ".parallelAiSearch", TG_R_USES, 0 },                                  \
+    { p ".parallel_ai_search", TG_R_USES, 0 },                                \
+    { p ".mcpServers", TG_R_USES, 0 },                                        \
+    { p ".mcp_servers", TG_R_USES, 0 }
+
+/* https://ai.google.dev/api/interactions-api#Resource:Content */
+#define TG_INTERACTION_PARTS(p)                                               \
+    { p ".text", TG_R_TEXT, TG_JSON_COUNT },                                  \
+    { p ".type", TG_R_PART_TYPE, 0 },                                         \
+    { p ".data", TG_R_DATA, 0 },                                              \
+    { p ".uri", TG_R_FILE, 0 },                                               \
+    { p ".mime_type", TG_R_MIME, 0 }
+
 #endif /* TG_API_LISTS_H */

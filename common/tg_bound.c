@@ -3,6 +3,29 @@
 #define TG_RERANK_CHUNK  500        /* bytes, fewer than its tokens */
 #define TG_RERANK_UNIT   100        /* documents of one search unit */
 
+enum {
+    TG_MODEL_SEARCHES = 1,          /* unasked */
+    TG_MODEL_STORED,                /* stands for a prompt, too */
+    TG_MODEL_APART                  /* see ask.apart */
+};
+
+/* What names alone tell: OpenAI's, Perplexity's, OpenRouter's variant, Groq's
+ * systems; Bedrock's prompt management; xAI's. */
+static const struct {
+    tg_str_t  model;
+    int       is;
+} tg_bound_models[] = {
+    { TG_STR("*search-preview*"), TG_MODEL_SEARCHES },
+    { TG_STR("*search-api*"), TG_MODEL_SEARCHES },
+    { TG_STR("*deep-research*"), TG_MODEL_SEARCHES },
+    { TG_STR("sonar*"), TG_MODEL_SEARCHES },
+    { TG_STR("perplexity/*"), TG_MODEL_SEARCHES },
+    { TG_STR("*:online"), TG_MODEL_SEARCHES },
+    { TG_STR("*compound*"), TG_MODEL_SEARCHES },
+    { TG_STR("arn:*:prompt/*"), TG_MODEL_STORED },
+    { TG_STR("*grok*"), TG_MODEL_APART }
+};
+
 
 static int64_t
 tg_bound_add(int64_t a, int64_t b)
@@ -31,6 +54,34 @@ tg_bound_bytes(uint64_t bytes)
 }
 
 
+static void
+tg_bound_model(tg_bound_ask_t *ask, tg_str_t model)
+{
+    const size_t  n = sizeof(tg_bound_models) / sizeof(tg_bound_models[0]);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!tg_str_match(model, tg_bound_models[i].model)) {
+            continue;
+        }
+
+        switch (tg_bound_models[i].is) {
+
+        case TG_MODEL_SEARCHES:
+            ask->uses = ask->uses == 0 ? -1 : ask->uses;
+            break;
+
+        case TG_MODEL_STORED:
+            ask->elsewhere = true;
+            break;
+
+        default:
+            ask->apart = true;
+            ask->own_prompt = true;
+        }
+    }
+}
+
+
 void
 tg_bound_ask(tg_bound_ask_t *ask, tg_op_t op, const tg_request_info_t *info,
     bool inspected)
@@ -41,14 +92,23 @@ tg_bound_ask(tg_bound_ask_t *ask, tg_op_t op, const tg_request_info_t *info,
     ask->bytes = info->bytes;
     ask->text_bytes = info->text_bytes;
     ask->messages = info->messages;
-    ask->sounds = info->has_audio;
-    ask->pictures = info->has_images ? -1 : 0;
+    ask->media_bytes = info->media_bytes;
+    ask->sound_bytes = info->sound_bytes;
+    ask->query_bytes = info->query_bytes;
+    ask->prediction = info->prediction_bytes;
+    ask->sounds = info->sound_bytes != 0;
+    ask->pictures = info->pictures;
+    ask->elsewhere = info->elsewhere;
+    ask->uses = info->uses;
     ask->tools = info->has_tools;
-    ask->inspected = inspected;
+    ask->own_prompt = info->own_prompt;
+    ask->inspected = inspected && op != TG_OP_UNKNOWN;
     ask->max_tokens = info->max_tokens;
     ask->thinking = info->thinking_budget;
     ask->answers = info->n;
     ask->tier = tg_tier_parse(info->service_tier);
+
+    tg_bound_model(ask, info->model);
 }
 
 
@@ -84,6 +144,14 @@ tg_bound_window(const tg_bound_ask_t *ask)
 }
 
 
+/* The tokens of so many bytes of a recording. */
+static int64_t
+tg_bound_seconds(int64_t bytes)
+{
+    return tg_bound_times(bytes / TG_BOUND_SLOWEST + 1, TG_BOUND_SECOND);
+}
+
+
 /* From what is in the body, where all of it can be counted. */
 static int64_t
 tg_bound_body(const tg_bound_ask_t *ask)
@@ -97,14 +165,18 @@ tg_bound_body(const tg_bound_ask_t *ask)
     switch (ask->op) {
 
     case TG_OP_TRANSCRIPTION:
-        return tg_bound_add(tg_bound_bytes(ask->text_bytes),
-                            tg_bound_times(bytes / TG_BOUND_SLOWEST + 1,
-                                           TG_BOUND_SECOND));
+        return ask->elsewhere ? TG_BOUND_UNKNOWN
+               : tg_bound_add(tg_bound_bytes(ask->text_bytes),
+                              tg_bound_seconds(bytes));
 
     case TG_OP_IMAGE:
-        return ask->pictures == 0 ? tg_bound_add(bytes, TG_BOUND_BASE)
-               : tg_bound_add(tg_bound_bytes(ask->text_bytes),
-                              TG_BOUND_CHANGED * TG_BOUND_MADE);
+        return tg_bound_add(tg_bound_bytes(ask->pictures != 0 ? ask->text_bytes
+                                                              : ask->bytes),
+                            tg_bound_add(TG_BOUND_BASE,
+                                         tg_bound_times(ask->pictures < 0
+                                                        ? TG_BOUND_CHANGED
+                                                        : ask->pictures,
+                                                        TG_BOUND_MADE)));
 
     default:
         break;
@@ -121,6 +193,12 @@ tg_bound_body(const tg_bound_ask_t *ask)
     sum = tg_bound_add(bytes, TG_BOUND_BASE);
     sum = tg_bound_add(sum, tg_bound_times(ask->messages, TG_BOUND_MESSAGE));
     sum = tg_bound_add(sum, ask->tools ? TG_BOUND_TOOLS : 0);
+    sum = tg_bound_add(sum, ask->own_prompt ? TG_BOUND_OWN : 0);
+    sum = tg_bound_add(sum, tg_bound_times(tg_bound_bytes(ask->query_bytes),
+                                           ask->messages));
+    sum = tg_bound_add(sum, ask->sound_bytes != 0
+                       ? tg_bound_seconds(tg_bound_bytes(ask->sound_bytes))
+                       : 0);
 
     return tg_bound_add(sum, tg_bound_times(ask->pictures, TG_BOUND_PICTURE));
 }
@@ -148,16 +226,31 @@ tg_bound_input(const tg_bound_ask_t *ask)
 }
 
 
+/* The most that the model gives of itself. */
+static int64_t
+tg_bound_most(const tg_bound_ask_t *ask)
+{
+    int64_t  most = ask->price != NULL ? tg_price_max_output(ask->price) : 0;
+
+    if (most > 0) {
+        return most;
+    }
+
+    return ask->default_output > 0 ? ask->default_output : TG_BOUND_OUTPUT;
+}
+
+
 static int64_t
 tg_bound_each(const tg_bound_ask_t *ask)
 {
-    int64_t  most = 0;
+    int64_t  most;
 
     switch (ask->op) {
 
     case TG_OP_EMBEDDINGS:
     case TG_OP_RERANK:
     case TG_OP_MODERATION:
+    case TG_OP_CACHE:
         return 0;
 
     default:
@@ -174,13 +267,7 @@ tg_bound_each(const tg_bound_ask_t *ask)
         return TG_BOUND_MADE;
     }
 
-    if (ask->price != NULL) {
-        most = tg_price_max_output(ask->price);
-    }
-
-    if (most <= 0) {
-        most = ask->default_output > 0 ? ask->default_output : TG_BOUND_OUTPUT;
-    }
+    most = tg_bound_most(ask);
 
     return ask->thinking > most ? tg_bound_add(most, ask->thinking) : most;
 }
@@ -201,6 +288,31 @@ tg_bound_answers(const tg_bound_ask_t *ask)
 }
 
 
+/* The most milliseconds that so many bytes can play. */
+static int64_t
+tg_bound_length(int64_t bytes)
+{
+    return tg_bound_times(bytes / TG_BOUND_SLOWEST + 1, 1000);
+}
+
+
+/* Of all answers; each turn of server-side tools may write as much. */
+static int64_t
+tg_bound_output(const tg_bound_ask_t *ask, int64_t each, int64_t answers)
+{
+    int64_t  n = tg_bound_add(each, tg_bound_bytes(ask->prediction));
+
+    if (ask->apart && ask->max_tokens > 0) {
+        n = tg_bound_add(n, tg_bound_most(ask));
+    }
+
+    n = tg_bound_times(n, answers);
+
+    return ask->uses == 0 ? n
+           : tg_bound_times(n, tg_bound_add(tg_bound_uses(ask), 1));
+}
+
+
 /* What is charged by the piece, without the fee by the request. */
 static int64_t
 tg_bound_pieces(const tg_bound_ask_t *ask, int64_t answers)
@@ -215,7 +327,12 @@ tg_bound_pieces(const tg_bound_ask_t *ask, int64_t answers)
 
     u.web_searches = tg_bound_uses(ask);
     u.web_fetches = u.web_searches;
+    u.search_units = u.web_searches;
     u.pages = TG_BOUND_PAGES;
+
+    if (ask->sounds) {
+        u.duration_ms = tg_bound_length(bytes);
+    }
 
     switch (ask->op) {
 
@@ -238,7 +355,7 @@ tg_bound_pieces(const tg_bound_ask_t *ask, int64_t answers)
         break;
 
     case TG_OP_TRANSCRIPTION:
-        u.duration_ms = tg_bound_times(bytes / TG_BOUND_SLOWEST + 1, 1000);
+        u.duration_ms = tg_bound_length(bytes);
         break;
 
     default:
@@ -255,7 +372,9 @@ static int64_t
 tg_bound_cost(const tg_bound_ask_t *ask, int64_t input, int64_t output,
     int64_t answers)
 {
-    if (ask->price == NULL || input < 0) {
+    if (ask->price == NULL || input < 0
+        || (ask->elsewhere && ask->op == TG_OP_TRANSCRIPTION))
+    {
         return TG_BOUND_UNKNOWN;
     }
 
@@ -276,15 +395,7 @@ tg_bound(const tg_bound_ask_t *ask, tg_bound_t *bound)
     bound->answers = tg_bound_answers(ask);
     bound->each = tg_bound_each(ask);
     bound->input = tg_bound_input(ask);
-    bound->output = tg_bound_times(bound->each, bound->answers);
-
-    /* each turn of server-side tools may write as much */
-
-    if (ask->uses != 0) {
-        bound->output = tg_bound_times(bound->output,
-                                       tg_bound_add(tg_bound_uses(ask), 1));
-    }
-
+    bound->output = tg_bound_output(ask, bound->each, bound->answers);
     bound->cost = tg_bound_cost(ask, bound->input, bound->output,
                                 bound->answers);
 }
@@ -293,8 +404,8 @@ tg_bound(const tg_bound_ask_t *ask, tg_bound_t *bound)
 int64_t
 tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t nusd)
 {
-    int64_t  low = 0, high = bound->each, half, cost;
-    int64_t  times = bound->each > 0 ? bound->output / bound->each : 0;
+    int64_t         low = 0, high = bound->each, half, cost;
+    tg_bound_ask_t  less = *ask;
 
     if (bound->cost < 0) {
         return 0;
@@ -306,7 +417,10 @@ tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t nusd)
 
     while (low < high) {
         half = high - (high - low) / 2;
-        cost = tg_bound_cost(ask, bound->input, tg_bound_times(half, times),
+        less.max_tokens = half;
+        cost = tg_bound_cost(&less, bound->input,
+                             tg_bound_output(&less, tg_bound_each(&less),
+                                             bound->answers),
                              bound->answers);
 
         if (cost >= 0 && cost <= nusd) {

@@ -1,4 +1,5 @@
 #include "tg_call_int.h"
+#include "tg_crc32.h"
 #include "tg_http.h"
 
 #include <jansson.h>
@@ -125,7 +126,24 @@ tg_call_wants_body(const tg_call_t *call)
 void
 tg_call_body(tg_call_t *call, const char *p, size_t n)
 {
+    if (call->pass != NULL && call->pass->hash) {
+        call->pass->crc = tg_crc32(call->pass->crc, p, n);
+    }
+
     (void) tg_request_feed(call->request, p, n);
+}
+
+
+void
+tg_refusal_header(tg_refusal_t *refusal, tg_str_t name, tg_str_t value)
+{
+    tg_header_t  *h = &refusal->headers[refusal->nheaders];
+
+    if (refusal->nheaders < TG_REFUSAL_HEADERS_MAX && value.len != 0) {
+        h->name = name;
+        h->value = value;
+        refusal->nheaders++;
+    }
 }
 
 
@@ -144,8 +162,12 @@ tg_call_refusal(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
 
     refusal->status = status;
     refusal->body = tg_str_of(buf, n);
-    refusal->error_type = tg_api_shape(call->dialect.api) == TG_SHAPE_BEDROCK
-                          ? tg_error_aws_type(status) : tg_str_null;
+    refusal->nheaders = 0;
+
+    if (tg_api_shape(call->dialect.api) == TG_SHAPE_BEDROCK) {
+        tg_refusal_header(refusal, tg_str("x-amzn-errortype"),
+                          tg_error_aws_type(status));
+    }
 }
 
 
@@ -153,7 +175,7 @@ tg_call_refusal(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
  * Refuses, or says that it would have.  The rule is the line's llm.rule and
  * the answer's error type.
  */
-static int
+int
 tg_call_refuse(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
     tg_str_t rule, tg_str_t message)
 {
@@ -305,20 +327,15 @@ tg_call_should_ask_usage(const tg_call_t *call, const tg_request_info_t *info)
 }
 
 
-int
-tg_call_admit(tg_call_t *call, tg_refusal_t *refusal)
+/* The body is complete: all that does not depend on what others do. */
+static int
+tg_call_judge(tg_call_t *call, tg_refusal_t *refusal)
 {
     const tg_request_info_t  *info = tg_request_info(call->request);
     const tg_tag_t           *missing;
     const tg_error_t         *error;
-    int                       rc;
+    int                       rc = tg_request_finish(call->request);
 
-    if (call->admitted) {
-        return TG_OK;
-    }
-
-    call->admitted = true;
-    rc = tg_request_finish(call->request);
     missing = tg_call_resolve_tags(call);
 
     if (rc != TG_OK) {
@@ -339,11 +356,39 @@ tg_call_admit(tg_call_t *call, tg_refusal_t *refusal)
                                      " metered here"));
     }
 
+    if (call->pass != NULL) {
+        tg_call_who(call);
+
+        if (tg_call_may(call, refusal) != TG_OK) {
+            return TG_ERROR;
+        }
+    }
+
     if (tg_call_should_ask_usage(call, info)) {
         tg_call_ask_usage(call, info);
     }
 
     return TG_OK;
+}
+
+
+int
+tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
+    tg_refusal_t *refusal)
+{
+    if (!call->admitted) {
+        call->admitted = true;
+
+        if (tg_call_judge(call, refusal) != TG_OK) {
+            return TG_ERROR;
+        }
+
+    } else if (call->pass == NULL || call->pass->wait_ms == 0) {
+        return TG_OK;
+    }
+
+    return call->pass == NULL ? TG_OK
+           : tg_call_hold(call, gate, now, refusal);
 }
 
 
@@ -494,7 +539,7 @@ tg_call_filter_end(tg_call_t *call, tg_out_t out, void *data)
 
 /* Operations that consume nothing of their own. */
 static bool
-tg_call_free(const tg_call_t *call)
+tg_call_gratis(const tg_call_t *call)
 {
     switch (tg_api_op(call->dialect.api)) {
     case TG_OP_COUNT_TOKENS:
@@ -505,6 +550,16 @@ tg_call_free(const tg_call_t *call)
     default:
         return false;
     }
+}
+
+
+/* As asked for. */
+tg_str_t
+tg_call_model(const tg_call_t *call)
+{
+    const tg_request_info_t  *info = tg_request_info(call->request);
+
+    return info->model.len != 0 ? info->model : call->dialect.model;
 }
 
 
@@ -577,7 +632,7 @@ tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
         return;
     }
 
-    if (tg_call_free(call)) {
+    if (tg_call_gratis(call)) {
         call->cost_known = true;
         return;
     }
@@ -602,7 +657,7 @@ tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
 
 void
 tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
-    const tg_price_book_t *book, const tg_now_t *now)
+    const tg_gate_t *gate, const tg_now_t *now)
 {
     if (call->finished) {
         return;
@@ -610,7 +665,7 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
 
     if (call->answer != NULL) {
         tg_answer_finish(call->answer);
-        tg_call_settle(call, book);
+        tg_call_settle(call, gate->book);
     }
 
     call->finished = true;
@@ -618,6 +673,20 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
     call->end_ns = now->mono_ns;
     call->status = status != 0 ? status
                    : end == TG_END_CLIENT ? TG_HTTP_CLIENT_CLOSED : 500;
+
+    if (call->pass != NULL) {
+        tg_call_give_back(call, gate, now);
+    }
+}
+
+
+void
+tg_call_free(tg_call_t *call)
+{
+    if (call->pass != NULL) {
+        tg_roster_unref(call->pass->roster);
+        call->pass->roster = NULL;
+    }
 }
 
 

@@ -4,12 +4,15 @@
  * The server feeds what it sees, in this order:
  *
  *     tg_call_create        method, path, upstream: what kind of call is it?
+ *     tg_call_enter         who calls? a verdict
  *     tg_call_body ...      the request's body, in pieces
  *     tg_call_admit         may it go? a verdict, and what to change in it
+ *     tg_call_sent          its first byte goes upstream
  *     tg_call_answer        status and headers of the answer
  *     tg_call_feed ...      the answer's body, in pieces; what to hand on
  *     tg_call_finish        it is over, for whatever reason: settled, once
  *     tg_call_line          its line
+ *     tg_call_free          gives back what is not of `mem`
  *
  * Each step may be missing: a call that is refused has no answer, one whose
  * client left has half of one.  tg_call_finish() settles whatever there is.
@@ -20,8 +23,10 @@
 #ifndef TG_CALL_H
 #define TG_CALL_H
 
+#include "tg_alert.h"
 #include "tg_answer.h"
 #include "tg_conf.h"
+#include "tg_gate.h"
 #include "tg_id.h"
 #include "tg_price.h"
 #include "tg_text.h"
@@ -66,24 +71,70 @@ tg_call_t *tg_call_create(tg_mem_t *mem, const tg_conf_t *conf,
     const tg_scope_t *scope, const tg_host_t *host, void *req,
     const tg_call_head_t *head, tg_id_source_t *ids, const tg_now_t *now);
 
+/*
+ * Drops the call's reference to its gate's roster; before its memory goes.
+ * Twice is harmless.
+ */
+void tg_call_free(tg_call_t *call);
+
+/* What to answer instead of handing the call on. */
+#define TG_REFUSAL_HEADERS_MAX  16
+
+typedef struct {
+    tg_str_t  name;             /* lower case */
+    tg_str_t  value;
+} tg_header_t;
+
+typedef struct {
+    unsigned     status;
+    tg_str_t     body;          /* JSON, in the API's own shape */
+    unsigned     nheaders;
+    tg_header_t  headers[TG_REFUSAL_HEADERS_MAX];
+} tg_refusal_t;
+
+/*
+ * Before the body is read: who calls, and may such an operation go?  TG_OK: go
+ * on.  TG_ERROR: it is to be answered with *refusal, which lives as long as the
+ * call; that need not be an error (a list of models, which is answered here).
+ */
+int tg_call_enter(tg_call_t *call, const tg_gate_t *gate,
+    tg_refusal_t *refusal);
+
 /* True where the request's body has to be read before tg_call_admit(). */
 bool tg_call_wants_body(const tg_call_t *call);
 
 /* A piece of the request's body.  Problems come out in tg_call_admit(). */
 void tg_call_body(tg_call_t *call, const char *p, size_t n);
 
-/* What to send instead of handing the call on. */
-typedef struct {
-    unsigned  status;
-    tg_str_t  body;             /* JSON, in the API's own error shape */
-    tg_str_t  error_type;       /* x-amzn-errortype, where that is the shape */
-} tg_refusal_t;
+/*
+ * The body is complete.  TG_OK: the call may go, with tg_call_edit() applied and
+ * its credentials replaced (tg_call_credentials()).  TG_ERROR: it is to be
+ * answered with *refusal, as above.  TG_AGAIN: other calls are in its way; it is
+ * to be asked again in tg_call_wait() milliseconds, unless its client leaves
+ * before.
+ */
+int tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
+    tg_refusal_t *refusal);
+int64_t tg_call_wait(const tg_call_t *call);
 
 /*
- * The body is complete.  TG_OK: the call may go, with tg_call_edit() applied.
- * TG_ERROR: it is to be answered with *refusal, which lives as long as the call.
+ * After tg_call_enter(): true where what the request carries as credentials is
+ * for here only.  Then none of tg_carrier_headers goes upstream, the query is
+ * tg_call_args(), and *header, if its name is not empty, is added: the
+ * provider's own key, for an upstream whose certificate is verified, and no
+ * other.
  */
-int tg_call_admit(tg_call_t *call, tg_refusal_t *refusal);
+bool tg_call_credentials(const tg_call_t *call, tg_header_t *header);
+tg_str_t tg_call_args(const tg_call_t *call);
+
+/*
+ * After tg_call_admit() and tg_call_finish(): thresholds that were reached, one
+ * at a time; false where there are no more.  See tg_alert.h.
+ */
+bool tg_call_alert(tg_call_t *call, tg_alert_t *alert);
+
+/* The first byte is about to go upstream: what was held may be spent. */
+void tg_call_sent(tg_call_t *call, const tg_gate_t *gate);
 
 /*
  * How the body is to be changed, written so that a body in memory and one in a
@@ -144,12 +195,18 @@ typedef enum {
 } tg_end_t;
 
 /*
- * Settles: usage, price, cost.  Only the first call does anything.  status: what
- * the client got; 0: nothing, which is logged as 499 where the client had left and
- * as 500 else.  book may be NULL.
+ * Settles: usage, price, cost, and what was held.  Only the first call does
+ * anything.  status: what the client got; 0: nothing, which is logged as 499
+ * where the client had left and as 500 else.
  */
 void tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
-    const tg_price_book_t *book, const tg_now_t *now);
+    const tg_gate_t *gate, const tg_now_t *now);
+
+/*
+ * True where the ledger keeps the finished call until its line is safe: then
+ * tg_ledger_line_written() is to be told of *slot.
+ */
+bool tg_call_slot(const tg_call_t *call, tg_ledger_slot_t *slot);
 
 bool tg_call_finished(const tg_call_t *call);
 
@@ -171,6 +228,7 @@ typedef enum {
     TG_VALUE_USAGE_SOURCE,
     TG_VALUE_COST_USD,
     TG_VALUE_FINISH_REASON,
+    TG_VALUE_KEY_ID,
     TG_VALUES
 } tg_value_t;
 

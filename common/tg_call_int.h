@@ -7,6 +7,43 @@
 
 #include "tg_call.h"
 #include "tg_strip.h"
+#include "tg_when.h"
+
+/* What identity and quotas know of a call; where neither is configured it has
+ * none. */
+typedef struct {
+    tg_roster_t             *roster;    /* a reference */
+    const tg_key_t          *key;       /* NULL: none is asked for, or a dry run
+                                           goes on without */
+    tg_str_t                 team;      /* whoever says so */
+    tg_str_t                 user;
+    tg_str_t                 org;
+    tg_str_t                 args;      /* without credentials */
+    bool                     own_args;
+    bool                     hash;      /* the body's is wanted */
+    bool                     held;
+    bool                     sent;
+    bool                     settled;   /* the slot waits for the line */
+    bool                     quota_refused;
+    uint32_t                 crc;       /* of the body */
+
+    int64_t                  wait_ms;   /* until it is asked again */
+    int64_t                  tries;
+    int64_t                  waited_ms; /* in all */
+
+    tg_ledger_slot_t         slot;
+    int64_t                  hold;      /* nano-dollars; below 0: not known */
+    tg_quota_items_t        *items;     /* of it, no more than n of each */
+
+    size_t                   packed_len;
+    unsigned char            packed[TG_LEDGER_BLOB_MAX];    /* for the sweeper */
+
+    struct tg_noted_s       *alerts;    /* not told yet, the last first */
+
+    tg_str_t                 subject;   /* of the quota that refused */
+    tg_measure_t             measure;
+    tg_ledger_state_t        state;
+} tg_pass_t;
 
 struct tg_call_s {
     tg_mem_t             *mem;          /* &own */
@@ -28,6 +65,7 @@ struct tg_call_s {
     tg_str_t              traceparent;
     tg_edit_t            *edit;
     tg_strip_t           *strip;
+    tg_pass_t            *pass;         /* NULL: no keys, no quotas */
     tg_out_t              out;          /* of the tg_call_filter() under way */
     void                 *out_data;
 
@@ -50,6 +88,7 @@ struct tg_call_s {
     bool                  refused;
     bool                  would_refuse; /* dry_run */
     bool                  cached;
+    bool                  served;       /* answered here, and no error */
     tg_str_t              rule;         /* what refused it */
     tg_str_t              reason;
     char                  id[TG_ID_LEN];
@@ -58,6 +97,44 @@ struct tg_call_s {
 /* tg_call_tags.c: fills call->tags; the first required one that is missing, or
  * NULL. */
 const tg_tag_t *tg_call_resolve_tags(tg_call_t *call);
+
+/* tg_call.c: refuses, or says that it would have: then TG_OK. */
+int tg_call_refuse(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
+    tg_str_t rule, tg_str_t message);
+tg_str_t tg_call_model(const tg_call_t *call);
+void tg_refusal_header(tg_refusal_t *refusal, tg_str_t name, tg_str_t value);
+
+/* tg_call_who.c: what a source `key` gives a tag. */
+bool tg_call_has_tag(const tg_call_t *call, tg_str_t name);
+tg_str_t tg_call_key_tag(const tg_call_t *call, const tg_tag_t *tag);
+int tg_call_may(tg_call_t *call, tg_refusal_t *refusal);
+void tg_call_who(tg_call_t *call);
+
+/* What tg_quota_items() looks into. */
+typedef struct {
+    tg_call_t          *call;
+    const tg_gate_t    *gate;
+    tg_bound_ask_t      ask;
+    tg_bound_t          bound;
+    tg_when_t           when;
+    tg_quota_call_t     quota;
+    char                client[40];
+    char                same[32];
+} tg_hold_t;
+
+/* tg_call_hold.c */
+void tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
+    int64_t now);
+int tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
+    tg_refusal_t *refusal);
+void tg_call_give_back(tg_call_t *call, const tg_gate_t *gate,
+    const tg_now_t *now);
+
+/* tg_call_alert.c: notes what the ledger says was reached. */
+void tg_hold_alerts(tg_hold_t *h, const tg_quota_items_t *items,
+    const tg_ledger_result_t *r);
+void tg_call_settled_alerts(tg_call_t *call, const tg_gate_t *gate,
+    int64_t now, const tg_ledger_result_t *r);
 
 /* tg_line.c: the words of the cost line. */
 tg_str_t tg_call_decision(const tg_call_t *call);

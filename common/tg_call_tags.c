@@ -157,7 +157,7 @@ tg_json_header(tg_mem_t *mem, tg_str_t text, tg_str_t field)
 
 
 static tg_str_t
-tg_source_value(tg_call_t *call, const tg_source_t *src)
+tg_source_value(tg_call_t *call, const tg_tag_t *tag, const tg_source_t *src)
 {
     switch (src->kind) {
 
@@ -182,6 +182,9 @@ tg_source_value(tg_call_t *call, const tg_source_t *src)
 
     case TG_SOURCE_BODY:
         return call->fields[src->handle];
+
+    case TG_SOURCE_KEY:
+        return tg_call_key_tag(call, tag);
     }
 
     return tg_str_null;
@@ -200,10 +203,10 @@ tg_call_resolve_tags(tg_call_t *call)
 
     for (unsigned i = 0; i < call->conf->ntags; i++) {
         tag = &call->conf->tags[i];
-        v = tg_str_null;
+        v = tg_call_key_tag(call, tag);     /* nobody may say otherwise */
 
         for (unsigned k = 0; k < tag->nsources && v.len == 0; k++) {
-            v = tg_source_value(call, &tag->sources[k]);
+            v = tg_source_value(call, tag, &tag->sources[k]);
         }
 
         if (v.len > TG_TAG_VALUE_MAX) {

@@ -6,7 +6,7 @@ const char *const  tg_value_names[TG_VALUES] = {
     "call_id", "model", "request_model", "provider", "operation", "stream",
     "decision", "input_tokens", "cached_tokens", "output_tokens",
     "reasoning_tokens", "total_tokens", "usage_source", "cost_usd",
-    "finish_reason"
+    "finish_reason", "key_id"
 };
 
 
@@ -38,7 +38,7 @@ tg_call_value_early(const tg_call_t *call, tg_value_t v, tg_str_t *out)
     const tg_request_info_t  *info = tg_request_info(call->request);
     tg_str_t                  asked;
 
-    asked = info->model.len ? info->model : call->dialect.model;
+    asked = tg_call_model(call);
 
     switch (v) {
     case TG_VALUE_CALL_ID:
@@ -67,6 +67,10 @@ tg_call_value_early(const tg_call_t *call, tg_value_t v, tg_str_t *out)
     case TG_VALUE_DECISION:
         return tg_value_str(tg_call_decision(call), out);
 
+    case TG_VALUE_KEY_ID:
+        return call->pass != NULL && call->pass->key != NULL
+               && tg_value_str(call->pass->key->id, out);
+
     default:
         return false;
     }
@@ -79,7 +83,7 @@ tg_call_value(const tg_call_t *call, tg_value_t v, char *buf, tg_str_t *out)
     const tg_usage_t  *u = call->usage;
     tg_text_t          t;
 
-    if (v <= TG_VALUE_DECISION) {
+    if (v <= TG_VALUE_DECISION || v == TG_VALUE_KEY_ID) {
         return tg_call_value_early(call, v, out);
     }
 

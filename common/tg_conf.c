@@ -1,4 +1,5 @@
-#include "tg_conf.h"
+#include "tg_conf_int.h"
+#include "tg_recovered.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,6 +27,15 @@ tg_conf_create(tg_mem_t *mem)
     }
 
     return conf;
+}
+
+
+void
+tg_conf_destroy(tg_conf_t *conf)
+{
+    if (conf != NULL) {
+        tg_quotas_destroy(&conf->quotas);
+    }
 }
 
 
@@ -134,8 +144,7 @@ tg_conf_host(tg_str_t s)
 }
 
 
-/* True where arg is "name=..."; the rest goes to *value. */
-static bool
+bool
 tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value)
 {
     size_t  n = strlen(name);
@@ -147,6 +156,27 @@ tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value)
     *value = tg_str_of(arg.p + n + 1, arg.len - n - 1);
 
     return true;
+}
+
+
+int
+tg_conf_file(tg_conf_t *conf, tg_str_t name, tg_str_t *file, tg_error_t *err)
+{
+    if (name.len == 0) {
+        return tg_error(err, 0, 0, "has an empty file name");
+    }
+
+    *file = conf->full_name == NULL ? name
+            : conf->full_name(conf->full_name_data, name);
+
+    if (file->len == 0) {
+        return tg_error(err, 0, 0, "has a bad file name \"%.*s\"",
+                        TG_ARG(name));
+    }
+
+    *file = tg_dup(conf->mem, *file);
+
+    return file->p != NULL ? TG_OK : tg_error(err, 0, 0, "no memory");
 }
 
 
@@ -252,11 +282,13 @@ tg_conf_prices(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
             return tg_error(err, 0, 0, "more than %d files", TG_FILES_MAX);
         }
 
-        if (args[i].len == 0) {
-            return tg_error(err, 0, 0, "has an empty file name");
+        if (tg_conf_file(conf, args[i], &conf->prices[conf->nprices], err)
+            != TG_OK)
+        {
+            return TG_ERROR;
         }
 
-        conf->prices[conf->nprices++] = tg_dup(conf->mem, args[i]);
+        conf->nprices++;
     }
 
     return TG_OK;
@@ -347,6 +379,7 @@ tg_conf_log(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
     }
 
     log->target = tg_dup(conf->mem, args[0]);
+    log->id = tg_recovered_log(log->target);
     log->buffer = 64 * 1024;
     log->flush_ms = 1000;
 
@@ -379,6 +412,11 @@ tg_conf_source(tg_conf_t *conf, tg_source_t *src, tg_str_t s, tg_error_t *err)
     if (tg_str_eq(s, tg_str("traceparent"))) {
         src->kind = TG_SOURCE_TRACEPARENT;
         src->name = tg_str("traceparent");
+        return TG_OK;
+    }
+
+    if (tg_str_eq(s, tg_str("key"))) {
+        src->kind = TG_SOURCE_KEY;
         return TG_OK;
     }
 
@@ -435,8 +473,8 @@ tg_conf_source(tg_conf_t *conf, tg_source_t *src, tg_str_t s, tg_error_t *err)
 
 bad:
 
-    return tg_error(err, 0, 0, "unknown source \"%.*s\"; known are $variable,"
-                    " env:, header:, json:<header>:<field>, baggage:,"
+    return tg_error(err, 0, 0, "unknown source \"%.*s\"; known are key,"
+                    " $variable, env:, header:, json:<header>:<field>, baggage:,"
                     " traceparent, metadata.<field>, body:<path>", TG_ARG(s));
 }
 
@@ -576,6 +614,7 @@ tg_conf_provider_param(tg_conf_t *conf, tg_provider_t *pr, tg_str_t arg,
             return tg_error(err, 0, 0, "url= takes http:// or https://, not"
                             " \"%.*s\"", TG_ARG(v));
         }
+        pr->https = tg_str_starts(v, tg_str("https://"));
         pr->host = tg_conf_lower(conf, tg_conf_host(v));
         return pr->host.len != 0 ? TG_OK
                : tg_error(err, 0, 0, "url= has no host");
@@ -588,7 +627,17 @@ tg_conf_provider_param(tg_conf_t *conf, tg_provider_t *pr, tg_str_t arg,
                           " \"%.*s\"", TG_ARG(v));
     }
 
-    return tg_conf_unknown_param(arg, "dialect=, url=, stream_usage=", err);
+    if (tg_conf_param(arg, "key", &v)) {
+        if (!tg_str_starts(v, tg_str("file:")) || v.len == 5) {
+            return tg_error(err, 0, 0, "key= takes file:<path>: a secret is"
+                            " not for the configuration");
+        }
+        return tg_conf_file(conf, tg_str_of(v.p + 5, v.len - 5), &pr->key_file,
+                            err);
+    }
+
+    return tg_conf_unknown_param(arg, "dialect=, url=, key=, stream_usage=",
+                                 err);
 }
 
 
@@ -627,6 +676,12 @@ tg_conf_add_provider(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
     if (pr->host.len == 0 && !tg_str_eq(pr->name, tg_str("default"))) {
         return tg_error(err, 0, 0, "\"%.*s\" needs url=; only the provider"
                         " named default has none", TG_ARG(args[0]));
+    }
+
+    if (pr->key_file.len != 0 && !pr->https) {
+        return tg_error(err, 0, 0, "\"%.*s\" has a key= and no https:// in its"
+                        " url=: a key goes over verified TLS only",
+                        TG_ARG(args[0]));
     }
 
     conf->nproviders++;
@@ -677,6 +732,14 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
         return tg_conf_tag(conf, args, nargs, err);
     case TG_DIRECTIVE_PROVIDER:
         return tg_conf_add_provider(conf, args, nargs, err);
+    case TG_DIRECTIVE_KEYS:
+        return tg_conf_keys(conf, args, nargs, err);
+    case TG_DIRECTIVE_LEDGER:
+        return tg_conf_ledger(conf, args, nargs, err);
+    case TG_DIRECTIVE_QUOTA:
+        return tg_quotas_add(&conf->quotas, conf->mem, args, nargs, err);
+    case TG_DIRECTIVE_ALERT:
+        return tg_conf_alert(&conf->alerts, conf->mem, args, nargs, err);
     case TG_DIRECTIVES:
         break;
     }
@@ -764,8 +827,11 @@ tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
     (void) snprintf(conf->hash_text, sizeof(conf->hash_text), "%016" PRIx64,
                     conf->hash);
 
-    return tg_line_prepare(conf) == TG_OK ? TG_OK
-           : tg_error(err, 0, 0, "no memory");
+    if (tg_line_prepare(conf) != TG_OK) {
+        return tg_error(err, 0, 0, "no memory");
+    }
+
+    return tg_conf_finish_quotas(conf, err);
 }
 
 
@@ -786,7 +852,8 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
 
         case 1:
             if (!enabled && (conf->ntags || conf->nproviders || conf->nprices
-                             || conf->nlogs))
+                             || conf->nlogs || conf->quotas.n
+                             || conf->keys.file.len))
             {
                 (void) tg_error(warning, 0, 0, "nothing is metered: no"
                                 " location says \"llm on\" (LLMEngine On)");
@@ -803,7 +870,8 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
             break;
 
         default:
-            return false;
+            (*i)--;
+            return enabled && tg_conf_quota_warning(conf, 3, i, warning);
         }
     }
 }
@@ -833,4 +901,55 @@ tg_conf_provider(const tg_conf_t *conf, tg_str_t host)
     }
 
     return deflt;
+}
+
+
+bool
+tg_conf_needs_verified(const tg_conf_t *conf, tg_str_t host)
+{
+    const tg_provider_t  *pr = tg_conf_provider(conf, host);
+
+    return pr != NULL && pr->key.len != 0;
+}
+
+
+int
+tg_conf_provider_key(tg_conf_t *conf, unsigned i, tg_str_t text,
+    tg_error_t *err)
+{
+    char           *buf;
+    tg_provider_t  *pr = &conf->providers[i];
+
+    while (text.len != 0 && (unsigned char) text.p[0] <= ' ') {
+        text = tg_str_of(text.p + 1, text.len - 1);
+    }
+
+    while (text.len != 0 && (unsigned char) text.p[text.len - 1] <= ' ') {
+        text.len--;
+    }
+
+    if (text.len == 0 || text.len > TG_PROVIDER_KEY_MAX) {
+        return tg_error(err, 0, 0, "key file \"%.*s\" has no key, or more than"
+                        " that", TG_ARG(pr->key_file));
+    }
+
+    for (size_t k = 0; k < text.len; k++) {
+        if (text.p[k] <= ' ' || text.p[k] > '~') {
+            return tg_error(err, 0, 0, "key file \"%.*s\" has more in it than"
+                            " one key", TG_ARG(pr->key_file));
+        }
+    }
+
+    buf = tg_alloc(conf->mem, text.len + 7);
+    if (buf == NULL) {
+        return tg_error(err, 0, 0, "no memory");
+    }
+
+    memcpy(buf, "Bearer ", 7);
+    memcpy(buf + 7, text.p, text.len);
+
+    pr->bearer = tg_str_of(buf, text.len + 7);
+    pr->key = tg_str_of(buf + 7, text.len);
+
+    return TG_OK;
 }

@@ -9,6 +9,8 @@
 #ifndef TG_CONF_H
 #define TG_CONF_H
 
+#include "tg_quota.h"
+#include "tg_conf_alert.h"
 #include "tg_request.h"
 
 #define TG_TAGS_MAX       16
@@ -16,6 +18,9 @@
 #define TG_PROVIDERS_MAX  64
 #define TG_FILES_MAX      16
 #define TG_LOGS_MAX       8      /* of one scope */
+#define TG_ARGS_MAX       32     /* of a directive: none takes as many */
+
+#define TG_PROVIDER_KEY_MAX  4096
 
 enum {
     TG_IN_MAIN     = 0x01,
@@ -50,7 +55,8 @@ typedef enum {
     TG_SOURCE_JSON_HEADER,      /* name: header, lower case; field */
     TG_SOURCE_BAGGAGE,          /* field: the key */
     TG_SOURCE_TRACEPARENT,
-    TG_SOURCE_BODY              /* field: path; handle: index of the field */
+    TG_SOURCE_BODY,             /* field: path; handle: index of the field */
+    TG_SOURCE_KEY               /* what the virtual key says */
 } tg_source_kind_t;
 
 typedef struct {
@@ -91,10 +97,15 @@ typedef struct {
     tg_str_t            host;       /* of url=, lower case, port left off */
     const tg_vendor_t  *vendor;     /* NULL: told by the host */
     bool                inject;
+    bool                https;      /* url= says so */
+    tg_str_t            key_file;   /* of key=file:; empty: none */
+    tg_str_t            key;        /* of tg_conf_provider_key() */
+    tg_str_t            bearer;     /* "Bearer " and the key */
 } tg_provider_t;
 
 typedef struct {
     tg_str_t         target;        /* a file's name, or "syslog:..." */
+    uint16_t         id;            /* of it; tg_recovered_log() */
     bool             off;
     tg_log_format_t  format;
     size_t           buffer;        /* bytes */
@@ -115,9 +126,33 @@ typedef struct {
 
 enum { TG_UNSET = -1, TG_OFF = 0, TG_ON = 1, TG_DRY_RUN = 2 };
 
+/* llm_keys. */
+typedef struct {
+    tg_str_t  file;                 /* empty: none */
+    uint32_t  allow;                /* bit tg_op_t: goes although it can't be
+                                       priced */
+} tg_conf_keys_t;
+
+/* llm_ledger. */
+typedef struct {
+    tg_str_t  file;                 /* empty: none */
+    uint64_t  size;                 /* bytes */
+    tg_str_t  zone;                 /* "UTC", "Europe/Berlin" */
+    bool      full_allows;          /* a full ledger, or a lock not to be had,
+                                       lets calls pass */
+    int64_t   default_output;       /* tokens; 0: TG_BOUND_OUTPUT */
+} tg_conf_ledger_t;
+
+/* A file's name as the server reads it: absolute.  Empty where that can't be
+ * told. */
+typedef tg_str_t (*tg_full_name_t)(void *data, tg_str_t name);
+
 /* What is said once for the whole server. */
 typedef struct {
     tg_mem_t             *mem;
+    tg_full_name_t        full_name;    /* set by the host before the first
+                                           directive; NULL: names stay */
+    void                 *full_name_data;
     unsigned              ntags;
     tg_tag_t              tags[TG_TAGS_MAX];
     unsigned              nproviders;
@@ -125,6 +160,11 @@ typedef struct {
     unsigned              nprices;
     tg_str_t              prices[TG_FILES_MAX];
     unsigned              nlogs;    /* in all scopes */
+    tg_conf_keys_t        keys;
+    tg_conf_ledger_t      ledger;
+    tg_quotas_t           quotas;
+    bool                  repeats;  /* one of them looks for repetitions */
+    tg_conf_alerts_t      alerts;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
     unsigned              nfields;
     uint64_t              hash;     /* FNV-1a of all directives' words */
@@ -136,6 +176,9 @@ typedef struct {
 
 /* NULL on exhaustion. */
 tg_conf_t *tg_conf_create(tg_mem_t *mem);
+
+/* Frees what is not of mem (machine code of regexes), before mem goes. */
+void tg_conf_destroy(tg_conf_t *conf);
 void tg_scope_init(tg_scope_t *scope);
 
 /*
@@ -172,6 +215,17 @@ bool tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged,
 
 /* The provider that a call to this host belongs to, or NULL. */
 const tg_provider_t *tg_conf_provider(const tg_conf_t *conf, tg_str_t host);
+
+/*
+ * What the host read from the i-th provider's key_file: a key, and white space
+ * around it.  TG_ERROR where it is no key; the message does not tell it.
+ */
+int tg_conf_provider_key(tg_conf_t *conf, unsigned i, tg_str_t text,
+    tg_error_t *err);
+
+/* True where a provider's key goes to this host, so that none may be talked to
+ * without its certificate being verified. */
+bool tg_conf_needs_verified(const tg_conf_t *conf, tg_str_t host);
 
 /* "500ms", "2s", "1m", "1h30m": milliseconds, -1 if malformed. Plain numbers are
  * seconds, as in nginx. */

@@ -24,7 +24,9 @@ enum {
     /* not known who it is: see if the total tells what was left out */
     TG_QUIRK_BY_TOTAL        = 0x08,
     /* streams have usage unasked, or stream_options is refused */
-    TG_QUIRK_USAGE_UNASKED   = 0x10
+    TG_QUIRK_USAGE_UNASKED   = 0x10,
+    /* a prompt of its own, or of who is behind it, is before the client's */
+    TG_QUIRK_OWN_PROMPT      = 0x20
 };
 
 struct tg_vendor_s {
@@ -69,10 +71,28 @@ typedef enum {
     TG_R_SYSTEM,
     TG_R_INPUT,         /* one input that is a string: a message and text */
     TG_R_PART_TYPE,     /* type of a content part: image, audio */
+    TG_R_PART,          /* a content part */
+    TG_R_PART_ID,       /* of an input item: without a role or a type, it's all
+                           that there is of it */
     TG_R_MIME,          /* MIME type of a content part */
-    TG_R_IMAGE,
+    TG_R_URL,           /* a picture's, data: perhaps */
+    TG_R_DATA,          /* base64 or a URL, of the kind that the part says */
+    TG_R_FILE,          /* the part is a file that is not in the body, and is
+                           not text unless it's a picture */
+    TG_R_SEALED,        /* encrypted content of an item */
+    TG_R_IMAGE,         /* each is a picture; its data, its URL, an object */
     TG_R_AUDIO,
+    TG_R_MODALITY,      /* one that the answer may have */
+    TG_R_ELSEWHERE,     /* the prompt has what is not in the body */
     TG_R_TOOL,
+    TG_R_TOOL_TYPE,
+    TG_R_DECLARED,      /* the tool is the client's own */
+    TG_R_MAX_USES,      /* of the tool */
+    TG_R_MAX_CALLS,     /* of all tools that the provider runs */
+    TG_R_USES,          /* something that the provider runs is asked for */
+    TG_R_STEP,          /* a string: "compact..." is a step of its own */
+    TG_R_PREDICTION,
+    TG_R_QUERY,         /* that each document is read with */
     TG_R_SCHEMA,        /* a schema is there */
     TG_R_FORMAT,        /* a string: "json_schema" */
     TG_R_TIER,
@@ -189,7 +209,9 @@ enum {
     TG_API_ESTIMATE     = 0x0800,   /* is billed by tokens: a guess is better
                                        than nothing */
     TG_API_WRAPPED      = 0x1000,   /* event stream frames with base64 */
-    TG_API_TOTAL_ONLY   = 0x2000    /* without a split, all is prompt */
+    TG_API_TOTAL_ONLY   = 0x2000,   /* without a split, all is prompt */
+    TG_API_STORED       = 0x4000    /* the path names what the prompt begins
+                                       with */
 };
 
 #define TG_API_LISTS  6

@@ -1,26 +1,6 @@
 #include "tg_json_int.h"
 
 
-/* The last closing bracket, if it's near the end. */
-static inline const char *
-tg_json_last(const char *p, size_t n)
-{
-    size_t  left = n < TG_JSON_LAST ? 0 : n - TG_JSON_LAST;
-
-    if (n < 16) {
-        return NULL;
-    }
-
-    while (n-- > left) {
-        if ((p[n] | 0x20) == '}') {
-            return p + n;
-        }
-    }
-
-    return NULL;
-}
-
-
 /* For who has none. */
 static int
 tg_json_ignore(void *data, const tg_json_event_t *ev)
@@ -41,8 +21,8 @@ tg_json_feed(tg_json_t *s, const char *p, size_t n)
         in.begin = p;
         in.end = p + n;
         in.base = s->offset - (uint64_t) (uintptr_t) p;
-        in.last = tg_json_last(p, n);
-        in.wide = in.last != NULL ? in.end - 16 : NULL;
+        in.last = NULL;
+        in.wide = NULL;
 
         if (tg_json_run(s, &in) && s->raw_frame != 0) {
             tg_json_event_keep_raw(s, &in);

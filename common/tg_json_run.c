@@ -470,12 +470,40 @@ tg_json_resume(tg_json_t *s, tg_json_input_t *in, const char *p)
 }
 
 
+/* A piece with a closing bracket near its end may be read fast. */
+static inline void
+tg_json_ahead(tg_json_input_t *in)
+{
+    size_t       n = (size_t) (in->end - in->begin);
+    const char  *p = in->end, *first = n < TG_JSON_LAST ? in->begin
+                                                        : p - TG_JSON_LAST;
+
+    if (n < 16) {
+        return;
+    }
+
+    while (p > first) {
+        if ((*--p | 0x20) == '}') {
+            in->last = p;
+            in->wide = in->end - 16;
+            return;
+        }
+    }
+}
+
+
 bool
 tg_json_run(tg_json_t *s, tg_json_input_t *in)
 {
     const char  *p;
 
     p = tg_json_resume(s, in, in->begin);
+
+    /* Not for each of the pieces of a long string. */
+
+    if (p != NULL && p < in->end) {
+        tg_json_ahead(in);
+    }
 
     while (p != NULL && p < in->end) {
 

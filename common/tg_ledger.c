@@ -117,6 +117,9 @@ tg_led_refuse(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
 
         if (latch) {
             copy.flags |= TG_LED_CLOSED;
+            copy.crossed |= TG_LEDGER_LATCHED;
+            copy.pending |= TG_LEDGER_LATCHED;
+            r->states[i].crossed |= TG_LEDGER_LATCHED;
             r->states[i].latched = true;
         }
 

@@ -54,6 +54,9 @@
 #define TG_LEDGER_SIZE_MAX    (UINT64_C(64) * 1024 * 1024 * 1024)
 #define TG_LEDGER_KEY         16
 
+/* Beside the bits of thresholds: the entry was latched. */
+#define TG_LEDGER_LATCHED     0x80
+
 /* A call that would hold more is refused.  So the sum of what all slots hold
  * cannot overflow. */
 #define TG_LEDGER_AMOUNT_MAX  (INT64_C(1) << 44)
@@ -168,9 +171,9 @@ typedef struct {
     int64_t   window;               /* its start; of a settle, that of the
                                        call's admission */
     int64_t   reset;                /* its end; TG_WINDOW_NEVER */
-    uint8_t   crossed;              /* bit i: alert[i] was reached just now.
-                                       Once a window; confirmed by
-                                       tg_ledger_alerted() */
+    uint8_t   crossed;              /* bit i: alert[i] was reached just now;
+                                       TG_LEDGER_LATCHED.  Once a window;
+                                       confirmed by tg_ledger_alerted() */
     bool      latched;
     bool      dry;                  /* would have been refused or parked */
 } tg_ledger_state_t;

@@ -244,6 +244,9 @@ tg_led_fleet_refuse(tg_led_holding_t *h)
 
         if (ops & TG_LEDGER_OP_CLOSE) {
             e->flags |= TG_LED_CLOSED;
+            e->crossed |= TG_LEDGER_LATCHED;
+            e->pending |= TG_LEDGER_LATCHED;
+            h->r->states[i].crossed |= TG_LEDGER_LATCHED;
             h->r->states[i].latched = true;
             h->r->states[i].reset = TG_WINDOW_NEVER;
         }

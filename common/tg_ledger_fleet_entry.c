@@ -242,7 +242,7 @@ tg_led_fleet_say(tg_led_entry_t *e, tg_led_fent_t *f, uint64_t seq,
     m->idle_ms = f->idle_ms;
     m->limit = tg_led_clamp(e->limit);
     m->cap = tg_led_clamp(e->cap);
-    m->bits = e->crossed;
+    m->bits = e->crossed & ((1U << TG_LEDGER_ALERTS_MAX) - 1);
     m->ops = (uint8_t) f->ops;
     m->used = tg_led_clamp(e->used);
     m->owned = tg_led_owned(e, f);

@@ -8,82 +8,12 @@
  * many fields and tags as there can be TG_LINE_MAX is not reached.
  */
 
-#include "tg_call_int.h"
+#include "tg_line_int.h"
 #include "tg_usage_read.h"
-
-/* Bytes that a value may take, escaped. */
-#define TG_LINE_VALUE  512
-#define TG_LINE_SHORT  128
-#define TG_LINE_EXTRA  8
 
 const tg_str_t  tg_usage_sources[] = {
     TG_STR("none"), TG_STR("reported"), TG_STR("estimated"), TG_STR("cached")
 };
-
-/* A constant of a known length is a few moves; underscores are for the few. */
-#define tg_line_lit(p, under, text)                                           \
-    do {                                                                      \
-        memcpy(p, text, sizeof(text) - 1);                                    \
-        if (under) {                                                          \
-            tg_line_dots(p, sizeof(text) - 1);                                \
-        }                                                                     \
-        (p) += sizeof(text) - 1;                                              \
-    } while (0)
-
-#define tg_line_key(p, under, name)  tg_line_lit(p, under, ",\"" name "\":")
-
-#define tg_line_str(p, under, name, s)                                        \
-    do {                                                                      \
-        tg_str_t  s_ = (s);                                                   \
-                                                                              \
-        if (s_.len != 0) {                                                    \
-            tg_line_lit(p, under, ",\"" name "\":\"");                        \
-            p = tg_text_json(p, s_, TG_LINE_VALUE);                           \
-            *(p)++ = '"';                                                     \
-        }                                                                     \
-    } while (0)
-
-#define tg_line_int(p, under, name, v)                                        \
-    do {                                                                      \
-        int64_t  v_ = (v);                                                    \
-                                                                              \
-        if (v_ > 0) {                                                         \
-            tg_line_key(p, under, name);                                      \
-            p = tg_text_int(p, v_);                                           \
-        }                                                                     \
-    } while (0)
-
-#define tg_line_usd(p, under, name, v)                                        \
-    do {                                                                      \
-        int64_t  v_ = (v);                                                    \
-                                                                              \
-        if (v_ != 0) {                                                        \
-            tg_line_key(p, under, name);                                      \
-            p = tg_text_decimal(p, v_, 9);                                    \
-        }                                                                     \
-    } while (0)
-
-
-static void
-tg_line_dots(char *p, size_t n)
-{
-    for (char *end = p + n; p < end; p++) {
-        if (*p == '.') {
-            *p = '_';
-        }
-    }
-}
-
-
-/* What needs no escaping. */
-static inline char *
-tg_line_plain(char *p, tg_str_t s)
-{
-    memcpy(p, s.p, s.len);
-
-    return p + s.len;
-}
-
 
 static char *
 tg_line_quoted(char *p, tg_str_t s, size_t max)
@@ -130,11 +60,48 @@ tg_line_ids(char *p, bool under, const tg_call_t *call, uint64_t seq)
 }
 
 
+/* What the key says beside the tags that are configured. */
+static char *
+tg_line_key_says(char *p, bool under, const tg_call_t *call, unsigned roles)
+{
+    const tg_pass_t  *pass = call->pass;
+    const tg_key_t   *key = pass->key;
+
+    if (!(roles & 1u << TG_TAG_TEAM)) {
+        tg_line_str(p, under, "llm.team", pass->team);
+    }
+
+    if (!(roles & 1u << TG_TAG_USER)) {
+        tg_line_str(p, under, "user.id", pass->user);
+    }
+
+    if (!(roles & 1u << TG_TAG_ORG)) {
+        tg_line_str(p, under, "organization.id", pass->org);
+    }
+
+    tg_line_str(p, under, "llm.key_id", key->id);
+
+    for (unsigned i = 0; i < key->ntags; i++) {
+        if (tg_call_has_tag(call, key->tags[i].name)) {
+            continue;
+        }
+
+        tg_line_lit(p, under, ",\"llm.tags.");
+        p = tg_text_json(p, key->tags[i].name, TG_LINE_SHORT);
+        tg_line_lit(p, false, "\":\"");
+        p = tg_text_json(p, key->tags[i].value, TG_LINE_VALUE);
+        *p++ = '"';
+    }
+
+    return p;
+}
+
+
 static char *
 tg_line_who(char *p, bool under, const tg_call_t *call,
     const tg_request_info_t *info)
 {
-    bool             user = false;
+    unsigned         roles = 0;
     const tg_tag_t  *tag = call->conf->tags;
 
     for (unsigned i = 0; i < call->conf->ntags; i++, tag++) {
@@ -142,11 +109,16 @@ tg_line_who(char *p, bool under, const tg_call_t *call,
             p = tg_line_plain(p, tag->key[under]);
             p = tg_text_json(p, call->tags[i], TG_LINE_VALUE);
             *p++ = '"';
-            user |= tag->role == TG_TAG_USER;
+            roles |= 1u << tag->role;
         }
     }
 
-    if (!user) {
+    if (call->pass != NULL && call->pass->key != NULL) {
+        p = tg_line_key_says(p, under, call, roles);
+        roles |= call->pass->user.len != 0 ? 1u << TG_TAG_USER : 0;
+    }
+
+    if (!(roles & 1u << TG_TAG_USER)) {
         tg_line_str(p, under, "user.id", info->user);
     }
 
@@ -432,6 +404,51 @@ tg_line_decided(char *p, bool under, const tg_conf_t *conf, tg_str_t decision,
 }
 
 
+/* An amount in its measure: dollars as such. */
+static char *
+tg_line_amount(char *p, tg_measure_t measure, int64_t v)
+{
+    return measure == TG_MEASURE_USD ? tg_text_decimal(p, v, 9)
+                                     : tg_text_int(p, v);
+}
+
+
+static char *
+tg_line_quota(char *p, bool under, const tg_pass_t *pass)
+{
+    const tg_ledger_state_t  *st = &pass->state;
+
+    if (pass->held && pass->hold > 0) {
+        tg_line_usd(p, under, "llm.hold", pass->hold);
+    }
+
+    tg_line_int(p, under, "llm.waited_ms", pass->waited_ms);
+
+    if (pass->subject.len == 0) {
+        return p;
+    }
+
+    tg_line_str(p, under, "llm.quota.subject", pass->subject);
+    tg_line_lit(p, under, ",\"llm.quota.measure\":\"");
+    p = tg_line_plain(p, tg_strz(tg_measure_names[pass->measure]));
+    *p++ = '"';
+    tg_line_key(p, under, "llm.quota.spent");
+    p = tg_line_amount(p, pass->measure, st->used);
+    tg_line_key(p, under, "llm.quota.held");
+    p = tg_line_amount(p, pass->measure, st->held);
+    tg_line_key(p, under, "llm.quota.cap");
+    p = tg_line_amount(p, pass->measure, st->limit);
+
+    if (st->reset != TG_WINDOW_NEVER) {
+        tg_line_lit(p, under, ",\"llm.quota.reset\":\"");
+        p = tg_text_time(p, st->reset);
+        *p++ = '"';
+    }
+
+    return p;
+}
+
+
 static char *
 tg_line_end(char *p, bool under, const tg_call_t *call,
     const tg_request_info_t *info, const tg_answer_info_t *a)
@@ -473,6 +490,11 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
     }
 
     tg_line_str(p, under, "event.reason", call->reason);
+
+    if (call->pass != NULL) {
+        p = tg_line_quota(p, under, call->pass);
+    }
+
     *p++ = '}';
     *p++ = '\n';
 

@@ -119,9 +119,9 @@ void tg_price_cost(const tg_price_book_t *book, const tg_price_t *price,
 /*
  * An upper bound, in nano-dollars, of a call of at most these tokens: the
  * dearest rate of any class and threshold that could apply, the fee by the
- * request, and what rounding could add.  The tier is the one asked for; a
- * priority call may be served as a standard one.  Searches, pictures, seconds,
- * characters and pages are not in it.
+ * request, and what rounding could add.  The tier is the one asked for; a call
+ * of any other may be served, and charged, as a standard one.  Searches,
+ * pictures, seconds, characters and pages are not in it: tg_bound.h has them.
  */
 int64_t tg_price_bound(const tg_price_t *price, int64_t input, int64_t output,
     tg_tier_t tier);

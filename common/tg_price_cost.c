@@ -523,7 +523,7 @@ tg_price_bound(const tg_price_t *price, int64_t input, int64_t output,
 
     bound = tg_bound_of_tier(price, input, output, tier);
 
-    if (tier != TG_TIER_PRIORITY) {
+    if (tier == TG_TIER_STANDARD) {
         return bound;
     }
 

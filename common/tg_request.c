@@ -120,6 +120,8 @@ tg_request_create(tg_mem_t *mem, const tg_dialect_t *d, tg_str_t content_type,
     r->info.max_tokens = -1;
     r->info.thinking_budget = -1;
     r->info.n = 1;
+    r->info.elsewhere = (d->api->flags & TG_API_STORED) != 0;
+    r->max_calls = -1;
     r->info.model_member = tg_no_member;
     r->info.stream_options_member = tg_no_member;
     r->info.root_end = TG_JSON_NOWHERE;
@@ -263,6 +265,8 @@ tg_request_feed(tg_request_t *r, const char *p, size_t n)
 int
 tg_request_finish(tg_request_t *r)
 {
+    r->info.own_prompt = (r->d->vendor->quirks & TG_QUIRK_OWN_PROMPT) != 0;
+
     if (r->failed) {
         return r->optional ? TG_OK : TG_ERROR;
     }

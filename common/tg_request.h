@@ -34,6 +34,23 @@ typedef struct {
     uint32_t     messages;          /* messages, turns or inputs */
     uint64_t     system_bytes;      /* text of system prompts */
     uint64_t     text_bytes;        /* text of all contents, system included */
+
+    /* What the prompt has beside its text, and what it makes the provider do,
+     * for tg_bound.h.  What is of no known kind is taken to be elsewhere. */
+
+    bool         elsewhere;         /* refers to what is not in the body (files,
+                                       earlier answers, stored prompts, cached
+                                       content), or has documents or videos */
+    int64_t      uses;              /* of server-side tools, in total: 0: there
+                                       are none; -1: some, without a limit */
+    uint32_t     pictures;          /* in the body or by URL */
+    uint64_t     media_bytes;       /* of the body: pictures and sounds */
+    uint64_t     sound_bytes;       /* of those: sounds */
+    uint64_t     prediction_bytes;  /* a prediction's text, which is billed as
+                                       output where it's wrong */
+    uint64_t     query_bytes;       /* of a rerank's query */
+    bool         own_prompt;        /* the provider may write something before
+                                       the prompt; known at the end */
     tg_str_t     service_tier;      /* asked for; in mem */
     tg_str_t     user;              /* the API's end-user field; in mem */
     tg_str_t     stream_options;    /* its raw text, empty if absent; in mem */

@@ -26,6 +26,35 @@ struct tg_request_fields_s {
     const tg_json_paths_t  *paths[TG_APIS_MAX];
 };
 
+/* A content part, an input item or a message; where several kinds are told, the
+ * last of these holds. */
+typedef enum {
+    TG_PART_NONE = 0,       /* not told */
+    TG_PART_TEXT,           /* all of it is in the body */
+    TG_PART_SEALED,         /* so it is if it has its encrypted content */
+    TG_PART_SOUND,
+    TG_PART_PICTURE,
+    TG_PART_OTHER           /* not bounded by what is in the body */
+} tg_part_kind_t;
+
+typedef struct {
+    bool                    open;       /* there is something to be noted */
+    bool                    away;       /* it is a file or a URL */
+    bool                    sealed;     /* has its encrypted content */
+    bool                    named;      /* has an id */
+    uint8_t                 kind;
+    uint32_t                pictures;
+    uint64_t                bytes;      /* of its data, as written */
+} tg_part_t;
+
+/* An element of the list of tools. */
+typedef struct {
+    bool                    open;
+    bool                    client;     /* is called by the client */
+    bool                    server;
+    int64_t                 limit;      /* of its uses; -1: none */
+} tg_tool_t;
+
 typedef enum {
     TG_BODY_NONE = 0,       /* not looked at */
     TG_BODY_SNIFF,          /* JSON, if it begins so */
@@ -49,6 +78,10 @@ struct tg_request_s {
     uint8_t                     root;       /* 1 behind {, 2 behind another */
     uint8_t                     role;       /* of the message: 1 system */
     uint64_t                    message_text;
+    tg_part_t                   part;
+    tg_tool_t                   tool;
+    int64_t                     max_calls;  /* of all tools; -1: not said */
+    uint32_t                    steps;      /* of the provider's own */
     uint64_t                    seen;       /* ids that must be one */
     union {
         tg_json_t              *json;
@@ -62,5 +95,61 @@ tg_error_t *tg_request_fault(tg_request_t *r);
 /* A tg_json_handler_t, a tg_multipart_handler_t; data is the tg_request_t. */
 int tg_request_json(void *data, const tg_json_event_t *ev);
 int tg_request_form(void *data, const tg_multipart_part_t *part);
+
+/* A number, or a string that is one: the larger holds. */
+int tg_request_number(int64_t *to, const tg_json_event_t *ev);
+
+
+/*
+ * tg_request_parts.c: what a prompt has beside text, and tools that the
+ * provider runs.  The first three note what is pending; the others are handlers
+ * of events.
+ */
+
+void tg_request_part_end(tg_request_t *r);
+void tg_request_tool_end(tg_request_t *r);
+
+/* All is read. */
+void tg_request_parts_end(tg_request_t *r);
+
+int tg_request_part(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_part_type(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_part_id(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_mime(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_url(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_data(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_file(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_sealed(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_image(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_audio(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_modality(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_elsewhere(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_tool(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_tool_type(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_declared(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_max_uses(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_max_calls(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_uses(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_step(tg_request_t *r, const tg_json_event_t *ev);
+
+
+/* A container, or the name or the text of it, is there. */
+static inline bool
+tg_request_begins(const tg_json_event_t *ev)
+{
+    return ev->type == TG_JSON_OBJECT || ev->type == TG_JSON_STRING;
+}
+
+
+/* What holds parts, or is one, begins or ends. */
+static inline void
+tg_request_part_next(tg_request_t *r)
+{
+    if (r->part.open) {
+        tg_request_part_end(r);
+    }
+
+    r->part.kind = TG_PART_NONE;
+}
 
 #endif /* TG_REQUEST_INT_H */

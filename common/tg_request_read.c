@@ -87,29 +87,6 @@ tg_request_duplicate(tg_request_t *r, unsigned id, uint64_t offset)
 
 
 static int
-tg_request_part(tg_request_t *r, const tg_json_event_t *ev)
-{
-    static const tg_str_t  image[] = {
-        TG_STR("image*"), TG_STR("input_image"), TG_STR("document*"),
-        TG_STR("video*"), TG_STR("input_file"), TG_STR("file")
-    };
-
-    for (size_t i = 0; i < sizeof(image) / sizeof(image[0]); i++) {
-        if (tg_str_match(ev->value, image[i])) {
-            r->info.has_images = true;
-            return 0;
-        }
-    }
-
-    if (tg_str_match(ev->value, tg_str("*audio*"))) {
-        r->info.has_audio = true;
-    }
-
-    return 0;
-}
-
-
-static int
 tg_request_text(tg_request_t *r, const tg_json_event_t *ev)
 {
     if (ev->type == TG_JSON_STRING) {
@@ -131,6 +108,7 @@ tg_request_input(tg_request_t *r, const tg_json_event_t *ev)
 
     } else if (ev->type == TG_JSON_OBJECT) {
         r->info.messages++;
+        tg_request_part_next(r);
 
     } else if (ev->type == TG_JSON_NUMBER) {
         if (ev->index == 0) {
@@ -150,8 +128,11 @@ tg_request_message(tg_request_t *r, const tg_json_event_t *ev)
         r->info.messages++;
         r->role = 0;
         r->message_text = 0;
+        tg_request_part_next(r);
 
     } else if (ev->type == TG_JSON_OBJECT_END) {
+        tg_request_part_next(r);
+
         if (r->role == 1) {
             r->info.system_bytes += r->message_text;
         }
@@ -166,7 +147,7 @@ tg_request_message(tg_request_t *r, const tg_json_event_t *ev)
 
 
 /* Several names may be there for one number: the larger holds. */
-static int
+int
 tg_request_number(int64_t *to, const tg_json_event_t *ev)
 {
     int64_t  v;
@@ -362,52 +343,11 @@ tg_request_role(tg_request_t *r, const tg_json_event_t *ev)
 {
     r->role = tg_str_eq(ev->value, tg_str("system"))
               || tg_str_eq(ev->value, tg_str("developer"));
-    return 0;
-}
 
-
-/* A container, or the name or the text of it, is there. */
-static inline bool
-tg_request_begins(const tg_json_event_t *ev)
-{
-    return ev->type == TG_JSON_OBJECT || ev->type == TG_JSON_STRING;
-}
-
-
-static int
-tg_request_mime(tg_request_t *r, const tg_json_event_t *ev)
-{
-    if (tg_str_match(ev->value, tg_str("audio/*"))) {
-        r->info.has_audio = true;
-
-    } else if (!tg_str_match(ev->value, tg_str("text/*"))) {
-        r->info.has_images = true;
+    if (r->part.kind == TG_PART_NONE) {
+        r->part.kind = TG_PART_TEXT;
     }
 
-    return 0;
-}
-
-
-static int
-tg_request_image(tg_request_t *r, const tg_json_event_t *ev)
-{
-    r->info.has_images |= tg_request_begins(ev);
-    return 0;
-}
-
-
-static int
-tg_request_audio(tg_request_t *r, const tg_json_event_t *ev)
-{
-    r->info.has_audio |= tg_request_begins(ev);
-    return 0;
-}
-
-
-static int
-tg_request_tool(tg_request_t *r, const tg_json_event_t *ev)
-{
-    r->info.has_tools |= tg_request_begins(ev);
     return 0;
 }
 
@@ -424,6 +364,29 @@ static int
 tg_request_format(tg_request_t *r, const tg_json_event_t *ev)
 {
     r->info.has_schema |= tg_str_eq(ev->value, tg_str("json_schema"));
+    return 0;
+}
+
+
+static int
+tg_request_prediction(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING) {
+        r->info.prediction_bytes += ev->raw_len;
+    }
+
+    return 0;
+}
+
+
+static int
+tg_request_query(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING) {
+        r->info.query_bytes += ev->raw_len;
+        r->info.text_bytes += ev->raw_len;
+    }
+
     return 0;
 }
 
@@ -457,11 +420,27 @@ static const tg_request_handler_t  tg_request_handlers[TG_R_LAST] = {
     [TG_R_TEXT] = tg_request_text,
     [TG_R_SYSTEM] = tg_request_system,
     [TG_R_INPUT] = tg_request_input,
-    [TG_R_PART_TYPE] = tg_request_part,
+    [TG_R_PART_TYPE] = tg_request_part_type,
+    [TG_R_PART] = tg_request_part,
+    [TG_R_PART_ID] = tg_request_part_id,
     [TG_R_MIME] = tg_request_mime,
+    [TG_R_URL] = tg_request_url,
+    [TG_R_DATA] = tg_request_data,
+    [TG_R_FILE] = tg_request_file,
+    [TG_R_SEALED] = tg_request_sealed,
     [TG_R_IMAGE] = tg_request_image,
     [TG_R_AUDIO] = tg_request_audio,
+    [TG_R_MODALITY] = tg_request_modality,
+    [TG_R_ELSEWHERE] = tg_request_elsewhere,
     [TG_R_TOOL] = tg_request_tool,
+    [TG_R_TOOL_TYPE] = tg_request_tool_type,
+    [TG_R_DECLARED] = tg_request_declared,
+    [TG_R_MAX_USES] = tg_request_max_uses,
+    [TG_R_MAX_CALLS] = tg_request_max_calls,
+    [TG_R_USES] = tg_request_uses,
+    [TG_R_STEP] = tg_request_step,
+    [TG_R_PREDICTION] = tg_request_prediction,
+    [TG_R_QUERY] = tg_request_query,
     [TG_R_SCHEMA] = tg_request_schema,
     [TG_R_FORMAT] = tg_request_format,
     [TG_R_TIER] = tg_request_tier,
@@ -526,6 +505,9 @@ tg_request_about(tg_request_t *r, const tg_json_event_t *ev)
         } else if (id == TG_R_STREAM_OPTIONS) {
             tg_request_member(&r->info.stream_options_member, ev);
         }
+
+    } else if (ev->type == TG_JSON_END_DOC) {
+        tg_request_parts_end(r);
     }
 
     return 0;
@@ -552,6 +534,26 @@ tg_request_json(void *data, const tg_json_event_t *ev)
 }
 
 
+/* A file is what the operation is about. */
+static void
+tg_request_form_file(tg_request_t *r, uint64_t size)
+{
+    r->part.open = true;
+    r->part.bytes = size;
+
+    if (r->d->api->op == TG_OP_TRANSCRIPTION) {
+        r->info.has_audio = true;
+        r->part.kind = TG_PART_SOUND;
+
+    } else {
+        r->info.has_images = true;
+        r->part.kind = TG_PART_PICTURE;
+    }
+
+    tg_request_part_end(r);
+}
+
+
 /* A form's field is read as the JSON member of its name would be. */
 int
 tg_request_form(void *data, const tg_multipart_part_t *part)
@@ -565,8 +567,7 @@ tg_request_form(void *data, const tg_multipart_part_t *part)
     r->parts = true;
 
     if (part->file) {
-        r->info.has_audio |= r->d->api->op == TG_OP_TRANSCRIPTION;
-        r->info.has_images |= r->d->api->op == TG_OP_IMAGE;
+        tg_request_form_file(r, part->size);
         return 0;
     }
 

@@ -1,6 +1,7 @@
 #include "tg_dialect_int.h"
 
 #define UNASKED  TG_QUIRK_USAGE_UNASKED
+#define PROMPT   TG_QUIRK_OWN_PROMPT
 
 /*
  * Names are OpenTelemetry's well-known values of gen_ai.provider.name where
@@ -41,8 +42,10 @@ static const tg_vendor_t  tg_vendor_table[] = {
       "bedrock-runtime*.api.aws bedrock-mantle*.api.aws "
       "bedrock.*.amazonaws.com *.bedrock-runtime.*.vpce.amazonaws.com", 0 },
 
+    /* https://docs.cohere.com/v2/docs/how-does-cohere-pricing-work */
     { TG_STR("cohere"), "cohere",
-      "api.cohere.com api.cohere.ai *.cohere.com *.cohere.ai", UNASKED },
+      "api.cohere.com api.cohere.ai *.cohere.com *.cohere.ai",
+      UNASKED | PROMPT },
 
     /* https://docs.mistral.ai/capabilities/audio/ */
     { TG_STR("mistral_ai"), "mistral_ai mistral",
@@ -58,7 +61,7 @@ static const tg_vendor_t  tg_vendor_table[] = {
 
     /* https://docs.x.ai/docs/guides/reasoning */
     { TG_STR("x_ai"), "x_ai xai grok",
-      "api.x.ai *.x.ai", TG_QUIRK_REASONING_APART },
+      "api.x.ai *.x.ai", TG_QUIRK_REASONING_APART | PROMPT },
 
     { TG_STR("perplexity"), "perplexity pplx",
       "api.perplexity.ai *.perplexity.ai", UNASKED },
@@ -67,10 +70,11 @@ static const tg_vendor_t  tg_vendor_table[] = {
       "*.ml.cloud.ibm.com", UNASKED },
 
     { TG_STR("openrouter"), "openrouter",
-      "openrouter.ai *.openrouter.ai", UNASKED },
+      "openrouter.ai *.openrouter.ai", UNASKED | PROMPT },
 
     { TG_STR("vercel"), "vercel vercel_ai_gateway",
-      "ai-gateway.vercel.sh", TG_QUIRK_REASONING_APART | UNASKED },
+      "ai-gateway.vercel.sh",
+      TG_QUIRK_REASONING_APART | UNASKED | PROMPT },
 
     { TG_STR("together_ai"), "together_ai together",
       "api.together.ai api.together.xyz *.together.ai *.together.xyz",
@@ -132,7 +136,8 @@ static const tg_vendor_t  tg_vendor_table[] = {
 
     { TG_STR("novita"), "novita", "api.novita.ai", 0 },
     { TG_STR("hyperbolic"), "hyperbolic", "api.hyperbolic.xyz", 0 },
-    { TG_STR("venice"), "venice", "api.venice.ai", 0 },
+    /* https://docs.venice.ai/api-reference: its own system prompt */
+    { TG_STR("venice"), "venice", "api.venice.ai", PROMPT },
     { TG_STR("avian"), "avian", "api.avian.io", 0 },
     { TG_STR("doubleword"), "doubleword", "api.doubleword.ai", 0 },
     { TG_STR("baseten"), "baseten", "inference.baseten.co *.api.baseten.co",
@@ -153,9 +158,9 @@ static const tg_vendor_t  tg_vendor_table[] = {
       "mistralrs mistralrs.*", 0 },
     { TG_STR("lm_studio"), "lm_studio lmstudio", "lmstudio lmstudio.*", 0 },
     { TG_STR("litellm"), "litellm", "litellm litellm.* litellm-*",
-      TG_QUIRK_BY_TOTAL },
+      TG_QUIRK_BY_TOTAL | PROMPT },
 
-    { TG_STR("unknown"), "unknown other", "", TG_QUIRK_BY_TOTAL }
+    { TG_STR("unknown"), "unknown other", "", TG_QUIRK_BY_TOTAL | PROMPT }
 };
 
 #define TG_VENDORS  (sizeof(tg_vendor_table) / sizeof(tg_vendor_table[0]))
@@ -165,15 +170,17 @@ static const tg_vendor_t  tg_vendor_table[] = {
  * shape, but nothing is taken for granted of its numbers.
  */
 static const tg_vendor_t  tg_vendor_family_table[] = {
-    [TG_FAMILY_NONE] = { TG_STR("unknown"), "", "", TG_QUIRK_BY_TOTAL },
-    [TG_FAMILY_OPENAI] = { TG_STR("openai"), "", "", TG_QUIRK_BY_TOTAL },
+    [TG_FAMILY_NONE] = { TG_STR("unknown"), "", "",
+                         TG_QUIRK_BY_TOTAL | PROMPT },
+    [TG_FAMILY_OPENAI] = { TG_STR("openai"), "", "",
+                           TG_QUIRK_BY_TOTAL | PROMPT },
     [TG_FAMILY_ANTHROPIC] = { TG_STR("anthropic"), "", "", 0 },
     [TG_FAMILY_GEMINI] = { TG_STR("gcp.gemini"), "", "",
                            TG_QUIRK_REASONING_REST },
     [TG_FAMILY_VERTEX] = { TG_STR("gcp.vertex_ai"), "", "",
                            TG_QUIRK_REASONING_REST },
     [TG_FAMILY_BEDROCK] = { TG_STR("aws.bedrock"), "", "", 0 },
-    [TG_FAMILY_COHERE] = { TG_STR("cohere"), "", "", 0 },
+    [TG_FAMILY_COHERE] = { TG_STR("cohere"), "", "", PROMPT },
     [TG_FAMILY_MISTRAL] = { TG_STR("mistral_ai"), "", "",
                             TG_QUIRK_AUDIO_APART | UNASKED },
     [TG_FAMILY_OLLAMA] = { TG_STR("ollama"), "", "", 0 },

@@ -8,8 +8,10 @@
  *
  * A day begins at the first instant at which the zone's clocks show midnight or
  * later.  So where clocks jump over midnight the day begins at the jump, where
- * they show it twice it begins at the first, and windows follow one another
- * without gap or overlap whatever the zone does.
+ * they show it twice it begins at the first, an evening that comes once more
+ * after midnight belongs to the new day, and a date that the zone leaves out has
+ * no window.  Windows follow one another without gap or overlap whatever the
+ * zone does.
  */
 
 #ifndef TG_WINDOW_H

@@ -253,8 +253,9 @@ tg_zone_rule_offset(const tg_zone_t *z, int64_t t, int64_t *until)
     offset = z->std;
 
     /* The latest change not after t, and the earliest after it.  Of two at one
-     * instant (daylight time all the year) it is the start that counts. */
-    for (int64_t y = year - 1; y <= year + 1; y++) {
+     * instant (daylight time all the year) it is the start that counts.  Changes
+     * may lie a week beside their year. */
+    for (int64_t y = year - 2; y <= year + 2; y++) {
         for (unsigned k = 0; k < 2; k++) {
             at = k == 0 ? tg_zone_date_local(&z->end, y) - z->dst
                         : tg_zone_date_local(&z->start, y) - z->std;

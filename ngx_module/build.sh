@@ -40,6 +40,9 @@ fi
 
 cd "$tree"
 
+# Not those of a make -j around this one, of whose job server make warns.
+unset MAKEFLAGS MFLAGS
+
 flags=(--with-compat --with-threads --with-http_ssl_module --with-http_v2_module
        --with-http_auth_request_module --with-http_gunzip_module
        --with-http_sub_module
@@ -64,14 +67,14 @@ then
 fi
 
 if [ "$kind" = dynamic ]; then
-    make -s -f objs/Makefile modules -j2 > "$dir/make.log" 2>&1 \
+    env -u MAKEFLAGS make -s -f objs/Makefile modules -j2 > "$dir/make.log" 2>&1 \
         || { grep -B2 -A6 -E 'error|warning' "$dir/make.log" | head -60; exit 1; }
     grep -A4 warning: "$dir/make.log" && exit 1
     # A server may have the old one mapped.
     cp objs/ngx_http_llm_module.so "$dir/.new"
     mv "$dir/.new" "$dir/ngx_http_llm_module.so"
 else
-    make -s -f objs/Makefile -j2 > "$dir/make.log" 2>&1 \
+    env -u MAKEFLAGS make -s -f objs/Makefile -j2 > "$dir/make.log" 2>&1 \
         || { grep -B2 -A6 -E 'error|warning' "$dir/make.log" | head -60; exit 1; }
     cp objs/nginx "$dir/"
 fi

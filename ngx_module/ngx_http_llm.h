@@ -9,6 +9,7 @@
 #include "ngx_http_llm_compat.h"
 
 #include "tg_call.h"
+#include "tg_desk.h"
 #include "tg_http.h"
 #include "tg_inflate.h"
 
@@ -20,6 +21,9 @@ typedef struct {
     tg_mem_t                    mem;
     tg_conf_t                  *conf;
     tg_price_book_t            *book;
+    tg_desk_t                   desk;
+    tg_expr_scratch_t          *scratch;
+    ngx_event_t                 desk_timer;
     ngx_shm_zone_t             *shm_zone;
     ngx_array_t                 logs;           /* ngx_http_llm_log_t * */
     ngx_array_t                 price_stats;    /* ngx_http_llm_stat_t */
@@ -58,6 +62,8 @@ typedef struct {
 
     unsigned                    open:1;         /* in the queue */
     unsigned                    body_read:1;
+    unsigned                    waiting:1;      /* for other calls to end */
+    unsigned                    keyed:1;        /* with the provider's key */
     unsigned                    refused:1;
     unsigned                    answered:1;     /* the head has gone by */
     unsigned                    first:1;        /* a byte of the body has */
@@ -78,7 +84,28 @@ extern ngx_queue_t     ngx_http_llm_open;
 ngx_int_t ngx_http_llm_request_init(ngx_conf_t *cf);
 ngx_int_t ngx_http_llm_post_read_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_llm_handler(ngx_http_request_t *r);
+void ngx_http_llm_hide(ngx_table_elt_t *h);
 void ngx_http_llm_free(ngx_http_llm_ctx_t *ctx);
+
+/* ngx_http_llm_edit.c */
+ngx_int_t ngx_http_llm_edit(ngx_http_request_t *r, const tg_edit_t *edit);
+
+/* ngx_http_llm_gate.c */
+void ngx_http_llm_gate(ngx_http_llm_main_conf_t *lmcf, tg_gate_t *gate);
+ngx_int_t ngx_http_llm_enter(ngx_http_llm_ctx_t *ctx);
+ngx_int_t ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx);
+
+/* ngx_http_llm_peer.c */
+ngx_int_t ngx_http_llm_peers_init(ngx_conf_t *cf);
+ngx_uint_t ngx_http_llm_hooked(ngx_http_request_t *r);
+
+/* ngx_http_llm_desk.c: keys and ledger */
+ngx_int_t ngx_http_llm_desk_load(ngx_conf_t *cf,
+    ngx_http_llm_main_conf_t *lmcf);
+void ngx_http_llm_desk_start(ngx_http_llm_main_conf_t *lmcf,
+    ngx_cycle_t *cycle);
+void ngx_http_llm_desk_join(ngx_http_llm_main_conf_t *lmcf,
+    ngx_cycle_t *cycle);
 
 /* ngx_http_llm_response.c */
 ngx_int_t ngx_http_llm_response_init(ngx_conf_t *cf);
@@ -92,7 +119,7 @@ void ngx_http_llm_close(ngx_http_llm_ctx_t *ctx, tg_end_t end);
 tg_end_t ngx_http_llm_end(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_drain.c */
-ngx_int_t ngx_http_llm_drain_init(ngx_conf_t *cf);
+void ngx_http_llm_drain_arm(ngx_http_llm_ctx_t *ctx);
 void ngx_http_llm_consume(ngx_chain_t *cl, ngx_buf_t *end);
 ngx_int_t ngx_http_llm_client_gone(ngx_http_llm_ctx_t *ctx);
 
@@ -100,6 +127,9 @@ ngx_int_t ngx_http_llm_client_gone(ngx_http_llm_ctx_t *ctx);
 char *ngx_http_llm_log_open(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
     tg_log_t *log);
 void ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx);
+void ngx_http_llm_log_alert(void *data, const tg_alert_t *alert);
+void ngx_http_llm_log_late_alert(void *data, const tg_alert_t *alert);
+bool ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call);
 void ngx_http_llm_log_init_module(ngx_http_llm_main_conf_t *lmcf);
 void ngx_http_llm_log_flush_all(ngx_http_llm_main_conf_t *lmcf);
 

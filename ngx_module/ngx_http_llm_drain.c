@@ -7,12 +7,6 @@
  * nginx has set its own.
  */
 
-typedef struct {
-    ngx_http_upstream_srv_conf_t    *upstream;
-    ngx_http_upstream_init_peer_pt   init;
-} ngx_http_llm_peer_init_t;
-
-
 /*
  * The request ends with its upstream still at work, whose cleanup handler gives
  * back a reference; ngx_http_request_handler() takes one for it likewise.
@@ -215,65 +209,12 @@ ngx_http_llm_drain_check(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_llm_drain_init_peer(ngx_http_request_t *r,
-    ngx_http_upstream_srv_conf_t *us)
+/* The upstream is about to be chosen. */
+void
+ngx_http_llm_drain_arm(ngx_http_llm_ctx_t *ctx)
 {
-    ngx_uint_t                 i;
-    ngx_http_llm_ctx_t        *ctx;
-    ngx_http_llm_peer_init_t  *pi;
-    ngx_http_llm_main_conf_t  *lmcf;
-
-    ctx = ngx_http_llm_get_ctx(r);
-
-    if (ctx != NULL && ctx->request == r && ctx->llcf->scope.drain_ms > 0) {
-        r->read_event_handler = ngx_http_llm_drain_check;
-        r->write_event_handler = ngx_http_llm_drain_check;
+    if (ctx->llcf->scope.drain_ms > 0) {
+        ctx->request->read_event_handler = ngx_http_llm_drain_check;
+        ctx->request->write_event_handler = ngx_http_llm_drain_check;
     }
-
-    lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
-    pi = lmcf->peer_inits.elts;
-
-    for (i = 0; i < lmcf->peer_inits.nelts; i++) {
-        if (pi[i].upstream == us) {
-            return pi[i].init(r, us);
-        }
-    }
-
-    return NGX_ERROR;
-}
-
-
-ngx_int_t
-ngx_http_llm_drain_init(ngx_conf_t *cf)
-{
-    ngx_uint_t                       i;
-    ngx_http_llm_peer_init_t        *pi;
-    ngx_http_llm_main_conf_t        *lmcf;
-    ngx_http_upstream_srv_conf_t   **us;
-    ngx_http_upstream_main_conf_t   *umcf;
-
-    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
-    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
-    us = umcf->upstreams.elts;
-
-    if (ngx_array_init(&lmcf->peer_inits, cf->pool, umcf->upstreams.nelts + 1,
-                       sizeof(ngx_http_llm_peer_init_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < umcf->upstreams.nelts; i++) {
-        pi = ngx_array_push(&lmcf->peer_inits);
-        if (pi == NULL) {
-            return NGX_ERROR;
-        }
-
-        pi->upstream = us[i];
-        pi->init = us[i]->peer.init;
-        us[i]->peer.init = ngx_http_llm_drain_init_peer;
-    }
-
-    return NGX_OK;
 }

@@ -47,6 +47,7 @@ ngx_http_llm_cleanup(void *data)
         ngx_del_timer(ctx->drain);
     }
 
+    tg_call_free(ctx->call);
     ngx_http_llm_free(ctx);
 }
 
@@ -74,6 +75,7 @@ ngx_http_llm_end(ngx_http_llm_ctx_t *ctx)
 void
 ngx_http_llm_settle(ngx_http_llm_ctx_t *ctx, tg_end_t end)
 {
+    tg_gate_t            gate;
     ngx_uint_t           status;
     ngx_http_request_t  *r = ctx->request;
 
@@ -88,8 +90,9 @@ ngx_http_llm_settle(ngx_http_llm_ctx_t *ctx, tg_end_t end)
     }
 
     ngx_http_llm_now(&ctx->now);
-    tg_call_finish(ctx->call, end, (unsigned) status, ctx->lmcf->book,
-                   &ctx->now);
+    ngx_http_llm_gate(ctx->lmcf, &gate);
+    tg_call_finish(ctx->call, end, (unsigned) status, &gate, &ctx->now);
+    tg_desk_alerts(&ctx->lmcf->desk, ctx->call, ngx_http_llm_log_alert, ctx);
 }
 
 

@@ -1,9 +1,13 @@
 #include "ngx_http_llm.h"
 
+#include "tg_recovered.h"
+
 /*
  * Lines are gathered per worker and written whole, by one write() to a file
  * opened with O_APPEND, so that those of several workers never mix.
  */
+
+#define NGX_HTTP_LLM_LOG_SLOTS  256
 
 typedef struct {
     ngx_open_file_t           *file;
@@ -15,6 +19,9 @@ typedef struct {
     u_char                    *end;
     ngx_event_t               *timer;
     ngx_fd_t                   fd;              /* whose mode has been seen to */
+    tg_desk_t                 *desk;            /* whose calls these are: */
+    tg_ledger_slot_t           slots[NGX_HTTP_LLM_LOG_SLOTS];
+    unsigned                   nslots;          /* of buffered lines */
     time_t                     failed;          /* last complaint */
     ngx_uint_t                 lost;            /* bytes, since then */
     unsigned                   torn:1;          /* the file ends in mid-line */
@@ -91,6 +98,7 @@ ngx_http_llm_log_open(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
 
     *slot = ll;
     ll->conf = log;
+    ll->desk = &lmcf->desk;
     log->handle = ll;
 
     if (log->condition.len != 0) {
@@ -177,7 +185,7 @@ ngx_http_llm_log_complain(ngx_http_llm_log_t *ll, ngx_err_t err, size_t lost,
 }
 
 
-static void
+static ngx_int_t
 ngx_http_llm_log_put(ngx_http_llm_log_t *ll, u_char *p, size_t size,
     ngx_log_t *log)
 {
@@ -190,18 +198,22 @@ ngx_http_llm_log_put(ngx_http_llm_log_t *ll, u_char *p, size_t size,
     if (ll->torn) {
         if (ngx_write_fd(ll->file->fd, "\n", 1) != 1) {
             ngx_http_llm_log_complain(ll, ngx_errno, size, log);
-            return;
+            return NGX_ERROR;
         }
         ll->torn = 0;
     }
 
     n = ngx_write_fd(ll->file->fd, p, size);
 
-    if (n != (ssize_t) size) {
-        ngx_http_llm_log_complain(ll, n == -1 ? ngx_errno : 0,
-                                  n == -1 ? size : size - (size_t) n, log);
-        ll->torn = n > 0 && p[n - 1] != '\n';
+    if (n == (ssize_t) size) {
+        return NGX_OK;
     }
+
+    ngx_http_llm_log_complain(ll, n == -1 ? ngx_errno : 0,
+                              n == -1 ? size : size - (size_t) n, log);
+    ll->torn = n > 0 && p[n - 1] != '\n';
+
+    return NGX_ERROR;
 }
 
 
@@ -211,10 +223,13 @@ ngx_http_llm_log_flush(ngx_open_file_t *file, ngx_log_t *log)
     ngx_http_llm_log_t  *ll = file->data;
 
     if (ll->pos != ll->start) {
-        ngx_http_llm_log_put(ll, ll->start, (size_t) (ll->pos - ll->start),
-                             log);
+        (void) ngx_http_llm_log_put(ll, ll->start,
+                                    (size_t) (ll->pos - ll->start), log);
         ll->pos = ll->start;
     }
+
+    tg_desk_written(ll->desk, ll->slots, ll->nslots);
+    ll->nslots = 0;
 
     if (ll->timer->timer_set) {
         ngx_del_timer(ll->timer);
@@ -283,11 +298,35 @@ ngx_http_llm_log_wanted(ngx_http_request_t *r, ngx_http_llm_log_t *ll)
 
 
 static void
+ngx_http_llm_log_added(ngx_http_llm_log_t *ll, ngx_log_t *log)
+{
+    if (ll->conf->flush_ms == 0 || ll->pos >= ll->end
+        || ll->nslots == NGX_HTTP_LLM_LOG_SLOTS)
+    {
+        ngx_http_llm_log_flush(ll->file, log);
+
+    } else if (!ll->timer->timer_set) {
+        ngx_add_timer(ll->timer, (ngx_msec_t) ll->conf->flush_ms);
+    }
+}
+
+
+static void
+ngx_http_llm_log_append(ngx_http_llm_log_t *ll, u_char *line, size_t n)
+{
+    ngx_http_llm_log_t  *to = ll->file->data;
+
+    to->pos = ngx_cpymem(to->pos, line, n);
+    ngx_http_llm_log_added(to, ngx_cycle->log);
+}
+
+
+/* Where the line waits in a buffer, *slot, if not NULL, waits with it. */
+static void
 ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
-    uint64_t seq)
+    uint64_t seq, tg_ledger_slot_t **slot)
 {
     size_t               n;
-    ngx_log_t           *log = ctx->request->connection->log;
     static u_char        line[TG_LINE_MAX];     /* a worker's */
     ngx_http_llm_log_t  *to;
 
@@ -302,22 +341,33 @@ ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
     to->pos += tg_call_line(ctx->call, (char *) to->pos, seq,
                             ll->conf->format);
 
-    if (to->conf->flush_ms == 0 || to->pos >= to->end) {
-        ngx_http_llm_log_flush(ll->file, log);
-
-    } else if (!to->timer->timer_set) {
-        ngx_add_timer(to->timer, (ngx_msec_t) to->conf->flush_ms);
+    if (*slot != NULL) {
+        to->slots[to->nslots++] = **slot;
+        *slot = NULL;
     }
+
+    ngx_http_llm_log_added(to, ctx->request->connection->log);
+}
+
+
+static uint64_t
+ngx_http_llm_log_seq(ngx_http_llm_main_conf_t *lmcf)
+{
+    ngx_http_llm_shared_t  *shared = lmcf->shm_zone->data;
+
+    return (uint64_t) ngx_atomic_fetch_add(&shared->seq, 1) + 1;
 }
 
 
 void
 ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx)
 {
-    tg_log_t               *log = ctx->llcf->scope.logs;
-    uint64_t                seq = 0;
-    unsigned                i;
-    ngx_http_llm_shared_t  *shared = ctx->lmcf->shm_zone->data;
+    tg_log_t          *log = ctx->llcf->scope.logs;
+    uint64_t           seq = 0;
+    unsigned           i;
+    tg_ledger_slot_t   settled, *slot;
+
+    slot = tg_call_slot(ctx->call, &settled) ? &settled : NULL;
 
     for (i = 0; i < ctx->llcf->scope.nlogs; i++) {
         if (log[i].off || !ngx_http_llm_log_wanted(ctx->request, log[i].handle))
@@ -328,9 +378,106 @@ ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx)
         /* A gap says that a line was lost, not that it was not wanted. */
 
         if (seq == 0) {
-            seq = (uint64_t) ngx_atomic_fetch_add(&shared->seq, 1) + 1;
+            seq = ngx_http_llm_log_seq(ctx->lmcf);
         }
 
-        ngx_http_llm_log_line(log[i].handle, ctx, seq);
+        ngx_http_llm_log_line(log[i].handle, ctx, seq, &slot);
     }
+
+    if (slot != NULL) {
+        tg_desk_written(&ctx->lmcf->desk, slot, 1);
+    }
+}
+
+
+static void
+ngx_http_llm_log_alert_to(ngx_http_llm_log_t *ll, const tg_alert_t *alert)
+{
+    size_t         n;
+    static u_char  line[TG_ALERT_LINE_MAX];
+
+    n = tg_alert_line(alert, (char *) line, ll->conf->format);
+
+    if (ll->syslog != NULL) {
+        ngx_http_llm_log_syslog(ll, line, n);
+
+    } else {
+        ngx_http_llm_log_append(ll, line, n);
+    }
+}
+
+
+/* Where the call's own line will go. */
+void
+ngx_http_llm_log_alert(void *data, const tg_alert_t *alert)
+{
+    tg_log_t            *log;
+    unsigned             i;
+    ngx_http_llm_ctx_t  *ctx = data;
+
+    log = ctx->llcf->scope.logs;
+
+    for (i = 0; i < ctx->llcf->scope.nlogs; i++) {
+        if (!log[i].off) {
+            ngx_http_llm_log_alert_to(log[i].handle, alert);
+        }
+    }
+}
+
+
+/* Of nobody's call: to all logs. */
+void
+ngx_http_llm_log_late_alert(void *data, const tg_alert_t *alert)
+{
+    ngx_uint_t                 i;
+    ngx_http_llm_log_t       **ll;
+    ngx_http_llm_main_conf_t  *lmcf = data;
+
+    ll = lmcf->logs.elts;
+
+    for (i = 0; i < lmcf->logs.nelts; i++) {
+        if (ll[i]->file == NULL || ll[i]->file->data == ll[i]) {
+            ngx_http_llm_log_alert_to(ll[i], alert);
+        }
+    }
+}
+
+
+/* The line of a call whose worker died: at once, and true where it is safe. */
+bool
+ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call)
+{
+    size_t                     n;
+    uint64_t                   seq = 0;
+    ngx_uint_t                 i, failed = 0;
+    static u_char              line[TG_LINE_MAX];
+    ngx_http_llm_log_t       **ll;
+    ngx_http_llm_main_conf_t  *lmcf = data;
+
+    ll = lmcf->logs.elts;
+
+    for (i = 0; i < lmcf->logs.nelts; i++) {
+        if (!tg_recovered_wants(call, ll[i]->conf->target)
+            || (ll[i]->file != NULL && ll[i]->file->data != ll[i]))
+        {
+            continue;
+        }
+
+        if (seq == 0) {
+            seq = ngx_http_llm_log_seq(lmcf);
+        }
+
+        n = tg_recovered_line(lmcf->conf, call, (char *) line, seq,
+                              ll[i]->conf->format);
+
+        if (ll[i]->syslog != NULL) {
+            ngx_http_llm_log_syslog(ll[i], line, n);
+
+        } else if (n != 0) {
+            failed |= ngx_http_llm_log_put(ll[i], line, n, ngx_cycle->log)
+                      != NGX_OK;
+        }
+    }
+
+    return !failed;
 }

@@ -106,6 +106,26 @@ ngx_http_llm_palloc(void *pool, size_t size)
 }
 
 
+static tg_str_t
+ngx_http_llm_full_name(void *data, tg_str_t name)
+{
+    ngx_str_t     file;
+    ngx_cycle_t  *cycle = data;
+
+    file.len = name.len;
+    file.data = ngx_pnalloc(cycle->pool, name.len + 1);
+
+    if (file.data == NULL) {
+        return tg_str_null;
+    }
+
+    *ngx_cpymem(file.data, name.p, name.len) = '\0';
+
+    return ngx_conf_full_name(cycle, &file, 1) == NGX_OK
+           ? ngx_http_llm_str(&file) : tg_str_null;
+}
+
+
 static void *
 ngx_http_llm_create_main_conf(ngx_conf_t *cf)
 {
@@ -125,6 +145,8 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
     }
 
     lmcf->conf->node = ngx_http_llm_str(&cf->cycle->hostname);
+    lmcf->conf->full_name = ngx_http_llm_full_name;
+    lmcf->conf->full_name_data = cf->cycle;
 
     if (ngx_array_init(&lmcf->logs, cf->pool, 4, sizeof(void *)) != NGX_OK) {
         return NULL;
@@ -178,6 +200,40 @@ ngx_http_llm_warn_location(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
 }
 
 
+/* A provider's key goes over verified TLS only. */
+static char *
+ngx_http_llm_check_upstream(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
+{
+    const tg_provider_t       *pr;
+    ngx_http_upstream_conf_t  *ucf;
+
+    ucf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_proxy_module);
+
+    if (ucf->upstream == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    pr = tg_conf_provider(lmcf->conf, ngx_http_llm_str(&ucf->upstream->host));
+
+    if (pr == NULL || pr->key_file.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+#if (NGX_HTTP_SSL)
+    if (ucf->ssl_verify == 1) {
+        return NGX_CONF_OK;
+    }
+#endif
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "llm: the key of provider \"%*s\" goes over verified"
+                       " TLS only: \"proxy_ssl_verify on\" is missing",
+                       pr->name.len, pr->name.p);
+
+    return NGX_CONF_ERROR;
+}
+
+
 static char *
 ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
@@ -195,6 +251,8 @@ ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         lmcf->logged |= conf->scope.nlogs != 0 && !conf->scope.logs[0].off;
 
         ngx_http_llm_warn_location(cf, lmcf);
+
+        return ngx_http_llm_check_upstream(cf, lmcf);
     }
 
     return NGX_CONF_OK;
@@ -208,23 +266,15 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_llm_main_conf_t  *lmcf;
     tg_directive_id_t          id = (tg_directive_id_t) cmd->offset;
     tg_error_t                 err;
-    tg_str_t                   args[NGX_CONF_MAX_ARGS];
-    ngx_str_t                 *value = cf->args->elts, file;
+    tg_str_t                   args[TG_ARGS_MAX];
+    ngx_str_t                 *value = cf->args->elts;
     unsigned                   nprices;
     ngx_uint_t                 i, n = cf->args->nelts - 1;
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
 
-    for (i = 0; i < n && i < NGX_CONF_MAX_ARGS; i++) {
+    for (i = 0; i < n && i < TG_ARGS_MAX; i++) {
         args[i] = ngx_http_llm_str(&value[i + 1]);
-
-        if (id == TG_DIRECTIVE_PRICES) {
-            file = value[i + 1];
-            if (ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK) {
-                return NGX_CONF_ERROR;
-            }
-            args[i] = ngx_http_llm_str(&file);
-        }
     }
 
     nprices = lmcf->conf->nprices;
@@ -403,6 +453,10 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
+    if (ngx_http_llm_desk_load(cf, lmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     lmcf->shm_zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize,
                                            &ngx_http_llm_module);
     if (lmcf->shm_zone == NULL) {
@@ -430,7 +484,9 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return lmcf->draining ? ngx_http_llm_drain_init(cf) : NGX_OK;
+    return lmcf->draining || lmcf->conf->keys.file.len != 0
+           || lmcf->conf->ledger.file.len != 0
+           ? ngx_http_llm_peers_init(cf) : NGX_OK;
 }
 
 
@@ -443,6 +499,7 @@ ngx_http_llm_init_module(ngx_cycle_t *cycle)
 
     if (lmcf != NULL && !ngx_test_config) {
         ngx_http_llm_log_init_module(lmcf);
+        ngx_http_llm_desk_start(lmcf, cycle);
     }
 
     return NGX_OK;
@@ -471,6 +528,7 @@ ngx_http_llm_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_llm_prices_watch(lmcf, cycle);
+    ngx_http_llm_desk_join(lmcf, cycle);
 
     return NGX_OK;
 }
@@ -479,6 +537,7 @@ ngx_http_llm_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_llm_exit_process(ngx_cycle_t *cycle)
 {
+    tg_now_t                   now;
     ngx_queue_t               *q;
     ngx_http_llm_ctx_t        *ctx;
     ngx_http_llm_main_conf_t  *lmcf;
@@ -498,4 +557,7 @@ ngx_http_llm_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_llm_log_flush_all(lmcf);
+
+    ngx_http_llm_now(&now);
+    tg_desk_leave(&lmcf->desk, now.wall_ms);
 }

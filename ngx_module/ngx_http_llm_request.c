@@ -125,10 +125,21 @@ ngx_http_llm_free(ngx_http_llm_ctx_t *ctx)
 
 
 /*
- * Headers of our own are nobody's to send.  The proxy hands on whatever is in
- * the list, whatever its hash, and headers_in points into it: an element can
- * be neither skipped nor moved.  So it becomes one that is not handed on.
+ * The proxy hands on whatever is in the list, whatever its hash, and headers_in
+ * points into it: an element can be neither skipped nor moved.  So it becomes
+ * one that is not handed on.
  */
+void
+ngx_http_llm_hide(ngx_table_elt_t *h)
+{
+    ngx_str_set(&h->key, "Keep-Alive");
+    ngx_str_set(&h->value, "");
+    h->lowcase_key = (u_char *) "keep-alive";
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+}
+
+
+/* Headers of our own are nobody's to send. */
 ngx_int_t
 ngx_http_llm_post_read_handler(ngx_http_request_t *r)
 {
@@ -141,10 +152,7 @@ ngx_http_llm_post_read_handler(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
             if (tg_http_own_header(ngx_http_llm_str(&h[i].key))) {
-                ngx_str_set(&h[i].key, "Keep-Alive");
-                ngx_str_set(&h[i].value, "");
-                h[i].lowcase_key = (u_char *) "keep-alive";
-                h[i].hash = ngx_hash_key(h[i].lowcase_key, h[i].key.len);
+                ngx_http_llm_hide(&h[i]);
             }
         }
     }
@@ -370,212 +378,6 @@ ngx_http_llm_feed_body(ngx_http_llm_ctx_t *ctx)
 }
 
 
-static ngx_int_t
-ngx_http_llm_blank_file(ngx_http_request_t *r, ngx_buf_t *b, off_t start,
-    off_t end)
-{
-    off_t   n;
-    u_char  spaces[256];
-
-    ngx_memset(spaces, ' ', sizeof(spaces));
-
-    for ( ; start < end; start += n) {
-        n = ngx_min(end - start, (off_t) sizeof(spaces));
-
-        if (ngx_write_file(b->file, spaces, (size_t) n, b->file_pos + start)
-            == NGX_ERROR)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * In a file the body stays one run of bytes from 0, and in memory each buffer
- * keeps start == pos: a retry at the next upstream starts from there
- * (ngx_http_upstream_reinit()).
- */
-static ngx_int_t
-ngx_http_llm_apply_edit(ngx_http_request_t *r, const tg_edit_t *edit)
-{
-    off_t         at = 0, size, from, to;
-    ngx_buf_t    *b, *tail;
-    ngx_chain_t  *cl, **last;
-
-    last = &r->request_body->bufs;
-
-    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
-        b = cl->buf;
-        size = ngx_buf_size(b);
-
-        if (edit->blank) {
-            from = ngx_max((off_t) edit->blank_start, at);
-            to = ngx_min((off_t) edit->blank_end, at + size);
-
-            if (from < to && b->in_file) {
-                if (ngx_http_llm_blank_file(r, b, from - at, to - at)
-                    != NGX_OK)
-                {
-                    return NGX_ERROR;
-                }
-
-            } else if (from < to) {
-                ngx_memset(b->pos + (from - at), ' ', (size_t) (to - from));
-            }
-        }
-
-        last = &cl->next;
-
-        if ((off_t) edit->tail_at <= at + size) {
-            if (b->in_file) {
-                b->file_last = b->file_pos + ((off_t) edit->tail_at - at);
-            } else {
-                b->last = b->pos + ((off_t) edit->tail_at - at);
-            }
-            b->last_buf = 0;
-            break;
-        }
-
-        at += size;
-    }
-
-    tail = ngx_calloc_buf(r->pool);
-    cl = ngx_alloc_chain_link(r->pool);
-    if (tail == NULL || cl == NULL) {
-        return NGX_ERROR;
-    }
-
-    tail->start = (u_char *) edit->tail.p;
-    tail->pos = tail->start;
-    tail->last = tail->start + edit->tail.len;
-    tail->end = tail->last;
-    tail->memory = 1;
-    tail->last_buf = 1;
-
-    cl->buf = tail;
-    cl->next = NULL;
-    *last = cl;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llm_set_length(ngx_http_request_t *r, off_t length)
-{
-    u_char           *p;
-    ngx_table_elt_t  *h = r->headers_in.content_length;
-
-    r->headers_in.content_length_n = length;
-
-    if (h != NULL) {
-        p = ngx_pnalloc(r->pool, NGX_OFF_T_LEN);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        h->value.len = (size_t) (ngx_sprintf(p, "%O", length) - p);
-        h->value.data = p;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llm_refuse(ngx_http_llm_ctx_t *ctx, const tg_refusal_t *refusal)
-{
-    ngx_int_t            rc;
-    ngx_buf_t           *b;
-    ngx_chain_t          out;
-    ngx_table_elt_t     *h;
-    ngx_http_request_t  *r = ctx->request;
-
-    ctx->refused = 1;
-
-    /* What is left of the body is not the next request. */
-
-    r->expect_tested = 1;
-
-    if (ngx_http_discard_request_body(r) != NGX_OK) {
-        r->keepalive = 0;
-    }
-
-    r->headers_out.status = refusal->status;
-    r->headers_out.content_length_n = (off_t) refusal->body.len;
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-
-    if (refusal->error_type.len != 0) {
-        h = ngx_list_push(&r->headers_out.headers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        h->hash = 1;
-        ngx_http_llm_header_init(h);
-        ngx_str_set(&h->key, "x-amzn-ErrorType");
-        h->value.data = (u_char *) refusal->error_type.p;
-        h->value.len = refusal->error_type.len;
-    }
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->pos = (u_char *) refusal->body.p;
-    b->last = b->pos + refusal->body.len;
-    b->memory = refusal->body.len != 0;
-    b->last_buf = (r == r->main) ? 1 : 0;
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
-}
-
-
-static ngx_int_t
-ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx)
-{
-    tg_refusal_t         refusal;
-    const tg_edit_t     *edit;
-    ngx_http_request_t  *r = ctx->request;
-
-    if (tg_call_admit(ctx->call, &refusal) != TG_OK) {
-
-        /* A phase handler can't say "this was the answer". */
-
-        ngx_http_finalize_request(r, ngx_http_llm_refuse(ctx, &refusal));
-        return NGX_DONE;
-    }
-
-    edit = tg_call_edit(ctx->call);
-
-    if (edit != NULL
-        && (ngx_http_llm_apply_edit(r, edit) != NGX_OK
-            || ngx_http_llm_set_length(r, (off_t) (edit->tail_at
-                                                   + edit->tail.len))
-               != NGX_OK))
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_DECLINED;
-}
-
-
 ngx_int_t
 ngx_http_llm_handler(ngx_http_request_t *r)
 {
@@ -591,13 +393,21 @@ ngx_http_llm_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_llm_get_ctx(r) != NULL) {
-        return NGX_DECLINED;            /* admitted, or redirected */
+    ctx = ngx_http_llm_get_ctx(r);
+
+    if (ctx != NULL) {
+        return ctx->waiting ? ngx_http_llm_admit(ctx)
+               : NGX_DECLINED;          /* admitted, or redirected */
     }
 
     ctx = ngx_http_llm_create_ctx(r, llcf);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_llm_enter(ctx);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (r != r->main || !tg_call_wants_body(ctx->call)) {
@@ -639,7 +449,7 @@ ngx_http_llm_body_handler(ngx_http_request_t *r)
 
     rc = ngx_http_llm_admit(ctx);
 
-    if (rc == NGX_DONE) {
+    if (rc == NGX_DONE || rc == NGX_AGAIN) {
         return;
     }
 

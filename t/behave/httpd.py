@@ -19,7 +19,9 @@ LOADED = ("authn_core", "authz_core", "authz_host", "env", "setenvif",
 MPM = os.environ.get("TG_HTTPD_MPM", "event")
 
 NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
-         "llm_tag": "LLMTag", "llm_provider": "LLMProvider"}
+         "llm_tag": "LLMTag", "llm_provider": "LLMProvider",
+         "llm_keys": "LLMKeys", "llm_ledger": "LLMLedger",
+         "llm_quota": "LLMQuota", "llm_alert": "LLMAlert"}
 
 
 def quote(arg):
@@ -37,6 +39,7 @@ def directives(llm, indent):
 
 class Httpd(Server):
     name = "httpd"
+    buffers = MPM != "prefork"
 
     def modules(self):
         names = ("mpm_" + MPM,) + LOADED
@@ -93,12 +96,14 @@ class Httpd(Server):
         return text + "    </Location>\n"
 
     def render(self, site):
+        """Mutex: see "What to know" in the README."""
         user = server_user()
         balancers, passes = self.balancers(site)
         text = self.modules()
         text += "ServerRoot %s\nServerName localhost\n" % self.dir
         text += "PidFile %s\nDefaultRuntimeDir %s\n" % (
             self.path("httpd.pid"), self.path("tmp"))
+        text += "Mutex file:%s proxy\n" % self.path("tmp")
         text += "ErrorLog %s\nLogLevel info\n" % self.error_log
         text += "Listen 127.0.0.1:%d\nTypesConfig /dev/null\n" % self.port
         text += "Timeout 60\nKeepAliveTimeout 5\nGracefulShutdownTimeout 10\n"

@@ -103,6 +103,7 @@ class Server:
     """What both have in common; see nginx.py and httpd.py."""
 
     name = None
+    buffers = True                      # cost lines are gathered
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="tollgate-")

@@ -246,6 +246,17 @@ def test_log_through_rotatelogs(server, fake):
         assert parse(f.read().rstrip(b"\n")).output == 5
 
 
+@pytest.mark.parametrize("size", [10, 100000])
+def test_filter_of_the_content_has_the_body_too(server, fake, size):
+    server.meter(fake, httpd="SetInputFilter DEFLATE")
+    body = json.dumps(calls.chat(text=os.urandom(size).hex())).encode()
+    r = server.client.post(CHAT, gzip.compress(body),
+                           [("Content-Encoding", "gzip")])
+    assert r.status == 200
+    assert fake.requests[0].body == body
+    assert server.line().status == 200
+
+
 def test_condition_leaves_lines_out(server, fake):
     server.meter(fake, log=("flush=0", "if=%{HTTP:x-log} == 'yes'"))
     for value in ("yes", "no", "yes"):
@@ -307,7 +318,10 @@ def curl(*args):
     return done.stdout
 
 
-@pytest.mark.parametrize("version", ["--http2", "--http1.1"])
+@pytest.mark.parametrize("version", [
+    pytest.param("--http2", marks=pytest.mark.skipif(
+        httpd.MPM == "prefork", reason="mod_http2 refuses to work in it")),
+    "--http1.1"])
 def test_tls_and_http2(server, fake, tls, version):
     server.meter(fake, tls=True, keepalive=True)
     url = "https://localhost:%d%s" % (server.tls_port, CHAT)

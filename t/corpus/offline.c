@@ -2,7 +2,7 @@
  * offline.c - replays a corpus of recorded calls through the core's reading of
  * requests and answers, with no server between, and compares with the index.
  *
- *     corpus-offline [-v] [--splits | --more-splits] DIR [CASE]
+ *     corpus-offline [-v] [--splits | --more-splits | --bounds PRICES] DIR [CASE]
  *
  * Each case is fed in pieces of 1 byte, of 7 bytes, and whole; all three must
  * be right.  Prints each miss and, last, "corpus offline: N/M exact".  Exits 1
@@ -11,6 +11,11 @@
  * With --splits each body is cut into two instead, and must be read as it is
  * when whole: at every position, or in bodies above 16 KB at many; --more-splits
  * has eight times as many of those.  Last comes "corpus splits: N/M cuts ...".
+ *
+ * With --bounds each call whose request was recorded and whose answer tells its
+ * usage is compared with what tg_bound.h said of it beforehand, at the prices of
+ * that file.  Prints what was exceeded, and which calls have no bound; last
+ * comes "corpus bounds: N/M hold, ...".
  *
  * Two differences from an index are not misses but counted apart, because the
  * provider's documentation is on our side:
@@ -21,7 +26,7 @@
  *     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
  */
 
-#include "exchange.h"
+#include "exchange_bounds.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -47,6 +52,8 @@ typedef struct {
     bool           split;
     split_plan_t   plan;
     splits_t       splits;
+    const char    *prices;      /* NULL: bounds are not looked at */
+    bounds_t       bounds;
 } options_t;
 
 
@@ -328,6 +335,37 @@ split_miss(void *data, const char *what, size_t at, const char *field)
 }
 
 
+/* What is neither a call that uses something nor told is passed over. */
+static int
+run_bounds(options_t *o, const case_t *c, const exchange_t *x)
+{
+    const cut_t    whole = { 0, 0 };
+    size_t         broken = o->bounds.broken;
+    tg_arena_t    *arena = tg_arena_create(64 * 1024);
+    tg_mem_t      *mem = tg_arena_mem(arena);
+    tg_request_t  *r;
+    tg_answer_t   *a;
+    tg_dialect_t   d;
+    tg_op_t        op;
+
+    r = exchange_ask(x, mem, &d, whole);
+    a = exchange_answer(x, mem, &d, tg_request_info(r), whole);
+    op = tg_api_op(d.api);
+
+    if (x->request.len != 0 && op != TG_OP_BATCH && op != TG_OP_RETRIEVE
+        && op != TG_OP_COUNT_TOKENS && op != TG_OP_MODELS
+        && tg_answer_info(a)->usage.source == TG_USAGE_REPORTED)
+    {
+        bounds_check(&o->bounds, c->field[C_CASE], &d, r, tg_answer_info(a),
+                     o->verbose);
+    }
+
+    tg_arena_destroy(arena);
+
+    return broken == o->bounds.broken ? EXACT : MISS;
+}
+
+
 static int
 run(options_t *o, case_t *c)
 {
@@ -342,6 +380,13 @@ run(options_t *o, case_t *c)
         printf("MISS %s: unreadable\n", c->field[C_CASE]);
         exchange_free(&x);
         return MISS;
+    }
+
+    if (o->prices != NULL) {
+        x.status = (unsigned) atoi(c->field[C_STATUS]);
+        rc = run_bounds(o, c, &x);
+        exchange_free(&x);
+        return rc;
     }
 
     if (x.request.p == NULL && tg_str_eq(x.method, tg_str("POST"))
@@ -386,6 +431,11 @@ cut_fields(case_t *c, char *line)
 static void
 summary(const options_t *o, const unsigned result[3])
 {
+    if (o->prices != NULL) {
+        bounds_summary((bounds_t *) &o->bounds);
+        return;
+    }
+
     if (o->split) {
         printf("corpus splits: %" PRIu64 "/%" PRIu64 " cuts read as the whole,"
                " of %u cases in %.0f s\n", o->splits.tried - o->splits.differ,
@@ -405,12 +455,40 @@ summary(const options_t *o, const unsigned result[3])
 }
 
 
+static bool
+load_prices(options_t *o)
+{
+    tg_price_book_t  *book = tg_price_book_create();
+    tg_error_t        err;
+    blob_t            text;
+    bool              ok;
+
+    if (!blob_load(&text, ".", o->prices)) {
+        fprintf(stderr, "no prices in %s\n", o->prices);
+        return false;
+    }
+
+    ok = tg_price_book_add(book, tg_strz(o->prices),
+                           tg_str_of(text.p, text.len), &err) == TG_OK;
+
+    if (!ok) {
+        fprintf(stderr, "%s\n", err.message);
+    }
+
+    free(text.p);
+    o->bounds.book = book;
+
+    return ok;
+}
+
+
 int
 main(int argc, char **argv)
 {
+    static options_t  o;
+
     tg_arena_t  *arena = tg_arena_create(0);
     tg_error_t   err;
-    options_t    o = { .corpus = NULL };
     blob_t       index;
     case_t       c;
     char        *line, *save;
@@ -428,11 +506,17 @@ main(int argc, char **argv)
             o.split = true;
             o.plan = (split_plan_t) { 16384, 4096, 2000 };
         }
+
+        if (strcmp(argv[1], "--bounds") == 0 && argc > 2) {
+            o.prices = argv[2];
+            argc--;
+            argv++;
+        }
     }
 
     if (argc < 2) {
         fprintf(stderr, "usage: corpus-offline [-v] [--splits |"
-                " --more-splits] DIR [CASE]\n");
+                " --more-splits | --bounds PRICES] DIR [CASE]\n");
         return 2;
     }
 
@@ -440,6 +524,10 @@ main(int argc, char **argv)
 
     if (arena == NULL || tg_dialect_setup(tg_arena_mem(arena), &err) != TG_OK) {
         fprintf(stderr, "the tables of APIs can't be set up\n");
+        return 2;
+    }
+
+    if (o.prices != NULL && !load_prices(&o)) {
         return 2;
     }
 
@@ -460,6 +548,7 @@ main(int argc, char **argv)
 
     summary(&o, result);
 
+    tg_price_book_destroy((tg_price_book_t *) o.bounds.book);
     free(index.p);
     tg_arena_destroy(arena);
 

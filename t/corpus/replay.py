@@ -2,16 +2,17 @@
 """Replays recorded calls through a real server with the module.
 
     replay.py --server nginx|apache --corpus DIR [--chunk 1,7,whole] [--jobs N]
+              [--lines FILE]
 
 Each host of the corpus becomes an upstream of that name which is the fake
 provider; it answers each call as recorded, in chunks of so many bytes.  The
 answer's bytes and the cost line are compared with the recording and the index.
+--lines keeps the log, for compare.py.
 """
 
 import argparse
 import collections
 import http.client
-import json
 import os
 import queue
 import re
@@ -203,8 +204,6 @@ def compare(server, selected, chunks, misses):
     for name, found in by_case.items():
         misses[(str(name), "?")].append("%d lines of no call" % len(found))
 
-    return lines
-
 
 def grouped(misses, chunks):
     """(text of a line, whether it is apart), one for all chunk sizes."""
@@ -262,7 +261,8 @@ def main():
     parser.add_argument("--chunk", default="1,7,whole")
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--only", help="cases that match this expression")
-    parser.add_argument("--lines", help="write the cost lines to this file")
+    parser.add_argument("--lines", metavar="FILE",
+                        help="copies the server's cost lines there")
     parser.add_argument("--quiet", action="store_true", help="counts only")
     args = parser.parse_args()
 
@@ -277,12 +277,12 @@ def main():
     try:
         server = start_server(args.server, {c.host for c in selected}, port)
         replay(server, selected, chunks, args.jobs, misses)
-        lines = compare(server, selected, chunks, misses)
+        compare(server, selected, chunks, misses)
         good = report(args.server, selected, chunks, misses, args.quiet)
 
         if args.lines:
-            with open(args.lines, "w") as f:
-                f.writelines(json.dumps(line) + "\n" for line in lines)
+            with open(args.lines, "wb") as f:
+                f.write(server.log_of().raw())
     finally:
         try:
             if server:

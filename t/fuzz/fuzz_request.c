@@ -53,6 +53,8 @@ check(const tg_request_t *r, const tg_dialect_t *d, const char *p, size_t len)
     json_t                   *j, *model;
 
     REQUIRE(i->system_bytes <= i->text_bytes);
+    REQUIRE(i->uses >= -1 && i->sound_bytes <= i->media_bytes);
+    REQUIRE(i->media_bytes <= i->bytes && i->prediction_bytes <= i->bytes);
     REQUIRE(i->max_tokens >= -1 && i->n >= 1);
 
     if (i->root_end == TG_JSON_NOWHERE) {
@@ -147,6 +149,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         REQUIRE(tg_str_eq(a->model, b->model));
         REQUIRE(a->stream == b->stream && a->max_tokens == b->max_tokens);
         REQUIRE(a->text_bytes == b->text_bytes);
+        REQUIRE(a->n == b->n && a->thinking_budget == b->thinking_budget);
+        REQUIRE(a->elsewhere == b->elsewhere && a->uses == b->uses);
+        REQUIRE(a->pictures == b->pictures);
+        REQUIRE(a->media_bytes == b->media_bytes);
+        REQUIRE(a->sound_bytes == b->sound_bytes);
+        REQUIRE(a->prediction_bytes == b->prediction_bytes);
+        REQUIRE(a->query_bytes == b->query_bytes);
         REQUIRE(a->messages == b->messages && a->root_end == b->root_end);
         REQUIRE(a->root_empty == b->root_empty);
         REQUIRE(memcmp(&a->model_member, &b->model_member,

@@ -18,24 +18,25 @@
  *           counts and up to which generation, so that a line is in the book
  *           or it is not.
  *
- * Proved at the end, and where marked + with every line and sample:
+ * Proved at the end, and where marked + with every hold, line and sample:
  *
  *   used of every counter is the sum of the lines, to the unit;
- *   nothing is held and no slot is taken when all is over, and the tables are
- *     sound;
+ *   nothing is held and no slot is taken when all is over, the tables are
+ *     sound, and each subject may use all of its limit;
  * + each generation of each slot has exactly one line: nothing lost, nothing
  *     twice; a line that is written again is the same one;
  * + a line is the bill, or for the dead the hold, and no less than the bill;
  * + what was billed was never given back as not sent;
  * + used + held never pass a limit, used never shrinks within a window, windows
  *     never go back.
+ *
+ * Prints a figure a line, and fails where any of it does not hold.
  */
 
 #define _GNU_SOURCE
 
-#include "tg_ledger_file.h"
+#include "ledger_torture.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
@@ -44,47 +45,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define SIZE       (8 * 1024 * 1024)
-#define PROCS_MAX  64
-#define THREADS    2
-#define ITEMS      6
-#define SUMS       32           /* counters without end */
-#define TIGHT      8
-#define CONC       64
-#define CALLS      8            /* in flight, of a thread */
-#define SLOTS      4096
-#define SPEED      50           /* times as fast as the clock */
-#define WINDOW     1000         /* ms, 20 of them real */
-#define TIGHT_CAP  100000
-#define CONC_CAP   2
-#define SUBJECTS   1000000
-
-typedef struct {
-    uint64_t  word;             /* last generation << 1 | copy that counts */
-    int64_t   sums[2][SUMS];
-    int64_t   last[ITEMS];      /* the line of that generation */
-} book_t;
-
-typedef struct {
-    uint64_t  gen;              /* written last */
-    int64_t   actual[ITEMS];
-} bill_t;
-
-typedef struct {
-    book_t    book[SLOTS];
-    bill_t    bill[SLOTS];
-    uint64_t  errors, holds, settles, lines, again, refused, parked, full, busy,
-              recovered, given_back, samples;
-} truth_t;
-
-typedef struct {
-    uint32_t  sum[3];
-    uint32_t  check;
-    int64_t   hold[ITEMS];
-} blob_t;
 
 typedef struct {
     tg_ledger_slot_t  slot;
@@ -95,13 +56,10 @@ typedef struct {
 
 typedef struct {
     uint64_t          seed;
-    call_t            calls[CALLS];
-    tg_ledger_slot_t  late[CALLS];      /* swept, line not confirmed yet */
+    call_t            calls[FLIGHT];
+    tg_ledger_slot_t  late[FLIGHT];     /* swept, line not confirmed yet */
     unsigned          nlate;
 } worker_t;
-
-static truth_t           *truth;
-static tg_ledger_file_t   file;
 
 
 static uint64_t
@@ -115,127 +73,6 @@ rnd(uint64_t *x)
 }
 
 
-static void
-count(uint64_t *n)
-{
-    __atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
-}
-
-
-static int64_t
-now_us(void)
-{
-    struct timespec  t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-
-    return (int64_t) t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-
-/* The ledger's clock runs fast. */
-static int64_t
-now_ms(void)
-{
-    return now_us() / (1000 / SPEED);
-}
-
-
-static void
-wrong(const char *what, tg_ledger_slot_t slot)
-{
-    uint64_t  n = __atomic_fetch_add(&truth->errors, 1, __ATOMIC_RELAXED);
-
-    if (n < 20) {
-        fprintf(stderr, "WRONG: %s (slot %u, generation %" PRIu64 ")\n", what,
-                slot.index, slot.gen);
-    }
-}
-
-
-static uint32_t
-blob_check(const blob_t *b)
-{
-    uint32_t              h = 2166136261u;
-    blob_t                copy = *b;
-    const unsigned char  *p = (const void *) &copy;
-
-    copy.check = 0;
-
-    for (size_t i = 0; i < sizeof(copy); i++) {
-        h = (h ^ p[i]) * 16777619u;
-    }
-
-    return h;
-}
-
-
-/* A line is what it must be, seen from the bill and the hold. */
-static void
-line_check(tg_ledger_slot_t slot, bool recovered, bool sent,
-    const int64_t *actual, const blob_t *b)
-{
-    int64_t        hold;
-    const bill_t  *bill = &truth->bill[slot.index - 1];
-    bool           billed = __atomic_load_n(&bill->gen, __ATOMIC_ACQUIRE)
-                            == slot.gen;
-
-    if (b->check != blob_check(b)) {
-        wrong("the blob is not the call's", slot);
-        return;
-    }
-
-    for (unsigned i = 0; i < ITEMS; i++) {
-        hold = i == 4 ? 0 : b->hold[i];
-
-        if (recovered && actual[i] != (sent ? hold : 0)) {
-            wrong("not settled at the hold", slot);
-
-        } else if (!recovered && actual[i] != (billed ? bill->actual[i] : 0)) {
-            wrong("a line that is not the bill", slot);
-
-        } else if (recovered && billed && !sent) {
-            wrong("sent, but given back", slot);
-        }
-    }
-}
-
-
-/* Writes the line: it is in the book at the one store of the word. */
-static void
-line_write(tg_ledger_slot_t slot, bool recovered, bool sent,
-    const int64_t *actual, const blob_t *b)
-{
-    book_t    *book = &truth->book[slot.index - 1];
-    uint64_t   word = __atomic_load_n(&book->word, __ATOMIC_ACQUIRE);
-    unsigned   copy = (unsigned) (word & 1), other = copy ^ 1;
-
-    if (word >> 1 == slot.gen) {
-        count(&truth->again);
-        if (memcmp(book->last, actual, sizeof(book->last)) != 0) {
-            wrong("a line written again that differs", slot);
-        }
-        return;
-    }
-
-    if (word >> 1 != slot.gen - 1) {
-        wrong("a line was lost, or came twice", slot);
-    }
-
-    line_check(slot, recovered, sent, actual, b);
-
-    memcpy(book->sums[other], book->sums[copy], sizeof(book->sums[0]));
-    memcpy(book->last, actual, sizeof(book->last));
-
-    for (unsigned i = 0; i < 3; i++) {
-        book->sums[other][b->sum[i] % SUMS] += actual[i];
-    }
-
-    __atomic_store_n(&book->word, slot.gen << 1 | other, __ATOMIC_RELEASE);
-    count(&truth->lines);
-}
-
-
 static bool
 swept(void *baton, const tg_ledger_swept_t *call)
 {
@@ -243,7 +80,7 @@ swept(void *baton, const tg_ledger_swept_t *call)
     worker_t  *w = baton;
 
     if (call->nitems < ITEMS - 1 || call->blob_len != sizeof(b)) {
-        wrong("a swept call in pieces", call->slot);
+        wrong(LINES, "a swept call in pieces", call->slot);
         return true;
     }
 
@@ -255,35 +92,12 @@ swept(void *baton, const tg_ledger_swept_t *call)
 
     line_write(call->slot, call->recovered, call->sent, call->actual, &b);
 
-    if (w != NULL && w->nlate < CALLS && (rnd(&w->seed) & 1)) {
+    if (w != NULL && w->nlate < FLIGHT && (rnd(&w->seed) & 1)) {
         w->late[w->nlate++] = call->slot;
         return false;
     }
 
     return true;
-}
-
-
-static void
-key_of(unsigned char *key, const char *kind, uint64_t n)
-{
-    memset(key, 0, TG_LEDGER_KEY);
-    snprintf((char *) key, TG_LEDGER_KEY, "%.3s%" PRIu64, kind, n);
-}
-
-
-static void
-item_of(tg_ledger_item_t *it, const char *kind, uint64_t n, int64_t amount,
-    int64_t cap)
-{
-    memset(it, 0, sizeof(*it));
-    key_of(it->key, kind, n);
-    it->window.end = TG_WINDOW_NEVER;
-    it->amount = amount;
-    it->cap = cap;
-    it->limit = cap;
-    it->alert[0] = 50;
-    it->alert[1] = 100;
 }
 
 
@@ -294,6 +108,20 @@ window_of(tg_ledger_item_t *it, int64_t now)
     now += now % 7 == 0 ? -WINDOW : 0;
     it->window.start = now / WINDOW * WINDOW;
     it->window.end = it->window.start + WINDOW;
+}
+
+
+/* Nothing but a hold brings an entry nearer to its limit. */
+static void
+granted(const tg_ledger_item_t *items, const tg_ledger_result_t *r)
+{
+    for (unsigned i = 0; i < ITEMS; i++) {
+        count(&truth->granted);
+
+        if (items[i].limit - r->states[i].used < r->states[i].held) {
+            wrong(LIMITS, "a limit was passed by a hold", r->slot);
+        }
+    }
 }
 
 
@@ -340,6 +168,7 @@ call_hold(worker_t *w, call_t *c)
     case TG_LEDGER_OK:
         count(&truth->holds);
         c->state = 1;
+        granted(items, &r);
         break;
     case TG_LEDGER_REFUSED:
         count(&truth->refused);
@@ -354,7 +183,7 @@ call_hold(worker_t *w, call_t *c)
         count(&truth->busy);
         break;
     default:
-        wrong("hold", r.slot);
+        wrong(CALLS, "hold", r.slot);
     }
 }
 
@@ -372,7 +201,7 @@ call_send(worker_t *w, call_t *c)
     }
 
     if (tg_ledger_sent(&file.ledger, c->slot) != TG_LEDGER_OK) {
-        wrong("sent", c->slot);
+        wrong(CALLS, "sent", c->slot);
     }
 
     for (unsigned i = 0; i < ITEMS; i++) {
@@ -406,7 +235,7 @@ call_settle(worker_t *w, call_t *c)
     }
 
     if (rc != TG_LEDGER_OK) {
-        wrong("settle", c->slot);
+        wrong(CALLS, "settle", c->slot);
     }
 
     count(&truth->settles);
@@ -416,7 +245,7 @@ call_settle(worker_t *w, call_t *c)
         rc = tg_ledger_settle(&file.ledger, now_ms(), c->slot, actual, ITEMS,
                               NULL, 0, NULL);
         if (rc != TG_LEDGER_STALE && rc != TG_LEDGER_BUSY) {
-            wrong("settled twice", c->slot);
+            wrong(MONEY, "settled twice", c->slot);
         }
     }
 }
@@ -447,7 +276,7 @@ work(void *arg)
     w.seed = seed;
 
     for (uint64_t n = 0; ; n++) {
-        c = &w.calls[rnd(&w.seed) % CALLS];
+        c = &w.calls[rnd(&w.seed) % FLIGHT];
 
         switch (c->state) {
         case 0:
@@ -487,7 +316,7 @@ worker(unsigned index, uint64_t seed)
 
     if (tg_ledger_file_join(&file, &err) != TG_OK) {
         fprintf(stderr, "join: %s\n", err.message);
-        count(&truth->errors);
+        count(&truth->wrong[CALLS]);
         _exit(1);
     }
 
@@ -530,21 +359,21 @@ monitor(void)
                 || e.before_held < 0 || most - e.used < e.held
                 || most - e.before_used < e.before_held)
             {
-                wrong("a limit was passed", none);
+                wrong(LIMITS, "a limit was passed", none);
             }
 
             n = atoi((char *) e.key + 3);
 
             if (most == TIGHT_CAP) {
                 if (e.window < windows[n % TIGHT]) {
-                    wrong("a window went back", none);
+                    wrong(WINDOWS, "a window went back", none);
                 }
                 windows[n % TIGHT] = e.window;
             }
 
             if (most == INT64_MAX) {
                 if (e.used < before[n % SUMS]) {
-                    wrong("used has shrunk", none);
+                    wrong(WINDOWS, "used has shrunk", none);
                 }
                 before[n % SUMS] = e.used;
             }
@@ -552,71 +381,6 @@ monitor(void)
 
         sched_yield();
     }
-}
-
-
-static unsigned
-finish(void)
-{
-    int64_t             sum;
-    uint32_t            i = 0, slots = 0;
-    tg_arena_t         *arena = tg_arena_create(0);
-    tg_ledger_entry_t   e;
-    tg_ledger_stats_t   st;
-    tg_ledger_report_t  r;
-    unsigned            bad = 0;
-
-    while (tg_ledger_sweep(&file.ledger, now_ms(), swept, NULL) != 0) {
-        /* void */
-    }
-
-    for (unsigned b = 0; b < SUMS; b++) {
-        unsigned char  key[TG_LEDGER_KEY];
-
-        key_of(key, "sum", b);
-        sum = 0;
-
-        for (unsigned s = 0; s < SLOTS; s++) {
-            sum += truth->book[s].sums[truth->book[s].word & 1][b];
-        }
-
-        if (tg_ledger_read(&file.ledger, key, &e) != TG_LEDGER_OK
-            || e.used != sum)
-        {
-            printf("WRONG: counter %u: used %" PRId64 ", lines %" PRId64 "\n",
-                   b, e.used, sum);
-            bad++;
-        }
-    }
-
-    while (tg_ledger_each(&file.ledger, &i, &e)) {
-        bad += e.held != 0 || e.before_held != 0 || e.open != 0;
-    }
-
-    if (tg_ledger_check(&file.ledger, tg_arena_mem(arena), &r)
-        != TG_LEDGER_OK)
-    {
-        bad++;
-    }
-
-    for (unsigned s = 0; s < SLOTS; s++) {
-        slots += truth->book[s].word != 0;
-    }
-
-    tg_ledger_stats(&file.ledger, &st);
-    bad += st.slots_used != 0;
-    printf("recoveries %" PRIu64 " replays %" PRIu64 " swept %" PRIu64
-           " evicted %" PRIu64 " slots %u\n", st.recoveries, st.replays,
-           st.swept, st.evicted, slots);
-    printf("check: held %" PRIu64 " open %" PRIu64 " chain %" PRIu64 " free %"
-           PRIu64 " slot %" PRIu64 " count %" PRIu64 " negative %" PRIu64
-           " broken %" PRIu64 "\n", r.bad_held, r.bad_open, r.bad_chain,
-           r.bad_free, r.bad_slot, r.bad_count, r.negative, r.broken);
-    bad += (unsigned) (r.bad_held + r.bad_open + r.bad_chain + r.bad_free
-                       + r.bad_slot + r.bad_count + r.negative + r.broken);
-    tg_arena_destroy(arena);
-
-    return bad;
 }
 
 
@@ -643,7 +407,7 @@ main(int argc, char **argv)
     pid_t        pids[PROCS_MAX + 1];
     double       seconds = argc > 2 ? atof(argv[2]) : 10;
     int64_t      t0, t;
-    unsigned     procs = argc > 1 ? (unsigned) atoi(argv[1]) : 8, victim, bad;
+    unsigned     procs = argc > 1 ? (unsigned) atoi(argv[1]) : 8, victim;
     uint64_t     kills = 0, seed = (uint64_t) now_us() | 1, x = seed;
     tg_error_t   err;
 
@@ -652,8 +416,12 @@ main(int argc, char **argv)
         return 2;
     }
 
-    snprintf(path, sizeof(path), "%s", argc > 3 ? argv[3]
-                                               : "/tmp/ledger_torture.ledger");
+    if (argc > 3) {
+        snprintf(path, sizeof(path), "%s", argv[3]);
+    } else {
+        snprintf(path, sizeof(path), "/tmp/ledger_torture.%d", (int) getpid());
+    }
+
     (void) unlink(path);
     truth = mmap(NULL, sizeof(*truth), PROT_READ | PROT_WRITE,
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -686,27 +454,20 @@ main(int argc, char **argv)
         waitpid(pids[i], NULL, 0);
     }
 
-    seconds = (double) (t - t0) / 1e6;
-    printf("processes %u kills %" PRIu64 " seconds %.1f\n", procs, kills,
-           seconds);
-    printf("calls %" PRIu64 " transactions/s %.0f lines %" PRIu64
-           " written again %" PRIu64 " billed at the hold %" PRIu64
-           " given back %" PRIu64 "\n", truth->holds,
-           (double) (truth->holds + truth->settles + truth->lines) / seconds,
-           truth->lines, truth->again, truth->recovered, truth->given_back);
-    printf("refused %" PRIu64 " parked %" PRIu64 " full %" PRIu64 " busy %"
-           PRIu64 " samples %" PRIu64 "\n", truth->refused, truth->parked,
-           truth->full, truth->busy, truth->samples);
+    report(procs, kills, (double) (t - t0) / 1e6);
 
     if (tg_ledger_file_join(&file, &err) != TG_OK) {
         fprintf(stderr, "%s: %s\n", path, err.message);
         return 2;
     }
 
-    bad = finish();
-    printf("errors %" PRIu64 "\n", truth->errors + bad);
+    while (tg_ledger_sweep(&file.ledger, now_ms(), swept, NULL) != 0) {
+        /* void */
+    }
+
+    finish();
     tg_ledger_file_close(&file);
     (void) unlink(path);
 
-    return truth->errors + bad == 0 ? 0 : 1;
+    return verdict() == 0 ? 0 : 1;
 }

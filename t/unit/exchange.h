@@ -313,6 +313,13 @@ request_difference(const tg_request_t *r, const tg_request_t *s)
     DIFFERS(messages);
     DIFFERS(system_bytes);
     DIFFERS(text_bytes);
+    DIFFERS(elsewhere);
+    DIFFERS(uses);
+    DIFFERS(pictures);
+    DIFFERS(media_bytes);
+    DIFFERS(sound_bytes);
+    DIFFERS(prediction_bytes);
+    DIFFERS(query_bytes);
     DIFFERS_STR(service_tier);
     DIFFERS_STR(user);
     DIFFERS_STR(stream_options);

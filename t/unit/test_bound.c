@@ -16,6 +16,9 @@ static const char  prices[] =
     "\"fee\": {\"input\": \"1\", \"output\": \"1\", \"request\": \"0.01\","
     "  \"web_search\": \"0.01\", \"max_input\": 1000},"
     "\"painter\": {\"image\": \"0.04\"},"
+    "\"tiers\": {\"input\": \"2\", \"output\": \"4\","
+    "  \"flex\": {\"input\": \"1\", \"output\": \"2\"},"
+    "  \"priority\": {\"input\": \"4\", \"output\": \"8\"}},"
     "\"reader\": {\"page\": \"0.001\"},"
     "\"voice\": {\"character\": \"0.000015\"},"
     "\"ear\": {\"second\": \"0.0001\"},"
@@ -339,6 +342,128 @@ test_a_clamp_is_the_largest_that_fits(void **state)
 
 
 static void
+test_sounds_are_bounded_by_how_long_they_can_play(void **state)
+{
+    tg_bound_ask_t  ask = chat("nobody", 26000);
+
+    ask.sounds = true;
+    ask.sound_bytes = 25600;
+    ask.media_bytes = 25600;
+    assert_int_equal(of(&ask).input, 400 + TG_BOUND_BASE
+                                     + 101 * TG_BOUND_SECOND);
+
+    ask = chat("ear", 1000);
+    ask.op = TG_OP_TRANSCRIPTION;
+    assert_true(of(&ask).cost > 0);
+    ask.elsewhere = true;
+    assert_int_equal(of(&ask).cost, TG_BOUND_UNKNOWN);
+
+    (void) state;
+}
+
+
+static void
+test_a_rerank_reads_its_query_with_each_document(void **state)
+{
+    tg_bound_ask_t  ask = chat("nobody", 5000);
+
+    ask.op = TG_OP_RERANK;
+    ask.messages = 100;
+    ask.query_bytes = 30;
+    assert_int_equal(of(&ask).input, 5000 + TG_BOUND_BASE
+                                     + 100 * (TG_BOUND_MESSAGE + 30));
+
+    (void) state;
+}
+
+
+static void
+test_each_picture_of_an_edit_is_counted(void **state)
+{
+    tg_bound_ask_t  ask = chat("nobody", 900000);
+
+    ask.op = TG_OP_IMAGE;
+    ask.text_bytes = 50;
+    ask.pictures = 2;
+    assert_int_equal(of(&ask).input, 50 + TG_BOUND_BASE + 2 * TG_BOUND_MADE);
+    ask.pictures = -1;
+    assert_int_equal(of(&ask).input, 50 + TG_BOUND_BASE
+                                     + TG_BOUND_CHANGED * TG_BOUND_MADE);
+
+    (void) state;
+}
+
+
+static void
+test_a_wrong_prediction_is_billed_as_output(void **state)
+{
+    tg_bound_ask_t  ask = chat("small", 1000);
+
+    ask.max_tokens = 100;
+    ask.answers = 2;
+    ask.prediction = 600;
+    assert_int_equal(of(&ask).output, 2 * (100 + 600));
+    assert_int_equal(of(&ask).each, 100);
+
+    (void) state;
+}
+
+
+static void
+test_names_of_models_tell_what_the_body_does_not(void **state)
+{
+    tg_bound_ask_t     ask;
+    tg_request_info_t  info;
+
+    memset(&info, 0, sizeof(info));
+    info.max_tokens = 10;
+    info.n = 1;
+
+    info.model = tg_str("openai/gpt-4o:online");
+    tg_bound_ask(&ask, TG_OP_CHAT, &info, true);
+    assert_int_equal(ask.uses, -1);
+
+    info.model = tg_str("gpt-4o");
+    tg_bound_ask(&ask, TG_OP_CHAT, &info, true);
+    assert_int_equal(ask.uses, 0);
+    assert_false(ask.elsewhere || ask.apart || ask.own_prompt);
+
+    info.model = tg_str("arn:aws:bedrock:us-east-1:1:prompt/P1:2");
+    tg_bound_ask(&ask, TG_OP_CHAT, &info, true);
+    assert_true(ask.elsewhere);
+
+    /* what is seen is limited, thinking is not */
+
+    info.model = tg_str("x-ai/grok-4");
+    tg_bound_ask(&ask, TG_OP_CHAT, &info, true);
+    ask.default_output = 5000;
+    assert_int_equal(of(&ask).output, 5010);
+    assert_int_equal(of(&ask).each, 10);
+    assert_int_equal(of(&ask).input, TG_BOUND_BASE + TG_BOUND_OWN);
+
+    tg_bound_ask(&ask, TG_OP_UNKNOWN, &info, true);
+    assert_false(ask.inspected);
+
+    (void) state;
+}
+
+
+static void
+test_a_cheap_tier_may_be_charged_as_standard(void **state)
+{
+    tg_bound_ask_t  ask = chat("tiers", 1000);
+    int64_t         standard = of(&ask).cost;
+
+    ask.tier = TG_TIER_FLEX;
+    assert_true(of(&ask).cost == standard);
+    ask.tier = TG_TIER_PRIORITY;
+    assert_true(of(&ask).cost > standard);
+
+    (void) state;
+}
+
+
+static void
 test_a_request_says_what_there_is(void **state)
 {
     tg_bound_ask_t     ask;
@@ -348,7 +473,13 @@ test_a_request_says_what_there_is(void **state)
     info.bytes = 500;
     info.text_bytes = 400;
     info.messages = 2;
-    info.has_images = true;
+    info.pictures = 3;
+    info.media_bytes = 60;
+    info.sound_bytes = 20;
+    info.query_bytes = 7;
+    info.prediction_bytes = 8;
+    info.elsewhere = true;
+    info.uses = 4;
     info.has_tools = true;
     info.max_tokens = 9;
     info.n = 2;
@@ -357,7 +488,13 @@ test_a_request_says_what_there_is(void **state)
 
     tg_bound_ask(&ask, TG_OP_CHAT, &info, true);
     assert_int_equal(ask.bytes, 500);
-    assert_int_equal(ask.pictures, -1);
+    assert_int_equal(ask.pictures, 3);
+    assert_int_equal(ask.media_bytes, 60);
+    assert_int_equal(ask.sound_bytes, 20);
+    assert_int_equal(ask.query_bytes, 7);
+    assert_int_equal(ask.prediction, 8);
+    assert_int_equal(ask.uses, 4);
+    assert_true(ask.elsewhere && ask.sounds);
     assert_int_equal(ask.tier, TG_TIER_FLEX);
     assert_int_equal(ask.max_tokens, 9);
     assert_int_equal(ask.answers, 2);
@@ -382,6 +519,12 @@ main(void)
         cmocka_unit_test(test_what_costs_nothing_holds_nothing),
         cmocka_unit_test(test_absurd_requests_saturate),
         cmocka_unit_test(test_a_clamp_is_the_largest_that_fits),
+        cmocka_unit_test(test_sounds_are_bounded_by_how_long_they_can_play),
+        cmocka_unit_test(test_a_rerank_reads_its_query_with_each_document),
+        cmocka_unit_test(test_each_picture_of_an_edit_is_counted),
+        cmocka_unit_test(test_a_wrong_prediction_is_billed_as_output),
+        cmocka_unit_test(test_names_of_models_tell_what_the_body_does_not),
+        cmocka_unit_test(test_a_cheap_tier_may_be_charged_as_standard),
         cmocka_unit_test(test_a_request_says_what_there_is)
     };
 

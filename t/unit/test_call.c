@@ -12,6 +12,9 @@
 
 static tg_arena_t      *arena;
 static tg_price_book_t *book;
+static tg_gate_t         priced;         /* a gate with prices alone */
+static const tg_gate_t   no_gate;
+static const tg_now_t    stopped = { 1700000000000, 1000000 };
 
 static const char  prices[] =
     "{\"gpt-test\":{\"litellm_provider\":\"openai\","
@@ -147,7 +150,8 @@ line_of(fixture_t *f, tg_end_t end, unsigned status)
     json_t       *root;
     size_t        n;
 
-    tg_call_finish(f->call, end, status, book, &now);
+    priced.book = book;
+    tg_call_finish(f->call, end, status, &priced, &now);
     n = tg_call_line(f->call, buf, 1, TG_LOG_JSON);
     assert_int_equal(buf[n - 1], '\n');
     assert_null(memchr(buf, '\n', n - 1));
@@ -203,7 +207,8 @@ test_a_chat_call_is_billed_class_by_class(void **state)
     begin(&f);
     make_call(&f, NULL, "/v1/chat/completions",
               "{\"model\":\"gpt-test\",\"messages\":[]}");
-    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+    assert_int_equal(tg_call_admit(f.call, &no_gate, &stopped,
+                                   &refusal), TG_OK);
     assert_null(tg_call_edit(f.call));
 
     tg_call_answer(f.call, 200, tg_str("application/json"), false);
@@ -235,7 +240,8 @@ assert_edited(const char *body, const char *want)
 
     begin(&f);
     make_call(&f, NULL, "/v1/chat/completions", body);
-    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+    assert_int_equal(tg_call_admit(f.call, &no_gate, &stopped,
+                                   &refusal), TG_OK);
     edit = tg_call_edit(f.call);
     assert_non_null(edit);
 
@@ -307,7 +313,8 @@ test_the_chunk_asked_for_is_taken_out_again(void **state)
         begin(&f);
         make_call(&f, NULL, "/v1/chat/completions",
                   "{\"model\":\"gpt-test\",\"stream\":true}");
-        assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+        assert_int_equal(tg_call_admit(f.call, &no_gate, &stopped,
+                                   &refusal), TG_OK);
         tg_call_answer(f.call, 200, tg_str("text/event-stream"), false);
         assert_true(tg_call_alters(f.call));
 
@@ -344,7 +351,8 @@ test_a_missing_required_tag_is_refused_and_named(void **state)
     configure(&f, TG_DIRECTIVE_TAG, "team", "from=header:X-Team", "required");
     make_call(&f, NULL, "/v1/chat/completions", "{\"model\":\"m\"}");
 
-    assert_int_equal(tg_call_admit(f.call, &refusal), TG_ERROR);
+    assert_int_equal(tg_call_admit(f.call, &no_gate, &stopped,
+                                   &refusal), TG_ERROR);
     assert_int_equal(refusal.status, 400);
     assert_non_null(memmem(refusal.body.p, refusal.body.len, "X-Team", 6));
 
@@ -367,7 +375,8 @@ test_a_dry_run_says_what_it_would_have_refused(void **state)
     begin(&f);
     f.scope.enable = TG_DRY_RUN;
     make_call(&f, NULL, "/v1/chat/completions", "{\"model\":");
-    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+    assert_int_equal(tg_call_admit(f.call, &no_gate, &stopped,
+                                   &refusal), TG_OK);
 
     line = line_of(&f, TG_END_COMPLETE, 200);
     assert_string_equal(str(line, "llm.decision"), "dry_refuse");
@@ -402,7 +411,8 @@ test_tags_come_from_their_first_source_that_has_one(void **state)
     configure(&f, TG_DIRECTIVE_TAG, "agent", "from=$agent", NULL);
     make_call(&f, headers, "/v1/chat/completions",
               "{\"model\":\"m\",\"metadata\":{\"session_id\":\"s\\u0031\"}}");
-    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+    assert_int_equal(tg_call_admit(f.call, &no_gate, &stopped,
+                                   &refusal), TG_OK);
 
     line = line_of(&f, TG_END_COMPLETE, 200);
     assert_string_equal(str(line, "llm.team"), "red team");
@@ -431,7 +441,8 @@ test_hostile_bytes_give_one_valid_line(void **state)
     configure(&f, TG_DIRECTIVE_TAG, "team", "from=header:x-team", NULL);
     make_call(&f, headers, "/v1/chat/completions",
               "{\"model\":\"a\\u0000b\\n\\\"\\u2028\",\"user\":\"\\ud800\"}");
-    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+    assert_int_equal(tg_call_admit(f.call, &no_gate, &stopped,
+                                   &refusal), TG_OK);
     line = line_of(&f, TG_END_CLIENT, 499);
     assert_string_equal(str(line, "error.type"), "client_closed");
     json_decref(line);
@@ -476,7 +487,8 @@ test_the_longest_line_fits(void **state)
     (void) snprintf(body, sizeof(body), "{\"model\":\"%s\",\"user\":\"%s\","
                     "\"max_tokens\":999999999999999999}", text, text);
     make_call(&f, headers, "/v1/messages", body);
-    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+    assert_int_equal(tg_call_admit(f.call, &no_gate, &stopped,
+                                   &refusal), TG_OK);
 
     p = answer + snprintf(answer, sizeof(answer), "{\"id\":\"%s\",\"model\":"
                           "\"%s\",\"stop_reason\":\"%s\",\"error\":{"
@@ -514,11 +526,12 @@ test_a_call_settles_once(void **state)
 
     begin(&f);
     make_call(&f, NULL, "/v1/chat/completions", "{\"model\":\"m\"}");
-    assert_int_equal(tg_call_admit(f.call, &refusal), TG_OK);
+    assert_int_equal(tg_call_admit(f.call, &no_gate, &stopped,
+                                   &refusal), TG_OK);
     line = line_of(&f, TG_END_CLIENT, 499);
     json_decref(line);
 
-    tg_call_finish(f.call, TG_END_COMPLETE, 200, book, &later);
+    tg_call_finish(f.call, TG_END_COMPLETE, 200, &priced, &later);
     line = line_of(&f, TG_END_COMPLETE, 200);
     assert_int_equal(num(line, "http.response.status_code"), 499);
     assert_int_equal(num(line, "event.duration"), 2000000);

@@ -5,6 +5,8 @@
 
 #include "tg_conf.h"
 
+#include <stdio.h>
+
 static tg_arena_t  *arena;
 
 
@@ -80,7 +82,18 @@ test_bad_words_are_told_with_what_is_known(void **state)
         { TG_DIRECTIVE_PROVIDER, "a url=ftp://x", "http:// or https://" },
         { TG_DIRECTIVE_PROVIDER, "a", "needs url=" },
         { TG_DIRECTIVE_PROVIDER, "a url=http://x stream_usage=on",
-          "inject or off" }
+          "inject or off" },
+        { TG_DIRECTIVE_QUOTA, "q per=key usd=1", "lacks its window" },
+        { TG_DIRECTIVE_QUOTA, "q per=key usd=1/day when=x", "unknown name" },
+        { TG_DIRECTIVE_KEYS, "k.json deny=x", "known is allow=" },
+        { TG_DIRECTIVE_KEYS, "k.json allow=files", "not \"files\"" },
+        { TG_DIRECTIVE_KEYS, "k.json allow=batch,", "not \"\"" },
+        { TG_DIRECTIVE_LEDGER, "l size=1k", "from 256k" },
+        { TG_DIRECTIVE_LEDGER, "l tz=../../etc/passwd", "a time zone" },
+        { TG_DIRECTIVE_LEDGER, "l tz=/etc/localtime", "a time zone" },
+        { TG_DIRECTIVE_LEDGER, "l full=maybe", "reject or allow" },
+        { TG_DIRECTIVE_LEDGER, "l default_output=0", "number of tokens" },
+        { TG_DIRECTIVE_LEDGER, "l redis=x", "unknown parameter" }
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -198,6 +211,97 @@ test_what_cannot_work_is_warned_of(void **state)
 
 
 static void
+test_quotas_need_a_ledger_and_a_subject(void **state)
+{
+    tg_conf_t   *conf = tg_conf_create(tg_arena_mem(arena));
+    tg_scope_t   scope;
+    tg_error_t   err;
+    unsigned     i = 0;
+
+    tg_scope_init(&scope);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_QUOTA,
+                         "month per=team requests=5/month", &err), TG_OK);
+    assert_int_equal(tg_conf_finish(conf, &err), TG_ERROR);
+    assert_non_null(strstr(err.message, "quota \"month\" has nothing to count"
+                                        " in"));
+
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_LEDGER,
+                         "l size=1m tz=Europe/Berlin full=allow"
+                         " default_output=4096", &err), TG_OK);
+    assert_int_equal(conf->ledger.size, 1048576);
+    assert_int_equal(conf->ledger.default_output, 4096);
+    assert_true(conf->ledger.full_allows);
+    assert_int_equal(tg_conf_finish(conf, &err), TG_OK);
+    assert_string_equal(conf->quotas.zone.p, "Europe/Berlin");
+
+    assert_true(tg_conf_warning(conf, true, true, &i, &err));
+    assert_non_null(strstr(err.message, "no price list"));
+    assert_true(tg_conf_warning(conf, true, true, &i, &err));
+    assert_non_null(strstr(err.message, "per team, but"));
+    assert_false(tg_conf_warning(conf, true, true, &i, &err));
+    assert_false(tg_conf_warning(conf, true, true, &i, &err));
+
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_KEYS,
+                         "k.json allow=batch,unknown", &err), TG_OK);
+    assert_int_equal(conf->keys.allow, 1u << TG_OP_BATCH | 1u << TG_OP_UNKNOWN);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_KEYS, "k.json", &err),
+                     TG_ERROR);
+    i = 3;
+    assert_false(tg_conf_warning(conf, true, true, &i, &err));
+    tg_conf_destroy(conf);
+
+    (void) state;
+}
+
+
+static tg_str_t
+below_root(void *data, tg_str_t name)
+{
+    static char  full[64];
+
+    if (name.p[0] == '!') {
+        return tg_str_null;
+    }
+
+    (void) snprintf(full, sizeof(full), "%s%.*s", (const char *) data,
+                    (int) name.len, name.p);
+
+    return tg_strz(full);
+}
+
+
+static void
+test_names_of_files_are_the_servers_to_complete(void **state)
+{
+    tg_conf_t   *conf = tg_conf_create(tg_arena_mem(arena));
+    tg_scope_t   scope;
+    tg_error_t   err;
+
+    tg_scope_init(&scope);
+    conf->full_name = below_root;
+    conf->full_name_data = "/etc/";
+
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_PRICES, "a b", &err), 0);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_KEYS, "c", &err), 0);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_LEDGER, "d", &err), 0);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_PROVIDER,
+                         "p url=https://x key=file:e", &err), 0);
+
+    assert_string_equal(conf->prices[0].p, "/etc/a");
+    assert_string_equal(conf->prices[1].p, "/etc/b");
+    assert_string_equal(conf->keys.file.p, "/etc/c");
+    assert_string_equal(conf->ledger.file.p, "/etc/d");
+    assert_string_equal(conf->providers[0].key_file.p, "/etc/e");
+
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_PRICES, "!", &err),
+                     TG_ERROR);
+    assert_non_null(strstr(err.message, "bad file name \"!\""));
+
+    (void) state;
+}
+
+
+static void
 test_each_directive_has_both_spellings_and_help(void **state)
 {
     for (int i = 0; i < TG_DIRECTIVES; i++) {
@@ -206,6 +310,7 @@ test_each_directive_has_both_spellings_and_help(void **state)
         assert_memory_equal(d->nginx_name, "llm", 3);
         assert_memory_equal(d->httpd_name, "LLM", 3);
         assert_true(d->contexts != 0 && d->least <= d->most);
+        assert_true(d->most < TG_ARGS_MAX);
         assert_true(strlen(d->help) > 40);
     }
 
@@ -222,6 +327,8 @@ main(void)
         cmocka_unit_test(test_times_and_sizes_are_nginx_s),
         cmocka_unit_test(test_a_provider_is_found_by_host),
         cmocka_unit_test(test_what_cannot_work_is_warned_of),
+        cmocka_unit_test(test_quotas_need_a_ledger_and_a_subject),
+        cmocka_unit_test(test_names_of_files_are_the_servers_to_complete),
         cmocka_unit_test(test_each_directive_has_both_spellings_and_help)
     };
 

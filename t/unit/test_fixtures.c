@@ -80,6 +80,7 @@ line_of(const exchange_t *x, cut_t cut)
     tg_arena_t      *pool = tg_arena_create(0);
     tg_call_t       *call = make_call(x, tg_arena_mem(pool), &now);
     const char      *meta = x->response_meta.p;
+    tg_gate_t        gate = { 0 };
     tg_refusal_t     refusal;
     tg_str_t         name, value;
     json_t          *line;
@@ -90,7 +91,7 @@ line_of(const exchange_t *x, cut_t cut)
         tg_call_body(call, x->request.p + i, n);
     }
 
-    assert_int_equal(tg_call_admit(call, &refusal), TG_OK);
+    assert_int_equal(tg_call_admit(call, &gate, &now, &refusal), TG_OK);
     tg_call_answer(call, x->status, x->response_type, false);
 
     while (meta_next(&meta, &name, &value)) {
@@ -102,7 +103,7 @@ line_of(const exchange_t *x, cut_t cut)
         tg_call_feed(call, x->response.p + i, n, &now);
     }
 
-    tg_call_finish(call, TG_END_COMPLETE, x->status, NULL, &now);
+    tg_call_finish(call, TG_END_COMPLETE, x->status, &gate, &now);
     n = tg_call_line(call, buf, 1, TG_LOG_JSON);
     line = json_loadb(buf, n, 0, NULL);
     tg_arena_destroy(pool);

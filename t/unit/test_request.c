@@ -136,6 +136,304 @@ test_chat_request_is_read(void **state)
 }
 
 
+/* Names, and what must be said of each body. */
+typedef struct {
+    const char  *path;
+    const char  *json;
+    int          is[3];
+} said_t;
+
+
+static void
+test_what_is_not_in_the_body_is_told(void **state)
+{
+    static const said_t  rows[] = {
+        { "/v1/chat/completions",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"file"
+          "\",\"file\":{\"file_id\":\"f\"}}]}]}", { true } },
+        { "/v1/chat/completions",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"vide"
+          "o_url\",\"video_url\":{\"url\":\"https://v\"}}]}]}", { true } },
+        { "/v1/chat/completions",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"imag"
+          "e_url\",\"image_url\":{\"url\":\"data:application/pdf;base"
+          "64,AA\"}}]}]}", { true } },
+        { "/v1/chat/completions",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"inpu"
+          "t_audio\",\"input_audio\":\"https://a\"}]}]}", { true } },
+        { "/v1/chat/completions",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"of_t"
+          "omorrow\",\"x\":1}]}]}", { true } },
+        { "/v1/chat/completions",
+          "{\"messages\":[{\"role\":\"assistant\",\"audio\":{\"id\":\"a\"}}"
+          "]}", { true } },
+        { "/v1/chat/completions",
+          "{\"preset\":\"p\"}", { true } },
+        { "/v1/chat/completions",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"imag"
+          "e_url\",\"image_url\":{\"url\":\"https://p\"}}]}]}", { false } },
+        { "/v1/responses",
+          "{\"input\":\"x\",\"previous_response_id\":\"r\"}", { true } },
+        { "/v1/responses",
+          "{\"input\":\"x\",\"previous_response_id\":null}", { false } },
+        { "/v1/responses",
+          "{\"input\":\"x\",\"conversation\":{\"id\":\"c\"}}", { true } },
+        { "/v1/responses",
+          "{\"prompt\":{\"id\":\"p\"}}", { true } },
+        { "/v1/responses",
+          "{\"input\":[{\"type\":\"item_reference\",\"id\":\"i\"}"
+          "]}", { true } },
+        { "/v1/responses",
+          "{\"input\":[{\"id\":\"i\"}]}", { true } },
+        { "/v1/responses",
+          "{\"input\":[{\"id\":\"i\",\"role\":\"user\",\"content"
+          "\":\"x\"}]}", { false } },
+        { "/v1/responses",
+          "{\"input\":[{\"type\":\"reasoning\",\"id\":\"i\",\"summary\":[]}"
+          "]}", { true } },
+        { "/v1/responses",
+          "{\"input\":[{\"type\":\"reasoning\",\"encrypted_content\":\"g"
+          "A\"}]}", { false } },
+        { "/v1/responses",
+          "{\"input\":[{\"type\":\"reasoning\",\"content\":[{\"type\":\"re"
+          "asoning_text\",\"text\":\"x\"}]}]}", { false } },
+        { "/v1/responses",
+          "{\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_i"
+          "mage\",\"file_id\":\"f\"}]}]}", { false } },
+        { "/v1/responses",
+          "{\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_f"
+          "ile\",\"file_url\":\"u\"}]}]}", { true } },
+        { "/v1/messages",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"docu"
+          "ment\",\"source\":{\"type\":\"url\",\"url\":\"u\"}}]}]}", { true } },
+        { "/v1/messages",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"cont"
+          "ainer_upload\",\"file_id\":\"f\"}]}]}", { true } },
+        { "/v1/messages",
+          "{\"container\":\"c\"}", { true } },
+        { "/v1/messages",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool"
+          "_result\",\"content\":[{\"type\":\"document\"}]}]}]}", { true } },
+        { "/v1/messages",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool"
+          "_result\",\"content\":[{\"type\":\"text\"}]}]}]}", { false } },
+        { "/v1beta/models/m:generateContent",
+          "{\"cachedContent\":\"c\"}", { true } },
+        { "/v1beta/models/m:generateContent",
+          "{\"contents\":{\"parts\":{\"fileData\":{\"fileUri\":\""
+          "u\"}}}}", { true } },
+        { "/v1beta/models/m:generateContent",
+          "{\"contents\":[{\"parts\":[{\"inline_data\":{\"data\":\"AA\",\""
+          "mimeType\":\"application/pdf\"}}]}]}", { true } },
+        { "/v1beta/models/m:generateContent",
+          "{\"contents\":[{\"parts\":[{\"inlineData\":{\"data\":\"AA\"}}]"
+          "}]}", { true } },
+        { "/v1beta/models/m:generateContent",
+          "{\"contents\":[{\"parts\":[{\"inlineData\":{\"data\":\"AA\",\"m"
+          "imeType\":\"text/plain\"}}]}]}", { false } },
+        { "/v1beta/models/m:generateContent",
+          "{\"contents\":[{\"parts\":[{\"fileData\":{\"mimeType\":\"imag"
+          "e/png\",\"fileUri\":\"u\"}}]}]}", { false } },
+        { "/v1beta/interactions",
+          "{\"previous_interaction_id\":\"i\"}", { true } },
+        { "/v1beta/interactions",
+          "{\"input\":[{\"type\":\"audio\",\"uri\":\"u\",\"mime_type\":\"aud"
+          "io/mp3\"}]}", { true } },
+        { "/model/m/converse",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"document\":{"
+          "\"name\":\"d\"}}]}]}", { true } },
+        { "/model/m/converse",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"toolResult\""
+          ":{\"content\":[{\"video\":{}}]}}]}]}", { true } },
+        { "/model/m/converse",
+          "{\"promptVariables\":{\"a\":{\"text\":\"b\"}}}", { true } },
+        { "/v1/chat",
+          "{\"message\":\"x\",\"conversation_id\":\"c\"}", { true } },
+        { "/v1/conversations/c1",
+          "{\"inputs\":\"x\"}", { true } },
+        { "/v1/conversations",
+          "{\"inputs\":\"x\"}", { false } },
+        { "/v1/conversations",
+          "{\"inputs\":\"x\",\"agent_id\":\"a\"}", { true } }
+    };
+
+    (void) state;
+
+    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+        if (body(rows[k].path, rows[k].json)->elsewhere != rows[k].is[0]) {
+            fail_msg("%s", rows[k].json);
+        }
+    }
+}
+
+
+static void
+test_tools_that_the_provider_runs_are_told_with_their_limit(void **state)
+{
+    static const said_t  rows[] = {
+        { "/v1/chat/completions",
+          "{\"tools\":[{\"type\":\"function\"},{\"type\":\"custom\"},{\"fu"
+          "nction\":{}}]}", { 0 } },
+        { "/v1/chat/completions",
+          "{\"tools\":[{\"type\":\"web_search\"}]}", { -1 } },
+        { "/v1/chat/completions",
+          "{\"web_search_options\":{}}", { -1 } },
+        { "/v1/chat/completions",
+          "{\"plugins\":[{\"id\":\"web\"}]}", { -1 } },
+        { "/v1/chat/completions",
+          "{\"plugins\":[]}", { 0 } },
+        { "/v1/chat/completions",
+          "{\"venice_parameters\":{\"enable_web_search\":\"off\"}}", { 0 } },
+        { "/v1/chat/completions",
+          "{\"venice_parameters\":{\"enable_web_search\":\"on\"}}", { -1 } },
+        { "/v1/responses",
+          "{\"tools\":[{\"type\":\"mcp\"}],\"max_tool_calls\":3}", { 3 } },
+        { "/v1/responses",
+          "{\"max_tool_calls\":3,\"tools\":[{\"type\":\"function\"}]}", { 0 } },
+        { "/v1/responses",
+          "{\"context_management\":[{\"type\":\"compaction\"}]}", { 1 } },
+        { "/v1/messages",
+          "{\"tools\":[{\"name\":\"x\",\"input_schema\":{}},{\"type\":\"ba"
+          "sh_20250124\"}]}", { 0 } },
+        { "/v1/messages",
+          "{\"tools\":[{\"max_uses\":5,\"type\":\"web_search_20250305\""
+          "}]}", { 5 } },
+        { "/v1/messages",
+          "{\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":5"
+          "},{\"type\":\"web_fetch_20250910\",\"max_uses\":2}]}", { 7 } },
+        { "/v1/messages",
+          "{\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":5"
+          "},{\"type\":\"code_execution_20250825\"}]}", { -1 } },
+        { "/v1/messages",
+          "{\"mcp_servers\":[{\"type\":\"url\"}]}", { -1 } },
+        { "/v1beta/models/m:generateContent",
+          "{\"tools\":[{\"functionDeclarations\":[{}]}]}", { 0 } },
+        { "/v1beta/models/m:generateContent",
+          "{\"tools\":[{\"google_search\":{}}]}", { -1 } },
+        { "/v1beta/models/m:generateContent",
+          "{\"tools\":{\"functionDeclarations\":[{}],\"urlContext\":{"
+          "}}}", { -1 } },
+        { "/v1beta/models/m:generateContent",
+          "{\"tools\":[{\"toolOfTomorrow\":{}}]}", { -1 } },
+        { "/model/m/converse",
+          "{\"toolConfig\":{\"tools\":[{\"toolSpec\":{}}]}}", { 0 } },
+        { "/model/m/converse",
+          "{\"toolConfig\":{\"tools\":[{\"systemTool\":{\"name\":\"n\"}}]"
+          "}}", { -1 } },
+        { "/v1/chat",
+          "{\"connectors\":[{\"id\":\"web-search\"}]}", { -1 } },
+        { "/v1beta/interactions",
+          "{\"tools\":[{\"type\":\"function\"}]}", { 0 } },
+        { "/v1beta/interactions",
+          "{\"tools\":[{\"type\":\"google_search\"}]}", { -1 } }
+    };
+
+    (void) state;
+
+    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+        if (body(rows[k].path, rows[k].json)->uses != rows[k].is[0]) {
+            fail_msg("%s", rows[k].json);
+        }
+    }
+}
+
+
+static void
+test_pictures_and_sounds_are_counted_with_their_bytes(void **state)
+{
+    static const said_t  rows[] = {
+        { "/v1/chat/completions",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"imag"
+          "e_url\",\"image_url\":{\"url\":\"data:image/png;base64,AAA"
+          "A\"}},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:im"
+          "age/png;base64,AAAA\"}}]}]}", { 2, 52, 0 } },
+        { "/v1/chat/completions",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"image_url\":"
+          "\"https://p\"},{\"type\":\"image_url\"}]}]}", { 2, 0, 0 } },
+        { "/v1/chat/completions",
+          "{\"messages\":[{\"content\":[{\"type\":\"image_url\",\"image_"
+          "url\":{\"url\":\"data:image/png;base64,AAAA\"}}]},{\"conte"
+          "nt\":\"x\"}]}", { 1, 26, 0 } },
+        { "/v1/chat/completions",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"input_audio"
+          "\":{\"data\":\"AAAAAA\",\"format\":\"wav\"},\"type\":\"input_aud"
+          "io\"}]}]}", { 0, 6, 6 } },
+        { "/v1/responses",
+          "{\"input\":[{\"type\":\"computer_call_output\",\"output\":{\""
+          "type\":\"computer_screenshot\",\"image_url\":\"data:image/"
+          "png,AA\"}}]}", { 1, 17, 0 } },
+        { "/v1/responses",
+          "{\"input\":[{\"type\":\"function_call_output\",\"output\":[{"
+          "\"type\":\"input_image\",\"image_url\":\"data:image/png,AA\""
+          "}]}]}", { 1, 17, 0 } },
+        { "/v1/messages",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"source\":{\"d"
+          "ata\":\"AAAA\",\"type\":\"base64\"},\"type\":\"image\"},{\"type\""
+          ":\"text\"}]}]}", { 1, 4, 0 } },
+        { "/v1/messages",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool"
+          "_result\",\"content\":[{\"type\":\"image\",\"source\":{\"data\""
+          ":\"AA\"}},{\"type\":\"image\",\"source\":{\"data\":\"AA\"}}]}]}]"
+          "}", { 2, 4, 0 } },
+        { "/v1beta/models/m:generateContent",
+          "{\"contents\":[{\"parts\":[{\"inlineData\":{\"data\":\"AAAA\","
+          "\"mime_type\":\"image/png\"}},{\"text\":\"x\"},{\"inline_data"
+          "\":{\"mimeType\":\"audio/mp3\",\"data\":\"AAA\"}}]}]}"
+          "", { 1, 7, 3 } },
+        { "/model/m/converse",
+          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"image\":{\"fo"
+          "rmat\":\"png\",\"source\":{\"bytes\":\"AAAA\"}}},{\"toolResult"
+          "\":{\"content\":[{\"image\":{\"source\":{\"bytes\":\"AA\"}}}]}}"
+          "]}]}", { 2, 6, 0 } },
+        { "/api/chat",
+          "{\"messages\":[{\"role\":\"user\",\"content\":\"x\",\"images\":["
+          "\"AAAA\",\"AA\"]}]}", { 2, 6, 0 } },
+        { "/api/generate",
+          "{\"prompt\":\"x\",\"images\":[\"AAAA\"]}", { 1, 4, 0 } },
+        { "/v2/embed",
+          "{\"images\":[\"data:image/png;base64,AA\"]}", { 1, 24, 0 } }
+    };
+
+    const tg_request_info_t  *i;
+
+    (void) state;
+
+    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+        i = body(rows[k].path, rows[k].json);
+
+        if (i->elsewhere || i->pictures != (unsigned) rows[k].is[0]
+            || i->media_bytes != (unsigned) rows[k].is[1]
+            || i->sound_bytes != (unsigned) rows[k].is[2])
+        {
+            fail_msg("%s: %u pictures", rows[k].json, i->pictures);
+        }
+    }
+}
+
+
+static void
+test_all_that_multiplies_or_adds_output_is_read(void **state)
+{
+    const tg_request_info_t  *i;
+
+    (void) state;
+
+    assert_int_equal(body("/v1/completions", "{\"n\":2,\"best_of\":5}")->n, 5);
+    assert_int_equal(body("/v1beta/models/m:generateContent",
+                          "{\"generationConfig\":{\"candidate_count\":3}}")->n,
+                     3);
+
+    i = body("/v1/chat/completions",
+             "{\"prediction\":{\"content\":[{\"text\":\"12345\"}]}}");
+    assert_int_equal(i->prediction_bytes, 5);
+
+    i = body("/v2/rerank",
+             "{\"query\":\"123\",\"documents\":[\"a\",\"b\"]}");
+    assert_int_equal(i->query_bytes, 3);
+    assert_int_equal(i->messages, 2);
+}
+
+
 static void
 test_limits_are_found_under_all_their_names(void **state)
 {
@@ -532,6 +830,10 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_chat_request_is_read),
+        cmocka_unit_test(test_what_is_not_in_the_body_is_told),
+        cmocka_unit_test(test_tools_that_the_provider_runs_are_told_with_their_limit),
+        cmocka_unit_test(test_pictures_and_sounds_are_counted_with_their_bytes),
+        cmocka_unit_test(test_all_that_multiplies_or_adds_output_is_read),
         cmocka_unit_test(test_limits_are_found_under_all_their_names),
         cmocka_unit_test(test_ollama_streams_unless_told_not_to),
         cmocka_unit_test(test_path_model_holds_where_the_path_decides),

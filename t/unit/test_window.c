@@ -287,6 +287,12 @@ test_rules_of_the_southern_half_and_negative_times(void **state)
     assert_int_equal(tg_zone_offset(z, utc(2028, 1, 1, 3, 0) / 1000, &until),
                      -14400);
 
+    /* The next change is of the year after the next. */
+    z = zone_of(a, 18000, "AST-5ADT0,0/0,J365/23");
+    assert_int_equal(tg_zone_offset(z, utc(2029, 12, 31, 23, 0) / 1000,
+                                    &until), 18000);
+    assert_true(until == utc(2030, 12, 31, 19, 0) / 1000);
+
     tg_arena_destroy(a);
 }
 

@@ -1,0 +1,102 @@
+"""Apache httpd under the event MPM, as it is configured to be measured."""
+
+import os
+import pwd
+
+from rig import BUILD, PRICES, Server
+
+BINARY = os.environ.get("TG_HTTPD", "/usr/sbin/apache2")
+MODULES = os.environ.get("TG_HTTPD_MODULES", "/usr/lib/apache2/modules")
+MODULE = os.path.join(BUILD, "apache", "mod_llm.so")
+
+# What Debian enables by itself, and the proxy.
+LOADED = ("mpm_event", "access_compat", "alias", "auth_basic", "authn_core",
+          "authn_file", "authz_core", "authz_host", "authz_user", "autoindex",
+          "deflate", "dir", "env", "filter", "mime", "negotiation",
+          "reqtimeout", "setenvif", "status", "proxy", "proxy_http")
+
+CONF = """%(load)s
+ServerRoot %(dir)s
+ServerName localhost
+DefaultRuntimeDir %(dir)s/tmp
+PidFile %(dir)s/httpd.pid
+ErrorLog %(dir)s/error.log
+LogLevel warn
+User %(user)s
+Listen 127.0.0.1:%(port)d
+TypesConfig /dev/null
+StartServers %(workers)d
+ServerLimit %(workers)d
+ThreadLimit %(threads)d
+ThreadsPerChild %(threads)d
+MaxRequestWorkers %(all)d
+MinSpareThreads 1
+MaxSpareThreads %(all)d
+MaxConnectionsPerChild 0
+ListenBacklog 4096
+Timeout 300
+KeepAliveTimeout 60
+MaxKeepAliveRequests 0
+LimitRequestBody 0
+LogFormat "%%h %%l %%u %%t \\"%%r\\" %%>s %%O \
+\\"%%{Referer}i\\" \\"%%{User-Agent}i\\"" combined
+CustomLog %(dir)s/access.log combined
+%(llm)s<VirtualHost 127.0.0.1:%(port)d>
+    ProxyPass / http://127.0.0.1:%(upstream)d/
+</VirtualHost>
+"""
+
+LLM = """LLMEngine On
+LLMPrices %s
+LLMLog %s/llm.jsonl
+LLMTag team from=header:x-team
+LLMTag session from=metadata.session_id
+LLMProvider openai dialect=openai url=http://127.0.0.1:%d
+"""
+
+
+GATE = """LLMKeys %(dir)s/keys.json
+LLMLedger %(dir)s/tmp/ledger size=16m
+LLMQuota team_month per=team usd=9000000/month alert=50%%,80%%,100%%
+LLMQuota key_tpm per=key tokens=1000000000/minute
+LLMQuota task per=key+session usd=1000000/hour
+"""
+
+
+class Httpd(Server):
+    kind = "httpd"
+    connections = 160                   # each has a thread
+
+    def room(self, streams):
+        return streams // self.workers + 40
+
+    def conf(self, folder, upstream, ours):
+        load = "".join("LoadModule %s_module %s/mod_%s.so\n"
+                       % (name, MODULES, name) for name in LOADED)
+        if ours:
+            load += "LoadModule llm_module %s\n" % MODULE
+
+        return CONF % {
+            "load": load, "dir": self.dir, "port": self.port,
+            "user": self.user(), "workers": self.workers,
+            "threads": self.connections,
+            "all": self.connections * self.workers,
+            "llm": self.llm(ours, upstream),
+            "upstream": upstream.port}
+
+    def llm(self, ours, upstream):
+        return ((LLM % (PRICES, self.dir, upstream.port) if ours else "")
+                + (GATE % {"dir": self.dir} if ours == "gated" else ""))
+
+    def user(self):
+        """Its workers won't be root, even where all is thrown away."""
+        if os.geteuid() != 0:
+            return pwd.getpwuid(os.geteuid()).pw_name
+
+        os.chmod(self.dir, 0o755)
+        os.chmod(os.path.dirname(self.dir), 0o755)
+
+        return "www-data"
+
+    def argv(self, conf):
+        return [BINARY, "-f", conf, "-DFOREGROUND"]

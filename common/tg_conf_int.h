@@ -1,0 +1,29 @@
+/*
+ * tg_conf_int.h - what tg_conf.c and tg_conf_ledger.c share.
+ */
+
+#ifndef TG_CONF_INT_H
+#define TG_CONF_INT_H
+
+#include "tg_conf.h"
+
+/* tg_conf.c: true where arg is "name=value"; the rest goes to *value. */
+bool tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value);
+
+/* tg_conf.c: a copy of the absolute name. */
+int tg_conf_file(tg_conf_t *conf, tg_str_t name, tg_str_t *file,
+    tg_error_t *err);
+
+/* tg_conf_ledger.c: the arguments of llm_keys and llm_ledger. */
+int tg_conf_keys(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
+int tg_conf_ledger(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
+
+int tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err);
+
+/* As tg_conf_warning(), for the quotas; *i is `first` for the first. */
+bool tg_conf_quota_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
+    tg_error_t *warning);
+
+#endif /* TG_CONF_INT_H */

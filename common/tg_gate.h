@@ -1,0 +1,50 @@
+/*
+ * tg_gate.h - what the admission of a call looks into: who is known, what is
+ * counted, and what things cost.
+ *
+ * The server fills one in for each step of a call, from what is in use at that
+ * moment; all may be NULL but scratch.
+ */
+
+#ifndef TG_GATE_H
+#define TG_GATE_H
+
+#include "tg_price.h"
+#include "tg_roster.h"
+
+/* A thread's own: zeroed, then tg_gate_scratch(). */
+typedef struct {
+    tg_window_t         windows[TG_WINDOW_IDLE];
+    tg_quota_cache_t    cache;
+    tg_expr_scratch_t  *expr;           /* NULL: expressions have no regex */
+} tg_gate_scratch_t;
+
+/* A settling that found the ledger's lock taken, to be tried again. */
+typedef struct tg_backlog_item_s  tg_backlog_item_t;
+
+/* A process's own: zeroed it is empty. */
+typedef struct {
+    tg_backlog_item_t  *items;
+} tg_backlog_t;
+
+typedef struct {
+    tg_roster_t            *roster;     /* of llm_keys */
+    const tg_price_book_t  *book;
+    tg_ledger_t            *ledger;     /* of llm_ledger, ready for use */
+    tg_backlog_t           *backlog;
+    const tg_zone_t        *zone;       /* the ledger's; NULL: UTC */
+    tg_gate_scratch_t      *scratch;
+} tg_gate_t;
+
+/*
+ * Tries again what is in the backlog; for a timer.  Any thread may do it while
+ * others add to it.  Returns how much is left.
+ */
+size_t tg_backlog_settle(tg_backlog_t *backlog, tg_ledger_t *ledger,
+    int64_t now);
+
+/* For tg_call.c: TG_ERROR where memory is exhausted. */
+int tg_backlog_add(tg_backlog_t *backlog, tg_ledger_slot_t slot,
+    const int64_t *actual, unsigned n, const void *blob, size_t len);
+
+#endif /* TG_GATE_H */

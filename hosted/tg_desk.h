@@ -1,0 +1,118 @@
+/*
+ * tg_desk.h - what a server keeps at hand to let calls pass: the keys, the
+ * providers' own keys, the time zone, the ledger; loaded, watched and swept
+ * alike by both.
+ *
+ *   configuration   tg_desk_load(), also where it is only tested
+ *   master          tg_desk_open(), tg_desk_chown()
+ *   each process    tg_desk_join(); each second tg_desk_tick()
+ *   at exit         tg_desk_leave(), in processes that joined
+ *   configuration's end, in all of them: tg_desk_close()
+ *
+ * Threads may use one desk together; of those functions one thread calls one at
+ * a time.
+ */
+
+#ifndef TG_DESK_H
+#define TG_DESK_H
+
+#include "tg_alert_spool.h"
+#include "tg_call.h"
+#include "tg_file.h"
+#include "tg_ledger_file.h"
+#include "tg_webhook.h"
+
+#include <pthread.h>
+
+#define TG_DESK_KEYS_MAX    (256 * 1024 * 1024)     /* bytes of the file */
+
+typedef enum {
+    TG_DESK_ERROR = 0,
+    TG_DESK_NOTICE
+} tg_desk_level_t;
+
+/* The server's error log. */
+typedef void (*tg_desk_log_t)(void *data, tg_desk_level_t level,
+    const char *message);
+
+/* An alert's line is due: to be written with tg_alert_line(). */
+typedef void (*tg_desk_alert_t)(void *data, const tg_alert_t *alert);
+
+#define TG_DESK_PENDING  32
+
+/* An alert that nobody has confirmed. */
+typedef struct {
+    unsigned char      key[TG_LEDGER_KEY];
+    int64_t            window;
+    int64_t            seen;            /* when first */
+} tg_desk_pending_t;
+
+typedef struct {
+    tg_conf_t         *conf;
+    tg_zone_t         *zone;            /* NULL: UTC */
+    tg_roster_t       *roster;          /* by lock */
+    pthread_mutex_t    lock;
+    tg_file_state_t    keys;
+    tg_ledger_file_t   ledger;
+    tg_backlog_t       backlog;
+    tg_alert_spool_t   spool;
+    tg_webhook_t      *webhook;         /* NULL: no llm_alert */
+    tg_desk_log_t      log;
+    void              *log_data;
+    tg_desk_alert_t    alert;           /* for those of dead processes; the
+                                           server's, called with log_data */
+    tg_desk_pending_t  pending[TG_DESK_PENDING];
+    unsigned           npending;
+    uint32_t           hand;            /* how far they have been looked for */
+    tg_error_t         complaint;       /* the last of the ledger's */
+    bool               loaded;
+    bool               open;
+    bool               joined;
+    bool               reserved;        /* subjects have their entries */
+} tg_desk_t;
+
+/*
+ * Reads the files that the configuration names: providers' keys, the time zone,
+ * the keys with their budgets.  conf is finished; zone and provider keys are
+ * taken from mem.  TG_OK, TG_ERROR.
+ */
+int tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
+    tg_desk_log_t log, void *data, tg_error_t *err);
+
+/* The names in the configuration are absolute by now. test: the ledger is only
+ * looked at, and need not be there. */
+int tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err);
+int tg_desk_chown(tg_desk_t *desk, uid_t uid, gid_t gid, tg_error_t *err);
+
+/* After the fork. On TG_ERROR the process goes on, and its calls find the ledger
+ * not to be had. */
+int tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err);
+
+/* Looks for changed keys, settles what waits, and sweeps for the dead. */
+void tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
+    void *data);
+
+/* No more calls will come to this process, though some are under way. */
+void tg_desk_retire(tg_desk_t *desk);
+
+void tg_desk_leave(tg_desk_t *desk, int64_t now);
+void tg_desk_close(tg_desk_t *desk);
+
+/* A reference to the keys in use, to be given back with tg_roster_unref(); NULL
+ * where there are none. */
+tg_roster_t *tg_desk_roster(tg_desk_t *desk);
+
+/* Tells of all that the call found, and confirms it. */
+void tg_desk_alerts(tg_desk_t *desk, tg_call_t *call, tg_desk_alert_t line,
+    void *data);
+
+/* Fills in a gate but for its roster. */
+void tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
+    tg_gate_scratch_t *scratch, tg_gate_t *gate);
+
+/* The lines of these calls are safe. Some that the ledger's lock kept from it
+ * stay, and are written again when this process has ended. */
+void tg_desk_written(tg_desk_t *desk, const tg_ledger_slot_t *slots,
+    unsigned n);
+
+#endif /* TG_DESK_H */

@@ -1,0 +1,307 @@
+#include "ngx_http_llm.h"
+
+#include "tg_key_presented.h"
+
+/*
+ * Who may pass: the core's verdicts, carried out.
+ */
+
+
+void
+ngx_http_llm_gate(ngx_http_llm_main_conf_t *lmcf, tg_gate_t *gate)
+{
+    static tg_gate_scratch_t  scratch;          /* a worker's */
+
+    scratch.expr = lmcf->scratch;
+    tg_desk_gate(&lmcf->desk, lmcf->book, &scratch, gate);
+    gate->roster = lmcf->desk.roster;
+}
+
+
+static ngx_int_t
+ngx_http_llm_refuse_headers(ngx_http_request_t *r, const tg_refusal_t *refusal)
+{
+    unsigned          i;
+    ngx_table_elt_t  *h;
+
+    for (i = 0; i < refusal->nheaders; i++) {
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        h->hash = 1;
+        ngx_http_llm_header_init(h);
+        h->key.data = (u_char *) refusal->headers[i].name.p;
+        h->key.len = refusal->headers[i].name.len;
+        h->value.data = (u_char *) refusal->headers[i].value.p;
+        h->value.len = refusal->headers[i].value.len;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_refuse(ngx_http_llm_ctx_t *ctx, const tg_refusal_t *refusal)
+{
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t          out;
+    ngx_http_request_t  *r = ctx->request;
+
+    ctx->refused = 1;
+
+    /* What is left of the body is not the next request. */
+
+    r->expect_tested = 1;
+
+    if (ngx_http_discard_request_body(r) != NGX_OK) {
+        r->keepalive = 0;
+    }
+
+    r->headers_out.status = refusal->status;
+    r->headers_out.content_length_n = (off_t) refusal->body.len;
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    if (ngx_http_llm_refuse_headers(r, refusal) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = (u_char *) refusal->body.p;
+    b->last = b->pos + refusal->body.len;
+    b->memory = refusal->body.len != 0;
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+/* Reads as if the query had come without credentials. */
+static ngx_int_t
+ngx_http_llm_set_args(ngx_http_request_t *r, tg_str_t args)
+{
+    u_char     *p, *q, *last;
+    ngx_str_t   line;
+    size_t      rest;
+
+    if (args.len == r->args.len) {
+        return NGX_OK;
+    }
+
+    /* "GET /path?args HTTP/1.1", of which unparsed_uri is a part. */
+
+    line = r->request_line;
+    q = memchr(line.data, '?', line.len);
+    last = q == NULL ? NULL : q + 1 + r->args.len;
+
+    if (q == NULL || last > line.data + line.len) {
+        return NGX_ERROR;
+    }
+
+    rest = (size_t) (line.data + line.len - last);
+    p = ngx_pnalloc(r->pool, line.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->request_line.data = p;
+    p = ngx_cpymem(p, line.data, (size_t) (q - line.data));
+
+    if (args.len != 0) {
+        *p++ = '?';
+        r->args.data = p;
+        p = ngx_cpymem(p, args.p, args.len);
+
+    } else {
+        r->args.data = p;
+    }
+
+    r->args.len = args.len;
+    p = ngx_cpymem(p, last, rest);
+    r->request_line.len = (size_t) (p - r->request_line.data);
+
+    r->unparsed_uri.data = r->request_line.data
+                           + (r->unparsed_uri.data - line.data);
+    r->unparsed_uri.len = (size_t) (r->args.data + r->args.len
+                                    - r->unparsed_uri.data);
+
+    return NGX_OK;
+}
+
+
+/* The caller's key stays here, and the provider's goes on. */
+static ngx_int_t
+ngx_http_llm_replace_credentials(ngx_http_llm_ctx_t *ctx)
+{
+    unsigned             i;
+    ngx_uint_t           k;
+    tg_header_t          own;
+    ngx_list_part_t     *part;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r = ctx->request;
+
+    if (!tg_call_credentials(ctx->call, &own)) {
+        return NGX_OK;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (k = 0; k < part->nelts; k++) {
+            for (i = 0; i < TG_CARRIER_HEADERS; i++) {
+                if (tg_str_caseeq(ngx_http_llm_str(&h[k].key),
+                                  tg_carrier_headers[i]))
+                {
+                    ngx_http_llm_hide(&h[k]);
+                }
+            }
+        }
+    }
+
+    if (own.name.len != 0 && ngx_http_llm_hooked(r)) {
+        h = ngx_list_push(&r->headers_in.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_llm_header_init(h);
+        h->key.data = (u_char *) own.name.p;
+        h->key.len = own.name.len;
+        h->lowcase_key = h->key.data;
+        h->hash = ngx_hash_key(h->key.data, h->key.len);
+        h->value.data = (u_char *) own.value.p;
+        h->value.len = own.value.len;
+
+        ctx->keyed = 1;
+    }
+
+    return ngx_http_llm_set_args(r, tg_call_args(ctx->call));
+}
+
+
+/* NGX_OK: go on.  Else what a phase's handler returns. */
+ngx_int_t
+ngx_http_llm_enter(ngx_http_llm_ctx_t *ctx)
+{
+    tg_gate_t            gate;
+    tg_refusal_t         refusal;
+    ngx_http_request_t  *r = ctx->request;
+
+    ngx_http_llm_gate(ctx->lmcf, &gate);
+
+    if (tg_call_enter(ctx->call, &gate, &refusal) != TG_OK) {
+        ngx_http_finalize_request(r, ngx_http_llm_refuse(ctx, &refusal));
+        return NGX_DONE;
+    }
+
+    return ngx_http_llm_replace_credentials(ctx) == NGX_OK
+           ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+static void
+ngx_http_llm_wake(ngx_http_request_t *r)
+{
+    ngx_event_t  *wev = r->connection->write;
+
+    if (wev->delayed) {
+        if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+        return;
+    }
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+
+/* As ngx_http_limit_req_module does. */
+static ngx_int_t
+ngx_http_llm_wait(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_http_request_t  *r = ctx->request;
+
+    ctx->waiting = 1;
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_llm_wake;
+
+    r->connection->write->delayed = 1;
+    ngx_add_timer(r->connection->write,
+                  (ngx_msec_t) tg_call_wait(ctx->call));
+
+    return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx)
+{
+    int                  rc;
+    tg_gate_t            gate;
+    tg_refusal_t         refusal;
+    const tg_edit_t     *edit;
+    ngx_http_request_t  *r = ctx->request;
+
+    ctx->waiting = 0;
+
+    ngx_http_llm_now(&ctx->now);
+    ngx_http_llm_gate(ctx->lmcf, &gate);
+
+    rc = tg_call_admit(ctx->call, &gate, &ctx->now, &refusal);
+    tg_desk_alerts(&ctx->lmcf->desk, ctx->call, ngx_http_llm_log_alert, ctx);
+
+    if (rc == TG_AGAIN) {
+        return ngx_http_llm_wait(ctx);
+    }
+
+    if (rc != TG_OK) {
+
+        /* A phase handler can't say "this was the answer". */
+
+        ngx_http_finalize_request(r, ngx_http_llm_refuse(ctx, &refusal));
+        return NGX_DONE;
+    }
+
+    edit = tg_call_edit(ctx->call);
+
+    if (edit != NULL && ngx_http_llm_edit(r, edit) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* Where nothing tells of the upstream's choice, it is at hand. */
+
+    if (!ngx_http_llm_hooked(r)) {
+        tg_call_sent(ctx->call, &gate);
+    }
+
+    return NGX_DECLINED;
+}

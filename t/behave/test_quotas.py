@@ -1,0 +1,352 @@
+"""What may be spent: quotas on the embedded ledger."""
+
+import concurrent.futures
+import json
+import os
+import signal
+import time
+
+import calls
+import pytest
+
+from keys import bearer, gated, key, keys
+
+CHAT = "/v1/chat/completions"
+COST = 4 * 150 + 5 * 600                # nano-dollars of calls.chat()
+
+
+def start(server, fake, *quotas, text=None, llm=(), ledger=("size=1m",),
+          **more):
+    server.meter(fake, *gated(server, *quotas, text=text, llm=llm,
+                              ledger=ledger), **more)
+
+
+def post(server, headers=(), **more):
+    more.setdefault("max_tokens", 8)
+    return server.client.post(CHAT, calls.chat(**more), headers)
+
+
+def test_requests_are_counted_and_then_refused(server, fake):
+    start(server, fake, "all per=all requests=3/day")
+    assert [post(server).status for _ in range(5)] == [200] * 3 + [429] * 2
+    lines = server.lines(5)
+    assert [line["llm.decision"] for line in lines] \
+        == ["allow"] * 3 + ["refuse"] * 2
+    refused = lines[-1]
+    assert refused["llm.rule"] == refused["error.type"] == "all"
+    assert refused["llm.quota.subject"] == "all calls"
+    assert refused["llm.quota.spent"] == refused["llm.quota.cap"] == 3
+    assert refused["llm.quota.held"] == 0
+    assert len(fake.requests) == 3
+
+
+def test_refusal_says_when_to_come_back(server, fake):
+    start(server, fake, "all per=all requests=1/hour")
+    post(server)
+    r = post(server)
+    assert r.status == 429
+    left = 3600 - time.time() % 3600
+    assert abs(int(r.header("Retry-After")) - left) < 3
+    assert r.header("x-ratelimit-limit-requests") == "1"
+    assert r.header("x-ratelimit-remaining-requests") == "0"
+    error = r.json["error"]
+    assert error["code"] == "all" or error["type"] == "all"
+    assert 'quota "all"' in error["message"]
+    server.lines(2)
+
+
+def test_total_is_no_reason_to_come_back(server, fake):
+    start(server, fake, "all per=all requests=1/total")
+    post(server)
+    r = post(server)
+    assert r.status == 429
+    assert r.header("Retry-After") is None
+    assert r.header("x-should-retry") == "false"
+    server.lines(2)
+
+
+def test_dollars_are_held_and_settled_exactly(server, fake):
+    start(server, fake, "all per=all usd=0.00001/day wait=0s")
+    spent = 0
+    while post(server).status == 200:
+        spent += COST
+    lines = server.lines(spent // COST + 1)
+    assert sum(line["llm.cost.total_nusd"] for line in lines) == spent
+    refused = lines[-1]
+    assert refused["llm.quota.spent"] == spent / 1e9
+    assert refused["llm.quota.cap"] == 0.00001
+    assert spent <= 10000
+    assert all(line["llm.hold"] * 1e9 >= COST for line in lines[:-1])
+
+
+def test_tokens_in_and_out(server, fake):
+    start(server, fake, "in per=all input_tokens=10000/day",
+          "out per=all output_tokens=20/day", "both per=all tokens=10000/day")
+    assert [post(server, max_tokens=8).status for _ in range(4)] \
+        == [200, 200, 200, 429]
+    assert server.lines(4)[-1]["llm.rule"] == "out"
+
+
+def test_what_was_held_comes_back(server, fake):
+    start(server, fake, "out per=all output_tokens=100/day")
+    assert post(server, max_tokens=100).status == 200
+    assert post(server, max_tokens=95).status == 200
+    assert post(server, max_tokens=95).status == 429
+    server.lines(3)
+
+
+def test_subjects_are_counted_apart(server, fake):
+    start(server, fake, "each per=team requests=1/day",
+          llm=[("llm_tag", "team", "from=header:x-team")])
+    status = [post(server, {"x-team": t}).status
+              for t in ("a", "b", "a", "", "", "b")]
+    assert status == [200, 200, 429, 200, 429, 429]
+    lines = server.lines(6)
+    assert lines[2]["llm.quota.subject"] == "team a"
+    assert lines[4]["llm.quota.subject"] == "team (none)"
+
+
+def test_budgets_of_the_keys_file(server, fake):
+    text = keys(key("ann", team="search", budgets=["requests=2/day"]),
+                key("bob", team="search"),
+                teams={"search": {"budgets": ["requests=3/day"]}})
+    start(server, fake, text=text)
+    status = [post(server, bearer(k)).status
+              for k in ("ann", "ann", "ann", "bob", "bob")]
+    assert status == [200, 200, 429, 200, 429]
+    lines = server.lines(5)
+    assert lines[2]["llm.quota.subject"] == "key key_ann"
+    assert lines[4]["llm.quota.subject"] == "team search"
+
+
+def test_a_budget_follows_its_key_through_rotation(server, fake):
+    start(server, fake, text=keys(key("ann", budgets=["requests=2/day"])))
+    assert post(server, bearer("ann")).status == 200
+    rotated = dict(key("bob", budgets=["requests=2/day"]), id="key_ann")
+    server.write("etc/keys.json", keys(rotated))
+    server.await_message("are read anew")
+    assert [post(server, bearer("bob")).status for _ in range(2)] \
+        == [200, 429]
+    server.lines(3)
+
+
+def test_when_says_which_calls(server, fake):
+    server.meter(fake, *gated(server), ("llm_quota", "mini", "per=all",
+                                        "requests=1/day",
+                                        'when=model == "gpt-4o-mini"'))
+    assert post(server).status == 200
+    assert post(server).status == 429
+    assert post(server, model="gpt-4o").status == 200
+    server.lines(3)
+
+
+def test_dry_run_quota_counts_and_lets_pass(server, fake):
+    start(server, fake, "all per=all requests=1/day dry_run")
+    assert [post(server).status for _ in range(3)] == [200] * 3
+    lines = server.lines(3)
+    assert [line["llm.decision"] for line in lines] \
+        == ["allow", "dry_refuse", "dry_refuse"]
+    assert lines[2]["llm.rule"] == "all"
+
+
+def test_dry_run_location_lets_pass(server, fake):
+    start(server, fake, "all per=all requests=1/day", enable=("dry_run",))
+    assert [post(server).status for _ in range(2)] == [200] * 2
+    assert [line["llm.decision"] for line in server.lines(2)] \
+        == ["allow", "dry_refuse"]
+
+
+def test_model_without_a_price_is_refused_under_dollars(server, fake):
+    start(server, fake, "all per=all usd=1/day")
+    r = post(server, model="made-up")
+    assert r.status == 403
+    assert "made-up" in r.json["error"]["message"]
+    assert server.line()["llm.rule"] == "model_not_priced"
+
+
+def test_calls_at_a_time(server, fake):
+    start(server, fake, "two per=all concurrent=2 wait=0s")
+    held = [server.client.open("POST", CHAT, calls.asked_stream(max_tokens=8),
+                               fake={"gate": 1}) for _ in range(2)]
+    fake.wait(2)
+    r = post(server)
+    assert r.status == 429
+    fake.release()
+    for exchange in held:
+        assert exchange.read().status == 200
+        exchange.close()
+    server.wait_until(lambda: post(server).status == 200)
+    server.log_of().wait(4, exact=False)
+    server.check_lines = False
+
+
+def test_a_call_waits_for_others_rather_than_be_refused(server, fake):
+    start(server, fake, "out per=all output_tokens=15/day wait=5s")
+    first = server.client.open("POST", CHAT, calls.asked_stream(max_tokens=10),
+                               fake={"gate": 1})
+    fake.wait(1)
+    second = server.client.open("POST", CHAT, calls.chat(max_tokens=10))
+    time.sleep(0.3)
+    assert len(fake.requests) == 1
+    fake.release()
+    assert first.read().status == 200
+    assert second.read().status == 200
+    lines = server.lines(2)
+    assert max(line.get("llm.waited_ms", 0) for line in lines) >= 200
+
+
+def test_who_waits_and_leaves_holds_nothing(server, fake):
+    start(server, fake, "out per=all output_tokens=15/day wait=20s")
+    first = server.client.open("POST", CHAT, calls.asked_stream(max_tokens=10),
+                               fake={"gate": 1})
+    fake.wait(1)
+    second = server.client.open("POST", CHAT, calls.chat(max_tokens=10))
+    time.sleep(0.2)
+    second.close()
+    lines = server.lines(1)
+    assert lines[0].status == 499
+    fake.release()
+    assert first.read().status == 200
+    assert post(server, max_tokens=10).status == 200
+    server.lines(3)
+    assert len(fake.requests) == 2
+
+
+def test_throttling_waits_for_the_window(server, fake):
+    start(server, fake, "slow per=all requests=2/second action=throttle")
+    began = time.monotonic()
+    assert [post(server).status for _ in range(7)] == [200] * 7
+    assert time.monotonic() - began > 2
+    server.lines(7)
+
+
+def test_wait_ends_with_a_refusal(server, fake):
+    start(server, fake, "out per=all output_tokens=15/day wait=1s")
+    first = server.client.open("POST", CHAT, calls.asked_stream(max_tokens=10),
+                               fake={"gate": 1})
+    fake.wait(1)
+    began = time.monotonic()
+    r = post(server, max_tokens=10)
+    assert r.status == 429
+    assert 0.9 < time.monotonic() - began < 3
+    assert r.header("Retry-After") is not None
+    fake.release()
+    assert first.read().status == 200
+    server.lines(2)
+
+
+def test_the_same_call_over_and_over_is_a_loop(server, fake):
+    start(server, fake, "loop per=session requests=100/hour repeats=3",
+          llm=[("llm_tag", "session", "from=header:x-session")])
+    status = [post(server, {"x-session": "s"}).status for _ in range(5)]
+    assert status == [200] * 3 + [429] * 2
+    assert post(server, {"x-session": "s"}, text="other").status == 200
+    assert post(server, {"x-session": "t"}).status == 200
+    server.lines(7)
+
+
+def test_latch_stays_closed(server, fake):
+    start(server, fake, "l per=all requests=1/second latch")
+    assert post(server).status == 200
+    assert post(server).status == 429
+    time.sleep(1.2)
+    assert post(server).status == 429
+    server.lines(3)
+
+
+def test_upstream_errors_cost_nothing_but_a_request(server, fake):
+    start(server, fake, "all per=all requests=10/day usd=0.0001/day")
+    for _ in range(3):
+        assert post(server, model="gpt-4o-mini",
+                    extra=1).status == 200
+    exchange = server.client.post(CHAT, calls.chat(max_tokens=8),
+                                  fake={"status": 500})
+    assert exchange.status == 500
+    lines = server.lines(4)
+    assert lines[3]["llm.cost.total_nusd"] == 0
+
+
+def crowd(server, n, threads, **more):
+    """Statuses of n calls, so many at a time."""
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda i: post(server, **more).status,
+                             range(n)))
+
+
+def test_concurrent_calls_never_pass_the_cap(server, fake):
+    start(server, fake, "a per=all usd=0.0001/day wait=0s",
+          "b per=all requests=40/day", workers=2)
+    status = crowd(server, 80, 32)
+    assert set(status) <= {200, 429}
+    lines = server.lines(80)
+    cost = sum(line["llm.cost.total_nusd"] for line in lines)
+    assert cost == COST * status.count(200)
+    assert cost <= 100000
+    assert 0 < status.count(200) <= 40
+
+
+def test_spend_survives_reload_and_restart(server, fake):
+    start(server, fake, "all per=all requests=4/day")
+    assert post(server).status == 200
+    server.reload()
+    assert post(server).status == 200
+    server.lines(2)
+    site = server.site
+    server.terminate()
+    server.start(site)
+    assert [post(server).status for _ in range(3)] == [200, 200, 429]
+    server.lines(5)
+
+
+def test_killed_worker_is_swept_and_its_call_billed(server, fake):
+    start(server, fake, "all per=all requests=2/day usd=1/day", workers=1)
+    exchange = server.client.open("POST", CHAT, calls.asked_stream(max_tokens=8),
+                                  fake={"gate": 1})
+    fake.wait(1)
+    server.expect_errors("exited on signal 9", "signal Killed",
+                         "was not able", "AH00052")
+    for pid in server.workers():
+        os.kill(pid, signal.SIGKILL)
+    exchange.close()
+    line = server.lines(1)[0]
+    assert line["llm.recovered"] is True
+    assert line.source == "recovered"
+    assert line["llm.cost.total_nusd"] >= COST
+    fake.release()
+    server.wait_until(lambda: server.workers())
+    assert [post(server).status for _ in range(2)] == [200, 429]
+    server.lines(3)
+
+
+def test_ledger_of_another_size_is_left_alone(server, fake):
+    server.expect_errors("not size=")
+    start(server, fake, "all per=all requests=4/day")
+    post(server)
+    server.line()
+    site = server.site
+    path = server.path("ledger", "tollgate")
+    before = open(path, "rb").read()
+    site.llm = [("llm_ledger", path, "size=2m") if d[0] == "llm_ledger"
+                else d for d in site.llm]
+    good, messages = server.test_config(site)
+    assert not good and "size" in messages
+    assert len(open(path, "rb").read()) == len(before)
+
+
+@pytest.mark.parametrize("quota,why", [
+    ("q per=key usd=1", "window"), ("q per=kay usd=1/day", "kay"),
+    ("q per=all usd=1/fortnight", "fortnight"),
+    ("q per=all usd=1/day when=model", "not a condition"),
+    ("q per=all usd=99999999/day", "usd")])
+def test_bad_words_are_told(server, fake, quota, why):
+    site = server.metered(fake, *gated(server, quota))
+    good, messages = server.test_config(site)
+    assert not good
+    assert why in messages
+
+
+def test_json_ledger_needs_no_keys_and_says_what_cannot_work(server, fake):
+    site = server.metered(fake, *gated(server, "q per=team usd=1/day"))
+    good, messages = server.test_config(site)
+    assert good
+    assert "all calls share one bucket" in messages
