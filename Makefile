@@ -47,7 +47,7 @@ NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
 APX_SO      = $(BUILD)/apache/mod_llm.so
 
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
-              libmaxminddb-dev zlib1g-dev libhiredis-dev libcmocka-dev python3-pytest \
+              libmaxminddb-dev zlib1g-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
               python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
@@ -104,12 +104,14 @@ $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	    -lcmocka -lz -lcurl $(REDIS_LIBS) $(ALL_LIBS)
 
 # The ledger: near a cap, full of what clients make up, and under processes that
-# are killed at random; then a fleet's on Redis.
-torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture $(BUILD)/fleet_torture
-	@$(MAKE) -s deps MORE=redis-server
+# are killed at random; and a fleet, in the same way.
+torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture \
+         $(BUILD)/fleet_torture $(BUILD)/unit/test_fleet \
+         $(BUILD)/unit/test_fleet_histories
 	$(BUILD)/ledger_cap
 	$(BUILD)/ledger_crowd
 	$(BUILD)/ledger_torture 8 $(SECONDS)
+	t/torture/script.sh $(BUILD)/unit
 	$(BUILD)/fleet_torture $(SECONDS)
 
 $(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
@@ -118,8 +120,8 @@ $(BUILD)/ledger_%: t/torture/ledger_%.c $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
 	    -lz -lcurl $(REDIS_LIBS) -lpthread -lm $(ALL_LIBS)
 
-$(BUILD)/fleet_torture: t/torture/fleet_torture.c $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) $(REDIS_LIBS) \
+$(BUILD)/fleet_torture: $(wildcard t/torture/fleet_*) $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) $(REDIS_LIBS) \
 	    -lz -lcurl -lpthread $(ALL_LIBS)
 
 unit: $(UNIT)

@@ -11,7 +11,7 @@
  * Cluster and one script reaches them:
  *
  *   {tg:<fleet>}:meta            the epoch; what ends its quarantine
- *   {tg:<fleet>}:nodes           node -> epoch it has said hello to; -1: retired
+ *   {tg:<fleet>}:nodes           node -> epoch it has joined; -1: retired
  *   {tg:<fleet>}:seen            node -> when it was last heard of;
  *                                <node>:l -> what it calls itself
  *   {tg:<fleet>}:raises          bucket -> "amount until"

@@ -101,7 +101,7 @@ typedef struct {
     uint32_t               *chains;
     uint32_t               *cells;
     unsigned char          *log;
-    struct tg_led_fent_s   *fents;      /* these of a fleet's ledger, else NULL */
+    struct tg_led_fent_s   *fents;      /* these of a fleet's, else NULL */
     struct tg_led_fslot_s  *fslots;
     uint64_t               *dirty;
     const tg_ledger_fleet_t  *fleet;
@@ -213,6 +213,8 @@ typedef struct {
     unsigned char  key[TG_LEDGER_KEY];
     int64_t        window, reset;
     int64_t        used, held;
+    int64_t        others_used, others_held;    /* of a fleet's other nodes, as
+                                       last heard; slices count as held */
     int64_t        before;          /* the start of the window before */
     int64_t        before_used, before_held;
     int64_t        cap, limit;      /* as last seen by a hold; not raised */

@@ -319,6 +319,17 @@ tg_led_entry_show(const tg_led_entry_t *e, tg_ledger_entry_t *out)
 }
 
 
+/* One word each: what is read is of some moment. */
+static void
+tg_led_fleet_show(const tg_ledger_t *led, uint32_t i, tg_ledger_entry_t *out)
+{
+    if (led->fents != NULL) {
+        out->others_used = led->fents[i].oused;
+        out->others_held = led->fents[i].oowned;
+    }
+}
+
+
 int
 tg_ledger_read(const tg_ledger_t *led, const unsigned char *key,
     tg_ledger_entry_t *out)
@@ -344,6 +355,7 @@ tg_ledger_read(const tg_ledger_t *led, const unsigned char *key,
     }
 
     tg_led_entry_show(&copy, out);
+    tg_led_fleet_show(led, i - 1, out);
     out->torn = !sound;
 
     return TG_LEDGER_OK;
@@ -371,8 +383,9 @@ tg_ledger_each(const tg_ledger_t *led, uint32_t *i, tg_ledger_entry_t *out)
         }
 
         if (copy.flags & TG_LED_USED) {
-            ++*i;
             tg_led_entry_show(&copy, out);
+            tg_led_fleet_show(led, *i, out);
+            ++*i;
             out->torn = !sound;
             return true;
         }

@@ -5,7 +5,6 @@
 #define TG_LED_AHEAD    4000    /* ms that a slice is to last */
 #define TG_LED_FIRST    8       /* holds in the first slice */
 #define TG_LED_SHARE    8       /* a slice is at most limit / nodes / this */
-#define TG_LED_SOON     2000    /* an ask so soon after another: more is needed */
 
 /* What one item of a hold comes to. */
 typedef struct {
@@ -245,6 +244,9 @@ tg_led_fleet_refuse(tg_led_holding_t *h)
 
         if (ops & TG_LEDGER_OP_CLOSE) {
             e->flags |= TG_LED_CLOSED;
+            e->crossed |= TG_LEDGER_LATCHED;
+            e->pending |= TG_LEDGER_LATCHED;
+            h->r->states[i].crossed |= TG_LEDGER_LATCHED;
             h->r->states[i].latched = true;
             h->r->states[i].reset = TG_WINDOW_NEVER;
         }
@@ -328,30 +330,6 @@ tg_led_holding_ask(tg_led_holding_t *h)
 }
 
 
-/* Neither granted nor refused by the store: what the configuration says. */
-int
-tg_led_fleet_down(const tg_ledger_t *led, const tg_led_entry_t *e,
-    const tg_led_fent_t *f, int64_t need, int64_t now)
-{
-    int64_t  limit, owned;
-
-    switch (led->fleet->down) {
-    case TG_DOWN_ALLOW:
-        return TG_LEDGER_OK;
-
-    case TG_DOWN_LOCAL:
-        limit = tg_led_raised(e, e->limit, now);
-        limit = (int64_t) ((__int128) limit * led->fleet->local_percent / 100);
-        owned = tg_led_owned(e, f);
-
-        return limit - owned >= need ? TG_LEDGER_OK : TG_LEDGER_DOWN;
-
-    default:
-        return TG_LEDGER_DOWN;
-    }
-}
-
-
 static int
 tg_led_holding_down(tg_led_holding_t *h)
 {
@@ -392,7 +370,7 @@ tg_led_holding_down(tg_led_holding_t *h)
 
 static void
 tg_led_take_write(tg_led_holding_t *h, unsigned i, tg_led_slot_t *s,
-    tg_led_fslot_t *fs, uint64_t seq, tg_ledger_message_t *msg)
+    tg_led_fslot_t *fs, bool ask, tg_ledger_message_t *msg)
 {
     tg_ledger_t               *led = h->led;
     tg_led_take_t             *t = &h->take[i];
@@ -433,7 +411,7 @@ tg_led_take_write(tg_led_holding_t *h, unsigned i, tg_led_slot_t *s,
         fs->want[i] = t->asked ? t->want : 0;
     }
 
-    if (seq == 0 || !t->asked) {
+    if (!ask || !t->asked) {
         return;
     }
 
@@ -443,7 +421,7 @@ tg_led_take_write(tg_led_holding_t *h, unsigned i, tg_led_slot_t *s,
 
     fs->asked = (uint16_t) (fs->asked | 1U << i);
     m = &msg->items[msg->n++];
-    tg_led_fleet_say(e, f, seq, h->now, m);
+    tg_led_fleet_say(e, f, msg->seq, h->now, m);
     m->want = t->want;
     m->required = t->verdict == TG_LEDGER_ASK;
     fs->required = (uint16_t) (fs->required | (unsigned) m->required << i);
@@ -453,19 +431,50 @@ tg_led_take_write(tg_led_holding_t *h, unsigned i, tg_led_slot_t *s,
 }
 
 
-/* seq 0: the slot is OPEN, nothing is asked for. */
+/* The fleet's part of the slot, where it needs one; with a message its number.
+ */
+static tg_led_fslot_t *
+tg_led_holding_fslot(tg_led_holding_t *h, uint32_t i, bool ask,
+    tg_ledger_message_t *msg)
+{
+    bool             needed = ask;
+    tg_led_fvars_t  *fv;
+    tg_led_fslot_t  *fs;
+
+    for (unsigned k = 0; k < h->n; k++) {
+        needed = needed || h->take[k].unbacked != 0;
+    }
+
+    if (!needed) {
+        return NULL;
+    }
+
+    fs = tg_led_image(h->led, &h->led->fslots[i], sizeof(*fs));
+    memset(fs, 0, sizeof(*fs));
+
+    if (ask) {
+        fv = tg_led_image(h->led, &h->led->head->fvars, sizeof(*fv));
+        tg_led_fleet_number(h->led, fv, TG_LEDGER_MSG_ASK, msg);
+        msg->slot = h->r->slot;
+        fs->seq = msg->seq;
+        fs->epoch = fv->epoch;
+        fs->kind = TG_LEDGER_MSG_ASK;
+    }
+
+    return fs;
+}
+
+
+/* The slot is ASKING, or OPEN where nothing is to be asked. */
 static int
 tg_led_holding_commit(tg_led_holding_t *h, bool ask, tg_ledger_message_t *msg)
 {
     int              rc;
-    bool             unbacked = ask;
     void            *p;
-    uint64_t         seq = 0;
     tg_ledger_t     *led = h->led;
     tg_led_vars_t   *vars;
     tg_led_slot_t   *s, *slot;
-    tg_led_fvars_t  *fv;
-    tg_led_fslot_t  *fs = NULL;
+    tg_led_fslot_t  *fs;
 
     tg_led_begin(led);
     vars = tg_led_image(led, &led->head->vars, sizeof(*vars));
@@ -491,27 +500,10 @@ tg_led_holding_commit(tg_led_holding_t *h, bool ask, tg_ledger_message_t *msg)
     h->r->slot.gen = s->gen;
     h->r->slot.index = (uint32_t) (slot - led->slots) + 1;
 
-    for (unsigned i = 0; i < h->n; i++) {
-        unbacked = unbacked || h->take[i].unbacked != 0;
-    }
-
-    if (unbacked) {
-        fs = tg_led_image(led, &led->fslots[slot - led->slots], sizeof(*fs));
-        memset(fs, 0, sizeof(*fs));
-    }
-
-    if (ask) {
-        fv = tg_led_image(led, &led->head->fvars, sizeof(*fv));
-        tg_led_fleet_number(led, fv, TG_LEDGER_MSG_ASK, msg);
-        msg->slot = h->r->slot;
-        seq = msg->seq;
-        fs->seq = seq;
-        fs->epoch = fv->epoch;
-        fs->kind = TG_LEDGER_MSG_ASK;
-    }
+    fs = tg_led_holding_fslot(h, (uint32_t) (slot - led->slots), ask, msg);
 
     for (unsigned i = 0; i < h->n; i++) {
-        tg_led_take_write(h, i, s, fs, seq, msg);
+        tg_led_take_write(h, i, s, fs, ask, msg);
         h->r->states[i].held = tg_led_add(h->r->states[i].held,
                                           h->take[i].have);
     }

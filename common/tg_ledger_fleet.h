@@ -29,7 +29,7 @@
  *   tg_ledger_fleet_hold()    OK: the slices sufficed           slot: OPEN
  *                             ASK: the message is to be sent    slot: ASKING
  *   tg_ledger_fleet_reply()   the answer, or that there is none
- *                                                               slot: OPEN, FREE
+ *                                                           slot: OPEN, FREE
  *
  * and all processes call tg_ledger_fleet_tick() each 100 ms or so, which gives
  * messages that no call waits for: facts, slices given back and filled up,
@@ -128,7 +128,7 @@ typedef struct {
     int64_t   retired;
     int64_t   told;             /* used by this node, on record */
     uint8_t   bits;             /* thresholds reached by the fleet, latched */
-    uint8_t   fired;            /* of those, the ones that this node is to say */
+    uint8_t   fired;            /* of those, what this node is to say */
     int64_t   raise, raise_until;
     int64_t   window;           /* start of an idle window */
 } tg_ledger_answer_item_t;

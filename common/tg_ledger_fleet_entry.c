@@ -191,6 +191,30 @@ tg_led_is_tight(const tg_ledger_t *led, const tg_led_entry_t *e,
 }
 
 
+/* Neither granted nor refused by the store: what the configuration says. */
+int
+tg_led_fleet_down(const tg_ledger_t *led, const tg_led_entry_t *e,
+    const tg_led_fent_t *f, int64_t need, int64_t now)
+{
+    int64_t  limit, owned;
+
+    switch (led->fleet->down) {
+    case TG_DOWN_ALLOW:
+        return TG_LEDGER_OK;
+
+    case TG_DOWN_LOCAL:
+        limit = tg_led_raised(e, e->limit, now);
+        limit = (int64_t) ((__int128) limit * led->fleet->local_percent / 100);
+        owned = tg_led_owned(e, f);
+
+        return limit - owned >= need ? TG_LEDGER_OK : TG_LEDGER_DOWN;
+
+    default:
+        return TG_LEDGER_DOWN;
+    }
+}
+
+
 void
 tg_led_fleet_state(const tg_led_entry_t *e, const tg_led_fent_t *f,
     int64_t now, tg_ledger_state_t *st)
@@ -218,7 +242,7 @@ tg_led_fleet_say(tg_led_entry_t *e, tg_led_fent_t *f, uint64_t seq,
     m->idle_ms = f->idle_ms;
     m->limit = tg_led_clamp(e->limit);
     m->cap = tg_led_clamp(e->cap);
-    m->bits = e->crossed;
+    m->bits = e->crossed & ((1U << TG_LEDGER_ALERTS_MAX) - 1);
     m->ops = (uint8_t) f->ops;
     m->used = tg_led_clamp(e->used);
     m->owned = tg_led_owned(e, f);

@@ -144,47 +144,65 @@ tg_led_take_in(tg_led_replying_t *y, unsigned i, tg_led_entry_t *e,
 }
 
 
+/* The item's answer, of this epoch; NULL. */
+static const tg_ledger_answer_item_t *
+tg_led_reply_of(const tg_led_replying_t *y, unsigned i)
+{
+    int  at = tg_led_place(y->fs, i);
+
+    return at >= 0 && y->valid && (unsigned) at < y->answer->n
+           ? &y->answer->items[at] : NULL;
+}
+
+
+/* What was asked for is pending no more, and what the answer says is known. */
+static void
+tg_led_reply_hear(tg_led_replying_t *y, unsigned i, tg_led_entry_t *e,
+    tg_led_fent_t *f, tg_ledger_state_t *st)
+{
+    int64_t                         want = y->fs->want[i];
+    const tg_led_item_t            *it = &y->slot->items[i];
+    const tg_ledger_answer_item_t  *a = tg_led_reply_of(y, i);
+
+    if ((y->fs->asked & 1U << i)
+        && (it->window == e->window || f->idle_ms != 0))
+    {
+        f->pend -= f->pend < want ? f->pend : want;
+    }
+
+    if (a == NULL) {
+        return;
+    }
+
+    if (f->idle_ms != 0 && a->window > e->window) {
+        tg_led_fleet_turn(e, f, a->window, tg_led_add(y->now, f->idle_ms));
+        f->sent = y->fs->seq;
+    }
+
+    if (it->window == e->window || f->idle_ms != 0) {
+        tg_led_hear(y, e, f, a, st);
+
+    } else if (it->window == e->before) {
+        tg_led_hear_before(y, f, a);
+    }
+}
+
+
 static void
 tg_led_reply_item(tg_led_replying_t *y, unsigned i)
 {
-    int                             at = tg_led_place(y->fs, i);
     uint8_t                         crossed;
-    tg_ledger_state_t              *st, none;
     tg_led_fent_t                  *f;
     tg_led_entry_t                 *e;
+    tg_ledger_state_t              *st = &y->r->states[i];
     const tg_led_item_t            *it = &y->slot->items[i];
-    const tg_ledger_answer_item_t  *a = NULL;
+    const tg_ledger_answer_item_t  *a = tg_led_reply_of(y, i);
 
     tg_led_mark(y->led, it->entry);
     e = tg_led_image(y->led, &y->led->entries[it->entry - 1], sizeof(*e));
     f = tg_led_image(y->led, &y->led->fents[it->entry - 1], sizeof(*f));
-    st = y->r != NULL ? &y->r->states[i] : &none;
     memset(st, 0, sizeof(*st));
-
-    if (at >= 0) {
-        if (it->window == e->window || f->idle_ms != 0) {
-            f->pend -= f->pend < y->fs->want[i] ? f->pend : y->fs->want[i];
-        }
-
-        if (y->valid && (unsigned) at < y->answer->n) {
-            a = &y->answer->items[at];
-        }
-    }
-
-    if (a != NULL) {
-        if (f->idle_ms != 0 && a->window > e->window) {
-            tg_led_fleet_turn(e, f, a->window,
-                              tg_led_add(y->now, f->idle_ms));
-            f->sent = y->fs->seq;
-        }
-
-        if (it->window == e->window || f->idle_ms != 0) {
-            tg_led_hear(y, e, f, a, st);
-
-        } else if (it->window == e->before) {
-            tg_led_hear_before(y, f, a);
-        }
-    }
+    tg_led_reply_hear(y, i, e, f, st);
 
     if (y->open) {
         tg_led_take_in(y, i, e, f, a);

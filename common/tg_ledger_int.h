@@ -49,7 +49,7 @@ enum {
 /* Of a slot's item: flags, and above them the seconds of an idle window. */
 enum {
     TG_LED_ITEM_CONCURRENT = 0x01,
-    TG_LED_ITEM_UNBACKED   = 0x02,  /* of a fleet: see tg_led_fslot_t.unbacked */
+    TG_LED_ITEM_UNBACKED   = 0x02,  /* of a fleet: tg_led_fslot_t.unbacked */
     TG_LED_ITEM_DRY        = 0x04,
     TG_LED_ITEM_SHIFT      = 8
 };
@@ -122,7 +122,7 @@ typedef struct {
     uint32_t       member;          /* has been joined once */
     uint32_t       nnodes;
     uint32_t       cursor;          /* of the entries looked at in this round */
-    uint32_t       unsaid;          /* hello: some in this round were not said */
+    uint32_t       unsaid;          /* hello: some were not, in this round */
 } tg_led_fvars_t;
 
 /* Logged: a fleet's part of an entry.  All of the entry's window. */
@@ -369,7 +369,8 @@ void tg_led_fleet_say(tg_led_entry_t *e, tg_led_fent_t *f, uint64_t seq,
 void tg_led_fleet_number(tg_ledger_t *led, tg_led_fvars_t *fv, unsigned kind,
     tg_ledger_message_t *msg);
 
-/* tg_ledger_fleet.c: whether redis_down= lets so much more through. OK, DOWN. */
+/* Neither granted nor refused by the store: whether redis_down= lets so much
+ * more through. OK, DOWN. */
 int tg_led_fleet_down(const tg_ledger_t *led, const tg_led_entry_t *e,
     const tg_led_fent_t *f, int64_t need, int64_t now);
 

@@ -308,7 +308,8 @@ tg_quota_share(const tg_quota_t *q, const tg_quota_call_t *call,
             cap = tg_money_add(cap, entry.raise);
         }
 
-        share = cap > 0 ? (double) entry.used * 100 / (double) cap : 100;
+        share = cap > 0 ? ((double) entry.used + (double) entry.others_used)
+                          * 100 / (double) cap : 100;
         *percent = share > *percent ? share : *percent;
     }
 

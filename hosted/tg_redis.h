@@ -36,8 +36,8 @@ void tg_redis_close(tg_redis_t *r);
 
 /*
  * The first line of the file, or NULL where the options name none.  To be freed
- * with tg_redis_forget().  TG_ERROR: it can't be read, others can read it, it is
- * empty.
+ * with tg_redis_forget().  TG_ERROR: it can't be read, others can read it, it
+ * is empty.
  */
 int tg_redis_password(const tg_fleet_options_t *options, char **password,
     tg_error_t *err);

@@ -11,88 +11,27 @@
  * replaced by a replica whose data are old, and a node is stopped for 1 to 10 s
  * or all of its processes are killed.  One run leases strictly, one ahead.
  *
- * What is true is written down apart, in memory of the test's own:
- *
- *   committed  of each limit: what admitted calls hold or have cost.  It is
- *              raised after an admission, and lowered before a settling and
- *              before a kill, so it is never more than the ledgers have: more
- *              than the cap is an overshoot.
- *   book       of each slot of each ledger: the sums of its cost lines, in two
- *              copies of which one word says which one counts and up to which
- *              generation.
+ * What is true is written down apart: fleet_truth.h.
  *
  * One figure a line; exit status 1 where one of them is wrong.
  */
 
 #define _GNU_SOURCE
 
+#include "fleet_redis.h"
+#include "fleet_truth.h"
 #include "tg_ledger_file.h"
 #include "tg_redis.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <hiredis/hiredis.h>
-#include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SIZE         (1024 * 1024)
-#define NODES_MAX    8
 #define WORKERS_MAX  8
-#define SLOTS        1024
-#define KEYS         16
-#define TEAMS        4
-#define SUMS         (KEYS + TEAMS + 1)     /* counters without end */
-#define RATES        64                     /* windows that are told apart */
 #define ITEMS        5
 #define CALLS        6                      /* in flight, of a worker */
-#define RATE_WINDOW  2000
 #define QUARANTINE   12000                  /* longer than any node is away */
 #define TIMEOUT      200
-
-typedef struct {
-    uint64_t  word;             /* last generation << 1 | copy that counts */
-    int64_t   sums[2][SUMS];
-    int64_t   last[SUMS];
-} book_t;
-
-typedef struct {
-    uint32_t  sum[3];
-    uint32_t  node;
-} blob_t;
-
-typedef struct {
-    uint64_t  gen;
-    int       added;            /* it is in committed, */
-    int       conc;             /* and among the concurrent */
-    int       sent;
-    pid_t     worker;
-    blob_t    blob;
-    int64_t   hold;
-    int64_t   window;
-} open_t;
-
-typedef struct {
-    book_t    book[NODES_MAX][SLOTS];
-    open_t    open[NODES_MAX][SLOTS];
-    int64_t   committed[SUMS];
-    int64_t   rate[RATES];
-    int64_t   rate_window[RATES];
-    int64_t   conc;
-    int64_t   over;             /* the most that a cap was passed by */
-    uint64_t  calls, asks, refused, parked, down, full, busy, stale, bad, lines,
-              recovered, errors, unanswered, ticks;
-    uint32_t  port;
-    uint32_t  stop;
-} truth_t;
 
 typedef struct {
     tg_ledger_slot_t  slot;
@@ -110,175 +49,16 @@ typedef struct {
     call_t               calls[CALLS];
 } worker_t;
 
-static truth_t              *truth;
-static char                  dir[256];
 static tg_ledger_file_t      files[NODES_MAX];
 static tg_fleet_t            fleet;
 static tg_fleet_options_t    options;
-static unsigned              nodes, workers;
-static int64_t               caps[SUMS], rate_cap, conc_cap;
+static unsigned              workers;
 static pid_t                 pids[NODES_MAX][WORKERS_MAX];
 static pid_t                 redis_pid, replica_pid;
 static uint32_t              replica_port;
 static unsigned              redis_dirs;
 static char                  redis_dir[32];
 static uint64_t              seed;
-
-
-static uint64_t
-rnd(uint64_t *x)
-{
-    *x ^= *x << 13;
-    *x ^= *x >> 7;
-    *x ^= *x << 17;
-
-    return *x;
-}
-
-
-static void
-count(uint64_t *n)
-{
-    __atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
-}
-
-
-static int64_t
-now_ms(void)
-{
-    struct timespec  t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-
-    return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-
-static void
-wrong(const char *what)
-{
-    if (__atomic_fetch_add(&truth->errors, 1, __ATOMIC_RELAXED) < 20) {
-        fprintf(stderr, "WRONG: %s\n", what);
-    }
-}
-
-
-static void
-commit(int64_t *at, int64_t n, int64_t cap)
-{
-    int64_t  is = __atomic_add_fetch(at, n, __ATOMIC_SEQ_CST), over = is - cap;
-    int64_t  was = __atomic_load_n(&truth->over, __ATOMIC_RELAXED);
-
-    while (n > 0 && over > was
-           && !__atomic_compare_exchange_n(&truth->over, &was, over, false,
-                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-    {
-        /* void */
-    }
-}
-
-
-static int64_t *
-rate_of(int64_t window)
-{
-    unsigned  i = (unsigned) (window / RATE_WINDOW % RATES);
-    int64_t   was = __atomic_load_n(&truth->rate_window[i], __ATOMIC_SEQ_CST);
-
-    if (was == window) {
-        return &truth->rate[i];
-    }
-
-    if (was > window) {
-        return NULL;
-    }
-
-    /* The first call of a window: whoever comes between is not counted. */
-    if (__atomic_compare_exchange_n(&truth->rate_window[i], &was, window, false,
-                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-    {
-        __atomic_store_n(&truth->rate[i], 0, __ATOMIC_SEQ_CST);
-    }
-
-    return &truth->rate[i];
-}
-
-
-static void
-commit_all(const blob_t *b, int64_t n, int64_t window)
-{
-    int64_t  *rate = rate_of(window);
-
-    for (unsigned i = 0; i < 3; i++) {
-        commit(&truth->committed[b->sum[i]], n, caps[b->sum[i]]);
-    }
-
-    if (rate != NULL) {
-        commit(rate, n, rate_cap);
-    }
-}
-
-
-/* The line: it is in the book at the one store of the word. */
-static void
-line_write(tg_ledger_slot_t slot, const blob_t *b, int64_t actual)
-{
-    book_t    *book = &truth->book[b->node][slot.index - 1];
-    uint64_t   word = __atomic_load_n(&book->word, __ATOMIC_ACQUIRE);
-    unsigned   copy = (unsigned) (word & 1), other = copy ^ 1;
-
-    if (word >> 1 >= slot.gen) {
-        return;
-    }
-
-    memcpy(book->sums[other], book->sums[copy], sizeof(book->sums[0]));
-
-    for (unsigned i = 0; i < 3; i++) {
-        book->sums[other][b->sum[i]] += actual;
-    }
-
-    __atomic_store_n(&book->word, slot.gen << 1 | other, __ATOMIC_RELEASE);
-    count(&truth->lines);
-}
-
-
-/* What a call will not cost is let go of before the ledger does. */
-static void
-let_go(open_t *o, int64_t actual)
-{
-    if (__atomic_exchange_n(&o->added, 0, __ATOMIC_SEQ_CST)) {
-        commit_all(&o->blob, actual - o->hold, o->window);
-    }
-}
-
-
-static void
-let_go_conc(open_t *o)
-{
-    if (__atomic_exchange_n(&o->conc, 0, __ATOMIC_SEQ_CST)) {
-        commit(&truth->conc, -1, conc_cap);
-    }
-}
-
-
-/* A worker stands still and will be killed: its calls are going to cost what
- * they hold, where they were sent, else nothing. */
-static void
-let_go_worker(unsigned node, pid_t pid)
-{
-    open_t  *o;
-
-    for (unsigned s = 0; s < SLOTS; s++) {
-        o = &truth->open[node][s];
-
-        if (o->worker == pid) {
-            let_go_conc(o);
-
-            if (!__atomic_load_n(&o->sent, __ATOMIC_SEQ_CST)) {
-                let_go(o, 0);
-            }
-        }
-    }
-}
 
 
 static bool
@@ -589,117 +369,6 @@ worker_kill(unsigned node, unsigned i)
 }
 
 
-/* Redis. */
-
-static uint32_t
-free_port(void)
-{
-    int                 fd = socket(AF_INET, SOCK_STREAM, 0);
-    socklen_t           len = sizeof(struct sockaddr_in);
-    struct sockaddr_in  a;
-
-    memset(&a, 0, sizeof(a));
-    a.sin_family = AF_INET;
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-
-    if (fd == -1 || bind(fd, (void *) &a, len) == -1
-        || getsockname(fd, (void *) &a, &len) == -1)
-    {
-        perror("port");
-        exit(2);
-    }
-
-    close(fd);
-
-    return ntohs(a.sin_port);
-}
-
-
-static bool
-redis_do(uint32_t port, const char *command)
-{
-    bool             ok = false;
-    redisReply      *reply;
-    redisContext    *c;
-    struct timeval   tv = { 1, 0 };
-
-    c = redisConnectWithTimeout("127.0.0.1", (int) port, tv);
-
-    if (c != NULL && c->err == 0) {
-        redisSetTimeout(c, tv);
-        reply = redisCommand(c, command);
-        ok = reply != NULL && reply->type != REDIS_REPLY_ERROR;
-        if (reply != NULL) {
-            freeReplyObject(reply);
-        }
-    }
-
-    if (c != NULL) {
-        redisFree(c);
-    }
-
-    return ok;
-}
-
-
-static pid_t
-redis_start(uint32_t port, const char *name, uint32_t of)
-{
-    int    fd;
-    char   path[512], p[16], master[16];
-    pid_t  pid;
-
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
-    (void) mkdir(path, 0700);
-    snprintf(p, sizeof(p), "%u", port);
-    snprintf(master, sizeof(master), "%u", of);
-
-    pid = fork();
-
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        fd = open("/dev/null", O_RDWR);
-        dup2(fd, 1);
-        dup2(fd, 2);
-
-        if (of != 0) {
-            execlp("redis-server", "redis-server", "--port", p, "--dir", path,
-                   "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes",
-                   "--replicaof", "127.0.0.1", master,
-                   "--repl-diskless-sync-delay", "0", (char *) NULL);
-        } else {
-            execlp("redis-server", "redis-server", "--port", p, "--dir", path,
-                   "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes",
-                   "--repl-diskless-sync-delay", "0", (char *) NULL);
-        }
-
-        _exit(127);
-    }
-
-    for (unsigned i = 0; i < 500; i++) {
-        if (redis_do(port, "PING")) {
-            return pid;
-        }
-        usleep(10000);
-    }
-
-    fprintf(stderr, "redis-server does not start\n");
-    exit(2);
-}
-
-
-static void
-process_kill(pid_t *pid)
-{
-    if (*pid > 0) {
-        kill(*pid, SIGKILL);
-        kill(*pid, SIGCONT);
-        waitpid(*pid, NULL, 0);
-        *pid = 0;
-    }
-}
-
-
 static void
 replica_start(void)
 {
@@ -742,13 +411,52 @@ node_signal(unsigned node, int sig)
 static uint64_t  did[6];
 
 
+/* For 1 to 10 s. Half of the time the others lose Redis meanwhile. */
+static void
+node_stop(unsigned node)
+{
+    int64_t  ms = 1000 + (int64_t) (rnd(&seed) % 100 < 20
+                                    ? rnd(&seed) % 9000 : rnd(&seed) % 1000);
+
+    node_signal(node, SIGSTOP);
+    usleep((useconds_t) ms * 1000 / 2);
+
+    if (rnd(&seed) % 2) {
+        (void) redis_do(truth->port, "FLUSHALL");
+        did[1]++;
+    }
+
+    usleep((useconds_t) ms * 1000 / 2);
+    node_signal(node, SIGCONT);
+}
+
+
+/* A replica that has missed the last of it takes over. */
+static void
+promote(void)
+{
+    if (replica_pid == 0) {
+        replica_start();
+        sleep_killing(800, true);
+    }
+
+    kill(replica_pid, SIGSTOP);
+    sleep_killing(300 + (int64_t) (rnd(&seed) % 500), true);
+    process_kill(&redis_pid);
+    kill(replica_pid, SIGCONT);
+    (void) redis_do(replica_port, "REPLICAOF NO ONE");
+    redis_pid = replica_pid;
+    replica_pid = 0;
+    snprintf(redis_dir, sizeof(redis_dir), "redis%u", redis_dirs);
+    __atomic_store_n(&truth->port, replica_port, __ATOMIC_SEQ_CST);
+}
+
+
 /* One thing that happens. */
 static void
 event(unsigned which)
 {
-    char      name[32];
     unsigned  node = (unsigned) (rnd(&seed) % nodes);
-    int64_t   ms;
 
     did[which]++;
 
@@ -764,19 +472,7 @@ event(unsigned which)
         break;
 
     case 2:
-        ms = 1000 + (int64_t) (rnd(&seed) % 100 < 20 ? rnd(&seed) % 9000
-                                                    : rnd(&seed) % 1000);
-        node_signal(node, SIGSTOP);
-        usleep((useconds_t) ms * 1000 / 2);
-
-        /* Half of the time the others lose Redis meanwhile. */
-        if (rnd(&seed) % 2) {
-            (void) redis_do(truth->port, "FLUSHALL");
-            did[1]++;
-        }
-
-        usleep((useconds_t) ms * 1000 / 2);
-        node_signal(node, SIGCONT);
+        node_stop(node);
         break;
 
     case 3:
@@ -786,22 +482,7 @@ event(unsigned which)
         break;
 
     case 4:
-        if (replica_pid == 0) {
-            replica_start();
-            sleep_killing(800, true);
-        }
-
-        /* It misses what is written from now on. */
-        kill(replica_pid, SIGSTOP);
-        sleep_killing(300 + (int64_t) (rnd(&seed) % 500), true);
-        process_kill(&redis_pid);
-        kill(replica_pid, SIGCONT);
-        (void) redis_do(replica_port, "REPLICAOF NO ONE");
-        redis_pid = replica_pid;
-        replica_pid = 0;
-        snprintf(name, sizeof(name), "redis%u", redis_dirs);
-        memcpy(redis_dir, name, sizeof(redis_dir));
-        __atomic_store_n(&truth->port, replica_port, __ATOMIC_SEQ_CST);
+        promote();
         break;
 
     default:
@@ -929,23 +610,6 @@ redis_number(redisContext *c, const tg_ledger_item_t *it, const char *field)
     if (reply != NULL) {
         n = reply->type == REDIS_REPLY_STRING ? atoll(reply->str) : 0;
         freeReplyObject(reply);
-    }
-
-    return n;
-}
-
-
-static int64_t
-lines_of(unsigned sum)
-{
-    int64_t        n = 0;
-    const book_t  *book;
-
-    for (unsigned k = 0; k < nodes; k++) {
-        for (unsigned s = 0; s < SLOTS; s++) {
-            book = &truth->book[k][s];
-            n += book->sums[book->word & 1][sum];
-        }
     }
 
     return n;
@@ -1135,47 +799,63 @@ set_up(const char *mode, bool strict)
 }
 
 
-static uint64_t
-run(const char *mode, bool strict, int64_t ms)
+static void
+workers_start(void)
 {
-    double    trips;
-    char     *only = getenv("FLEET_EVENT");    /* for finding faults */
-    int64_t   steady = ms / 4, end, off, left;
-    uint64_t  bad = 0, calls;
-
-    rate_cap = INT64_C(4000000000000);
-    conc_cap = 100000;
-    set_up(mode, strict);
-
-    /* Alone. */
-    for (unsigned i = 0; i < SUMS; i++) {
-        caps[i] = INT64_C(4000000000000);
-    }
-
     for (unsigned n = 0; n < nodes; n++) {
         for (unsigned i = 0; i < workers; i++) {
             worker_start(n, i);
         }
     }
+}
 
-    sleep_killing(steady / 3, false);
-    calls = truth->calls;
-    trips = (double) truth->asks;
-    sleep_killing(steady * 2 / 3, false);
-    calls = truth->calls - calls;
-    trips = ((double) truth->asks - trips) / (double) (calls ? calls : 1);
-    printf("%s_steady_calls %" PRIu64 "\n%s_round_trips_a_call %.4f\n", mode,
-           calls, mode, trips);
-    bad += (uint64_t) (calls == 0 || trips > (strict ? 1.0 : 0.02));
 
-    /* Then tight, once the slices of before are given back. */
+static void
+workers_kill(void)
+{
     for (unsigned n = 0; n < nodes; n++) {
         for (unsigned i = 0; i < workers; i++) {
             worker_kill(n, i);
         }
     }
+}
 
-    settle_down();
+
+/* Left alone, far from any cap: what calls wait for. */
+static uint64_t
+steady(const char *mode, bool strict, int64_t ms)
+{
+    double    trips;
+    uint64_t  calls;
+
+    rate_cap = INT64_C(4000000000000);
+    conc_cap = 100000;
+
+    for (unsigned i = 0; i < SUMS; i++) {
+        caps[i] = INT64_C(4000000000000);
+    }
+
+    workers_start();
+    sleep_killing(ms / 3, false);
+    calls = truth->calls;
+    trips = (double) truth->asks;
+    sleep_killing(ms * 2 / 3, false);
+    calls = truth->calls - calls;
+    trips = ((double) truth->asks - trips) / (double) (calls ? calls : 1);
+    workers_kill();
+    printf("%s_steady_calls %" PRIu64 "\n%s_round_trips_a_call %.4f\n", mode,
+           calls, mode, trips);
+
+    return (uint64_t) (calls == 0 || trips > (strict ? 1.0 : 0.02));
+}
+
+
+/* Half of the keys, a team and all together run out. */
+static void
+torture(int64_t ms)
+{
+    char     *only = getenv("FLEET_EVENT");     /* for finding faults */
+    int64_t   end = now_ms() + ms;
 
     for (unsigned i = 0; i < SUMS; i++) {
         caps[i] = i < KEYS / 2 || i == KEYS + 1
@@ -1186,14 +866,7 @@ run(const char *mode, bool strict, int64_t ms)
 
     rate_cap = 6000000;
     conc_cap = 24;
-
-    for (unsigned n = 0; n < nodes; n++) {
-        for (unsigned i = 0; i < workers; i++) {
-            worker_start(n, i);
-        }
-    }
-
-    end = now_ms() + ms - steady;
+    workers_start();
 
     for (unsigned k = 0; now_ms() < end; k++) {
         event(only != NULL ? (unsigned) atoi(only) % 6
@@ -1202,22 +875,13 @@ run(const char *mode, bool strict, int64_t ms)
     }
 
     __atomic_store_n(&truth->stop, 1, __ATOMIC_SEQ_CST);
+    workers_kill();
+}
 
-    for (unsigned n = 0; n < nodes; n++) {
-        for (unsigned i = 0; i < workers; i++) {
-            worker_kill(n, i);
-        }
-    }
 
-    settle_down();
-
-    if (!is_served()) {
-        printf("%s_served 0\n", mode);
-        bad++;
-    }
-
-    settle_down();
-    off = conservation(&left);
+static void
+show(const char *mode)
+{
     printf("%s_calls %" PRIu64 "\n%s_lines %" PRIu64 "\n%s_recovered %" PRIu64
            "\n%s_refused %" PRIu64 "\n%s_parked %" PRIu64 "\n%s_refused_down %"
            PRIu64 "\n%s_busy %" PRIu64 "\n%s_full %" PRIu64 "\n", mode,
@@ -1229,6 +893,31 @@ run(const char *mode, bool strict, int64_t ms)
            "\n%s_stale_promotions %" PRIu64 "\n%s_nodes_killed %" PRIu64 "\n",
            mode, did[0], mode, did[1], mode, did[2], mode, did[3], mode,
            did[4], mode, did[5]);
+}
+
+
+static uint64_t
+run(const char *mode, bool strict, int64_t ms)
+{
+    int64_t   off, left;
+    uint64_t  bad;
+
+    set_up(mode, strict);
+    bad = steady(mode, strict, ms / 4);
+
+    /* What is left of the slices goes back before the caps come down. */
+    settle_down();
+    torture(ms - ms / 4);
+    settle_down();
+
+    if (!is_served()) {
+        printf("%s_served 0\n", mode);
+        bad++;
+    }
+
+    settle_down();
+    off = conservation(&left);
+    show(mode);
     printf("%s_overshoot %" PRId64 "\n", mode,
            truth->over > 0 ? truth->over : 0);
     printf("%s_conservation_off %" PRId64 "\n%s_redis_owned_left %" PRId64

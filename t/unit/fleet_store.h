@@ -156,7 +156,7 @@ store_epoch(store_t *st, int64_t ep, int64_t nv, int64_t q)
     d->opens = st->now + q;
     d->soon = st->now + store_min(q, 1000);
     d->done = false;
-    d->fresh = !d->there;
+    d->fresh = d->fresh || !d->there;
     d->there = true;
     d->rid = st->rid;
 }
@@ -486,8 +486,8 @@ store_run(store_t *st, const tg_fleet_command_t *c, tg_fleet_reply_t *r)
         known = known || d->node[i] == node;
     }
 
-    if (cmd != 'J' && !known && !hello) {
-        if (cmd == 'R') {
+    if (!known && !(ep == d->ep && (cmd == 'J' || hello))) {
+        if (cmd == 'R' || cmd == 'J') {
             store_complete(st);
         }
         store_head(st, ep != d->ep ? 1 : 2, r);
@@ -519,6 +519,7 @@ store_run(store_t *st, const tg_fleet_command_t *c, tg_fleet_reply_t *r)
 
     if (hello && !known) {
         me = store_node(d, node, &new);
+        d->nv++;
     }
 
     stride = hello ? 20 : 15;
