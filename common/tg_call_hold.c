@@ -344,7 +344,9 @@ tg_hold_headers(tg_hold_t *h, const tg_quota_items_t *items,
         tg_put_int(&t, after);
         tg_refusal_header(refusal, tg_str("retry-after"),
                           tg_str_of(digits, (size_t) (t.p - digits)));
-    } else {
+    }
+
+    if (!tg_quota_retries(after)) {
         tg_refusal_header(refusal, tg_str("x-should-retry"), tg_str("false"));
     }
 

@@ -283,6 +283,15 @@ size_t tg_quota_amount(char *buf, size_t cap, tg_measure_t measure,
 int64_t tg_quota_retry_after(const tg_quota_items_t *items, unsigned item,
     const tg_ledger_state_t *state, int verdict, int64_t now);
 
+/*
+ * Whether an SDK is to come again by itself after so many seconds.  Left alone,
+ * Anthropic's (1.10.0) obeys any Retry-After up to 24 days, its caller waiting,
+ * and OpenAI's (7.55.0) takes one of more than a minute for none and is back
+ * within a second.  Both do as x-should-retry says.
+ */
+#define TG_QUOTA_RETRY_MAX  60
+bool tg_quota_retries(int64_t after);
+
 typedef struct {
     tg_str_t  name;             /* static, lower case */
     tg_str_t  value;            /* in text */

@@ -47,6 +47,7 @@ def test_refusal_says_when_to_come_back(server, fake):
     assert r.status == 429
     left = 3600 - time.time() % 3600
     assert abs(int(r.header("Retry-After")) - left) < 3
+    assert r.header("x-should-retry") == ("false" if left > 60 else None)
     assert r.header("x-ratelimit-limit-requests") == "1"
     assert r.header("x-ratelimit-remaining-requests") == "0"
     error = r.json["error"]
