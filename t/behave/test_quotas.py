@@ -218,7 +218,27 @@ def test_throttling_waits_for_the_window(server, fake):
     began = time.monotonic()
     assert [post(server).status for _ in range(7)] == [200] * 7
     assert time.monotonic() - began > 2
-    server.lines(7)
+    waited = [line.get("llm.waited_ms", 0) for line in server.lines(7)]
+    assert 1500 < sum(waited) < 7000 and min(waited) < 100
+
+
+def test_a_slow_body_leaves_as_long_to_wait(server, fake):
+    start(server, fake, "out per=all output_tokens=15/day wait=1s")
+    first = server.client.open("POST", CHAT, calls.asked_stream(max_tokens=10),
+                               fake={"gate": 1})
+    fake.wait(1)
+    body = json.dumps(calls.chat(max_tokens=10)).encode()
+    second = server.client.open("POST", CHAT, body[:10], [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body)))])
+    time.sleep(1.2)
+    second.sock.sendall(body[10:])
+    time.sleep(0.3)
+    fake.release()
+    assert first.read().status == 200
+    assert second.read().status == 200
+    waited = sorted(line.get("llm.waited_ms", 0) for line in server.lines(2))
+    assert waited[0] == 0 and 200 < waited[1] < 1000
 
 
 def test_wait_ends_with_a_refusal(server, fake):
