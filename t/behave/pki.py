@@ -34,7 +34,7 @@ def pki(tmp_path_factory):
              "DNS:generativelanguage.googleapis.com,"
              "DNS:unit.openai.azure.com,DNS:localhost,IP:127.0.0.1", ca),
             ("other", "DNS:other.test", ca),
-            ("self", "DNS:api.openai.com",
+            ("self", "DNS:api.openai.com,DNS:localhost",
              ("-signkey", path / "self.key"))):
         csr, ext = path / (name + ".csr"), path / (name + ".ext")
         ext.write_text("subjectAltName=%s\n" % names)

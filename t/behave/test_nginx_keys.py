@@ -1,6 +1,8 @@
 """nginx: a provider's own key takes the place of the caller's, over verified TLS
 alone."""
 
+import os
+
 import pytest
 
 import calls
@@ -163,6 +165,21 @@ def test_key_itself_is_not_for_the_configuration(server, fake):
         fake, ("llm_provider", "own", "url=https://x.test", "key=" + REAL)))
     assert not good
     assert "key= takes file:<path>" in messages and REAL not in messages
+
+
+def test_names_are_of_the_configurations_directory(server, pki, tmp_path):
+    server.write("etc/keys.json", keys(key("ann", budgets=["requests=1/day"])))
+    server.mkdir("etc/ledger")
+    os.chmod(server.write("etc/own.key", REAL), 0o600)
+    with secure(pki) as up:
+        server.start(server.metered(
+            up, ("llm_keys", "keys.json"),
+            ("llm_ledger", "ledger/tollgate", "size=1m"),
+            ("llm_provider", "own", "url=https://api.openai.com",
+             "key=file:own.key"), nginx=verified(pki)))
+        assert [post(server).status for _ in range(2)] == [200, 429]
+        assert up.requests[0].header("Authorization") == "Bearer " + REAL
+        server.lines(2)
 
 
 def test_white_space_around_a_key_is_not_of_it(server, pki, tmp_path):
