@@ -366,6 +366,26 @@ def test_bad_words_are_told(server, fake, quota, why):
     assert why in messages
 
 
+def test_budgets_without_a_ledger_are_told(server, fake):
+    path = server.write("etc/keys.json", keys(
+        key("ann"), key("bob", budgets=["usd=1/day"])))
+    good, messages = server.test_config(
+        server.metered(fake, ("llm_keys", path)))
+    assert not good
+    assert "keys.json has budgets, and nothing to count them in" in messages
+
+
+def test_budgets_that_come_later_need_a_ledger_too(server, fake):
+    path = server.write("etc/keys.json", keys(key("ann")))
+    server.meter(fake, ("llm_keys", path))
+    server.expect_errors("nothing to count them in")
+    server.write("etc/keys.json", keys(key("bob", budgets=["usd=1/day"])))
+    server.await_message("the keys before stay in use")
+    assert post(server, bearer("ann")).status == 200
+    assert post(server, bearer("bob")).status == 401
+    server.lines(2)
+
+
 def test_json_ledger_needs_no_keys_and_says_what_cannot_work(server, fake):
     site = server.metered(fake, *gated(server, "q per=team usd=1/day"))
     good, messages = server.test_config(site)
