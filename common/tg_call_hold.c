@@ -446,6 +446,22 @@ tg_hold_waits(tg_hold_t *h, const tg_quota_items_t *items,
 }
 
 
+/* The first of those that only would have refused it. */
+static void
+tg_hold_dry(tg_hold_t *h, const tg_quota_items_t *items,
+    const tg_ledger_result_t *r)
+{
+    for (unsigned i = 0; i < items->n; i++) {
+        if (r->states[i].dry) {
+            h->call->rule = items->quota[i]->name;
+            h->call->would_refuse = true;
+            tg_hold_note(h, items, i, &r->states[i]);
+            return;
+        }
+    }
+}
+
+
 static int
 tg_hold_keep(tg_hold_t *h, const tg_quota_items_t *items,
     const tg_ledger_result_t *r)
@@ -467,17 +483,42 @@ tg_hold_keep(tg_hold_t *h, const tg_quota_items_t *items,
     pass->items = keep;
     pass->held = true;
     pass->slot = r->slot;
-
-    for (unsigned i = 0; i < n; i++) {
-        if (r->states[i].dry) {
-            h->call->rule = items->quota[i]->name;
-            h->call->would_refuse = true;
-            tg_hold_note(h, items, i, &r->states[i]);
-            break;
-        }
-    }
+    tg_hold_dry(h, items, r);
 
     return TG_OK;
+}
+
+
+/* A tool asks what would become of the call. */
+static int
+tg_hold_look(tg_hold_t *h, const tg_quota_items_t *items,
+    tg_refusal_t *refusal)
+{
+    char             buf[TG_QUOTA_TEXT_MAX];
+    tg_gate_look_t  *look = h->gate->look;
+
+    look->items = *items;
+    look->verdict = tg_ledger_look(h->gate->ledger, h->quota.now, items->items,
+                                   items->n, &look->found);
+
+    for (unsigned i = 0; i < items->n; i++) {
+        look->subject[i] = tg_dup(h->call->mem,
+                                  tg_str_of(buf,
+                                            tg_quota_subject(buf, sizeof(buf),
+                                                             items->quota[i],
+                                                             &h->quota)));
+    }
+
+    switch (look->verdict) {
+    case TG_LEDGER_REFUSED:
+    case TG_LEDGER_PARK:
+        return tg_hold_refuse(h, items, &look->found, look->verdict, refusal);
+    case TG_LEDGER_OK:
+        tg_hold_dry(h, items, &look->found);
+        return TG_OK;
+    default:
+        return tg_hold_full(h->call, look->verdict, refusal);
+    }
 }
 
 
@@ -498,6 +539,10 @@ tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
         for (unsigned i = 0; i < items->n; i++) {
             items->items[i].flags |= TG_LEDGER_DRY_RUN;
         }
+    }
+
+    if (h->gate->look != NULL) {
+        return tg_hold_look(h, items, refusal);
     }
 
     pass->hold = h->bound.cost;
@@ -558,6 +603,11 @@ tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     pass->waited_ms = now->wall_ms - pass->asked;
 
     tg_hold_prepare(&h, call, gate, now->wall_ms);
+
+    if (gate->look != NULL) {
+        gate->look->asked = true;
+        gate->look->bound = h.bound;
+    }
 
     n = tg_hold_budgets(&h, budgets);
 

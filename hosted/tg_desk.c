@@ -191,6 +191,39 @@ tg_desk_chown(tg_desk_t *desk, uid_t uid, gid_t gid, tg_error_t *err)
 }
 
 
+int
+tg_desk_publish(tg_desk_t *desk, tg_error_t *err)
+{
+    int          rc;
+    char         path[sizeof(desk->ledger.path) + sizeof(TG_DESK_CONF)];
+    tg_str_t     text;
+    tg_error_t   why;
+    tg_arena_t  *arena;
+
+    if (!desk->open) {
+        return TG_OK;
+    }
+
+    arena = tg_arena_create(TG_DESK_CONF_MAX);
+    text = arena == NULL ? tg_str_null
+           : tg_conf_text(desk->conf, tg_arena_mem(arena));
+
+    if (text.len == 0) {
+        tg_arena_destroy(arena);
+        return tg_error(err, 0, 0, "llm_ledger: no memory for what llmctl has"
+                        " to know");
+    }
+
+    (void) snprintf(path, sizeof(path), "%s" TG_DESK_CONF, desk->ledger.path);
+    rc = tg_file_replace(path, text, desk->ledger.fd, &why);
+    tg_arena_destroy(arena);
+
+    return rc == TG_OK ? TG_OK
+           : tg_error(err, 0, 0, "llm_ledger: llmctl will not know this"
+                      " configuration: %s", why.message);
+}
+
+
 /* The first of the processes to come to it does it; the others find it done. */
 static void
 tg_desk_reserve(tg_desk_t *desk, int64_t now)
@@ -543,6 +576,7 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     gate->backlog = &desk->backlog;
     gate->zone = desk->zone;
     gate->scratch = scratch;
+    gate->look = NULL;
 }
 
 

@@ -71,6 +71,10 @@ ngx_http_llm_desk_start(ngx_http_llm_main_conf_t *lmcf, ngx_cycle_t *cycle)
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "llm_ledger: %s",
                       err.message);
     }
+
+    if (tg_desk_publish(&lmcf->desk, &err) != TG_OK) {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "%s", err.message);
+    }
 }
 
 
