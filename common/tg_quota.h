@@ -246,7 +246,8 @@ bool tg_quota_share(const tg_quota_t *q, const tg_quota_call_t *call,
 
 /*
  * The longest that the call may wait, in milliseconds since it was first asked
- * for: for others (PARK), of throttling quotas also for a window's end (`refused`).
+ * for: for others (PARK), of throttling quotas also for a window's end
+ * (`refused`).
  */
 int64_t tg_quota_wait(const tg_quota_items_t *items, unsigned item,
     bool refused);
