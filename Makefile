@@ -4,6 +4,7 @@
 #   make test                  everything, on what Debian 12 has
 #
 #   make                       both modules and llmctl
+#   make install               what was built, llmctl, prices, docs (DESTDIR=, PREFIX=)
 #   make corpus CORPUS=DIR     replays recorded traffic through a real server
 #   make bench                 measurements, one line a figure (ROWS="httpd core")
 #   make fuzz SECONDS=60       each fuzzer for that long
@@ -29,6 +30,12 @@ SERVER      = nginx
 CFLAGS      = $(HARDEN)
 ALL_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SAN) -Icommon
 ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto -lpcre2-8
+
+# Debian's places, which the examples name.
+DESTDIR     =
+PREFIX      = /usr
+NGX_MODULES = /usr/lib/nginx/modules
+APX_MODULES = /usr/lib/apache2/modules
 
 CORE_SRC    = $(sort $(wildcard common/*.c))
 CORE_HDR    = $(wildcard common/*.h) common/tg_directives.def
@@ -241,6 +248,29 @@ asan: deps sdk $(BUILD)/llmctl
 	    TG_NGINX_MODULE=$(CURDIR)/build-asan/$(NGX_SO:$(BUILD)/%=%) \
 	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%) \
 	    $(PYTHON) -m pytest -q t/behave
+
+# Neither server is configured or reloaded. A module that a running one has mapped
+# is replaced, not written into, as cp would.
+install:
+	@[ -e $(BUILD)/llmctl ] || { echo "run make first"; exit 1; }
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/llmctl
+	[ ! -e $(NGX_SO) ] \
+	    || install -D -m 644 -t $(DESTDIR)$(NGX_MODULES) $(NGX_SO)
+	[ ! -e $(APX_SO) ] \
+	    || install -D -m 644 -t $(DESTDIR)$(APX_MODULES) $(APX_SO)
+	install -D -m 644 prices/default.json \
+	    $(DESTDIR)$(PREFIX)/share/tollgate/prices.json
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/tollgate.5
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate \
+	    README.md LICENSE
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate/docs \
+	    docs/*.md docs/*.json
+	for s in nginx apache; do \
+	    install -D -m 644 -t \
+	        $(DESTDIR)$(PREFIX)/share/doc/tollgate/conf-examples/$$s \
+	        conf-examples/$$s/*.conf || exit 1; \
+	done
+	install -d $(DESTDIR)/etc/tollgate $(DESTDIR)/var/lib/tollgate
 
 clean:
 	rm -rf build build-asan

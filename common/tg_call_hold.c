@@ -344,7 +344,9 @@ tg_hold_headers(tg_hold_t *h, const tg_quota_items_t *items,
         tg_put_int(&t, after);
         tg_refusal_header(refusal, tg_str("retry-after"),
                           tg_str_of(digits, (size_t) (t.p - digits)));
-    } else {
+    }
+
+    if (!tg_quota_retries(after)) {
         tg_refusal_header(refusal, tg_str("x-should-retry"), tg_str("false"));
     }
 
@@ -417,7 +419,6 @@ tg_hold_waits(tg_hold_t *h, const tg_quota_items_t *items,
     int64_t                   left, until, step;
     const tg_ledger_state_t  *state = &r->states[r->item];
 
-    pass->waited_ms = h->quota.now - h->call->start.wall_ms;
     left = tg_quota_wait(items, r->item, verdict == TG_LEDGER_REFUSED)
            - pass->waited_ms;
 
@@ -654,15 +655,24 @@ tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
 {
     unsigned            n;
     tg_hold_t           h;
+    tg_pass_t          *pass = call->pass;
     tg_error_t          err;
     const tg_quota_t   *budgets[TG_ROSTER_BUDGETS];
     tg_quota_items_t    items;
 
-    call->pass->wait_ms = 0;
+    pass->wait_ms = 0;
 
     if (call->conf->ledger.file.len == 0) {
         return TG_OK;
     }
+
+    /* The time that its body took is not waited for others. */
+
+    if (pass->tries == 0) {
+        pass->asked = now->wall_ms;
+    }
+
+    pass->waited_ms = now->wall_ms - pass->asked;
 
     tg_hold_prepare(&h, call, gate, now->wall_ms);
 

@@ -30,6 +30,7 @@ typedef struct {
 
     int64_t                  wait_ms;   /* until it is asked again */
     int64_t                  tries;
+    int64_t                  asked;     /* when it was for the first time */
     int64_t                  waited_ms; /* in all */
 
     tg_ledger_slot_t         slot;

@@ -83,6 +83,14 @@ tg_desk_read_keys(tg_desk_t *desk, tg_error_t *err)
     r = tg_roster_load(&desk->conf->quotas, file, text, err);
     free((char *) text.p);
 
+    if (r != NULL && tg_roster_limits(r) && desk->conf->ledger.file.len == 0) {
+        tg_roster_unref(r);
+        (void) tg_error(err, 0, 0, "%.*s has budgets, and nothing to count"
+                        " them in: llm_ledger <file> (LLMLedger) is missing",
+                        (int) file.len, file.p);
+        return NULL;
+    }
+
     return r;
 }
 

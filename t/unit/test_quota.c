@@ -728,6 +728,20 @@ test_a_refusal_says_who_spent_what_and_until_when(void **state)
 
 
 static void
+test_sdks_come_again_within_a_minute_or_not_by_themselves(void **state)
+{
+    assert_true(tg_quota_retries(0));
+    assert_true(tg_quota_retries(1));
+    assert_true(tg_quota_retries(60));
+    assert_false(tg_quota_retries(61));
+    assert_false(tg_quota_retries(INT64_MAX));
+    assert_false(tg_quota_retries(-1));
+
+    (void) state;
+}
+
+
+static void
 test_a_long_subject_is_cut_between_characters(void **state)
 {
     char              text[TG_QUOTA_TEXT_MAX], name[300];
@@ -997,6 +1011,8 @@ main(void)
         cmocka_unit_test(test_more_limits_than_a_transaction_has_are_refused),
         cmocka_unit_test(test_budgets_of_the_keys_file_are_quotas_too),
         cmocka_unit_test(test_a_refusal_says_who_spent_what_and_until_when),
+        cmocka_unit_test(
+            test_sdks_come_again_within_a_minute_or_not_by_themselves),
         cmocka_unit_test(test_a_long_subject_is_cut_between_characters),
         cmocka_unit_test(test_headers_are_of_the_limit_with_the_least_left),
         cmocka_unit_test(test_what_cannot_work_is_warned_of),
