@@ -228,7 +228,12 @@ static const tg_api_t  tg_api_table[] = {
       TG_MERGE_OVERRIDE, STREAM | TG_API_WRAPPED, 0, "POST",
       "model/{}/invoke-with-response-stream "
       "model/{+}/invoke-with-response-stream",
-      REQUEST, INVOKE }
+      REQUEST, INVOKE },
+
+    { TG_STR("bedrock.models"), TG_OP_MODELS, BEDROCK,
+      TG_MERGE_LAST, TG_API_CATALOG, 0, "GET",
+      "foundation-models foundation-models/{}",
+      { NULL }, { tg_want_aws_error } }
 };
 
 

@@ -272,7 +272,8 @@ static const tg_api_t  tg_api_table[] = {
       REQUEST, { tg_want_predict, tg_want_error } },
 
     { TG_STR("gemini.models"), TG_OP_MODELS, GEMINI,
-      TG_MERGE_LAST, 0, 0, "GET", "v1beta/models v1beta/models/*",
+      TG_MERGE_LAST, TG_API_CATALOG, 0, "GET",
+      "v1beta/models v1beta/models/{}",
       { NULL }, { tg_want_error } }
 };
 

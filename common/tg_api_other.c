@@ -217,7 +217,11 @@ static const tg_api_t  tg_api_table[] = {
       { tg_want_ollama_request }, { tg_want_ollama, tg_want_error } },
 
     { TG_STR("ollama.models"), TG_OP_MODELS, OLLAMA, TG_MERGE_LAST,
-      0, 0, "GET POST", "api/tags api/show api/ps api/version",
+      TG_API_CATALOG, 0, "GET", "api/tags",
+      { NULL }, { tg_want_error } },
+
+    { TG_STR("ollama.show"), TG_OP_MODELS, OLLAMA, TG_MERGE_LAST,
+      0, 0, "GET POST", "api/show api/ps api/version",
       { NULL }, { tg_want_error } },
 
     { TG_STR("cohere.chat"), TG_OP_CHAT, COHERE, TG_MERGE_LAST,

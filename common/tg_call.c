@@ -155,9 +155,8 @@ tg_call_refusal(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
     size_t   n = 0;
 
     if (buf != NULL) {
-        n = tg_error_body(buf, TG_REFUSAL_MAX,
-                          tg_api_shape(call->dialect.api), status, type,
-                          message);
+        n = tg_error_body(buf, TG_REFUSAL_MAX, tg_call_shape(call), status,
+                          type, message);
     }
 
     refusal->status = status;
@@ -362,6 +361,10 @@ tg_call_judge(tg_call_t *call, tg_refusal_t *refusal)
         if (tg_call_may(call, refusal) != TG_OK) {
             return TG_ERROR;
         }
+    }
+
+    if (tg_call_provided(call, refusal) != TG_OK) {
+        return TG_ERROR;
     }
 
     if (tg_call_should_ask_usage(call, info)) {

@@ -107,6 +107,19 @@ tg_str_t tg_call_key_tag(const tg_call_t *call, const tg_tag_t *tag);
 int tg_call_may(tg_call_t *call, tg_refusal_t *refusal);
 void tg_call_who(tg_call_t *call);
 
+/* tg_call_models.c */
+
+/* The shape in which the client is answered. */
+tg_shape_t tg_call_shape(const tg_call_t *call);
+
+/* True where tg_call_list_models() is to answer the call. */
+bool tg_call_lists_models(const tg_call_t *call);
+int tg_call_list_models(tg_call_t *call, const tg_gate_t *gate,
+    tg_refusal_t *refusal);
+
+/* Refuses a model that the provider does not have. */
+int tg_call_provided(tg_call_t *call, tg_refusal_t *refusal);
+
 /* What tg_quota_items() looks into. */
 typedef struct {
     tg_call_t          *call;

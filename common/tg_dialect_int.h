@@ -210,8 +210,9 @@ enum {
                                        than nothing */
     TG_API_WRAPPED      = 0x1000,   /* event stream frames with base64 */
     TG_API_TOTAL_ONLY   = 0x2000,   /* without a split, all is prompt */
-    TG_API_STORED       = 0x4000    /* the path names what the prompt begins
+    TG_API_STORED       = 0x4000,   /* the path names what the prompt begins
                                        with */
+    TG_API_CATALOG      = 0x8000    /* lists models, or tells of one */
 };
 
 #define TG_API_LISTS  6

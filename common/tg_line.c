@@ -491,6 +491,10 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
 
     tg_line_str(p, under, "event.reason", call->reason);
 
+    if (call->served) {
+        tg_line_lit(p, under, ",\"llm.served\":true");
+    }
+
     if (call->pass != NULL) {
         p = tg_line_quota(p, under, call->pass);
     }
