@@ -99,6 +99,7 @@ static const tg_json_want_t  tg_want_count[] = {
 
 static const tg_json_want_t  tg_want_converse_request[] = {
     { "", TG_R_ROOT, 0 },
+    { "inferenceConfig", TG_R_LIMITS, TG_JSON_RAW | TG_JSON_MEMBER },
     { "inferenceConfig.maxTokens", TG_R_MAX_TOKENS, 0 },
     { "messages[]", TG_R_MESSAGE, 0 },
     { "messages[].role", TG_R_ROLE, 0 },

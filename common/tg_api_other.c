@@ -20,6 +20,7 @@ static const tg_json_want_t  tg_want_ollama_request[] = {
     { "", TG_R_ROOT, 0 },
     { "model", TG_R_MODEL, TG_JSON_MEMBER },
     { "stream", TG_R_STREAM, 0 },
+    { "options", TG_R_LIMITS, TG_JSON_RAW | TG_JSON_MEMBER },
     { "options.num_predict", TG_R_MAX_TOKENS, 0 },
     { "messages[]", TG_R_MESSAGE, 0 },
     { "messages[].role", TG_R_ROLE, 0 },

@@ -401,29 +401,42 @@ tg_bound(const tg_bound_ask_t *ask, tg_bound_t *bound)
 }
 
 
-int64_t
-tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t nusd)
+static bool
+tg_bound_fits(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t each,
+    int64_t nusd, int64_t output)
 {
-    int64_t         low = 0, high = bound->each, half, cost;
-    tg_bound_ask_t  less = *ask;
+    int64_t  cost, most = tg_bound_output(ask, each, bound->answers);
 
-    if (bound->cost < 0) {
-        return 0;
+    if (most < 0 || most > output) {
+        return false;
     }
 
-    if (bound->cost <= nusd) {
+    if (nusd == INT64_MAX) {
+        return true;
+    }
+
+    cost = tg_bound_cost(ask, bound->input, most, bound->answers);
+
+    return cost >= 0 && cost <= nusd;
+}
+
+
+int64_t
+tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t nusd,
+    int64_t output)
+{
+    int64_t         low = 0, high = bound->each, half;
+    tg_bound_ask_t  less = *ask;
+
+    if (tg_bound_fits(ask, bound, bound->each, nusd, output)) {
         return bound->each;
     }
 
     while (low < high) {
         half = high - (high - low) / 2;
         less.max_tokens = half;
-        cost = tg_bound_cost(&less, bound->input,
-                             tg_bound_output(&less, tg_bound_each(&less),
-                                             bound->answers),
-                             bound->answers);
 
-        if (cost >= 0 && cost <= nusd) {
+        if (tg_bound_fits(&less, bound, tg_bound_each(&less), nusd, output)) {
             low = half;
 
         } else {

@@ -127,10 +127,11 @@ void tg_bound(const tg_bound_ask_t *ask, tg_bound_t *bound);
 
 /*
  * The largest maximum of one answer's tokens, not above bound->each, with which
- * the call costs at most nusd; 0 where even the input costs more, or it is not
- * known.  For clamp=.
+ * the call costs at most nusd and gives at most so many tokens; 0 where even the
+ * input costs more.  INT64_MAX: no limit; else a cost that is not known does not
+ * fit.  For clamp=.
  */
 int64_t tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound,
-    int64_t nusd);
+    int64_t nusd, int64_t output);
 
 #endif /* TG_BOUND_H */

@@ -523,7 +523,12 @@ tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
 
     case TG_LEDGER_REFUSED:
     case TG_LEDGER_PARK:
-        return tg_hold_waits(h, items, &r, rc) ? TG_AGAIN
+        if (tg_hold_waits(h, items, &r, rc)) {
+            return TG_AGAIN;
+        }
+
+        return tg_hold_clamp(h, items, &r)      /* once */
+               ? tg_hold_try(h, items, refusal)
                : tg_hold_refuse(h, items, &r, rc, refusal);
 
     default:
@@ -532,17 +537,35 @@ tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
 }
 
 
+/* All that the call is to take, by the bound as it is. */
+int
+tg_hold_items(tg_hold_t *h, tg_quota_items_t *items, tg_error_t *err)
+{
+    unsigned           n;
+    const tg_quota_t  *budgets[TG_ROSTER_BUDGETS];
+
+    n = tg_hold_budgets(h, budgets);
+    items->n = 0;
+
+    if (n == 0 && h->call->conf->quotas.n == 0) {
+        return TG_OK;
+    }
+
+    return tg_quota_items(&h->call->conf->quotas, budgets, n, &h->quota, items,
+                          err);
+}
+
+
 int
 tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal)
 {
-    unsigned            n;
-    tg_hold_t           h;
-    tg_error_t          err;
-    const tg_quota_t   *budgets[TG_ROSTER_BUDGETS];
-    tg_quota_items_t    items;
+    tg_hold_t         h;
+    tg_error_t        err;
+    tg_quota_items_t  items;
 
     call->pass->wait_ms = 0;
+    tg_hold_unclamp(call);
 
     if (call->conf->ledger.file.len == 0) {
         return TG_OK;
@@ -550,15 +573,7 @@ tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
 
     tg_hold_prepare(&h, call, gate, now->wall_ms);
 
-    n = tg_hold_budgets(&h, budgets);
-
-    if (n == 0 && call->conf->quotas.n == 0) {
-        return TG_OK;
-    }
-
-    if (tg_quota_items(&call->conf->quotas, budgets, n, &h.quota, &items, &err)
-        != TG_OK)
-    {
+    if (tg_hold_items(&h, &items, &err) != TG_OK) {
         return tg_hold_unfit(call, &err, &items, refusal);
     }
 

@@ -27,6 +27,9 @@ typedef struct {
     bool                     quota_refused;
     uint32_t                 crc;       /* of the body */
 
+    int64_t                  sent_max;  /* tokens, lowered by clamp=; 0: not */
+    char                     sent_max_text[24];
+
     int64_t                  wait_ms;   /* until it is asked again */
     int64_t                  tries;
     int64_t                  waited_ms; /* in all */
@@ -132,7 +135,29 @@ typedef struct {
     char                same[32];
 } tg_hold_t;
 
+/*
+ * tg_call_edit.c: composes call->edit.  ask: for a stream's usage; max: the
+ * largest number of output tokens, 0: it stays.  Before the first byte goes
+ * upstream it may be done anew.  TG_ERROR where what is wanted can't be done;
+ * then the edit is what it was.
+ */
+int tg_call_compose(tg_call_t *call, bool ask, int64_t max);
+bool tg_call_should_ask_usage(const tg_call_t *call);
+
+/* The largest number that a place of the maximum has room for; 0: it can't be
+ * set at all. */
+int64_t tg_call_max_room(const tg_call_t *call);
+
+/*
+ * tg_call_clamp.c: after waiting was of no use.  True where the call takes less
+ * now, and is to be held anew, with items as they are then.
+ */
+bool tg_hold_clamp(tg_hold_t *h, tg_quota_items_t *items,
+    const tg_ledger_result_t *r);
+void tg_hold_unclamp(tg_call_t *call);
+
 /* tg_call_hold.c */
+int tg_hold_items(tg_hold_t *h, tg_quota_items_t *items, tg_error_t *err);
 void tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
     int64_t now);
 int tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,

@@ -63,6 +63,8 @@ typedef enum {
     TG_R_INCLUDE_USAGE,
     TG_R_BACKGROUND,
     TG_R_MAX_TOKENS,
+    TG_R_LIMITS,        /* the object that the maximum is in, of APIs that have
+                           one */
     TG_R_N,
     TG_R_THINKING,
     TG_R_MESSAGE,       /* an element of the list of messages or inputs */

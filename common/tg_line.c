@@ -156,6 +156,12 @@ tg_line_request(char *p, bool under, const tg_call_t *call,
     }
 
     tg_line_int(p, under, "gen_ai.request.max_tokens", info->max_tokens);
+
+    if (call->pass != NULL) {
+        tg_line_int(p, under, "llm.sent_max_tokens",
+                    call->pass->held ? call->pass->sent_max : 0);
+    }
+
     tg_line_str(p, under, "server.address", call->head.upstream);
     tg_line_int(p, under, "llm.prompt.messages", info->messages);
     tg_line_int(p, under, "llm.prompt.system_tokens",
