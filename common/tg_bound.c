@@ -204,16 +204,20 @@ tg_bound_body(const tg_bound_ask_t *ask)
 }
 
 
+bool
+tg_bound_text(const tg_bound_ask_t *ask)
+{
+    return ask->inspected && !ask->elsewhere && ask->pictures == 0
+           && !ask->sounds && ask->op != TG_OP_TRANSCRIPTION;
+}
+
+
 static int64_t
 tg_bound_input(const tg_bound_ask_t *ask)
 {
-    bool     text;
     int64_t  sum = tg_bound_body(ask), window = tg_bound_window(ask);
 
-    text = ask->inspected && !ask->elsewhere && ask->pictures == 0
-           && !ask->sounds && ask->op != TG_OP_TRANSCRIPTION;
-
-    if (sum < 0 || (!text && window >= 0 && window < sum)) {
+    if (sum < 0 || (!tg_bound_text(ask) && window >= 0 && window < sum)) {
         sum = window;
     }
 
@@ -398,6 +402,31 @@ tg_bound(const tg_bound_ask_t *ask, tg_bound_t *bound)
     bound->output = tg_bound_output(ask, bound->each, bound->answers);
     bound->cost = tg_bound_cost(ask, bound->input, bound->output,
                                 bound->answers);
+}
+
+
+void
+tg_bound_likely(const tg_bound_ask_t *ask, const tg_bound_t *bound,
+    int64_t input, int64_t each, tg_bound_t *likely)
+{
+    int64_t  v;
+
+    *likely = *bound;
+
+    if (input >= 0 && input < bound->input) {
+        likely->input = input;
+    }
+
+    if (each >= 0 && each < bound->each) {
+        likely->each = each;
+        v = tg_bound_times(each, bound->answers);
+        likely->output = v < bound->output ? v : bound->output;
+    }
+
+    if (bound->cost > 0) {
+        v = tg_bound_cost(ask, likely->input, likely->output, bound->answers);
+        likely->cost = v >= 0 && v < bound->cost ? v : bound->cost;
+    }
 }
 
 

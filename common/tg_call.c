@@ -538,7 +538,9 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
 
     if (call->answer != NULL) {
         tg_answer_finish(call->answer);
+        tg_call_estimate(call, gate);
         tg_call_settle(call, gate->book);
+        tg_call_learn(call, gate);
     }
 
     call->finished = true;

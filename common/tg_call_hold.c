@@ -480,6 +480,23 @@ tg_hold_keep(tg_hold_t *h, const tg_quota_items_t *items,
 }
 
 
+/* Of the whole call: less than its bound only if no quota holds that. */
+static void
+tg_hold_cost(tg_hold_t *h, const tg_quota_items_t *items)
+{
+    bool  less = h->quota.likely != NULL
+                 && (h->likely.input < h->bound.input
+                     || h->likely.output < h->bound.output);
+
+    for (unsigned i = 0; i < items->n; i++) {
+        less = less && items->quota[i]->calibrated;
+    }
+
+    h->call->pass->calibrated = less;
+    h->call->pass->hold = less ? h->likely.cost : h->bound.cost;
+}
+
+
 static int
 tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
 {
@@ -500,7 +517,7 @@ tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
         }
     }
 
-    call->pass->hold = h->bound.cost;
+    tg_hold_cost(h, items);
     len = tg_recovered_pack(call, blob);
     rc = tg_ledger_hold(h->gate->ledger, h->quota.now, items->items, items->n,
                         blob, len, &r);
@@ -541,6 +558,7 @@ tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
 int
 tg_hold_items(tg_hold_t *h, tg_quota_items_t *items, tg_error_t *err)
 {
+    bool               calibrated = h->call->conf->quotas.calibrated;
     unsigned           n;
     const tg_quota_t  *budgets[TG_ROSTER_BUDGETS];
 
@@ -549,6 +567,17 @@ tg_hold_items(tg_hold_t *h, tg_quota_items_t *items, tg_error_t *err)
 
     if (n == 0 && h->call->conf->quotas.n == 0) {
         return TG_OK;
+    }
+
+    for (unsigned i = 0; i < n; i++) {
+        calibrated |= budgets[i]->calibrated;
+    }
+
+    h->quota.likely = NULL;
+
+    if (calibrated && h->gate->calibrate != NULL) {
+        tg_hold_likely(h);
+        h->quota.likely = &h->likely;
     }
 
     return tg_quota_items(&h->call->conf->quotas, budgets, n, &h->quota, items,

@@ -27,6 +27,7 @@ typedef struct {
     bool                     quota_refused;
     uint32_t                 crc;       /* of the body */
 
+    bool                     calibrated;    /* less than the bound is held */
     int64_t                  sent_max;  /* tokens, lowered by clamp=; 0: not */
     char                     sent_max_text[24];
 
@@ -129,6 +130,7 @@ typedef struct {
     const tg_gate_t    *gate;
     tg_bound_ask_t      ask;
     tg_bound_t          bound;
+    tg_bound_t          likely;
     tg_when_t           when;
     tg_quota_call_t     quota;
     char                client[40];
@@ -155,6 +157,12 @@ int64_t tg_call_max_room(const tg_call_t *call);
 bool tg_hold_clamp(tg_hold_t *h, tg_quota_items_t *items,
     const tg_ledger_result_t *r);
 void tg_hold_unclamp(tg_call_t *call);
+
+/* tg_call_learn.c: what was learned of calls like this one; what this one
+ * teaches. */
+void tg_hold_likely(tg_hold_t *h);
+void tg_call_estimate(tg_call_t *call, const tg_gate_t *gate);
+void tg_call_learn(tg_call_t *call, const tg_gate_t *gate);
 
 /* tg_call_hold.c */
 int tg_hold_items(tg_hold_t *h, tg_quota_items_t *items, tg_error_t *err);

@@ -9,6 +9,7 @@
 #ifndef TG_GATE_H
 #define TG_GATE_H
 
+#include "tg_calibrate.h"
 #include "tg_price.h"
 #include "tg_roster.h"
 
@@ -32,6 +33,7 @@ typedef struct {
     const tg_price_book_t  *book;
     tg_ledger_t            *ledger;     /* of llm_ledger, ready for use */
     tg_backlog_t           *backlog;
+    tg_calibrate_t         *calibrate;  /* NULL: nothing is learned */
     const tg_zone_t        *zone;       /* the ledger's; NULL: UTC */
     tg_gate_scratch_t      *scratch;
 } tg_gate_t;

@@ -428,6 +428,10 @@ tg_line_quota(char *p, bool under, const tg_pass_t *pass)
         tg_line_usd(p, under, "llm.hold", pass->hold);
     }
 
+    if (pass->held && pass->calibrated) {
+        tg_line_lit(p, under, ",\"llm.hold_calibrated\":true");
+    }
+
     tg_line_int(p, under, "llm.waited_ms", pass->waited_ms);
 
     if (pass->subject.len == 0) {

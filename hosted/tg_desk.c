@@ -395,6 +395,7 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     gate->book = book;
     gate->ledger = desk->joined ? &desk->ledger.ledger : NULL;
     gate->backlog = &desk->backlog;
+    gate->calibrate = &desk->calibrate;
     gate->zone = desk->zone;
     gate->scratch = scratch;
 }

@@ -43,6 +43,7 @@ typedef struct {
     tg_file_state_t    keys;
     tg_ledger_file_t   ledger;
     tg_backlog_t       backlog;
+    tg_calibrate_t     calibrate;
     tg_alert_spool_t   spool;
     tg_webhook_t      *webhook;         /* NULL: no llm_alert */
     tg_desk_log_t      log;
