@@ -19,22 +19,42 @@ typedef uint64_t (*tg_gauge_step_t)(uint64_t n, uint64_t old, uint64_t v);
 
 
 static uint64_t
+tg_calibrate_mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return h ^ h >> 32;
+}
+
+
+/* Each string with its length, so that it is known where one ends. */
+static uint64_t
 tg_calibrate_hash(uint64_t h, tg_str_t s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        h = (h ^ (unsigned char) s.p[i]) * UINT64_C(0x100000001b3);
+    size_t    i;
+    uint64_t  v;
+
+    h = tg_calibrate_mix(h, s.len);
+
+    for (i = 0; i + 8 <= s.len; i += 8) {
+        memcpy(&v, s.p + i, 8);
+        h = tg_calibrate_mix(h, v);
     }
 
-    /* where one string ends and the next begins */
+    if (i < s.len) {
+        v = 0;
+        memcpy(&v, s.p + i, s.len - i);
+        h = tg_calibrate_mix(h, v);
+    }
 
-    return (h ^ 0x100) * UINT64_C(0x100000001b3);
+    return h;
 }
 
 
 tg_calibrate_name_t
 tg_calibrate_name(tg_str_t vendor, tg_str_t api, tg_str_t model, tg_str_t key)
 {
-    uint64_t             h = UINT64_C(0xcbf29ce484222325);
+    uint64_t             h = 0;
     tg_calibrate_name_t  name;
 
     h = tg_calibrate_hash(h, vendor);

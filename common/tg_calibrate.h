@@ -5,19 +5,19 @@
  *
  * Learned are, for a model at a vendor in an API ("dialect"):
  *
- *   input    bytes of the body for a token, a low quantile; apart by the size of
- *            the body, for the JSON around a short prompt outweighs it
+ *   input    bytes of the body for a token, a low quantile; apart by the body's
+ *            size, for the JSON around a short prompt outweighs it
  *   output   tokens of an answer, a high quantile; for each key apart, too
  *   text     bytes of text for a token, the mean, of prompts and of answers
  *
  * A quantile is tracked by steps: one that is passed moves by an eighth of
  * itself, one that holds back by 1/512, so that about one call in 65 passes it;
- * the last few hundred calls count.  A further eighth on top of it is held.  The
- * first TG_CALIBRATE_LEARN calls set it to the extreme that was seen, and
+ * the last few hundred calls count.  A further eighth on top of it is told.
+ * The first TG_CALIBRATE_LEARN calls set it to the extreme that was seen, and
  * nothing is told before.
  *
- * It is an estimate: who knows that it is learned can teach it.  Nothing that is
- * a bound should be made of it.
+ * It is an estimate: who knows that it is learned can teach it.  Nothing that
+ * is a bound should be made of it.
  *
  * A process's own, of a fixed size.  Names take their places as they come; what
  * finds none is not learned.  Any number of threads may use it at once: each

@@ -13,8 +13,8 @@ typedef struct {
 
 
 /*
- * Half of what is left of one limit, so that the next call finds something, too.
- * False where less output is of no help there, or not allowed.
+ * Half of what is left of one limit, so that the next call finds something,
+ * too.  False where less output is of no help there, or not allowed.
  */
 static bool
 tg_clamp_limit(const tg_hold_t *h, tg_clamp_t *c, const tg_quota_t *q,

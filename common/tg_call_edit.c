@@ -5,8 +5,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-/* `,"stream_options":{...,"include_usage":true},"options":{...}}`, where the old
- * members of the former may grow by being escaped anew. */
+/* `,"stream_options":{...,"include_usage":true},"options":{...}}`, where the
+ * old members of the former may grow by being escaped anew. */
 #define TG_TAIL_MAX  (7 * TG_JSON_VALUE_MAX + 192)
 
 /*

@@ -83,37 +83,33 @@ tg_call_estimate(tg_call_t *call, const tg_gate_t *gate)
 }
 
 
+/* For every call: what tg_hold_likely() does not ask for may be learned. */
 void
 tg_call_learn(tg_call_t *call, const tg_gate_t *gate)
 {
-    tg_bound_ask_t            ask;
     tg_calibrate_call_t       taught;
     const tg_answer_info_t   *a = tg_answer_info(call->answer);
     const tg_request_info_t  *info = tg_request_info(call->request);
 
     if (gate->calibrate == NULL || call->cached || a->error
-        || a->usage.source != TG_USAGE_REPORTED || !tg_call_learns(call))
+        || a->usage.source != TG_USAGE_REPORTED || info->uses != 0
+        || !tg_call_learns(call))
     {
-        return;
-    }
-
-    tg_bound_ask(&ask, tg_api_op(call->dialect.api), info,
-                 tg_request_inspected(call->request));
-
-    if (ask.uses != 0) {
         return;
     }
 
     memset(&taught, 0, sizeof(taught));
     taught.input = a->usage.input;
 
-    if (tg_bound_text(&ask)) {
+    if (tg_request_inspected(call->request) && !info->elsewhere
+        && info->pictures == 0 && info->sound_bytes == 0)
+    {
         taught.bytes = info->bytes;
         taught.prompt = info->text_bytes;
     }
 
     if (tg_call_writes(call)) {
-        taught.answers = ask.answers > 0 ? ask.answers : 1;
+        taught.answers = info->n > 0 ? info->n : 1;
         taught.output = a->usage.output;
         taught.answer = a->text_bytes;
     }

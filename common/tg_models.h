@@ -66,8 +66,8 @@ const tg_model_t *tg_models_find(const tg_model_t *models, size_t n,
 
 /*
  * Writes the answer, in order, in the one page that there is.  Returns its
- * length, also where that is more than cap, and nothing of use was written then:
- * ask with {NULL, 0} first.
+ * length, also where that is more than cap, and nothing of use was written
+ * then: ask with {NULL, 0} first.
  */
 size_t tg_models_list(char *buf, size_t cap, tg_shape_t shape,
     const tg_model_t *models, size_t n);

@@ -68,10 +68,11 @@ typedef struct {
     unsigned     nmaxima;           /* above TG_MAXIMA_MAX: more than are kept,
                                        or one that is no number */
     tg_maximum_t maxima[TG_MAXIMA_MAX];
-    bool         limits_cut;        /* limits: too long to be kept, no object, or
-                                       there several times */
+    bool         limits_cut;        /* limits: too long to be kept, no object,
+                                       or there several times */
     tg_str_t     limits;            /* raw text of the object that the API has
-                                       its maximum in, empty if absent; in mem */
+                                       its maximum in, empty if absent; in
+                                       mem */
     tg_member_t  limits_member;
     uint64_t     root_end;          /* offset of the root's closing brace */
     bool         root_empty;        /* the root object has no member */
