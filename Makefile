@@ -90,8 +90,9 @@ $(APX_SO): $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HDR)
 	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
 	    apache_module/build.sh $(BUILD)/apache
 
-$(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(CORE)
-	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@ $(CORE) $(ALL_LIBS)
+$(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
+	    -lz -lcurl -lpthread $(ALL_LIBS)
 
 $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)

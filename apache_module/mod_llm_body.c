@@ -313,7 +313,14 @@ llm_body_hand_back(llm_ctx_t *ctx)
 {
     request_rec      *r = ctx->request;
     ap_filter_t      *f;
+    tg_header_t       note;
     const tg_edit_t  *edit = tg_call_edit(ctx->call);
+
+    if (tg_call_clamped(ctx->call, &note)) {
+        apr_table_setn(r->err_headers_out,
+                       apr_pstrmemdup(r->pool, note.name.p, note.name.len),
+                       apr_pstrmemdup(r->pool, note.value.p, note.value.len));
+    }
 
     if (edit != NULL) {
         if (llm_apply_edit(ctx, edit) != APR_SUCCESS) {

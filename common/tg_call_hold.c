@@ -99,7 +99,7 @@ tg_hold_same(tg_hold_t *h, const tg_request_info_t *info)
 {
     tg_text_t  t;
 
-    if (info->bytes == 0) {
+    if (!h->call->pass->hash || info->bytes == 0) {
         return tg_str_null;
     }
 
@@ -445,6 +445,22 @@ tg_hold_waits(tg_hold_t *h, const tg_quota_items_t *items,
 }
 
 
+/* The first of those that only would have refused it. */
+static void
+tg_hold_dry(tg_hold_t *h, const tg_quota_items_t *items,
+    const tg_ledger_result_t *r)
+{
+    for (unsigned i = 0; i < items->n; i++) {
+        if (r->states[i].dry) {
+            h->call->rule = items->quota[i]->name;
+            h->call->would_refuse = true;
+            tg_hold_note(h, items, i, &r->states[i]);
+            return;
+        }
+    }
+}
+
+
 static int
 tg_hold_keep(tg_hold_t *h, const tg_quota_items_t *items,
     const tg_ledger_result_t *r)
@@ -466,15 +482,7 @@ tg_hold_keep(tg_hold_t *h, const tg_quota_items_t *items,
     pass->items = keep;
     pass->held = true;
     pass->slot = r->slot;
-
-    for (unsigned i = 0; i < n; i++) {
-        if (r->states[i].dry) {
-            h->call->rule = items->quota[i]->name;
-            h->call->would_refuse = true;
-            tg_hold_note(h, items, i, &r->states[i]);
-            break;
-        }
-    }
+    tg_hold_dry(h, items, r);
 
     return TG_OK;
 }
@@ -497,14 +505,46 @@ tg_hold_cost(tg_hold_t *h, const tg_quota_items_t *items)
 }
 
 
+/* A tool asks what would become of the call. */
+static int
+tg_hold_look(tg_hold_t *h, const tg_quota_items_t *items,
+    tg_refusal_t *refusal)
+{
+    char             buf[TG_QUOTA_TEXT_MAX];
+    tg_gate_look_t  *look = h->gate->look;
+
+    look->items = *items;
+    look->verdict = tg_ledger_look(h->gate->ledger, h->quota.now, items->items,
+                                   items->n, &look->found);
+
+    for (unsigned i = 0; i < items->n; i++) {
+        look->subject[i] = tg_dup(h->call->mem,
+                                  tg_str_of(buf,
+                                            tg_quota_subject(buf, sizeof(buf),
+                                                             items->quota[i],
+                                                             &h->quota)));
+    }
+
+    switch (look->verdict) {
+    case TG_LEDGER_REFUSED:
+    case TG_LEDGER_PARK:
+        return tg_hold_refuse(h, items, &look->found, look->verdict, refusal);
+    case TG_LEDGER_OK:
+        tg_hold_dry(h, items, &look->found);
+        return TG_OK;
+    default:
+        return tg_hold_full(h->call, look->verdict, refusal);
+    }
+}
+
+
 static int
 tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
 {
     int                 rc;
-    size_t              len;
     int64_t             none[TG_LEDGER_ITEMS_MAX] = { 0 };
     tg_call_t          *call = h->call;
-    unsigned char       blob[TG_LEDGER_BLOB_MAX];
+    tg_pass_t          *pass = call->pass;
     tg_ledger_result_t  r;
 
     if (h->gate->ledger == NULL) {
@@ -517,10 +557,14 @@ tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
         }
     }
 
+    if (h->gate->look != NULL) {
+        return tg_hold_look(h, items, refusal);
+    }
+
     tg_hold_cost(h, items);
-    len = tg_recovered_pack(call, blob);
+    pass->packed_len = tg_recovered_pack(call, pass->packed);
     rc = tg_ledger_hold(h->gate->ledger, h->quota.now, items->items, items->n,
-                        blob, len, &r);
+                        pass->packed, pass->packed_len, &r);
 
     tg_hold_alerts(h, items, &r);
 
@@ -602,6 +646,11 @@ tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
 
     tg_hold_prepare(&h, call, gate, now->wall_ms);
 
+    if (gate->look != NULL) {
+        gate->look->asked = true;
+        gate->look->bound = h.bound;
+    }
+
     if (tg_hold_items(&h, &items, &err) != TG_OK) {
         return tg_hold_unfit(call, &err, &items, refusal);
     }
@@ -633,10 +682,8 @@ void
 tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
 {
     int                  rc;
-    size_t               len;
     int64_t              actual[TG_LEDGER_ITEMS_MAX];
     tg_pass_t           *pass = call->pass;
-    unsigned char        blob[TG_LEDGER_BLOB_MAX];
     tg_quota_used_t      used;
     tg_ledger_result_t   r;
 
@@ -659,14 +706,14 @@ tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
     }
 
     tg_quota_actual(pass->items, &used, actual);
-    len = tg_recovered_pack(call, blob);
+    tg_recovered_repack(call, pass->packed);
 
     rc = tg_ledger_settle(gate->ledger, now->wall_ms, pass->slot, actual,
-                          pass->items->n, blob, len, &r);
+                          pass->items->n, pass->packed, pass->packed_len, &r);
 
     if (rc == TG_LEDGER_BUSY) {
         (void) tg_backlog_add(gate->backlog, pass->slot, actual,
-                              pass->items->n, blob, len);
+                              pass->items->n, pass->packed, pass->packed_len);
         return;
     }
 

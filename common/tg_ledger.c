@@ -46,7 +46,7 @@ tg_led_decide(const tg_ledger_item_t *item, const tg_ledger_state_t *st)
 /* Looks at all items as they are. TG_LEDGER_OK: they fit; index[i] is 0 where
  * the entry is not there yet. */
 static int
-tg_led_look(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
+tg_led_look(const tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
     unsigned n, uint32_t *index, tg_ledger_result_t *r)
 {
     int                 rc = TG_LEDGER_OK, one;
@@ -306,6 +306,32 @@ tg_ledger_hold(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
 
     if (rc == TG_LEDGER_FULL || rc == TG_LEDGER_BAD) {
         r->nstates = 0;
+    }
+
+    return rc;
+}
+
+
+int
+tg_ledger_look(const tg_ledger_t *led, int64_t now,
+    const tg_ledger_item_t *items, unsigned n, tg_ledger_result_t *r)
+{
+    int       rc = TG_LEDGER_BAD;
+    bool      sound = false;
+    uint32_t  index[TG_LEDGER_ITEMS_MAX];
+    uint64_t  seq;
+
+    memset(r, 0, sizeof(*r));
+
+    if (!tg_led_is_valid(items, n, 0)) {
+        return TG_LEDGER_BAD;
+    }
+
+    for (unsigned i = 0; i < TG_LED_READ_AGAIN && !sound; i++) {
+        seq = tg_led_read_begin(led);
+        r->item = 0;
+        rc = tg_led_look(led, now, items, n, index, r);
+        sound = tg_led_read_end(led, seq);
     }
 
     return rc;

@@ -285,6 +285,14 @@ int tg_ledger_hold(tg_ledger_t *led, int64_t now,
     const tg_ledger_item_t *items, unsigned n, const void *blob, size_t len,
     tg_ledger_result_t *r);
 
+/*
+ * What a hold would find, and would be told: OK, REFUSED, PARK, BAD, and the
+ * states as they are.  Neither locks nor changes anything, so that it is out of
+ * date when it returns; for tools.
+ */
+int tg_ledger_look(const tg_ledger_t *led, int64_t now,
+    const tg_ledger_item_t *items, unsigned n, tg_ledger_result_t *r);
+
 /* Before the first byte goes upstream. No lock. OK, STALE. */
 int tg_ledger_sent(tg_ledger_t *led, tg_ledger_slot_t slot);
 

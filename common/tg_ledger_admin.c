@@ -1,7 +1,6 @@
 #include "tg_ledger_int.h"
 
 #define TG_LED_EPOCH_BATCH  1024
-#define TG_LED_READ_AGAIN   100
 
 
 int

@@ -19,6 +19,7 @@
 #define TG_LED_CELLS       4096
 #define TG_LED_CHAIN_MAX   1024     /* a longer one is a loop */
 #define TG_LED_RECLAIM     256      /* entries looked at under one lock */
+#define TG_LED_READ_AGAIN  100      /* for a reader without the lock */
 #define TG_LED_GRACE       5000     /* ms that a process's clock may be late */
 
 #define TG_LED_INVENTED(n)  ((n) / 2)

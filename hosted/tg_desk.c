@@ -6,6 +6,10 @@
 #define TG_DESK_ZONES     "/usr/share/zoneinfo/"
 #define TG_DESK_ZONE_MAX  (1024 * 1024)
 
+#define TG_DESK_LOOKED_AT    4096       /* entries a tick */
+#define TG_DESK_UNCONFIRMED  5000       /* milliseconds */
+#define TG_DESK_FORGOTTEN    600000
+
 
 static int
 tg_desk_zone(tg_desk_t *desk, tg_mem_t *mem, tg_error_t *err)
@@ -179,6 +183,39 @@ tg_desk_chown(tg_desk_t *desk, uid_t uid, gid_t gid, tg_error_t *err)
 }
 
 
+int
+tg_desk_publish(tg_desk_t *desk, tg_error_t *err)
+{
+    int          rc;
+    char         path[sizeof(desk->ledger.path) + sizeof(TG_DESK_CONF)];
+    tg_str_t     text;
+    tg_error_t   why;
+    tg_arena_t  *arena;
+
+    if (!desk->open) {
+        return TG_OK;
+    }
+
+    arena = tg_arena_create(TG_DESK_CONF_MAX);
+    text = arena == NULL ? tg_str_null
+           : tg_conf_text(desk->conf, tg_arena_mem(arena));
+
+    if (text.len == 0) {
+        tg_arena_destroy(arena);
+        return tg_error(err, 0, 0, "llm_ledger: no memory for what llmctl has"
+                        " to know");
+    }
+
+    (void) snprintf(path, sizeof(path), "%s" TG_DESK_CONF, desk->ledger.path);
+    rc = tg_file_replace(path, text, desk->ledger.fd, &why);
+    tg_arena_destroy(arena);
+
+    return rc == TG_OK ? TG_OK
+           : tg_error(err, 0, 0, "llm_ledger: llmctl will not know this"
+                      " configuration: %s", why.message);
+}
+
+
 /* The first of the processes to come to it does it; the others find it done. */
 static void
 tg_desk_reserve(tg_desk_t *desk, int64_t now)
@@ -301,12 +338,132 @@ tg_desk_tick_keys(tg_desk_t *desk, int64_t now)
 static void
 tg_desk_complain(tg_desk_t *desk, const tg_error_t *err)
 {
+    bool  again;
     char  text[300];
 
-    if (strcmp(err->message, desk->complaint.message) != 0) {
-        desk->complaint = *err;
+    (void) pthread_mutex_lock(&desk->lock);
+    again = strcmp(err->message, desk->complaint.message) == 0;
+    desk->complaint = *err;
+    (void) pthread_mutex_unlock(&desk->lock);
+
+    if (!again) {
         (void) snprintf(text, sizeof(text), "llm_ledger: %s", err->message);
         desk->log(desk->log_data, TG_DESK_ERROR, text);
+    }
+}
+
+
+/*
+ * What can't be put into the spool is not confirmed, and is told again by who
+ * looks for such.
+ */
+static void
+tg_desk_alert(tg_desk_t *desk, tg_alert_t *a, tg_desk_alert_t line,
+    void *data)
+{
+    bool        safe = true;
+    uint8_t     bits = a->bits;
+    tg_error_t  err;
+
+    while (tg_alert_next(a)) {
+        line(data, a);
+
+        if (desk->conf->alerts.n != 0
+            && tg_alert_spool_fire(&desk->spool, &desk->conf->alerts, a, &err)
+               != TG_OK)
+        {
+            safe = false;
+            tg_desk_complain(desk, &err);
+        }
+    }
+
+    if (safe) {
+        (void) tg_ledger_alerted(&desk->ledger.ledger, a->key, a->window,
+                                 bits);
+    }
+
+    /* It may be about to be stopped. */
+
+    (void) pthread_mutex_lock(&desk->lock);
+    tg_webhook_poke(desk->webhook);
+    (void) pthread_mutex_unlock(&desk->lock);
+}
+
+
+/* Of a process that died before it told of it, say: told again when nobody has
+ * confirmed it for a while. */
+static void
+tg_desk_pending(tg_desk_t *desk, const tg_ledger_entry_t *e, bool before,
+    int64_t now)
+{
+    unsigned            i;
+    int64_t             window = before ? e->before : e->window;
+    tg_alert_t          a;
+    tg_desk_pending_t  *p = desk->pending;
+
+    for (i = 0; i < desk->npending; i++) {
+        if (p[i].window == window
+            && memcmp(p[i].key, e->key, TG_LEDGER_KEY) == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == desk->npending) {
+        if (i < TG_DESK_PENDING) {
+            memcpy(p[i].key, e->key, TG_LEDGER_KEY);
+            p[i].window = window;
+            p[i].seen = now;
+            desk->npending++;
+        }
+        return;
+    }
+
+    if (now - p[i].seen < TG_DESK_UNCONFIRMED) {
+        return;
+    }
+
+    p[i] = p[--desk->npending];
+
+    tg_alert_entry(&a, e, before, now);
+    a.node = desk->conf->node;
+    a.config_hash = tg_strz(desk->conf->hash_text);
+    tg_desk_alert(desk, &a, desk->alert, desk->log_data);
+}
+
+
+/* A part of the ledger at a time. */
+static void
+tg_desk_tick_alerts(tg_desk_t *desk, int64_t now)
+{
+    unsigned           i;
+    tg_ledger_entry_t  e;
+
+    if (desk->alert == NULL) {
+        return;
+    }
+
+    for (i = 0; i < TG_DESK_LOOKED_AT; i++) {
+        if (!tg_ledger_each(&desk->ledger.ledger, &desk->hand, &e)) {
+            desk->hand = 0;
+            break;
+        }
+
+        if (e.pending != 0) {
+            tg_desk_pending(desk, &e, false, now);
+        }
+
+        if (e.before_pending != 0) {
+            tg_desk_pending(desk, &e, true, now);
+        }
+    }
+
+    /* Those that were confirmed make room. */
+
+    for (i = desk->npending; i > 0; i--) {
+        if (now - desk->pending[i - 1].seen > TG_DESK_FORGOTTEN) {
+            desk->pending[i - 1] = desk->pending[--desk->npending];
+        }
     }
 }
 
@@ -333,15 +490,29 @@ tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
 
     (void) tg_backlog_settle(&desk->backlog, &desk->ledger.ledger, now);
     (void) tg_ledger_sweep(&desk->ledger.ledger, now, swept, data);
+    tg_desk_tick_alerts(desk, now);
     tg_ledger_file_flush(&desk->ledger);
+}
+
+
+void
+tg_desk_retire(tg_desk_t *desk)
+{
+    tg_webhook_t  *webhook;
+
+    (void) pthread_mutex_lock(&desk->lock);
+    webhook = desk->webhook;
+    desk->webhook = NULL;
+    (void) pthread_mutex_unlock(&desk->lock);
+
+    tg_webhook_stop(webhook);
 }
 
 
 void
 tg_desk_leave(tg_desk_t *desk, int64_t now)
 {
-    tg_webhook_stop(desk->webhook);
-    desk->webhook = NULL;
+    tg_desk_retire(desk);
     tg_alert_spool_close(&desk->spool);
 
     if (desk->joined) {
@@ -398,6 +569,7 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     gate->calibrate = &desk->calibrate;
     gate->zone = desk->zone;
     gate->scratch = scratch;
+    gate->look = NULL;
 }
 
 
@@ -407,39 +579,6 @@ tg_desk_written(tg_desk_t *desk, const tg_ledger_slot_t *slots, unsigned n)
     if (desk->joined && n != 0) {
         (void) tg_ledger_line_written(&desk->ledger.ledger, slots, n);
     }
-}
-
-
-/*
- * What can't be put into the spool is not confirmed, and is told again by who
- * looks for such.
- */
-static void
-tg_desk_alert(tg_desk_t *desk, tg_alert_t *a, tg_desk_alert_t line,
-    void *data)
-{
-    bool        safe = true;
-    uint8_t     bits = a->bits;
-    tg_error_t  err;
-
-    while (tg_alert_next(a)) {
-        line(data, a);
-
-        if (desk->webhook != NULL
-            && tg_alert_spool_fire(&desk->spool, &desk->conf->alerts, a, &err)
-               != TG_OK)
-        {
-            safe = false;
-            tg_desk_complain(desk, &err);
-        }
-    }
-
-    if (safe) {
-        (void) tg_ledger_alerted(&desk->ledger.ledger, a->key, a->window,
-                                 bits);
-    }
-
-    tg_webhook_poke(desk->webhook);
 }
 
 

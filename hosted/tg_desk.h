@@ -4,7 +4,7 @@
  * alike by both.
  *
  *   configuration   tg_desk_load(), also where it is only tested
- *   master          tg_desk_open(), tg_desk_chown()
+ *   master          tg_desk_open(), tg_desk_chown(), tg_desk_publish()
  *   each process    tg_desk_join(); each second tg_desk_tick()
  *   at exit         tg_desk_leave(), in processes that joined
  *   configuration's end, in all of them: tg_desk_close()
@@ -24,6 +24,10 @@
 
 #include <pthread.h>
 
+/* The name of what tg_desk_publish() writes. */
+#define TG_DESK_CONF        ".conf"
+#define TG_DESK_CONF_MAX    (16 * 1024 * 1024)
+
 #define TG_DESK_KEYS_MAX    (256 * 1024 * 1024)     /* bytes of the file */
 
 typedef enum {
@@ -34,6 +38,18 @@ typedef enum {
 /* The server's error log. */
 typedef void (*tg_desk_log_t)(void *data, tg_desk_level_t level,
     const char *message);
+
+/* An alert's line is due: to be written with tg_alert_line(). */
+typedef void (*tg_desk_alert_t)(void *data, const tg_alert_t *alert);
+
+#define TG_DESK_PENDING  32
+
+/* An alert that nobody has confirmed. */
+typedef struct {
+    unsigned char      key[TG_LEDGER_KEY];
+    int64_t            window;
+    int64_t            seen;            /* when first */
+} tg_desk_pending_t;
 
 typedef struct {
     tg_conf_t         *conf;
@@ -48,6 +64,11 @@ typedef struct {
     tg_webhook_t      *webhook;         /* NULL: no llm_alert */
     tg_desk_log_t      log;
     void              *log_data;
+    tg_desk_alert_t    alert;           /* for those of dead processes; the
+                                           server's, called with log_data */
+    tg_desk_pending_t  pending[TG_DESK_PENDING];
+    unsigned           npending;
+    uint32_t           hand;            /* how far they have been looked for */
     tg_error_t         complaint;       /* the last of the ledger's */
     bool               loaded;
     bool               open;
@@ -68,6 +89,13 @@ int tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
 int tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err);
 int tg_desk_chown(tg_desk_t *desk, uid_t uid, gid_t gid, tg_error_t *err);
 
+/*
+ * In the master, once the configuration is in force: writes what it says of us
+ * beside the ledger, as <ledger>.conf, for llmctl; of the ledger's owner, and
+ * for his eyes only.  On TG_ERROR calls pass all the same.
+ */
+int tg_desk_publish(tg_desk_t *desk, tg_error_t *err);
+
 /* After the fork. On TG_ERROR the process goes on, and its calls find the ledger
  * not to be had. */
 int tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err);
@@ -76,15 +104,15 @@ int tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err);
 void tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
     void *data);
 
+/* No more calls will come to this process, though some are under way. */
+void tg_desk_retire(tg_desk_t *desk);
+
 void tg_desk_leave(tg_desk_t *desk, int64_t now);
 void tg_desk_close(tg_desk_t *desk);
 
 /* A reference to the keys in use, to be given back with tg_roster_unref(); NULL
  * where there are none. */
 tg_roster_t *tg_desk_roster(tg_desk_t *desk);
-
-/* An alert's line is due: to be written with tg_alert_line(). */
-typedef void (*tg_desk_alert_t)(void *data, const tg_alert_t *alert);
 
 /* Tells of all that the call found, and confirms it. */
 void tg_desk_alerts(tg_desk_t *desk, tg_call_t *call, tg_desk_alert_t line,

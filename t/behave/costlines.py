@@ -10,6 +10,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 SCHEMA = os.path.join(ROOT, "docs", "costline.schema.json")
 LONGEST = 32768
+KIND = "event.kind"
 
 
 class Line(dict):
@@ -101,15 +102,27 @@ class Log:
         except FileNotFoundError:
             return b""
 
-    def read(self):
-        """All complete lines."""
+    def all(self):
+        """All complete lines, alerts among them."""
         return [parse(line) for line in self.raw().split(b"\n")[:-1]]
+
+    def read(self):
+        """All complete cost lines."""
+        return [line for line in self.all() if line.get(KIND) != "alert"]
+
+    def alerts(self):
+        return [line for line in self.all() if line.get(KIND) == "alert"]
+
+    def count(self):
+        raw = self.raw()
+
+        return raw.count(b"\n") - raw.count(b'"event.kind":"alert"')
 
     def wait(self, n, timeout=10, exact=True):
         """The n lines, once they are there."""
         end = time.monotonic() + timeout
 
-        while self.raw().count(b"\n") < n and time.monotonic() < end:
+        while self.count() < n and time.monotonic() < end:
             time.sleep(0.01)
 
         lines = self.read()

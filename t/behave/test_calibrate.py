@@ -8,6 +8,11 @@ CHAT = "/v1/chat/completions"
 LEARN = 32
 
 
+def ordered(lines):
+    """As the calls came: httpd's processes write their lines on their own."""
+    return sorted(lines, key=lambda line: line["@timestamp"])
+
+
 def start(server, fake, quota, **more):
     server.meter(fake, *gated(server, quota), workers=1, **more)
 
@@ -21,7 +26,7 @@ def learn(server, n=LEARN + 1, **more):
 def test_holds_come_near_to_what_is_used(server, fake):
     start(server, fake, "usd per=all usd=1/total estimate=calibrated wait=0s")
     learn(server)
-    lines = server.lines(LEARN + 1)
+    lines = ordered(server.lines(LEARN + 1))
     assert all("llm.hold_calibrated" not in line for line in lines[:LEARN])
     bound, line = lines[0], lines[-1]
     cost = line["llm.cost.total"]
@@ -33,7 +38,7 @@ def test_holds_come_near_to_what_is_used(server, fake):
 def test_bound_stays_the_default(server, fake):
     start(server, fake, "usd per=all usd=1/total wait=0s")
     learn(server)
-    lines = server.lines(LEARN + 1)
+    lines = ordered(server.lines(LEARN + 1))
     assert len({line["llm.hold"] for line in lines}) == 1
     assert "llm.hold_calibrated" not in lines[-1]
 
@@ -46,7 +51,7 @@ def test_more_calls_fit_and_what_they_take_is_counted(server, fake):
     while not answers or answers[-1].status == 200:
         answers.append(server.client.post(CHAT, calls.chat(max_tokens=1000)))
         assert len(answers) < 500
-    lines = server.lines(LEARN + 1 + len(answers))
+    lines = ordered(server.lines(LEARN + 1 + len(answers)))
     assert 1990 <= sum(line.output for line in lines[:-1]) <= 2000
     assert lines[-1]["llm.quota.held"] == 0
 
@@ -63,7 +68,7 @@ def test_an_overrun_is_counted(server, fake):
     assert r.status == 200
     r = server.client.post(CHAT, calls.chat(max_tokens=1))
     assert r.status == 429
-    refused = server.lines(LEARN + 2)[-1]
+    refused = ordered(server.lines(LEARN + 2))[-1]
     assert refused["llm.quota.spent"] == 5 * LEARN + 150 > 300
 
 
@@ -87,7 +92,7 @@ def test_a_cut_stream_is_billed_by_what_was_learned(server, fake):
     for _ in range(LEARN):
         server.client.post(CHAT, calls.chat(max_tokens=100))
     server.client.post(CHAT, calls.chat(stream=True), fake=cut)
-    lines = server.lines(LEARN + 2)
+    lines = ordered(server.lines(LEARN + 2))
     before, after = lines[0], lines[-1]
     assert before.source == after.source == "estimated"
     assert (before.input, before.output) == (5, 6)  # 18 and 23 bytes

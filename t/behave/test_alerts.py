@@ -1,0 +1,150 @@
+"""Thresholds of quotas: their lines, and the webhook."""
+
+import base64
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import shutil
+import threading
+
+import calls
+import pytest
+
+from keys import gated
+from servers import server_user
+
+CHAT = "/v1/chat/completions"
+SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+
+
+class Hook:
+    """Somebody's webhook; fails so many times first."""
+
+    def __init__(self, failures=0, port=0):
+        hook = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.posts.append((dict(self.headers), body))
+                self.send_response(500 if len(hook.posts) <= failures
+                                   else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        self.posts = []
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port),
+                                                      Handler)
+        self.url = "http://127.0.0.1:%d/hook" % self.server.server_port
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def hook():
+    made = Hook()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def failing_hook():
+    made = Hook(2)
+    yield made
+    made.close()
+
+
+def secret(server, name, text):
+    path = server.write("etc/" + name, text)
+
+    if server_user():
+        shutil.chown(path, *server_user())
+    os.chmod(path, 0o600)
+
+    return path
+
+
+def start(server, fake, *quotas, alert=None, **more):
+    llm = [alert] if alert else []
+    server.meter(fake, *gated(server, *quotas, llm=llm), **more)
+
+
+def post(server):
+    return server.client.post(CHAT, calls.chat(max_tokens=8)).status
+
+
+def test_each_threshold_has_one_line(server, fake):
+    start(server, fake, "all per=all requests=4/day alert=50%,75%,100%")
+    assert [post(server) for _ in range(6)] == [200] * 4 + [429] * 2
+    server.lines(6)
+    alerts = server.log_of().alerts()
+    assert [a["llm.quota.threshold"] for a in alerts] == [50, 75, 100]
+    assert {a["llm.quota.name"] for a in alerts} == {"all"}
+    assert alerts[0]["llm.quota.subject"] == "all calls"
+    assert len({a["event.id"] for a in alerts}) == 3
+
+
+def test_a_refusal_before_the_cap_is_told_as_100(server, fake):
+    start(server, fake, "out per=all output_tokens=12/day alert=100% wait=0s")
+    assert [post(server) for _ in range(4)] == [200, 429, 429, 429]
+    server.lines(4)
+    assert len(server.log_of().alerts()) == 1
+
+
+def test_webhook_is_told_signed_and_once(server, fake, hook):
+    path = secret(server, "hook.key", "whsec_" + SECRET)
+    start(server, fake, "all per=all requests=2/day alert=50%",
+          alert=("llm_alert", "url=" + hook.url, "secret=file:" + path),
+          workers=2)
+    assert [post(server) for _ in range(2)] == [200] * 2
+    server.wait_until(lambda: hook.posts)
+    server.lines(2)
+    headers, body = hook.posts[0]
+    said = json.loads(body)
+    assert "all calls" in said["text"]
+    assert said["dedup_key"] == headers["webhook-id"]
+    assert said["dedup_key"] == server.log_of().alerts()[0]["event.id"]
+    signed = "%s.%s." % (headers["webhook-id"], headers["webhook-timestamp"])
+    mac = hmac.new(base64.b64decode(SECRET), signed.encode() + body,
+                   hashlib.sha256).digest()
+    assert headers["webhook-signature"].split(" ")[0] \
+        == "v1," + base64.b64encode(mac).decode()
+    assert len(hook.posts) == 1
+
+
+def test_webhook_that_fails_is_tried_again_and_nobody_waits(server, fake,
+                                                            failing_hook):
+    server.expect_errors("llm_alert")
+    start(server, fake, "all per=all requests=2/day alert=50%",
+          alert=("llm_alert", "url=" + failing_hook.url))
+    assert [post(server) for _ in range(2)] == [200] * 2
+    server.lines(2)
+    server.wait_until(lambda: len(failing_hook.posts) == 3, 30)
+    assert len({h["webhook-id"] for h, _ in failing_hook.posts}) == 1
+
+
+def test_what_was_not_delivered_survives_a_restart(server, fake, hook):
+    server.expect_errors("llm_alert")
+    port = hook.server.server_port
+    hook.close()
+    start(server, fake, "all per=all requests=2/day alert=50%",
+          alert=("llm_alert", "url=" + hook.url))
+    assert post(server) == 200
+    server.lines(1)
+    site = server.site
+    server.terminate()
+    again = Hook(port=port)
+    server.start(site)
+    server.wait_until(lambda: again.posts, 30)
+    again.close()
+    assert json.loads(again.posts[0][1])["dedup_key"] \
+        == server.log_of().alerts()[0]["event.id"]
