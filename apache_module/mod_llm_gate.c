@@ -93,7 +93,10 @@ llm_enter(llm_ctx_t *ctx)
 {
     tg_gate_t  gate;
 
-    if (!llm_gate(&gate, NULL)) {
+    /* A list of models is made of the prices' names. */
+
+    if (!llm_gate(&gate, llm_prices_hold())) {
+        llm_prices_release();
         return HTTP_SERVICE_UNAVAILABLE;
     }
 
@@ -109,6 +112,7 @@ llm_enter(llm_ctx_t *ctx)
 
     (void) pthread_mutex_unlock(&ctx->lock);
 
+    llm_prices_release();
     tg_roster_unref(gate.roster);
 
     return OK;

@@ -637,8 +637,12 @@ tg_conf_provider_param(tg_conf_t *conf, tg_provider_t *pr, tg_str_t arg,
                             err);
     }
 
-    return tg_conf_unknown_param(arg, "dialect=, url=, key=, stream_usage=",
-                                 err);
+    if (tg_conf_param(arg, "models", &v)) {
+        return tg_conf_models(conf, pr, v, err);
+    }
+
+    return tg_conf_unknown_param(arg, "dialect=, url=, key=, models=,"
+                                 " stream_usage=", err);
 }
 
 

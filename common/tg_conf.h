@@ -21,7 +21,8 @@
 #define TG_LOGS_MAX       8      /* of one scope */
 #define TG_ARGS_MAX       32     /* of a directive: none takes as many */
 
-#define TG_PROVIDER_KEY_MAX  4096
+#define TG_PROVIDER_KEY_MAX     4096
+#define TG_PROVIDER_MODELS_MAX  64
 
 enum {
     TG_IN_MAIN     = 0x01,
@@ -102,6 +103,8 @@ typedef struct {
     tg_str_t            key_file;   /* of key=file:; empty: none */
     tg_str_t            key;        /* of tg_conf_provider_key() */
     tg_str_t            bearer;     /* "Bearer " and the key */
+    tg_str_t           *models;     /* patterns: what it has; NULL: not said */
+    unsigned            nmodels;
 } tg_provider_t;
 
 typedef struct {

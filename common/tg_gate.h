@@ -10,6 +10,7 @@
 #define TG_GATE_H
 
 #include "tg_ledger_fleet.h"
+#include "tg_calibrate.h"
 #include "tg_price.h"
 #include "tg_roster.h"
 
@@ -45,6 +46,7 @@ typedef struct {
     tg_ledger_t            *ledger;     /* of llm_ledger, ready for use */
     tg_ledger_message_t    *message;    /* of a fleet's: where one is written */
     tg_backlog_t           *backlog;
+    tg_calibrate_t         *calibrate;  /* NULL: nothing is learned */
     const tg_zone_t        *zone;       /* the ledger's; NULL: UTC */
     tg_gate_scratch_t      *scratch;
     tg_gate_look_t         *look;       /* NULL; else the ledger is only looked

@@ -96,6 +96,7 @@ typedef struct {
     tg_quota_action_t  action;
     int64_t            wait_ms;
     int64_t            clamp;       /* least tokens of output; 0: no clamping */
+    bool               calibrated;  /* holds what is likely, no bound */
     bool               latch;
     bool               dry_run;
 } tg_quota_t;
@@ -105,6 +106,7 @@ typedef struct {
  */
 typedef struct {
     unsigned           n;
+    bool               calibrated;  /* one of them is */
     tg_quota_t        *list[TG_QUOTAS_MAX];
     tg_str_t           zone;        /* name, "UTC"; of tg_quotas_finish() */
 } tg_quotas_t;
@@ -190,6 +192,8 @@ typedef struct {
     void                     *get_data;
     tg_expr_scratch_t        *scratch;      /* may be NULL, see tg_expr.h */
     const tg_bound_t         *bound;
+    const tg_bound_t         *likely;       /* for calibrated quotas; NULL: not
+                                               known */
 } tg_quota_call_t;
 
 /* A call's buckets, in the order of the ledger's items. */

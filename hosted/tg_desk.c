@@ -635,6 +635,7 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     gate->ledger = desk->joined ? &desk->ledger.ledger : NULL;
     gate->message = NULL;
     gate->backlog = &desk->backlog;
+    gate->calibrate = &desk->calibrate;
     gate->zone = desk->zone;
     gate->scratch = scratch;
     gate->look = NULL;

@@ -63,6 +63,7 @@ typedef struct {
     unsigned           carriers;        /* threads that carry calls' messages;
                                            set before tg_desk_join() */
     tg_carrier_t      *carrier;         /* NULL: no fleet */
+    tg_calibrate_t     calibrate;
     tg_alert_spool_t   spool;
     tg_webhook_t      *webhook;         /* NULL: no llm_alert */
     tg_desk_log_t      log;

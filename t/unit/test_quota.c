@@ -110,6 +110,34 @@ items_of(const tg_quotas_t *quotas, const tg_quota_call_t *call,
 
 
 static void
+test_an_estimate_is_for_who_asks_for_it(void **state)
+{
+    tg_quotas_t      *quotas = QUOTAS("a|per=key|output_tokens=1k/day",
+                                      "b|per=key|tokens=1k/day|"
+                                      "estimate=calibrated");
+    tg_bound_t        bound = { 100, 50, 7, 50, 1 };
+    tg_bound_t        likely = { 20, 10, 2, 10, 1 };
+    tg_quota_call_t   call;
+    tg_quota_items_t  items;
+
+    (void) state;
+
+    assert_true(quotas->calibrated);
+
+    memset(&call, 0, sizeof(call));
+    call.bound = &bound;
+    items_of(quotas, &call, &items);
+    assert_int_equal(items.items[0].amount, 50);
+    assert_int_equal(items.items[1].amount, 150);
+
+    call.likely = &likely;
+    items_of(quotas, &call, &items);
+    assert_int_equal(items.items[0].amount, 50);
+    assert_int_equal(items.items[1].amount, 30);
+}
+
+
+static void
 test_a_quota_is_read_whole(void **state)
 {
     tg_quotas_t *quotas = QUOTAS("task|per=key+session+tag:app|usd=2.50/hour|"
@@ -128,6 +156,8 @@ test_a_quota_is_read_whole(void **state)
     assert_int_equal(q->limits[0].measure, TG_MEASURE_USD);
     assert_int_equal(q->limits[0].cap, 2500000000);
     assert_int_equal(q->limits[0].limit, 3000000000);
+    assert_int_equal(q->clamp, 256);
+    assert_false(q->calibrated || quotas->calibrated);
     assert_int_equal(q->limits[0].window.kind, TG_WINDOW_HOUR);
     assert_int_equal(q->limits[1].cap, 200000);
     assert_int_equal(q->limits[2].cap, 1000000);
@@ -227,7 +257,7 @@ test_bad_words_are_named(void **state)
         { "a|per=key|usd=1/day|wait=6m", "up to 5m" },
         { "a|per=key|usd=1/day|clamp=256", "min:<tokens>" },
         { "a|per=key|usd=1/day|clamp=min:0", "min:<tokens>" },
-        { "a|per=key|usd=1/day|estimate=calibrated", "takes bound" },
+        { "a|per=key|usd=1/day|estimate=guess", "bound or calibrated" },
         { "a|per=key|usd=1/day|repeats=0", "from 1" },
         { "a|per=key|usd=1/day|repeats=2|repeats=3", "given twice" },
         { "a|per=key|usd=1/day|idle=1h", "no effect" },
@@ -996,6 +1026,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_an_estimate_is_for_who_asks_for_it),
         cmocka_unit_test(test_a_quota_is_read_whole),
         cmocka_unit_test(test_what_is_not_said_has_a_default),
         cmocka_unit_test(test_bad_words_are_named),
