@@ -45,7 +45,7 @@ def test_bound_stays_the_default(server, fake):
 
 def test_more_calls_fit_and_what_they_take_is_counted(server, fake):
     start(server, fake,
-          "out per=all output_tokens=2000/total estimate=calibrated wait=0s")
+          "out per=all output_tokens=2000/total estimate=calibrated")
     learn(server)
     answers = []
     while not answers or answers[-1].status == 200:

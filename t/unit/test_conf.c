@@ -93,7 +93,8 @@ test_bad_words_are_told_with_what_is_known(void **state)
         { TG_DIRECTIVE_LEDGER, "l tz=/etc/localtime", "a time zone" },
         { TG_DIRECTIVE_LEDGER, "l full=maybe", "reject or allow" },
         { TG_DIRECTIVE_LEDGER, "l default_output=0", "number of tokens" },
-        { TG_DIRECTIVE_LEDGER, "l redis=x", "unknown parameter" }
+        { TG_DIRECTIVE_LEDGER, "l radish=x", "unknown parameter" },
+        { TG_DIRECTIVE_LEDGER, "l redis=x lease=maybe", "lease" }
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
