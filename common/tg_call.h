@@ -136,6 +136,8 @@ int tg_call_reply(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
  * other.
  */
 bool tg_call_credentials(const tg_call_t *call, tg_header_t *header);
+
+/* Also of a call that was refused, for logs: the query without credentials. */
 tg_str_t tg_call_args(const tg_call_t *call);
 
 /*
