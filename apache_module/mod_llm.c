@@ -5,9 +5,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LLM_PRICES_INTERVAL_MS  1000
+#define LLM_KEEPER_INTERVAL_MS  1000
 
-/* A child's thread that flushes logs and looks after prices. */
+/* A child's thread that flushes logs and looks after prices, keys, and what
+ * other children left. */
 typedef struct {
     pthread_t        thread;
     pthread_mutex_t  lock;
@@ -96,8 +97,8 @@ llm_keeper_run(void *data)
     struct timespec   ts;
 
     tick = llm_log_tick(k->main);
-    if (tick > LLM_PRICES_INTERVAL_MS) {
-        tick = LLM_PRICES_INTERVAL_MS;
+    if (tick > LLM_KEEPER_INTERVAL_MS) {
+        tick = LLM_KEEPER_INTERVAL_MS;
     }
 
     (void) pthread_mutex_lock(&k->lock);
@@ -119,9 +120,10 @@ llm_keeper_run(void *data)
         llm_log_flush(k->main, true);
         since += tick;
 
-        if (since >= LLM_PRICES_INTERVAL_MS) {
+        if (since >= LLM_KEEPER_INTERVAL_MS) {
             since = 0;
             llm_prices_check(k->main);
+            llm_desk_tick(k->main);
         }
 
         (void) pthread_mutex_lock(&k->lock);
@@ -165,6 +167,7 @@ llm_keeper_stop(void *data)
     }
 
     llm_log_flush(k->main, false);
+    llm_desk_end(k->main);
 
     return APR_SUCCESS;
 }
@@ -195,7 +198,8 @@ llm_keeper_start(apr_pool_t *pchild)
 
     if (rc != 0) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rc, llm_main->server,
-                     "llm: can't start a thread: prices are not looked after");
+                     "llm: can't start a thread: prices and keys are not"
+                     " looked after");
         return;
     }
 
@@ -214,6 +218,7 @@ llm_child_init(apr_pool_t *pchild, server_rec *s)
 
     llm_finish_init();
     llm_log_child(llm_main);
+    llm_desk_child(llm_main);
     llm_keeper_start(pchild);
 }
 
@@ -232,6 +237,7 @@ llm_register_hooks(apr_pool_t *p)
     llm_body_hooks(p);
     llm_response_hooks(p);
     llm_client_hooks(p);
+    llm_tls_hooks(p);
 }
 
 

@@ -3,8 +3,11 @@
  * what httpd shows to the core (common/), and does what the core says.
  *
  * Locks, in the order in which they may be taken: the list of open calls, one
- * call, the prices or a log.  A call's own lock is there for a fast stop, which
- * settles what other threads are still working on.
+ * call, the prices or a log, and last the ledger's or that of the alerts' spool,
+ * which no one holds for long: who does not get it in 10 ms goes on without.
+ * The desk's own (tg_desk.h) is held around nothing else.  A call's own lock is
+ * there for a fast stop, which settles what other threads are still working on;
+ * nobody waits with it.
  */
 
 #ifndef MOD_LLM_H
@@ -25,6 +28,7 @@
 #include "apr_strings.h"
 
 #include "tg_call.h"
+#include "tg_desk.h"
 #include "tg_http.h"
 #include "tg_inflate.h"
 
@@ -52,10 +56,13 @@ typedef struct {
     tg_conf_t           *conf;
     llm_shared_t        *shared;
     llm_prices_t        *prices;
+    tg_desk_t            desk;
     apr_array_header_t  *sinks;         /* llm_sink_t * */
+    apr_array_header_t  *logs;          /* tg_log_t *, all LLMLog */
     const char         **tag_names;     /* "llm_tag_team" */
     unsigned             enabled:1;     /* somewhere */
     unsigned             logged:1;
+    unsigned             secrets:1;     /* some provider has a key */
 } llm_main_t;
 
 typedef struct {
@@ -96,6 +103,7 @@ struct llm_ctx_s {
     unsigned              listed:1;
     unsigned              valued:1;     /* its early values are there */
     unsigned              refused:1;
+    unsigned              keyed:1;      /* a provider's key is to go with it */
     unsigned              answered:1;   /* the head has gone by */
     unsigned              first:1;      /* a byte of the body has */
     unsigned              complete:1;   /* its last byte has */
@@ -126,6 +134,26 @@ int llm_open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 
 /* mod_llm_request.c */
 void llm_request_hooks(apr_pool_t *p);
+tg_str_t llm_upstream_host(request_rec *r);
+
+/* mod_llm_gate.c */
+int llm_enter(llm_ctx_t *ctx);
+int llm_admit(llm_ctx_t *ctx);
+int llm_sent(llm_ctx_t *ctx);
+
+/* mod_llm_tls.c: the provider's key. */
+void llm_tls_hooks(apr_pool_t *p);
+void llm_tls_key(request_rec *r, llm_ctx_t *ctx);
+void llm_tls_answered(void);
+
+/* mod_llm_desk.c: keys and ledger */
+bool llm_gate(tg_gate_t *gate, const tg_price_book_t *book);
+int llm_desk_load(llm_main_t *main);
+int llm_desk_open(llm_main_t *main);
+void llm_desk_child(llm_main_t *main);
+void llm_desk_tick(llm_main_t *main);
+void llm_desk_retire(llm_main_t *main);
+void llm_desk_end(llm_main_t *main);
 
 /* mod_llm_body.c: OK, or a status. */
 void llm_body_hooks(apr_pool_t *p);
@@ -140,6 +168,7 @@ void llm_client_hooks(apr_pool_t *p);
 apr_status_t llm_client_left(llm_ctx_t *ctx);
 apr_status_t llm_client_wait(llm_ctx_t *ctx);
 apr_status_t llm_client_swallow(llm_ctx_t *ctx, bool eos);
+int llm_client_pause(llm_ctx_t *ctx, int64_t ms);
 void llm_client_stop(llm_ctx_t *ctx);
 
 /* mod_llm_finish.c: settles, writes the line; both only once. */
@@ -154,6 +183,9 @@ void llm_child_stopping(apr_pool_t *pchild, int graceful);
 const char *llm_log_declare(cmd_parms *cmd, tg_log_t *log);
 int llm_log_open_all(llm_main_t *main);
 void llm_log_write(llm_ctx_t *ctx, bool stopping);
+void llm_log_alert(void *data, const tg_alert_t *alert);
+void llm_log_late_alert(void *data, const tg_alert_t *alert);
+bool llm_log_recovered(void *data, const tg_ledger_swept_t *call);
 int64_t llm_log_tick(llm_main_t *main);
 void llm_log_flush(llm_main_t *main, bool due_only);
 void llm_log_child(llm_main_t *main);
@@ -168,6 +200,8 @@ int llm_syslog_send(llm_syslog_t *sl, const char *line, size_t n);
 const char *llm_prices_declare(cmd_parms *cmd, const char *name);
 int llm_prices_load(llm_main_t *main);
 void llm_prices_check(llm_main_t *main);
+const tg_price_book_t *llm_prices_hold(void);
+void llm_prices_release(void);
 void llm_prices_finish(llm_ctx_t *ctx, tg_end_t end, unsigned status);
 
 /* How long a fast stop waits for a lock: its holder may never give it up. */

@@ -231,6 +231,38 @@ llm_client_wait(llm_ctx_t *ctx)
 }
 
 
+/* A call is in the way of which others are.  OK: it may ask again; else a
+ * status. */
+int
+llm_client_pause(llm_ctx_t *ctx, int64_t ms)
+{
+    int             n, slice;
+    conn_rec       *c = ctx->request->connection;
+    apr_time_t      end = apr_time_now() + ms * 1000, left;
+    struct pollfd   client;
+
+    client.fd = c->master == NULL ? llm_socket(c) : -1;
+    client.events = POLLRDHUP;
+
+    while ((left = (end - apr_time_now()) / 1000) >= 0) {
+        slice = left < LLM_SLICE_MS ? (int) left + 1 : LLM_SLICE_MS;
+        n = poll(&client, 1, slice);
+
+        if (llm_is_stopped()) {
+            return HTTP_SERVICE_UNAVAILABLE;
+        }
+
+        if (c->aborted || (n > 0 && client.revents != 0)) {
+            ctx->client_gone = 1;
+            ctx->error_status = TG_HTTP_CLIENT_CLOSED;
+            return HTTP_REQUEST_TIME_OUT;
+        }
+    }
+
+    return OK;
+}
+
+
 /* Wakes those who wait, with the list of open calls locked. */
 void
 llm_client_stop(llm_ctx_t *ctx)

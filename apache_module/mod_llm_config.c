@@ -96,16 +96,39 @@ llm_bind_sources(cmd_parms *cmd, tg_tag_t *tag)
 }
 
 
-static const char *
-llm_directive_done(cmd_parms *cmd, llm_dir_t *conf, tg_directive_id_t id)
+static tg_str_t
+llm_full_name(void *data, tg_str_t name)
 {
-    tg_log_t  *log;
+    llm_main_t  *m = data;
+
+    return llm_str(ap_server_root_relative(m->pool,
+                           apr_pstrmemdup(m->pool, name.p, name.len)));
+}
+
+
+/* nprices: how many there were before. */
+static const char *
+llm_directive_done(cmd_parms *cmd, llm_dir_t *conf, tg_directive_id_t id,
+    unsigned nprices)
+{
+    tg_log_t    *log;
+    const char  *error;
 
     switch (id) {
 
     case TG_DIRECTIVE_ENABLE:
         if (conf->scope.enable != TG_OFF) {
             llm_main->enabled = 1;
+        }
+        return NULL;
+
+    case TG_DIRECTIVE_PRICES:
+        for ( ; nprices < llm_main->conf->nprices; nprices++) {
+            error = llm_prices_declare(cmd,
+                                       llm_main->conf->prices[nprices].p);
+            if (error != NULL) {
+                return error;
+            }
         }
         return NULL;
 
@@ -132,10 +155,10 @@ static const char *
 llm_directive(cmd_parms *cmd, void *dir, const char *args)
 {
     tg_str_t            argv[LLM_ARGS_MAX];
-    unsigned            n = 0;
+    unsigned            n = 0, nprices = llm_main->conf->nprices;
     llm_dir_t          *conf = dir;
     tg_error_t          err;
-    const char         *word, *error;
+    const char         *error;
     tg_directive_id_t   id = (tg_directive_id_t) (uintptr_t) cmd->info;
 
     if ((tg_directives[id].contexts & (TG_IN_SERVER | TG_IN_LOCATION)) == 0) {
@@ -146,17 +169,7 @@ llm_directive(cmd_parms *cmd, void *dir, const char *args)
     }
 
     while (*args != '\0' && n < LLM_ARGS_MAX) {
-        word = ap_getword_conf(cmd->pool, &args);
-
-        if (id == TG_DIRECTIVE_PRICES) {
-            word = ap_server_root_relative(cmd->pool, word);
-            error = llm_prices_declare(cmd, word);
-            if (error != NULL) {
-                return error;
-            }
-        }
-
-        argv[n++] = tg_strz(word);
+        argv[n++] = tg_strz(ap_getword_conf(cmd->pool, &args));
     }
 
     if (tg_conf_directive(llm_main->conf, &conf->scope, id, argv, n, &err)
@@ -165,7 +178,7 @@ llm_directive(cmd_parms *cmd, void *dir, const char *args)
         return apr_psprintf(cmd->pool, "%s %s", cmd->cmd->name, err.message);
     }
 
-    error = llm_directive_done(cmd, conf, id);
+    error = llm_directive_done(cmd, conf, id, nprices);
 
     return error == NULL ? NULL
            : apr_psprintf(cmd->pool, "%s %s", cmd->cmd->name, error);
@@ -179,6 +192,8 @@ llm_forget(void *data)
     llm_main_t  *m = data;
 
     if (m->pid == getpid()) {
+        tg_desk_close(&m->desk);
+        tg_conf_destroy(m->conf);
         llm_main = NULL;
     }
 
@@ -201,6 +216,7 @@ llm_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     m->mem.alloc = llm_palloc;
     m->mem.pool = pconf;
     m->sinks = apr_array_make(pconf, 4, sizeof(llm_sink_t *));
+    m->logs = apr_array_make(pconf, 4, sizeof(tg_log_t *));
 
     if (tg_dialect_setup(&m->mem, &err) != TG_OK) {
         ap_log_perror(APLOG_MARK, APLOG_EMERG, 0, pconf, "llm: can't set up:"
@@ -216,6 +232,9 @@ llm_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     if (apr_gethostname(name, sizeof(name), pconf) == APR_SUCCESS) {
         m->conf->node = tg_strz(apr_pstrdup(pconf, name));
     }
+
+    m->conf->full_name = llm_full_name;
+    m->conf->full_name_data = m;
 
     llm_main = m;
     apr_pool_cleanup_register(pconf, m, llm_forget, apr_pool_cleanup_null);
@@ -253,7 +272,7 @@ int
 llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     server_rec *s)
 {
-    unsigned    i = 0;
+    unsigned    i = 0, k;
     tg_error_t  err;
 
     (void) pconf;
@@ -273,8 +292,14 @@ llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 
     llm_name_tags(llm_main);
 
-    if (llm_prices_load(llm_main) != OK) {
+    if (llm_prices_load(llm_main) != OK
+        || (llm_main->enabled && llm_desk_load(llm_main) != OK))
+    {
         return HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (k = 0; k < llm_main->conf->nproviders; k++) {
+        llm_main->secrets |= llm_main->conf->providers[k].key.len != 0;
     }
 
     while (tg_conf_warning(llm_main->conf, llm_main->enabled, llm_main->logged,
@@ -337,6 +362,10 @@ llm_open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     if (llm_main->shared == NULL) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
                      "llm: can't have shared memory");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (llm_desk_open(llm_main) != OK) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -226,6 +226,10 @@ llm_cleanup(void *data)
 
     llm_close(ctx, llm_end(ctx), true);
 
+    if (ctx->call != NULL) {
+        tg_call_free(ctx->call);
+    }
+
     (void) pthread_mutex_destroy(&ctx->lock);
     tg_arena_destroy(ctx->arena);
 
@@ -241,9 +245,16 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
 
     (void) pchild;
 
-    if (graceful || llm_main == NULL || APR_RING_FIRST(&llm_ring) == NULL
-        || !llm_lock_stopping(&llm_ring_lock))
-    {
+    if (llm_main == NULL || APR_RING_FIRST(&llm_ring) == NULL) {
+        return;
+    }
+
+    if (graceful) {
+        llm_desk_retire(llm_main);
+        return;
+    }
+
+    if (!llm_lock_stopping(&llm_ring_lock)) {
         return;
     }
 

@@ -1,5 +1,7 @@
 #include "mod_llm.h"
 
+#include "tg_recovered.h"
+
 #include "apr_portable.h"
 
 #include <fcntl.h>
@@ -16,6 +18,8 @@ APLOG_USE_MODULE(llm);
  * takes no more than PIPE_BUF at a go: there, a lock of all children does it.
  */
 
+#define LLM_LOG_SLOTS  256
+
 struct llm_sink_s {
     const char       *target;
     piped_log        *pipe;
@@ -29,6 +33,8 @@ struct llm_sink_s {
     char             *buf;              /* a child's own; NULL: unbuffered */
     size_t            used;
     int64_t           since_ns;         /* its oldest line */
+    tg_ledger_slot_t  slots[LLM_LOG_SLOTS];     /* of buffered lines */
+    unsigned          nslots;
     apr_time_t        failed;           /* last complaint */
     size_t            lost;             /* bytes, since then */
     bool              torn;             /* the file ends in mid-line */
@@ -141,6 +147,8 @@ llm_log_declare(cmd_parms *cmd, tg_log_t *log)
     }
 
     log->handle = handle;
+    log->target = tg_strz(handle->sink->target);
+    *(tg_log_t **) apr_array_push(llm_main->logs) = log;
 
     return NULL;
 }
@@ -270,7 +278,7 @@ llm_log_try(int fd, const char *p, size_t n)
 
 
 /* With the sink's lock held, or in a child with one thread. */
-static void
+static bool
 llm_log_put(llm_sink_t *sink, const char *p, size_t n)
 {
     ssize_t  done;
@@ -280,24 +288,29 @@ llm_log_put(llm_sink_t *sink, const char *p, size_t n)
     if (sink->torn) {
         if (llm_log_try(sink->fd, "\n", 1) != 1) {
             llm_log_complain(sink, errno, n);
-            return;
+            return false;
         }
         sink->torn = false;
     }
 
     done = llm_log_try(sink->fd, p, n);
 
-    if (done != (ssize_t) n) {
-        llm_log_complain(sink, done == -1 ? errno : 0,
-                         done == -1 ? n : n - (size_t) done);
-        sink->torn = done > 0 && p[done - 1] != '\n';
+    if (done == (ssize_t) n) {
+        return true;
     }
+
+    llm_log_complain(sink, done == -1 ? errno : 0,
+                     done == -1 ? n : n - (size_t) done);
+    sink->torn = done > 0 && p[done - 1] != '\n';
+
+    return false;
 }
 
 
-static void
+static bool
 llm_log_put_pipe(llm_sink_t *sink, const char *p, size_t n)
 {
+    bool              done;
     pthread_mutex_t  *lock = &llm_main->shared->pipe;
 
     /* EOWNERDEAD: a child was killed, maybe in the middle of its line. */
@@ -307,21 +320,19 @@ llm_log_put_pipe(llm_sink_t *sink, const char *p, size_t n)
         sink->torn = true;
     }
 
-    llm_log_put(sink, p, n);
+    done = llm_log_put(sink, p, n);
 
     (void) pthread_mutex_unlock(lock);
+
+    return done;
 }
 
 
-static void
+static bool
 llm_log_out(llm_sink_t *sink, const char *p, size_t n)
 {
-    if (sink->pipe != NULL) {
-        llm_log_put_pipe(sink, p, n);
-
-    } else {
-        llm_log_put(sink, p, n);
-    }
+    return sink->pipe != NULL ? llm_log_put_pipe(sink, p, n)
+                              : llm_log_put(sink, p, n);
 }
 
 
@@ -329,9 +340,12 @@ static void
 llm_log_empty(llm_sink_t *sink)
 {
     if (sink->used != 0) {
-        llm_log_out(sink, sink->buf, sink->used);
+        (void) llm_log_out(sink, sink->buf, sink->used);
         sink->used = 0;
     }
+
+    tg_desk_written(&llm_main->desk, sink->slots, sink->nslots);
+    sink->nslots = 0;
 }
 
 
@@ -360,17 +374,31 @@ llm_log_flush(llm_main_t *m, bool due_only)
 
 
 static void
-llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, uint64_t seq,
-    tg_log_format_t format)
+llm_log_syslog(llm_sink_t *sink, const char *line, size_t n)
 {
-    int     rc;
+    int  rc = llm_syslog_send(sink->syslog, line, n);
+
+    if (rc != 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, rc, llm_main->server,
+                     "LLMLog: sending to syslog failed");
+    }
+}
+
+
+/* Where the line waits in a buffer, *slot, if not NULL, waits with it. */
+static void
+llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, uint64_t seq,
+    tg_log_format_t format, tg_ledger_slot_t **slot)
+{
     char    line[TG_LINE_MAX];
     size_t  n;
 
     if (sink->buf != NULL) {
         (void) pthread_mutex_lock(&sink->lock);
 
-        if (sink->size - sink->used < TG_LINE_MAX) {
+        if (sink->size - sink->used < TG_LINE_MAX
+            || sink->nslots == LLM_LOG_SLOTS)
+        {
             llm_log_empty(sink);
         }
 
@@ -381,6 +409,11 @@ llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, uint64_t seq,
         sink->used += tg_call_line(ctx->call, sink->buf + sink->used, seq,
                                    format);
 
+        if (*slot != NULL) {
+            sink->slots[sink->nslots++] = **slot;
+            *slot = NULL;
+        }
+
         (void) pthread_mutex_unlock(&sink->lock);
         return;
     }
@@ -389,16 +422,46 @@ llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, uint64_t seq,
 
     if (sink->syslog == NULL) {
         (void) pthread_mutex_lock(&sink->lock);
-        llm_log_out(sink, line, n);
+        (void) llm_log_out(sink, line, n);
         (void) pthread_mutex_unlock(&sink->lock);
         return;
     }
 
-    rc = llm_syslog_send(sink->syslog, line, n);
-    if (rc != 0) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, rc, llm_main->server,
-                     "LLMLog: sending to syslog failed");
+    llm_log_syslog(sink, line, n);
+}
+
+
+/* Of no one call. */
+static void
+llm_log_append(llm_sink_t *sink, const char *line, size_t n)
+{
+    tg_now_t  now;
+
+    if (sink->syslog != NULL) {
+        llm_log_syslog(sink, line, n);
+        return;
     }
+
+    (void) pthread_mutex_lock(&sink->lock);
+
+    if (sink->buf == NULL) {
+        (void) llm_log_out(sink, line, n);
+
+    } else {
+        if (sink->size - sink->used < n) {
+            llm_log_empty(sink);
+        }
+
+        if (sink->used == 0) {
+            llm_now(&now);
+            sink->since_ns = now.mono_ns;
+        }
+
+        memcpy(sink->buf + sink->used, line, n);
+        sink->used += n;
+    }
+
+    (void) pthread_mutex_unlock(&sink->lock);
 }
 
 
@@ -413,20 +476,143 @@ llm_log_wanted(const llm_ctx_t *ctx, const llm_log_t *log, bool stopping)
 }
 
 
+static uint64_t
+llm_log_seq(void)
+{
+    return __atomic_add_fetch(&llm_main->shared->seq, 1, __ATOMIC_RELAXED);
+}
+
+
 void
 llm_log_write(llm_ctx_t *ctx, bool stopping)
 {
-    uint64_t         seq;
-    const tg_log_t  *log;
+    uint64_t           seq = llm_log_seq();
+    const tg_log_t    *log;
+    tg_ledger_slot_t   settled, *slot;
 
-    seq = __atomic_add_fetch(&llm_main->shared->seq, 1, __ATOMIC_RELAXED);
+    slot = tg_call_slot(ctx->call, &settled) ? &settled : NULL;
 
     for (unsigned i = 0; i < ctx->scope.nlogs; i++) {
         log = &ctx->scope.logs[i];
 
         if (!log->off && llm_log_wanted(ctx, log->handle, stopping)) {
             llm_log_line(((llm_log_t *) log->handle)->sink, ctx, seq,
-                         log->format);
+                         log->format, &slot);
         }
     }
+
+    if (slot != NULL) {
+        tg_desk_written(&llm_main->desk, slot, 1);
+    }
+}
+
+
+static bool
+llm_log_put_recovered(llm_sink_t *sink, const char *line, size_t n)
+{
+    bool  done;
+
+    if (sink->syslog != NULL) {
+        llm_log_syslog(sink, line, n);
+        return true;
+    }
+
+    (void) pthread_mutex_lock(&sink->lock);
+    done = llm_log_out(sink, line, n);
+    (void) pthread_mutex_unlock(&sink->lock);
+
+    return done;
+}
+
+
+/* True where an LLMLog before this one has the same place. */
+static bool
+llm_log_repeats(tg_log_t *const *logs, int i)
+{
+    const llm_log_t  *handle = logs[i]->handle, *other;
+
+    while (i-- > 0) {
+        other = logs[i]->handle;
+        if (other->sink == handle->sink) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static void
+llm_log_alert_to(const tg_log_t *log, const tg_alert_t *alert)
+{
+    char    line[TG_ALERT_LINE_MAX];
+    size_t  n = tg_alert_line(alert, line, log->format);
+
+    llm_log_append(((llm_log_t *) log->handle)->sink, line, n);
+}
+
+
+/* Where the call's own line will go. */
+void
+llm_log_alert(void *data, const tg_alert_t *alert)
+{
+    llm_ctx_t       *ctx = data;
+    const tg_log_t  *log = ctx->scope.logs;
+
+    for (unsigned i = 0; i < ctx->scope.nlogs; i++) {
+        if (!log[i].off) {
+            llm_log_alert_to(&log[i], alert);
+        }
+    }
+}
+
+
+/* Of nobody's call: to all logs. */
+void
+llm_log_late_alert(void *data, const tg_alert_t *alert)
+{
+    llm_main_t  *m = data;
+    tg_log_t   **logs = (tg_log_t **) m->logs->elts;
+
+    for (int i = 0; i < m->logs->nelts; i++) {
+        if (!llm_log_repeats(logs, i)) {
+            llm_log_alert_to(logs[i], alert);
+        }
+    }
+}
+
+
+/* The line of a call whose child died: at once, and true where it is safe. */
+bool
+llm_log_recovered(void *data, const tg_ledger_swept_t *call)
+{
+    bool         safe = true;
+    char         line[TG_LINE_MAX];
+    size_t       n;
+    uint64_t     seq = 0;
+    tg_log_t   **logs;
+    llm_main_t  *m = data;
+
+    logs = (tg_log_t **) m->logs->elts;
+
+    for (int i = 0; i < m->logs->nelts; i++) {
+        if (!tg_recovered_wants(call, logs[i]->target)
+            || llm_log_repeats(logs, i))
+        {
+            continue;
+        }
+
+        if (seq == 0) {
+            seq = llm_log_seq();
+        }
+
+        n = tg_recovered_line(m->conf, call, line, seq, logs[i]->format);
+
+        if (n != 0) {
+            safe &= llm_log_put_recovered(((llm_log_t *) logs[i]->handle)->sink,
+                                          line, n);
+        }
+    }
+
+    return safe;
 }

@@ -230,21 +230,40 @@ llm_prices_check(llm_main_t *m)
 }
 
 
+/* The prices in use stay so until llm_prices_release(); NULL: there are
+ * none. */
+const tg_price_book_t *
+llm_prices_hold(void)
+{
+    llm_prices_t  *pr = llm_main->prices;
+
+    if (pr == NULL) {
+        return NULL;
+    }
+
+    (void) pthread_rwlock_rdlock(&pr->lock);
+
+    return pr->book;
+}
+
+
+void
+llm_prices_release(void)
+{
+    if (llm_main->prices != NULL) {
+        (void) pthread_rwlock_unlock(&llm_main->prices->lock);
+    }
+}
+
+
 void
 llm_prices_finish(llm_ctx_t *ctx, tg_end_t end, unsigned status)
 {
-    bool           locked = false;
-    tg_gate_t      gate = { 0 };
-    llm_prices_t  *pr = llm_main->prices;
+    tg_gate_t  gate;
 
-    if (pr != NULL) {
-        locked = pthread_rwlock_rdlock(&pr->lock) == 0;
-    }
-
-    gate.book = locked ? pr->book : NULL;
+    (void) llm_gate(&gate, llm_prices_hold());
     tg_call_finish(ctx->call, end, status, &gate, &ctx->now);
+    llm_prices_release();
 
-    if (locked) {
-        (void) pthread_rwlock_unlock(&pr->lock);
-    }
+    tg_desk_alerts(&llm_main->desk, ctx->call, llm_log_alert, ctx);
 }

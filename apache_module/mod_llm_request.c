@@ -75,7 +75,7 @@ llm_post_read_request(request_rec *r)
 
 /* "proxy:http://host:port/path", "proxy:balancer://name/path",
  * "proxy:unix:/path|http://host/path" */
-static tg_str_t
+tg_str_t
 llm_upstream_host(request_rec *r)
 {
     const char  *p, *bar;
@@ -162,7 +162,6 @@ llm_fixups(request_rec *r)
 {
     int         rc;
     llm_ctx_t  *ctx;
-    tg_gate_t   gate = { 0 };
     llm_dir_t  *dir = ap_get_module_config(r->per_dir_config, &llm_module);
 
     /* Lookups and redirects are not calls. */
@@ -182,17 +181,19 @@ llm_fixups(request_rec *r)
                    apr_pstrmemdup(r->pool, tg_call_id(ctx->call).p,
                                   tg_call_id(ctx->call).len));
 
-    if (tg_call_wants_body(ctx->call)) {
+    rc = llm_enter(ctx);
+
+    if (rc == OK && !ctx->refused && tg_call_wants_body(ctx->call)) {
         rc = llm_body_read(ctx);
-        if (rc != OK) {
-            return rc;
-        }
     }
 
-    (void) pthread_mutex_lock(&ctx->lock);
-    ctx->refused = tg_call_admit(ctx->call, &gate, &ctx->now, &ctx->refusal)
-                   != TG_OK;
-    (void) pthread_mutex_unlock(&ctx->lock);
+    if (rc == OK && !ctx->refused) {
+        rc = llm_admit(ctx);
+    }
+
+    if (rc != OK) {
+        return rc;
+    }
 
     llm_values_early(ctx);
 
@@ -210,13 +211,24 @@ llm_handler(request_rec *r)
     const tg_header_t   *h;
     apr_bucket_brigade  *bb;
 
-    if (ctx == NULL || !ctx->refused || ctx->request != r) {
+    if (ctx == NULL || ctx->request != r) {
         return DECLINED;
     }
 
-    rc = ap_discard_request_body(r);
-    if (rc != OK) {
-        return rc;
+    if (!ctx->refused) {
+        return llm_sent(ctx);
+    }
+
+    /* A body that was not worth reading ends the connection. */
+
+    if (ctx->body == NULL && ap_request_has_body(r)) {
+        r->connection->keepalive = AP_CONN_CLOSE;
+
+    } else {
+        rc = ap_discard_request_body(r);
+        if (rc != OK) {
+            return rc;
+        }
     }
 
     r->status = (int) ctx->refusal.status;
@@ -258,6 +270,8 @@ llm_proxy_fixups(request_rec *r)
             apr_table_setn(r->headers_in, "Accept-Encoding", "identity");
         }
     }
+
+    llm_tls_key(r, ctx);
 
     return OK;
 }

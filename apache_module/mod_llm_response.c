@@ -245,6 +245,8 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     apr_bucket    *b, *next;
     apr_status_t   rv = APR_SUCCESS;
 
+    llm_tls_answered();
+
     /* Nobody is there to be told what became of the call. */
 
     if (ctx->error_status == TG_HTTP_CLIENT_CLOSED) {

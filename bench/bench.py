@@ -84,6 +84,7 @@ class Rows:
         self.running = []
         self.plain = self.up("plain", False)
         self.ours = self.up("ours", not args.same)
+        self.gated = self.up("gated", "gated" if not args.same else False)
 
     def up(self, name, ours, **more):
         server = self.server(self.folder, name, self.upstream, ours, **more)
@@ -109,7 +110,8 @@ class Rows:
 
     def both(self, wrk, count, site="memory"):
         return rounds({"plain": (wrk, self.plain, site),
-                       "ours": (wrk, self.ours, site)}, count, 2)
+                       "ours": (wrk, self.ours, site),
+                       "gated": (wrk, self.gated, site)}, count, 2)
 
     def show(self, name, results):
         for variant in results:
@@ -121,12 +123,13 @@ class Rows:
             self.figure("%s_%s_core" % (name, variant),
                         median([r[2] for r in results[variant]]), "busy")
 
-    def ratios(self, name, text, bound, results, judged=True):
+    def ratios(self, name, text, bound, results, judged=True,
+               variant="ours"):
         """Rate and CPU of ours beside plain's."""
-        rate, cpu = (ratio(results, "ours", "plain", what)
+        rate, cpu = (ratio(results, variant, "plain", what)
                      for what in (0, 1))
-        self.figure(name + "_rate_ratio", rate, "ours/plain")
-        self.figure(name + "_cpu_ratio", cpu, "plain/ours")
+        self.figure(name + "_rate_ratio", rate, variant + "/plain")
+        self.figure(name + "_cpu_ratio", cpu, "plain/" + variant)
 
         # A rate says something of the server only where it waits for no other.
 
@@ -142,6 +145,12 @@ class Rows:
         self.ratios(name, text, bound, results)
         more = extra(results, "ours", "plain")
         self.figure(name + "_cpu_extra", more, "us/call")
+
+        if "gated" in results:
+            self.ratios(name + "_gated", text + ", a key and three quotas",
+                        bound, results, variant="gated")
+            self.figure(name + "_gated_cpu_extra",
+                        extra(results, "gated", "plain"), "us/call")
 
         return more
 

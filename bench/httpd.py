@@ -55,6 +55,14 @@ LLMProvider openai dialect=openai url=http://127.0.0.1:%d
 """
 
 
+GATE = """LLMKeys %(dir)s/keys.json
+LLMLedger %(dir)s/tmp/ledger size=16m
+LLMQuota team_month per=team usd=9000000/month alert=50%%,80%%,100%%
+LLMQuota key_tpm per=key tokens=1000000000/minute
+LLMQuota task per=key+session usd=1000000/hour
+"""
+
+
 class Httpd(Server):
     kind = "httpd"
     connections = 160                   # each has a thread
@@ -73,8 +81,12 @@ class Httpd(Server):
             "user": self.user(), "workers": self.workers,
             "threads": self.connections,
             "all": self.connections * self.workers,
-            "llm": LLM % (PRICES, self.dir, upstream.port) if ours else "",
+            "llm": self.llm(ours, upstream),
             "upstream": upstream.port}
+
+    def llm(self, ours, upstream):
+        return ((LLM % (PRICES, self.dir, upstream.port) if ours else "")
+                + (GATE % {"dir": self.dir} if ours == "gated" else ""))
 
     def user(self):
         """Its workers won't be root, even where all is thrown away."""

@@ -44,6 +44,13 @@ LLM = """    llm on;
     llm_tag session from=metadata.session_id;
 """
 
+GATE = """    llm_keys %(dir)s/keys.json;
+    llm_ledger %(dir)s/tmp/ledger size=16m;
+    llm_quota team_month per=team usd=9000000/month alert=50%%,80%%,100%%;
+    llm_quota key_tpm per=key tokens=1000000000/minute;
+    llm_quota task per=key+session usd=1000000/hour;
+"""
+
 # What differs of a server's settings, each on a port of its own.
 SITES = {
     "memory": ("", "client_body_buffer_size 512k;"),
@@ -73,13 +80,17 @@ class Nginx(Server):
             "upstream": upstream.port, "tls": folder,
             "temp": "".join("    %s_temp_path %s/tmp/%s;\n"
                             % (t, self.dir, t) for t in TEMP),
-            "llm": LLM % (PRICES, self.dir) if ours else "",
+            "llm": self.llm(ours),
             "servers": "".join(
                 "    server {\n        listen 127.0.0.1:%d%s;\n        %s\n"
                 "        location / {\n"
                 "            proxy_pass http://api.openai.com;\n"
                 "        }\n    }\n" % (self.ports[site], tls, more)
                 for site, (tls, more) in SITES.items())}
+
+    def llm(self, ours):
+        return ((LLM % (PRICES, self.dir) if ours else "")
+                + (GATE % {"dir": self.dir} if ours == "gated" else ""))
 
     def argv(self, conf):
         return [BINARY, "-p", self.dir, "-c", conf]

@@ -139,6 +139,9 @@ class Server(Process):
         self.log = os.path.join(self.dir, "llm.jsonl")
         self.loads = []                 # what it was asked; see Load
 
+        with open(os.path.join(self.dir, "keys.json"), "w") as f:
+            f.write(traffic.keys())
+
         conf = os.path.join(self.dir, self.kind + ".conf")
         with open(conf, "w") as f:
             f.write(self.conf(folder, upstream, ours))

@@ -1,5 +1,6 @@
 """What is sent and answered: shaped as the official SDKs and OpenAI do it."""
 
+import hashlib
 import json
 import random
 
@@ -7,10 +8,12 @@ PATH = "/v1/chat/completions"
 EVENTS = 1000
 PROMPT = 200 * 1024
 
+SECRET = "sk-proj-" + "Bq7ZkW2m" * 6
+
 HEADERS = {
     "Content-Type": "application/json",
     "Accept": "application/json",
-    "Authorization": "Bearer sk-proj-" + "Bq7ZkW2m" * 6,
+    "Authorization": "Bearer " + SECRET,
     "User-Agent": "OpenAI/Python 1.54.3",
     "X-Stainless-Lang": "python",
     "X-Stainless-Package-Version": "1.54.3",
@@ -119,3 +122,13 @@ def stream():
     out.append("data: [DONE]\n\n")
 
     return "".join(out).encode()
+
+
+def keys():
+    """Of a company with some keys, of which the load's is one."""
+    records = [{"id": "key_%d" % i, "team": "team_%d" % (i % 20),
+                "sha256": hashlib.sha256(
+                    (SECRET if i == 500 else "secret %d" % i).encode()
+                ).hexdigest()} for i in range(1000)]
+
+    return json.dumps({"tollgate_keys": 1, "keys": records})

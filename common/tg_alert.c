@@ -35,6 +35,7 @@ tg_alert_entry(tg_alert_t *a, const tg_ledger_entry_t *e, bool before,
     memcpy(a->alert, e->alert, sizeof(a->alert));
     a->time = now;
     a->cap = e->raise_until > now ? tg_money_add(e->cap, e->raise) : e->cap;
+    a->cap = a->cap > 0 ? a->cap : 0;
 
     if (before) {
         a->window = e->before;

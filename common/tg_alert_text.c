@@ -244,7 +244,7 @@ tg_alert_put_cap(tg_text_t *t, const tg_alert_t *a)
     }
 
     if (kind == TG_WINDOW_IDLE) {
-        tg_put_lit(t, " without a pause");
+        tg_put_lit(t, " since it was last idle");
         return;
     }
 

@@ -99,7 +99,7 @@ tg_hold_same(tg_hold_t *h, const tg_request_info_t *info)
 {
     tg_text_t  t;
 
-    if (info->bytes == 0) {
+    if (!h->call->pass->hash || info->bytes == 0) {
         return tg_str_null;
     }
 
@@ -484,10 +484,9 @@ static int
 tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
 {
     int                 rc;
-    size_t              len;
     int64_t             none[TG_LEDGER_ITEMS_MAX] = { 0 };
     tg_call_t          *call = h->call;
-    unsigned char       blob[TG_LEDGER_BLOB_MAX];
+    tg_pass_t          *pass = call->pass;
     tg_ledger_result_t  r;
 
     if (h->gate->ledger == NULL) {
@@ -500,10 +499,10 @@ tg_hold_try(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
         }
     }
 
-    call->pass->hold = h->bound.cost;
-    len = tg_recovered_pack(call, blob);
+    pass->hold = h->bound.cost;
+    pass->packed_len = tg_recovered_pack(call, pass->packed);
     rc = tg_ledger_hold(h->gate->ledger, h->quota.now, items->items, items->n,
-                        blob, len, &r);
+                        pass->packed, pass->packed_len, &r);
 
     tg_hold_alerts(h, items, &r);
 
@@ -589,10 +588,8 @@ void
 tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
 {
     int                  rc;
-    size_t               len;
     int64_t              actual[TG_LEDGER_ITEMS_MAX];
     tg_pass_t           *pass = call->pass;
-    unsigned char        blob[TG_LEDGER_BLOB_MAX];
     tg_quota_used_t      used;
     tg_ledger_result_t   r;
 
@@ -615,14 +612,14 @@ tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
     }
 
     tg_quota_actual(pass->items, &used, actual);
-    len = tg_recovered_pack(call, blob);
+    tg_recovered_repack(call, pass->packed);
 
     rc = tg_ledger_settle(gate->ledger, now->wall_ms, pass->slot, actual,
-                          pass->items->n, blob, len, &r);
+                          pass->items->n, pass->packed, pass->packed_len, &r);
 
     if (rc == TG_LEDGER_BUSY) {
         (void) tg_backlog_add(gate->backlog, pass->slot, actual,
-                              pass->items->n, blob, len);
+                              pass->items->n, pass->packed, pass->packed_len);
         return;
     }
 

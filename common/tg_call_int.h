@@ -35,6 +35,9 @@ typedef struct {
     int64_t                  hold;      /* nano-dollars; below 0: not known */
     tg_quota_items_t        *items;     /* of it, no more than n of each */
 
+    size_t                   packed_len;
+    unsigned char            packed[TG_LEDGER_BLOB_MAX];    /* for the sweeper */
+
     struct tg_noted_s       *alerts;    /* not told yet, the last first */
 
     tg_str_t                 subject;   /* of the quota that refused */

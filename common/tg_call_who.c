@@ -3,6 +3,8 @@
 #include "tg_call_int.h"
 #include "tg_key_presented.h"
 
+#include <openssl/crypto.h>
+
 #define TG_ALLOWED_TEXT  600    /* of a list of models in an error */
 
 
@@ -67,7 +69,7 @@ tg_call_identify(tg_call_t *call, const tg_gate_t *gate, bool query,
     state = tg_keys_find(tg_roster_keys(gate->roster), p.secret,
                          call->start.wall_ms, &found);
 
-    explicit_bzero(p.decoded, sizeof(p.decoded));
+    OPENSSL_cleanse(p.decoded, sizeof(p.decoded));
 
     switch (state) {
     case TG_KEY_OK:
@@ -124,7 +126,8 @@ tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
     }
 
     call->pass = pass;
-    pass->hash = call->conf->quotas.n != 0 || gate->roster != NULL;
+    pass->hash = call->conf->repeats
+                 || (gate->roster != NULL && tg_roster_repeats(gate->roster));
     pass->args = call->head.args;
 
     if (call->conf->keys.file.len == 0) {

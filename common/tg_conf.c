@@ -1,4 +1,5 @@
 #include "tg_conf_int.h"
+#include "tg_recovered.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -158,6 +159,27 @@ tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value)
 }
 
 
+int
+tg_conf_file(tg_conf_t *conf, tg_str_t name, tg_str_t *file, tg_error_t *err)
+{
+    if (name.len == 0) {
+        return tg_error(err, 0, 0, "has an empty file name");
+    }
+
+    *file = conf->full_name == NULL ? name
+            : conf->full_name(conf->full_name_data, name);
+
+    if (file->len == 0) {
+        return tg_error(err, 0, 0, "has a bad file name \"%.*s\"",
+                        TG_ARG(name));
+    }
+
+    *file = tg_dup(conf->mem, *file);
+
+    return file->p != NULL ? TG_OK : tg_error(err, 0, 0, "no memory");
+}
+
+
 static int
 tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err)
 {
@@ -260,11 +282,13 @@ tg_conf_prices(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
             return tg_error(err, 0, 0, "more than %d files", TG_FILES_MAX);
         }
 
-        if (args[i].len == 0) {
-            return tg_error(err, 0, 0, "has an empty file name");
+        if (tg_conf_file(conf, args[i], &conf->prices[conf->nprices], err)
+            != TG_OK)
+        {
+            return TG_ERROR;
         }
 
-        conf->prices[conf->nprices++] = tg_dup(conf->mem, args[i]);
+        conf->nprices++;
     }
 
     return TG_OK;
@@ -355,6 +379,7 @@ tg_conf_log(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
     }
 
     log->target = tg_dup(conf->mem, args[0]);
+    log->id = tg_recovered_log(log->target);
     log->buffer = 64 * 1024;
     log->flush_ms = 1000;
 
@@ -607,8 +632,8 @@ tg_conf_provider_param(tg_conf_t *conf, tg_provider_t *pr, tg_str_t arg,
             return tg_error(err, 0, 0, "key= takes file:<path>: a secret is"
                             " not for the configuration");
         }
-        pr->key_file = tg_dup(conf->mem, tg_str_of(v.p + 5, v.len - 5));
-        return TG_OK;
+        return tg_conf_file(conf, tg_str_of(v.p + 5, v.len - 5), &pr->key_file,
+                            err);
     }
 
     return tg_conf_unknown_param(arg, "dialect=, url=, key=, stream_usage=",

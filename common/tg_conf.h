@@ -104,6 +104,7 @@ typedef struct {
 
 typedef struct {
     tg_str_t         target;        /* a file's name, or "syslog:..." */
+    uint16_t         id;            /* of it; tg_recovered_log() */
     bool             off;
     tg_log_format_t  format;
     size_t           buffer;        /* bytes */
@@ -141,9 +142,16 @@ typedef struct {
     int64_t   default_output;       /* tokens; 0: TG_BOUND_OUTPUT */
 } tg_conf_ledger_t;
 
+/* A file's name as the server reads it: absolute.  Empty where that can't be
+ * told. */
+typedef tg_str_t (*tg_full_name_t)(void *data, tg_str_t name);
+
 /* What is said once for the whole server. */
 typedef struct {
     tg_mem_t             *mem;
+    tg_full_name_t        full_name;    /* set by the host before the first
+                                           directive; NULL: names stay */
+    void                 *full_name_data;
     unsigned              ntags;
     tg_tag_t              tags[TG_TAGS_MAX];
     unsigned              nproviders;
@@ -154,6 +162,7 @@ typedef struct {
     tg_conf_keys_t        keys;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
+    bool                  repeats;  /* one of them looks for repetitions */
     tg_conf_alerts_t      alerts;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
     unsigned              nfields;

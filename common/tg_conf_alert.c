@@ -1,6 +1,6 @@
 #include "tg_conf_alert.h"
 #include "tg_base64.h"
-#include "tg_conf.h"
+#include "tg_conf_int.h"
 
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
@@ -11,22 +11,6 @@
 
 /* printf("%.*s") of a string, cut so that a message stays readable. */
 #define TG_ARG(s)  (int) ((s).len < 80 ? (s).len : 80), (s).p
-
-
-/* True where arg is "name=..."; the rest goes to *value. */
-static bool
-tg_alert_param(tg_str_t arg, tg_str_t name, tg_str_t *value)
-{
-    if (arg.len <= name.len || !tg_str_starts(arg, name)
-        || arg.p[name.len] != '=')
-    {
-        return false;
-    }
-
-    *value = tg_str_of(arg.p + name.len + 1, arg.len - name.len - 1);
-
-    return true;
-}
 
 
 /* The bytes of a host, or of a host and port; nothing that could be a user's
@@ -174,19 +158,19 @@ tg_alert_arg(tg_conf_alert_t *a, tg_mem_t *mem, tg_str_t arg, tg_error_t *err)
 {
     tg_str_t  v;
 
-    if (tg_alert_param(arg, tg_str("url"), &v)) {
+    if (tg_conf_param(arg, "url", &v)) {
         return tg_alert_url(a, mem, v, err);
     }
 
-    if (tg_alert_param(arg, tg_str("secret"), &v)) {
+    if (tg_conf_param(arg, "secret", &v)) {
         return tg_alert_file(&a->secret_file, mem, "secret", v, err);
     }
 
-    if (tg_alert_param(arg, tg_str("routing_key"), &v)) {
+    if (tg_conf_param(arg, "routing_key", &v)) {
         return tg_alert_file(&a->routing_file, mem, "routing_key", v, err);
     }
 
-    if (tg_alert_param(arg, tg_str("timeout"), &v)) {
+    if (tg_conf_param(arg, "timeout", &v)) {
         a->timeout_ms = tg_conf_time(v);
 
         return a->timeout_ms >= TG_ALERT_TIMEOUT_MIN
@@ -195,7 +179,7 @@ tg_alert_arg(tg_conf_alert_t *a, tg_mem_t *mem, tg_str_t arg, tg_error_t *err)
                           " \"%.*s\"", TG_ARG(v));
     }
 
-    if (tg_alert_param(arg, tg_str("quota"), &v)) {
+    if (tg_conf_param(arg, "quota", &v)) {
         return tg_alert_quotas(a, mem, v, err);
     }
 

@@ -10,6 +10,10 @@
 /* tg_conf.c: true where arg is "name=value"; the rest goes to *value. */
 bool tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value);
 
+/* tg_conf.c: a copy of the absolute name. */
+int tg_conf_file(tg_conf_t *conf, tg_str_t name, tg_str_t *file,
+    tg_error_t *err);
+
 /* tg_conf_ledger.c: the arguments of llm_keys and llm_ledger. */
 int tg_conf_keys(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
     tg_error_t *err);

@@ -50,11 +50,9 @@ tg_conf_keys(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
         return tg_error(err, 0, 0, "is given twice");
     }
 
-    if (args[0].len == 0) {
-        return tg_error(err, 0, 0, "has an empty file name");
+    if (tg_conf_file(conf, args[0], &conf->keys.file, err) != TG_OK) {
+        return TG_ERROR;
     }
-
-    conf->keys.file = tg_dup(conf->mem, args[0]);
 
     for (unsigned i = 1; i < nargs; i++) {
         if (!tg_conf_param(args[i], "allow", &v)) {
@@ -156,11 +154,10 @@ tg_conf_ledger(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
         return tg_error(err, 0, 0, "is given twice");
     }
 
-    if (args[0].len == 0) {
-        return tg_error(err, 0, 0, "has an empty file name");
+    if (tg_conf_file(conf, args[0], &led->file, err) != TG_OK) {
+        return TG_ERROR;
     }
 
-    led->file = tg_dup(conf->mem, args[0]);
     led->size = TG_LEDGER_SIZE;
     led->zone = tg_str("UTC");
 
@@ -181,6 +178,10 @@ tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err)
         return tg_error(err, 0, 0, "quota \"%.*s\" has nothing to count in:"
                         " llm_ledger <file> (LLMLedger) is missing",
                         TG_ARG(conf->quotas.list[0]->name));
+    }
+
+    for (unsigned i = 0; i < conf->quotas.n; i++) {
+        conf->repeats |= tg_quota_repeats(conf->quotas.list[i]);
     }
 
     return tg_quotas_finish(&conf->quotas, conf->mem, conf->ledger.zone, err);

@@ -131,9 +131,10 @@ tg_price_without_region(tg_str_t model)
 {
     size_t  i, n = sizeof(tg_price_regions) / sizeof(tg_price_regions[0]);
 
-    if (memchr(model.p, '.', model.len < TG_PRICE_REGION_MAX
-                             ? model.len : TG_PRICE_REGION_MAX)
-        == NULL)
+    if (model.len == 0
+        || memchr(model.p, '.', model.len < TG_PRICE_REGION_MAX
+                                ? model.len : TG_PRICE_REGION_MAX)
+           == NULL)
     {
         return tg_str_null;
     }

@@ -139,6 +139,19 @@ tg_quota_t *tg_quota_budget(const tg_quotas_t *quotas, tg_mem_t *mem,
     tg_error_t *err);
 void tg_quota_destroy(tg_quota_t *q);
 
+/* Whether it looks for repetitions: then tg_quota_call_t.same is wanted. */
+static inline bool
+tg_quota_repeats(const tg_quota_t *q)
+{
+    for (unsigned i = 0; i < q->nlimits; i++) {
+        if (q->limits[i].measure == TG_MEASURE_REPEATS) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 const tg_quota_t *tg_quotas_find(const tg_quotas_t *quotas, tg_str_t name);
 
 /*

@@ -362,7 +362,7 @@ tg_quota_waits(tg_quota_draft_t *d, tg_str_t v)
 
 
 static int
-tg_quota_repeats(tg_quota_draft_t *d, tg_str_t v)
+tg_quota_add_repeats(tg_quota_draft_t *d, tg_str_t v)
 {
     int64_t  n = v.len > 7 ? -1 : tg_str_int(v);
 
@@ -400,7 +400,7 @@ tg_quota_param(tg_quota_draft_t *d, tg_str_t word, tg_str_t key, tg_str_t v)
     }
 
     if (tg_str_eq(key, tg_str("repeats"))) {
-        return tg_quota_repeats(d, v);
+        return tg_quota_add_repeats(d, v);
     }
 
     if (tg_str_eq(key, tg_str("when"))) {

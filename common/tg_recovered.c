@@ -46,8 +46,8 @@ static const size_t  tg_packed_most[TG_PACKED_TEXTS] = {
 };
 
 
-static uint16_t
-tg_recovered_hash(tg_str_t target)
+uint16_t
+tg_recovered_log(tg_str_t target)
 {
     uint32_t  h = 2166136261u;
 
@@ -103,23 +103,11 @@ tg_recovered_pack(const tg_call_t *call, unsigned char *blob)
     c.start = call->start.wall_ms;
     memcpy(c.id, call->id, TG_ID_LEN);
 
-    if (call->finished) {
-        c.flags |= TG_PACKED_FINISHED
-                   | (call->cost_known ? TG_PACKED_KNOWN : 0)
-                   | (call->usage != NULL ? TG_PACKED_USAGE : 0);
-        c.source = call->source;
-        c.status = (uint16_t) call->status;
-        c.cost = call->cost.total;
-        c.input = call->usage != NULL ? call->usage->input : 0;
-        c.output = call->usage != NULL ? call->usage->output : 0;
-
-    } else {
-        c.cost = pass->hold > 0 ? pass->hold : 0;
-    }
+    c.cost = pass->hold > 0 ? pass->hold : 0;
 
     for (unsigned i = 0; i < scope->nlogs && k < TG_PACKED_LOGS; i++) {
         if (!scope->logs[i].off) {
-            c.logs[k++] = tg_recovered_hash(scope->logs[i].target);
+            c.logs[k++] = scope->logs[i].id;
         }
     }
 
@@ -136,6 +124,27 @@ tg_recovered_pack(const tg_call_t *call, unsigned char *blob)
 
     return sizeof(c) + tg_recovered_texts(&texts, blob + sizeof(c),
                                           TG_LEDGER_BLOB_MAX - sizeof(c));
+}
+
+
+void
+tg_recovered_repack(const tg_call_t *call, unsigned char *blob)
+{
+    tg_packed_t        c;
+    const tg_usage_t  *u = call->usage;
+
+    memcpy(&c, blob, sizeof(c));
+
+    c.flags |= TG_PACKED_FINISHED | (call->cost_known ? TG_PACKED_KNOWN : 0)
+               | (u != NULL ? TG_PACKED_USAGE : 0);
+    c.source = call->source;
+    c.status = (uint16_t) call->status;
+    c.attempts = (uint16_t) call->attempts;
+    c.cost = call->cost.total;
+    c.input = u != NULL ? u->input : 0;
+    c.output = u != NULL ? u->output : 0;
+
+    memcpy(blob, &c, sizeof(c));
 }
 
 
@@ -296,7 +305,7 @@ tg_recovered_line(const tg_conf_t *conf, const tg_ledger_swept_t *call,
 bool
 tg_recovered_wants(const tg_ledger_swept_t *call, tg_str_t target)
 {
-    uint16_t           hash = tg_recovered_hash(target);
+    uint16_t           hash = tg_recovered_log(target);
     tg_packed_t        c;
     tg_packed_texts_t  texts;
 

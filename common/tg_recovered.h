@@ -15,6 +15,12 @@
  * returns how many.  Texts are cut where there are too many of them. */
 size_t tg_recovered_pack(const tg_call_t *call, unsigned char *blob);
 
+/* The same bytes, of the same call when it is over. */
+void tg_recovered_repack(const tg_call_t *call, unsigned char *blob);
+
+/* What tg_recovered_pack() knows a log by: never 0. */
+uint16_t tg_recovered_log(tg_str_t target);
+
 /*
  * Writes the line of a call that tg_ledger_sweep() found, with its newline, into
  * buf of TG_LINE_MAX bytes, and returns its length; 0 where the blob is none

@@ -15,6 +15,7 @@ struct tg_roster_s {
     tg_keys_t                *keys;
     tg_roster_owner_t        *owners;
     size_t                    nowners;
+    bool                      repeats;
 };
 
 static const tg_per_t  tg_roster_pers[TG_SUBJECTS] = {
@@ -85,6 +86,7 @@ tg_roster_owner(tg_roster_t *r, const tg_quotas_t *quotas, tg_per_t per,
         }
 
         o->quotas[o->n++] = q;
+        r->repeats |= tg_quota_repeats(q);
     }
 
     return TG_OK;
@@ -209,6 +211,13 @@ const tg_keys_t *
 tg_roster_keys(const tg_roster_t *r)
 {
     return r->keys;
+}
+
+
+bool
+tg_roster_repeats(const tg_roster_t *r)
+{
+    return r->repeats;
 }
 
 

@@ -33,6 +33,9 @@ void tg_roster_unref(tg_roster_t *r);
 
 const tg_keys_t *tg_roster_keys(const tg_roster_t *r);
 
+/* Whether a budget looks for repetitions. */
+bool tg_roster_repeats(const tg_roster_t *r);
+
 /* The budgets of a key; of a user, a team, an organisation. */
 const tg_quota_t *const *tg_roster_key_budgets(const tg_roster_t *r,
     const tg_key_t *key, unsigned *n);

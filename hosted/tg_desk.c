@@ -6,6 +6,10 @@
 #define TG_DESK_ZONES     "/usr/share/zoneinfo/"
 #define TG_DESK_ZONE_MAX  (1024 * 1024)
 
+#define TG_DESK_LOOKED_AT    4096       /* entries a tick */
+#define TG_DESK_UNCONFIRMED  5000       /* milliseconds */
+#define TG_DESK_FORGOTTEN    600000
+
 
 static int
 tg_desk_zone(tg_desk_t *desk, tg_mem_t *mem, tg_error_t *err)
@@ -301,12 +305,132 @@ tg_desk_tick_keys(tg_desk_t *desk, int64_t now)
 static void
 tg_desk_complain(tg_desk_t *desk, const tg_error_t *err)
 {
+    bool  again;
     char  text[300];
 
-    if (strcmp(err->message, desk->complaint.message) != 0) {
-        desk->complaint = *err;
+    (void) pthread_mutex_lock(&desk->lock);
+    again = strcmp(err->message, desk->complaint.message) == 0;
+    desk->complaint = *err;
+    (void) pthread_mutex_unlock(&desk->lock);
+
+    if (!again) {
         (void) snprintf(text, sizeof(text), "llm_ledger: %s", err->message);
         desk->log(desk->log_data, TG_DESK_ERROR, text);
+    }
+}
+
+
+/*
+ * What can't be put into the spool is not confirmed, and is told again by who
+ * looks for such.
+ */
+static void
+tg_desk_alert(tg_desk_t *desk, tg_alert_t *a, tg_desk_alert_t line,
+    void *data)
+{
+    bool        safe = true;
+    uint8_t     bits = a->bits;
+    tg_error_t  err;
+
+    while (tg_alert_next(a)) {
+        line(data, a);
+
+        if (desk->conf->alerts.n != 0
+            && tg_alert_spool_fire(&desk->spool, &desk->conf->alerts, a, &err)
+               != TG_OK)
+        {
+            safe = false;
+            tg_desk_complain(desk, &err);
+        }
+    }
+
+    if (safe) {
+        (void) tg_ledger_alerted(&desk->ledger.ledger, a->key, a->window,
+                                 bits);
+    }
+
+    /* It may be about to be stopped. */
+
+    (void) pthread_mutex_lock(&desk->lock);
+    tg_webhook_poke(desk->webhook);
+    (void) pthread_mutex_unlock(&desk->lock);
+}
+
+
+/* Of a process that died before it told of it, say: told again when nobody has
+ * confirmed it for a while. */
+static void
+tg_desk_pending(tg_desk_t *desk, const tg_ledger_entry_t *e, bool before,
+    int64_t now)
+{
+    unsigned            i;
+    int64_t             window = before ? e->before : e->window;
+    tg_alert_t          a;
+    tg_desk_pending_t  *p = desk->pending;
+
+    for (i = 0; i < desk->npending; i++) {
+        if (p[i].window == window
+            && memcmp(p[i].key, e->key, TG_LEDGER_KEY) == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == desk->npending) {
+        if (i < TG_DESK_PENDING) {
+            memcpy(p[i].key, e->key, TG_LEDGER_KEY);
+            p[i].window = window;
+            p[i].seen = now;
+            desk->npending++;
+        }
+        return;
+    }
+
+    if (now - p[i].seen < TG_DESK_UNCONFIRMED) {
+        return;
+    }
+
+    p[i] = p[--desk->npending];
+
+    tg_alert_entry(&a, e, before, now);
+    a.node = desk->conf->node;
+    a.config_hash = tg_strz(desk->conf->hash_text);
+    tg_desk_alert(desk, &a, desk->alert, desk->log_data);
+}
+
+
+/* A part of the ledger at a time. */
+static void
+tg_desk_tick_alerts(tg_desk_t *desk, int64_t now)
+{
+    unsigned           i;
+    tg_ledger_entry_t  e;
+
+    if (desk->alert == NULL) {
+        return;
+    }
+
+    for (i = 0; i < TG_DESK_LOOKED_AT; i++) {
+        if (!tg_ledger_each(&desk->ledger.ledger, &desk->hand, &e)) {
+            desk->hand = 0;
+            break;
+        }
+
+        if (e.pending != 0) {
+            tg_desk_pending(desk, &e, false, now);
+        }
+
+        if (e.before_pending != 0) {
+            tg_desk_pending(desk, &e, true, now);
+        }
+    }
+
+    /* Those that were confirmed make room. */
+
+    for (i = desk->npending; i > 0; i--) {
+        if (now - desk->pending[i - 1].seen > TG_DESK_FORGOTTEN) {
+            desk->pending[i - 1] = desk->pending[--desk->npending];
+        }
     }
 }
 
@@ -333,15 +457,29 @@ tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
 
     (void) tg_backlog_settle(&desk->backlog, &desk->ledger.ledger, now);
     (void) tg_ledger_sweep(&desk->ledger.ledger, now, swept, data);
+    tg_desk_tick_alerts(desk, now);
     tg_ledger_file_flush(&desk->ledger);
+}
+
+
+void
+tg_desk_retire(tg_desk_t *desk)
+{
+    tg_webhook_t  *webhook;
+
+    (void) pthread_mutex_lock(&desk->lock);
+    webhook = desk->webhook;
+    desk->webhook = NULL;
+    (void) pthread_mutex_unlock(&desk->lock);
+
+    tg_webhook_stop(webhook);
 }
 
 
 void
 tg_desk_leave(tg_desk_t *desk, int64_t now)
 {
-    tg_webhook_stop(desk->webhook);
-    desk->webhook = NULL;
+    tg_desk_retire(desk);
     tg_alert_spool_close(&desk->spool);
 
     if (desk->joined) {
@@ -406,39 +544,6 @@ tg_desk_written(tg_desk_t *desk, const tg_ledger_slot_t *slots, unsigned n)
     if (desk->joined && n != 0) {
         (void) tg_ledger_line_written(&desk->ledger.ledger, slots, n);
     }
-}
-
-
-/*
- * What can't be put into the spool is not confirmed, and is told again by who
- * looks for such.
- */
-static void
-tg_desk_alert(tg_desk_t *desk, tg_alert_t *a, tg_desk_alert_t line,
-    void *data)
-{
-    bool        safe = true;
-    uint8_t     bits = a->bits;
-    tg_error_t  err;
-
-    while (tg_alert_next(a)) {
-        line(data, a);
-
-        if (desk->webhook != NULL
-            && tg_alert_spool_fire(&desk->spool, &desk->conf->alerts, a, &err)
-               != TG_OK)
-        {
-            safe = false;
-            tg_desk_complain(desk, &err);
-        }
-    }
-
-    if (safe) {
-        (void) tg_ledger_alerted(&desk->ledger.ledger, a->key, a->window,
-                                 bits);
-    }
-
-    tg_webhook_poke(desk->webhook);
 }
 
 

@@ -35,6 +35,18 @@ typedef enum {
 typedef void (*tg_desk_log_t)(void *data, tg_desk_level_t level,
     const char *message);
 
+/* An alert's line is due: to be written with tg_alert_line(). */
+typedef void (*tg_desk_alert_t)(void *data, const tg_alert_t *alert);
+
+#define TG_DESK_PENDING  32
+
+/* An alert that nobody has confirmed. */
+typedef struct {
+    unsigned char      key[TG_LEDGER_KEY];
+    int64_t            window;
+    int64_t            seen;            /* when first */
+} tg_desk_pending_t;
+
 typedef struct {
     tg_conf_t         *conf;
     tg_zone_t         *zone;            /* NULL: UTC */
@@ -47,6 +59,11 @@ typedef struct {
     tg_webhook_t      *webhook;         /* NULL: no llm_alert */
     tg_desk_log_t      log;
     void              *log_data;
+    tg_desk_alert_t    alert;           /* for those of dead processes; the
+                                           server's, called with log_data */
+    tg_desk_pending_t  pending[TG_DESK_PENDING];
+    unsigned           npending;
+    uint32_t           hand;            /* how far they have been looked for */
     tg_error_t         complaint;       /* the last of the ledger's */
     bool               loaded;
     bool               open;
@@ -75,15 +92,15 @@ int tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err);
 void tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
     void *data);
 
+/* No more calls will come to this process, though some are under way. */
+void tg_desk_retire(tg_desk_t *desk);
+
 void tg_desk_leave(tg_desk_t *desk, int64_t now);
 void tg_desk_close(tg_desk_t *desk);
 
 /* A reference to the keys in use, to be given back with tg_roster_unref(); NULL
  * where there are none. */
 tg_roster_t *tg_desk_roster(tg_desk_t *desk);
-
-/* An alert's line is due: to be written with tg_alert_line(). */
-typedef void (*tg_desk_alert_t)(void *data, const tg_alert_t *alert);
 
 /* Tells of all that the call found, and confirms it. */
 void tg_desk_alerts(tg_desk_t *desk, tg_call_t *call, tg_desk_alert_t line,

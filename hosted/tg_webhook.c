@@ -390,15 +390,7 @@ static int
 tg_webhook_turn(tg_webhook_t *w)
 {
     int64_t               now, left, wait = TG_WEBHOOK_TICK_MS;
-    tg_error_t            err;
     tg_webhook_target_t  *t;
-
-    if (tg_alert_queue_read(&w->queue, tg_webhook_clock(CLOCK_REALTIME), &err)
-        != TG_OK)
-    {
-        tg_webhook_log(w, TG_WEBHOOK_ERROR, "alerts: %s", err.message);
-        return TG_WEBHOOK_TICK_MS;
-    }
 
     for (unsigned i = 0; i < w->n; i++) {
         t = &w->targets[i];
@@ -431,6 +423,11 @@ tg_webhook_step(tg_webhook_t *w)
     tg_error_t  err;
 
     rc = tg_alert_queue_claim(&w->queue, &err);
+
+    if (rc == TG_OK) {
+        rc = tg_alert_queue_read(&w->queue, tg_webhook_clock(CLOCK_REALTIME),
+                                 &err);
+    }
 
     if (rc == TG_OK) {
         wait = tg_webhook_turn(w);

@@ -128,6 +128,7 @@ char *ngx_http_llm_log_open(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
     tg_log_t *log);
 void ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx);
 void ngx_http_llm_log_alert(void *data, const tg_alert_t *alert);
+void ngx_http_llm_log_late_alert(void *data, const tg_alert_t *alert);
 bool ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call);
 void ngx_http_llm_log_init_module(ngx_http_llm_main_conf_t *lmcf);
 void ngx_http_llm_log_flush_all(ngx_http_llm_main_conf_t *lmcf);

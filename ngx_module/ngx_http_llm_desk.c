@@ -83,7 +83,10 @@ ngx_http_llm_desk_timer(ngx_event_t *ev)
     ngx_http_llm_now(&now);
     tg_desk_tick(&lmcf->desk, now.wall_ms, ngx_http_llm_log_recovered, lmcf);
 
-    if (!ngx_exiting) {
+    if (ngx_exiting) {
+        tg_desk_retire(&lmcf->desk);
+
+    } else {
         ngx_add_timer(ev, NGX_HTTP_LLM_DESK_INTERVAL);
     }
 }
@@ -100,6 +103,8 @@ ngx_http_llm_desk_join(ngx_http_llm_main_conf_t *lmcf, ngx_cycle_t *cycle)
     }
 
     ngx_http_llm_now(&now);
+
+    lmcf->desk.alert = ngx_http_llm_log_late_alert;
 
     if (tg_desk_join(&lmcf->desk, now.wall_ms, &err) != TG_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "%s", err.message);

@@ -390,32 +390,54 @@ ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx)
 }
 
 
+static void
+ngx_http_llm_log_alert_to(ngx_http_llm_log_t *ll, const tg_alert_t *alert)
+{
+    size_t         n;
+    static u_char  line[TG_ALERT_LINE_MAX];
+
+    n = tg_alert_line(alert, (char *) line, ll->conf->format);
+
+    if (ll->syslog != NULL) {
+        ngx_http_llm_log_syslog(ll, line, n);
+
+    } else {
+        ngx_http_llm_log_append(ll, line, n);
+    }
+}
+
+
 /* Where the call's own line will go. */
 void
 ngx_http_llm_log_alert(void *data, const tg_alert_t *alert)
 {
-    size_t               n;
     tg_log_t            *log;
     unsigned             i;
-    static u_char        line[TG_ALERT_LINE_MAX];
     ngx_http_llm_ctx_t  *ctx = data;
-    ngx_http_llm_log_t  *ll;
 
     log = ctx->llcf->scope.logs;
 
     for (i = 0; i < ctx->llcf->scope.nlogs; i++) {
-        if (log[i].off) {
-            continue;
+        if (!log[i].off) {
+            ngx_http_llm_log_alert_to(log[i].handle, alert);
         }
+    }
+}
 
-        ll = log[i].handle;
-        n = tg_alert_line(alert, (char *) line, ll->conf->format);
 
-        if (ll->syslog != NULL) {
-            ngx_http_llm_log_syslog(ll, line, n);
+/* Of nobody's call: to all logs. */
+void
+ngx_http_llm_log_late_alert(void *data, const tg_alert_t *alert)
+{
+    ngx_uint_t                 i;
+    ngx_http_llm_log_t       **ll;
+    ngx_http_llm_main_conf_t  *lmcf = data;
 
-        } else {
-            ngx_http_llm_log_append(ll, line, n);
+    ll = lmcf->logs.elts;
+
+    for (i = 0; i < lmcf->logs.nelts; i++) {
+        if (ll[i]->file == NULL || ll[i]->file->data == ll[i]) {
+            ngx_http_llm_log_alert_to(ll[i], alert);
         }
     }
 }

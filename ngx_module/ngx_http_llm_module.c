@@ -106,6 +106,26 @@ ngx_http_llm_palloc(void *pool, size_t size)
 }
 
 
+static tg_str_t
+ngx_http_llm_full_name(void *data, tg_str_t name)
+{
+    ngx_str_t     file;
+    ngx_cycle_t  *cycle = data;
+
+    file.len = name.len;
+    file.data = ngx_pnalloc(cycle->pool, name.len + 1);
+
+    if (file.data == NULL) {
+        return tg_str_null;
+    }
+
+    *ngx_cpymem(file.data, name.p, name.len) = '\0';
+
+    return ngx_conf_full_name(cycle, &file, 1) == NGX_OK
+           ? ngx_http_llm_str(&file) : tg_str_null;
+}
+
+
 static void *
 ngx_http_llm_create_main_conf(ngx_conf_t *cf)
 {
@@ -125,6 +145,8 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
     }
 
     lmcf->conf->node = ngx_http_llm_str(&cf->cycle->hostname);
+    lmcf->conf->full_name = ngx_http_llm_full_name;
+    lmcf->conf->full_name_data = cf->cycle;
 
     if (ngx_array_init(&lmcf->logs, cf->pool, 4, sizeof(void *)) != NGX_OK) {
         return NULL;
@@ -245,7 +267,7 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     tg_directive_id_t          id = (tg_directive_id_t) cmd->offset;
     tg_error_t                 err;
     tg_str_t                   args[NGX_CONF_MAX_ARGS];
-    ngx_str_t                 *value = cf->args->elts, file;
+    ngx_str_t                 *value = cf->args->elts;
     unsigned                   nprices;
     ngx_uint_t                 i, n = cf->args->nelts - 1;
 
@@ -253,17 +275,6 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 0; i < n && i < NGX_CONF_MAX_ARGS; i++) {
         args[i] = ngx_http_llm_str(&value[i + 1]);
-
-        if (id == TG_DIRECTIVE_PRICES
-            || (i == 0
-                && (id == TG_DIRECTIVE_KEYS || id == TG_DIRECTIVE_LEDGER)))
-        {
-            file = value[i + 1];
-            if (ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK) {
-                return NGX_CONF_ERROR;
-            }
-            args[i] = ngx_http_llm_str(&file);
-        }
     }
 
     nprices = lmcf->conf->nprices;

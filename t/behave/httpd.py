@@ -19,7 +19,9 @@ LOADED = ("authn_core", "authz_core", "authz_host", "env", "setenvif",
 MPM = os.environ.get("TG_HTTPD_MPM", "event")
 
 NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
-         "llm_tag": "LLMTag", "llm_provider": "LLMProvider"}
+         "llm_tag": "LLMTag", "llm_provider": "LLMProvider",
+         "llm_keys": "LLMKeys", "llm_ledger": "LLMLedger",
+         "llm_quota": "LLMQuota", "llm_alert": "LLMAlert"}
 
 
 def quote(arg):

@@ -252,6 +252,53 @@ test_quotas_need_a_ledger_and_a_subject(void **state)
 }
 
 
+static tg_str_t
+below_root(void *data, tg_str_t name)
+{
+    static char  full[64];
+
+    if (name.p[0] == '!') {
+        return tg_str_null;
+    }
+
+    (void) snprintf(full, sizeof(full), "%s%.*s", (const char *) data,
+                    (int) name.len, name.p);
+
+    return tg_strz(full);
+}
+
+
+static void
+test_names_of_files_are_the_servers_to_complete(void **state)
+{
+    tg_conf_t   *conf = tg_conf_create(tg_arena_mem(arena));
+    tg_scope_t   scope;
+    tg_error_t   err;
+
+    tg_scope_init(&scope);
+    conf->full_name = below_root;
+    conf->full_name_data = "/etc/";
+
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_PRICES, "a b", &err), 0);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_KEYS, "c", &err), 0);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_LEDGER, "d", &err), 0);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_PROVIDER,
+                         "p url=https://x key=file:e", &err), 0);
+
+    assert_string_equal(conf->prices[0].p, "/etc/a");
+    assert_string_equal(conf->prices[1].p, "/etc/b");
+    assert_string_equal(conf->keys.file.p, "/etc/c");
+    assert_string_equal(conf->ledger.file.p, "/etc/d");
+    assert_string_equal(conf->providers[0].key_file.p, "/etc/e");
+
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_PRICES, "!", &err),
+                     TG_ERROR);
+    assert_non_null(strstr(err.message, "bad file name \"!\""));
+
+    (void) state;
+}
+
+
 static void
 test_each_directive_has_both_spellings_and_help(void **state)
 {
@@ -278,6 +325,7 @@ main(void)
         cmocka_unit_test(test_a_provider_is_found_by_host),
         cmocka_unit_test(test_what_cannot_work_is_warned_of),
         cmocka_unit_test(test_quotas_need_a_ledger_and_a_subject),
+        cmocka_unit_test(test_names_of_files_are_the_servers_to_complete),
         cmocka_unit_test(test_each_directive_has_both_spellings_and_help)
     };
 
