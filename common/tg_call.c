@@ -668,6 +668,10 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
         tg_call_settle(call, gate->book);
     }
 
+    if (end == TG_END_SHUTDOWN && call->pass != NULL) {
+        tg_call_cut_off(call);
+    }
+
     call->finished = true;
     call->end = (uint8_t) end;
     call->end_ns = now->mono_ns;

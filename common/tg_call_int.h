@@ -127,6 +127,7 @@ void tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
     int64_t now);
 int tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal);
+void tg_call_cut_off(tg_call_t *call);
 void tg_call_give_back(tg_call_t *call, const tg_gate_t *gate,
     const tg_now_t *now);
 

@@ -12,7 +12,8 @@
 #include "tg_usage_read.h"
 
 const tg_str_t  tg_usage_sources[] = {
-    TG_STR("none"), TG_STR("reported"), TG_STR("estimated"), TG_STR("cached")
+    TG_STR("none"), TG_STR("reported"), TG_STR("estimated"), TG_STR("cached"),
+    TG_STR("recovered")
 };
 
 static char *
@@ -257,7 +258,7 @@ tg_line_usage(char *p, bool under, const tg_usage_t *u, unsigned source)
     p = tg_line_plain(p, tg_usage_sources[source]);
     *p++ = '"';
 
-    if (source == TG_USAGE_NONE) {
+    if (source == TG_USAGE_NONE || source == TG_USAGE_RECOVERED) {
         return p;
     }
 
@@ -521,6 +522,9 @@ tg_call_line(const tg_call_t *call, char *buf, uint64_t seq,
 
     if (a != NULL) {
         p = tg_line_answer(p, under, a);
+    }
+
+    if (a != NULL || call->source == TG_USAGE_RECOVERED) {
         p = tg_line_usage(p, under, call->usage, call->source);
     }
 
