@@ -456,7 +456,7 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
 {
     tg_str_t  error = tg_call_error_type(call);
 
-    if (call->refused || call->would_refuse) {
+    if (call->refused || call->would_refuse || call->rule.len != 0) {
         p = tg_line_decided(p, under, call->conf, tg_call_decision(call),
                             call->rule);
     } else {

@@ -346,6 +346,19 @@ def test_fast_stop_leaves_a_call_alone_that_is_complete(server, fake):
     assert server.line().nusd == COST
 
 
+def test_full_ledger_is_told_in_the_line(server, fake):
+    """Of what a client makes up there is room for a 64th."""
+    session = ("llm_tag", "session", "from=header:x-session")
+    start(server, fake, "each per=session requests=9/day", llm=[session],
+          ledger=("size=256k", "full=allow"))
+    n = 60
+    assert {post(server, {"x-session": str(i)}).status
+            for i in range(n)} == {200}
+    last = server.lines(n)[-1]
+    assert last["llm.decision"] == "allow"
+    assert last["llm.rule"] == "ledger_full"
+
+
 def test_ledger_of_another_size_is_left_alone(server, fake):
     server.expect_errors("not size=")
     start(server, fake, "all per=all requests=4/day")
