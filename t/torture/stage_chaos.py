@@ -13,9 +13,8 @@ from servers import children
 CLIENTS = 100
 KEYS = ["k1", "k2", "k3", "k4"]
 CAP = 10 ** 12                          # nano-dollars: refuses nobody
-TELLING = 10 ** 8                       # alerts when that is spent
 EXPECTED = ("signal 9", "signal Killed", "AH00052", "open socket",
-            "while connecting")
+            "while connecting", "AH00957", "AH01114")
 PAUSE = (0.3, 1.2)
 
 
@@ -39,8 +38,8 @@ def the_site(stage, caps):
 
     return rig.site(stage.server, stage.provider, text,
                     "all per=all usd=%s/day" % rig.usd(caps["all"]),
-                    "told per=all usd=%s/day dry_run alert=1%%,50%%,100%%"
-                    % rig.usd(TELLING),
+                    "told per=all requests=100k/day alert=1%,10%,50%"
+                    " stop=250%",
                     "rate per=key tokens=100M/minute",
                     "crowd per=key concurrent=1000")
 

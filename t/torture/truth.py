@@ -94,8 +94,8 @@ class Verdict:
         if billed == counted:
             self.same += 1
 
-        elif any(line.get("llm.recovered") and line.source == INTERRUPTED
-                 for line in lines) and counted > billed:
+        elif any(line.source == INTERRUPTED for line in lines) \
+                and counted > billed:
             self.interrupted.append((lines[0]["llm.call_id"], call,
                                      counted - billed))
 
