@@ -585,8 +585,8 @@ tg_call_sent(tg_call_t *call, const tg_gate_t *gate)
 
 
 /*
- * The server stops, and nobody will ever hear what the call has cost: as much as
- * it held, like that of a process that is killed.
+ * The server stops, and nobody will ever hear what the call has cost: as much
+ * as it held, like that of a process that is killed.
  */
 void
 tg_call_cut_off(tg_call_t *call)

@@ -1,7 +1,7 @@
 /*
  * provider - a provider that keeps books of its own.
  *
- *   provider PORT BOOKS SHARE DELAY
+ *   provider PORT BOOKS SHARE DELAY CANARY
  *
  * Answers chat completions with as much usage as it pleases: up to SHARE
  * percent of the call's max_tokens, after up to DELAY milliseconds.  What it
@@ -13,8 +13,11 @@
  * the usage, m one that is reset before it, r a reset instead of an answer, e an
  * error 500.  The last two are free of charge.
  *
- * A request in which a virtual key is found counts as a leak; GET / tells the
- * number of them, of requests and of calls charged for.
+ * It is a webhook, too: POST /hook.
+ *
+ * A request in which a virtual key is found counts as a leak, and so does one to
+ * the webhook in which CANARY is.  GET / tells the number of leaks, of requests,
+ * of calls charged for and of posts to the webhook.
  */
 
 #define _GNU_SOURCE
@@ -52,7 +55,8 @@ static int        ep;
 static conn_t    *conns[FDS_MAX];
 static FILE      *books;
 static unsigned   share, delay;
-static uint64_t   seed = 0x9e3779b97f4a7c15, requests, charged, leaks;
+static uint64_t   seed = 0x9e3779b97f4a7c15, requests, charged, leaks, hooks;
+static const char  *canary;
 
 
 static uint64_t
@@ -276,7 +280,7 @@ charge(conn_t *c, size_t body_len, const char *body)
 static bool
 request(conn_t *c)
 {
-    char        *body, text[128];
+    char        *body, text[256];
     size_t       len;
     const char  *p;
 
@@ -302,9 +306,17 @@ request(conn_t *c)
         c->got = 0;
         fflush(books);
         (void) snprintf(text, sizeof(text), "{\"requests\":%" PRIu64
-                        ",\"charged\":%" PRIu64 ",\"leaks\":%" PRIu64 "}",
-                        requests, charged, leaks);
+                        ",\"charged\":%" PRIu64 ",\"leaks\":%" PRIu64
+                        ",\"hooks\":%" PRIu64 "}", requests, charged, leaks,
+                        hooks);
         return say_json(c, 200, text);
+    }
+
+    if (strncmp(c->in, "POST /hook ", 11) == 0) {
+        hooks++;
+        leaks += strstr(c->in, canary) != NULL;
+        c->got = 0;
+        return say_json(c, 200, "{}");
     }
 
     p = header(c, "\r\nX-Manner: ");
@@ -406,8 +418,8 @@ main(int argc, char **argv)
     int                 lfd, n, fd;
     struct epoll_event  evs[256];
 
-    if (argc != 5) {
-        fprintf(stderr, "usage: provider PORT BOOKS SHARE DELAY\n");
+    if (argc != 6) {
+        fprintf(stderr, "usage: provider PORT BOOKS SHARE DELAY CANARY\n");
         return 2;
     }
 
@@ -418,6 +430,7 @@ main(int argc, char **argv)
 
     share = (unsigned) atoi(argv[3]);
     delay = (unsigned) atoi(argv[4]);
+    canary = argv[5];
     ep = epoll_create1(EPOLL_CLOEXEC);
     lfd = listening(argv[1]);
 

@@ -57,7 +57,7 @@ class Provider:
         self.port = free_port()
         self.url = "http://127.0.0.1:%d" % self.port
         self.process = spawn(*program("provider", self.port, self.books,
-                                      share, delay))
+                                      share, delay, CANARY))
         self.await_ready()
 
     def await_ready(self):
