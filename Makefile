@@ -4,6 +4,7 @@
 #   make test                  everything, on what Debian 12 has
 #
 #   make                       both modules and llmctl
+#   make install               what was built, llmctl, prices, docs (DESTDIR=, PREFIX=)
 #   make corpus CORPUS=DIR     replays recorded traffic through a real server
 #   make bench                 measurements, one line a figure (ROWS="httpd core")
 #   make fuzz SECONDS=60       each fuzzer for that long
@@ -30,10 +31,20 @@ CFLAGS      = $(HARDEN)
 ALL_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SAN) -Icommon
 ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto -lpcre2-8
 
+# Debian's places, which the examples name.
+DESTDIR     =
+PREFIX      = /usr
+NGX_MODULES = /usr/lib/nginx/modules
+APX_MODULES = /usr/lib/apache2/modules
+
 CORE_SRC    = $(sort $(wildcard common/*.c))
 CORE_HDR    = $(wildcard common/*.h) common/tg_directives.def
 CORE_OBJ    = $(CORE_SRC:common/%.c=$(BUILD)/core/%.o)
 CORE        = $(BUILD)/libtg.a
+# Redis with TLS where hiredis has it.
+HIREDIS_TLS = $(wildcard /usr/include/hiredis/hiredis_ssl.h)
+REDIS_FLAGS = $(if $(HIREDIS_TLS),-DTG_REDIS_TLS)
+REDIS_LIBS  = -lhiredis $(if $(HIREDIS_TLS),-lhiredis_ssl -lssl)
 # What both servers do alike with a library or a system call.
 HOSTED      = $(BUILD)/libtg-hosted.a
 HOSTED_OBJ  = $(patsubst hosted/%.c,$(BUILD)/hosted/%.o,$(wildcard hosted/*.c))
@@ -43,7 +54,7 @@ NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
 APX_SO      = $(BUILD)/apache/mod_llm.so
 
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
-              libmaxminddb-dev zlib1g-dev libcmocka-dev python3-pytest \
+              libmaxminddb-dev zlib1g-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
               python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
@@ -73,7 +84,7 @@ $(CORE): $(CORE_OBJ)
 
 $(BUILD)/hosted/%.o: hosted/%.c $(CORE_HDR) $(wildcard hosted/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(CC) $(ALL_CFLAGS) $(REDIS_FLAGS) -c $< -o $@
 
 $(HOSTED): $(HOSTED_OBJ)
 	rm -f $@ && ar rcs $@ $^
@@ -90,23 +101,29 @@ $(APX_SO): $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HDR)
 	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
 	    apache_module/build.sh $(BUILD)/apache
 
-$(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(CORE)
-	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@ $(CORE) $(ALL_LIBS)
+$(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
+	    -lz -lcurl $(REDIS_LIBS) -lpthread $(ALL_LIBS)
 
 $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
-	    -lcmocka -lz -lcurl $(ALL_LIBS)
+	    -lcmocka -lz -lcurl $(REDIS_LIBS) $(ALL_LIBS)
 
 # The ledger: near a cap, full of what clients make up, and under processes that
-# are killed at random.  Then the same of both servers (TORTURE="nginx").
+# are killed at random; and a fleet, in the same way.  Then the same of both
+# servers (TORTURE="nginx").
 TORTURE     = nginx httpd
 
 torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture \
-         nginx apache $(patsubst %,$(BUILD)/torture/%,provider clients look)
+         $(BUILD)/fleet_torture $(BUILD)/unit/test_fleet \
+         $(BUILD)/unit/test_fleet_histories nginx apache \
+         $(patsubst %,$(BUILD)/torture/%,provider clients look)
 	$(BUILD)/ledger_cap
 	$(BUILD)/ledger_crowd
 	$(BUILD)/ledger_torture 8 $(SECONDS)
+	t/torture/script.sh $(BUILD)/unit
+	$(BUILD)/fleet_torture $(SECONDS)
 	for s in $(TORTURE); do \
 	    $(PYTHON) t/torture/servers.py $$s --seconds $(SECONDS) || exit 1; \
 	done
@@ -114,13 +131,17 @@ torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture \
 $(BUILD)/torture/%: t/torture/%.c $(HOSTED) $(CORE)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) -lz -lcurl \
-	    -lpthread $(ALL_LIBS)
+	    -lpthread $(REDIS_LIBS) $(ALL_LIBS)
 
 $(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
 
 $(BUILD)/ledger_%: t/torture/ledger_%.c $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
-	    -lz -lcurl -lpthread -lm $(ALL_LIBS)
+	    -lz -lcurl $(REDIS_LIBS) -lpthread -lm $(ALL_LIBS)
+
+$(BUILD)/fleet_torture: $(wildcard t/torture/fleet_*) $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) $(REDIS_LIBS) \
+	    -lz -lcurl -lpthread $(ALL_LIBS)
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
@@ -239,6 +260,29 @@ asan: deps sdk $(BUILD)/llmctl
 	    TG_NGINX_MODULE=$(CURDIR)/build-asan/$(NGX_SO:$(BUILD)/%=%) \
 	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%) \
 	    $(PYTHON) -m pytest -q t/behave
+
+# Neither server is configured or reloaded. A module that a running one has mapped
+# is replaced, not written into, as cp would.
+install:
+	@[ -e $(BUILD)/llmctl ] || { echo "run make first"; exit 1; }
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/llmctl
+	[ ! -e $(NGX_SO) ] \
+	    || install -D -m 644 -t $(DESTDIR)$(NGX_MODULES) $(NGX_SO)
+	[ ! -e $(APX_SO) ] \
+	    || install -D -m 644 -t $(DESTDIR)$(APX_MODULES) $(APX_SO)
+	install -D -m 644 prices/default.json \
+	    $(DESTDIR)$(PREFIX)/share/tollgate/prices.json
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/tollgate.5
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate \
+	    README.md LICENSE
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate/docs \
+	    docs/*.md docs/*.json
+	for s in nginx apache; do \
+	    install -D -m 644 -t \
+	        $(DESTDIR)$(PREFIX)/share/doc/tollgate/conf-examples/$$s \
+	        conf-examples/$$s/*.conf || exit 1; \
+	done
+	install -d $(DESTDIR)/etc/tollgate $(DESTDIR)/var/lib/tollgate
 
 clean:
 	rm -rf build build-asan

@@ -24,6 +24,13 @@ headers="-I$top/common -I$top/hosted -isystem $($apxs -q INCLUDEDIR) $($apxs -q 
     $($apxs -q APR_INCLUDEDIR 2> /dev/null | sed 's/^/-isystem /')
     $($apxs -q APU_INCLUDEDIR 2> /dev/null | sed 's/^/-isystem /')"
 
+# Redis with TLS where hiredis has it.
+redis_libs=-lhiredis
+if [ -f /usr/include/hiredis/hiredis_ssl.h ]; then
+    redis_libs="-lhiredis -lhiredis_ssl -lssl"
+    cc_opt="$cc_opt -DTG_REDIS_TLS"
+fi
+
 objects=
 for source in "$top"/apache_module/*.c "$top"/hosted/*.c; do
     object=$dir/$(basename "$source" .c).o
@@ -35,4 +42,4 @@ done
 # shellcheck disable=SC2086
 $cc $cc_opt -shared -Wl,-z,relro -Wl,-z,now -Wl,--exclude-libs,ALL \
     -o "$dir/mod_llm.so" $objects "$core" -ljansson -lssl -lcrypto -lpcre2-8 -lz -lcurl \
-    -lpthread
+    $redis_libs -lpthread

@@ -3,11 +3,10 @@
  * what httpd shows to the core (common/), and does what the core says.
  *
  * Locks, in the order in which they may be taken: the list of open calls, one
- * call, the prices or a log, and last the ledger's or that of the alerts' spool,
- * which no one holds for long: who does not get it in 10 ms goes on without.
- * The desk's own (tg_desk.h) is held around nothing else.  A call's own lock is
- * there for a fast stop, which settles what other threads are still working on;
- * nobody waits with it.
+ * call, the prices or a log, and last the ledger's or the spool's of alerts: who
+ * does not get it in 10 ms goes on without.  The desk's own (tg_desk.h) is held
+ * around nothing else.  A call's own lock is there for a fast stop, which settles
+ * what other threads are still working on; nobody waits with it.
  */
 
 #ifndef MOD_LLM_H

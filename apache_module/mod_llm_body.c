@@ -207,36 +207,17 @@ llm_body_read(llm_ctx_t *ctx)
 
 
 static apr_status_t
-llm_apply_edit(llm_ctx_t *ctx, const tg_edit_t *edit)
+llm_apply_span(llm_ctx_t *ctx, const tg_edit_span_t *span)
 {
-    uint64_t              n, left = edit->blank_end - edit->blank_start;
+    uint64_t              n, left;
     apr_bucket           *from, *to, *b;
     apr_status_t          rv;
     apr_bucket_alloc_t   *alloc = ctx->request->connection->bucket_alloc;
     static const char     spaces[] = "                                ";
 
-    rv = apr_brigade_partition(ctx->body, (apr_off_t) edit->tail_at, &to);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-
-    while (to != APR_BRIGADE_SENTINEL(ctx->body)) {
-        b = to;
-        to = APR_BUCKET_NEXT(to);
-        apr_bucket_delete(b);
-    }
-
-    b = apr_bucket_heap_create(edit->tail.p, edit->tail.len, NULL, alloc);
-    APR_BRIGADE_INSERT_TAIL(ctx->body, b);
-
-    if (!edit->blank) {
-        return APR_SUCCESS;
-    }
-
-    rv = apr_brigade_partition(ctx->body, (apr_off_t) edit->blank_start, &from);
+    rv = apr_brigade_partition(ctx->body, (apr_off_t) span->start, &from);
     if (rv == APR_SUCCESS) {
-        rv = apr_brigade_partition(ctx->body, (apr_off_t) edit->blank_end,
-                                   &to);
+        rv = apr_brigade_partition(ctx->body, (apr_off_t) span->end, &to);
     }
 
     if (rv != APR_SUCCESS) {
@@ -251,13 +232,50 @@ llm_apply_edit(llm_ctx_t *ctx, const tg_edit_t *edit)
         apr_bucket_delete(b);
     }
 
-    for ( ; left != 0; left -= n) {
+    if (span->text.len != 0) {
+        b = apr_bucket_heap_create(span->text.p, span->text.len, NULL, alloc);
+        APR_BUCKET_INSERT_BEFORE(to, b);
+    }
+
+    for (left = span->end - span->start - span->text.len; left != 0;
+         left -= n)
+    {
         n = left < sizeof(spaces) - 1 ? left : sizeof(spaces) - 1;
         b = apr_bucket_immortal_create(spaces, (apr_size_t) n, alloc);
         APR_BUCKET_INSERT_BEFORE(to, b);
     }
 
     return APR_SUCCESS;
+}
+
+
+static apr_status_t
+llm_apply_edit(llm_ctx_t *ctx, const tg_edit_t *edit)
+{
+    unsigned       i;
+    apr_bucket    *to, *b;
+    apr_status_t   rv;
+
+    rv = apr_brigade_partition(ctx->body, (apr_off_t) edit->tail_at, &to);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+
+    while (to != APR_BRIGADE_SENTINEL(ctx->body)) {
+        b = to;
+        to = APR_BUCKET_NEXT(to);
+        apr_bucket_delete(b);
+    }
+
+    b = apr_bucket_heap_create(edit->tail.p, edit->tail.len, NULL,
+                               ctx->request->connection->bucket_alloc);
+    APR_BRIGADE_INSERT_TAIL(ctx->body, b);
+
+    for (i = 0; i < edit->nspans && rv == APR_SUCCESS; i++) {
+        rv = llm_apply_span(ctx, &edit->spans[i]);
+    }
+
+    return rv;
 }
 
 
@@ -295,7 +313,14 @@ llm_body_hand_back(llm_ctx_t *ctx)
 {
     request_rec      *r = ctx->request;
     ap_filter_t      *f;
+    tg_header_t       note;
     const tg_edit_t  *edit = tg_call_edit(ctx->call);
+
+    if (tg_call_clamped(ctx->call, &note)) {
+        apr_table_setn(r->err_headers_out,
+                       apr_pstrmemdup(r->pool, note.name.p, note.name.len),
+                       apr_pstrmemdup(r->pool, note.value.p, note.value.len));
+    }
 
     if (edit != NULL) {
         if (llm_apply_edit(ctx, edit) != APR_SUCCESS) {

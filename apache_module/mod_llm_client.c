@@ -231,8 +231,7 @@ llm_client_wait(llm_ctx_t *ctx)
 }
 
 
-/* A call is in the way of which others are.  OK: it may ask again; else a
- * status. */
+/* Others are in a call's way.  OK: it may ask again; else a status. */
 int
 llm_client_pause(llm_ctx_t *ctx, int64_t ms)
 {

@@ -6,8 +6,6 @@
 
 APLOG_USE_MODULE(llm);
 
-#define LLM_ARGS_MAX  17        /* one more than any directive takes */
-
 static const char *llm_directive(cmd_parms *cmd, void *dir, const char *args);
 
 llm_main_t  *llm_main;
@@ -154,7 +152,7 @@ llm_directive_done(cmd_parms *cmd, llm_dir_t *conf, tg_directive_id_t id,
 static const char *
 llm_directive(cmd_parms *cmd, void *dir, const char *args)
 {
-    tg_str_t            argv[LLM_ARGS_MAX];
+    tg_str_t            argv[TG_ARGS_MAX];
     unsigned            n = 0, nprices = llm_main->conf->nprices;
     llm_dir_t          *conf = dir;
     tg_error_t          err;
@@ -168,7 +166,7 @@ llm_directive(cmd_parms *cmd, void *dir, const char *args)
         }
     }
 
-    while (*args != '\0' && n < LLM_ARGS_MAX) {
+    while (*args != '\0' && n < TG_ARGS_MAX) {
         argv[n++] = tg_strz(ap_getword_conf(cmd->pool, &args));
     }
 

@@ -126,6 +126,10 @@ llm_desk_open(llm_main_t *m)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (tg_desk_publish(&m->desk, &err) != TG_OK) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, m->server, "%s", err.message);
+    }
+
     return OK;
 }
 

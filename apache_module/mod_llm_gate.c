@@ -93,7 +93,10 @@ llm_enter(llm_ctx_t *ctx)
 {
     tg_gate_t  gate;
 
-    if (!llm_gate(&gate, NULL)) {
+    /* A list of models is made of the prices' names. */
+
+    if (!llm_gate(&gate, llm_prices_hold())) {
+        llm_prices_release();
         return HTTP_SERVICE_UNAVAILABLE;
     }
 
@@ -109,15 +112,24 @@ llm_enter(llm_ctx_t *ctx)
 
     (void) pthread_mutex_unlock(&ctx->lock);
 
+    llm_prices_release();
     tg_roster_unref(gate.roster);
 
     return OK;
 }
 
 
+/* A question to the fleet's store. */
+typedef struct {
+    tg_ledger_message_t  message;
+    tg_ledger_answer_t   answer;
+    bool                 answered;
+} llm_question_t;
+
+
 /* TG_ERROR with ctx->refused unset: the server stops. */
 static int
-llm_ask(llm_ctx_t *ctx, int64_t *wait_ms)
+llm_ask(llm_ctx_t *ctx, llm_question_t *ask, int64_t *wait_ms)
 {
     int        rc = TG_ERROR;
     tg_gate_t  gate;
@@ -127,9 +139,15 @@ llm_ask(llm_ctx_t *ctx, int64_t *wait_ms)
     if (llm_gate(&gate, llm_prices_hold()) && ctx->open) {
         llm_now(&ctx->now);
 
-        rc = tg_call_admit(ctx->call, &gate, &ctx->now, &ctx->refusal);
+        gate.message = llm_main->desk.carrier != NULL ? &ask->message : NULL;
 
-        ctx->refused = rc != TG_OK && rc != TG_AGAIN;
+        rc = !ask->answered
+             ? tg_call_admit(ctx->call, &gate, &ctx->now, &ctx->refusal)
+             : tg_call_reply(ctx->call, &gate, &ctx->now, &ask->message,
+                             &ask->answer, &ctx->refusal);
+
+        ask->answered = false;
+        ctx->refused = rc != TG_OK && rc != TG_AGAIN && rc != TG_CALL_ASK;
         *wait_ms = tg_call_wait(ctx->call);
     }
 
@@ -146,10 +164,25 @@ llm_ask(llm_ctx_t *ctx, int64_t *wait_ms)
 int
 llm_admit(llm_ctx_t *ctx)
 {
-    int      rc;
-    int64_t  wait_ms = 0;
+    int             rc;
+    int64_t         wait_ms = 0;
+    llm_question_t  ask;
 
-    while ((rc = llm_ask(ctx, &wait_ms)) == TG_AGAIN) {
+    ask.answered = false;
+
+    for ( ;; ) {
+        rc = llm_ask(ctx, &ask, &wait_ms);
+
+        if (rc == TG_CALL_ASK) {
+            tg_carrier_call(llm_main->desk.carrier, &ask.message, &ask.answer);
+            ask.answered = true;
+            continue;
+        }
+
+        if (rc != TG_AGAIN) {
+            break;
+        }
+
         rc = llm_client_pause(ctx, wait_ms);
         if (rc != OK) {
             return rc;

@@ -19,6 +19,7 @@ typedef struct {
     const char  *args;
     const char  *help;
     int        (*run)(int argc, char **argv);
+    bool         whole;                 /* argv[0] is its name, for getopt */
 } command_t;
 
 static int usage(FILE *to);
@@ -30,6 +31,15 @@ fail(const char *what, const char *why)
     fprintf(stderr, "llmctl: %s: %s\n", what, why);
 
     return 1;
+}
+
+
+bool
+failed(const char *what, const char *why)
+{
+    (void) fail(what, why);
+
+    return false;
 }
 
 
@@ -315,14 +325,33 @@ reference(int argc, char **argv)
 
 
 static const command_t  commands[] = {
-    { "check", "FILE...", "reads price lists as the servers do", prices_check },
+    { "check", "FILE...", "reads price lists as the servers do", prices_check,
+      false },
     { "cost", "PROVIDER MODEL INPUT CACHED OUTPUT FILE...",
-      "what a call costs by price lists", prices_cost },
+      "what a call costs by price lists", prices_cost, false },
     { "key", "new | list | revoke | rotate | import | check FILE ...",
       "looks after a file of virtual keys; llmctl key help says more",
-      key_command },
+      key_command, false },
+    { "budget", "list | show | raise | reset | open ...",
+      "what has been spent of quotas and budgets, and changes to it;"
+      "\n      llmctl budget help says more", budget_command, false },
+    { "why", "CALL-ID [--log=FILE...] [--ledger=FILE]",
+      "what became of a call, who decided it, and what would have let it"
+      " through", why_command, true },
+    { "explain", "[--key=SECRET|- | --key-id=ID] [--path=PATH]"
+      " [--upstream=HOST]\n      [--client=ADDRESS] [--model=MODEL]"
+      " [--header=NAME:VALUE]...\n      [--variable=NAME=VALUE]..."
+      " [--ledger=FILE] [--json] BODY.json",
+      "what would happen to this call, and which rule decides it",
+      explain_command, true },
+    { "ledger", "check | dump [--ledger=FILE] ...",
+      "whether a ledger is sound, and all that it holds;"
+      "\n      llmctl ledger help says more", ledger_command, false },
+    { "report", "dry-run [--json] FILE...",
+      "who would have been refused, by cost lines of a dry run",
+      report_command, false },
     { "reference", "md | man", "writes the reference of directives",
-      reference }
+      reference, false }
 };
 
 
@@ -353,7 +382,8 @@ main(int argc, char **argv)
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            return commands[i].run(argc - 2, argv + 2);
+            return commands[i].whole ? commands[i].run(argc - 1, argv + 1)
+                                     : commands[i].run(argc - 2, argv + 2);
         }
     }
 

@@ -5,10 +5,14 @@
 #ifndef LLMCTL_H
 #define LLMCTL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Says it on stderr; returns 1, the exit code. */
 int fail(const char *what, const char *why);
+
+/* The same; returns false. */
+bool failed(const char *what, const char *why);
 
 /*
  * The whole of a file ("-": of stdin) with a NUL behind it, malloc()ed; NULL
@@ -16,7 +20,13 @@ int fail(const char *what, const char *why);
  */
 char *read_file(const char *name, size_t max, size_t *size);
 
-/* llmctl key ... */
+/* Each in a file of its own; argv[0] is what follows the command's name, of
+ * those without verbs its name. */
 int key_command(int argc, char **argv);
+int budget_command(int argc, char **argv);
+int ledger_command(int argc, char **argv);
+int report_command(int argc, char **argv);
+int why_command(int argc, char **argv);
+int explain_command(int argc, char **argv);
 
 #endif /* LLMCTL_H */

@@ -408,11 +408,13 @@ tg_answer_estimate(tg_answer_t *a)
     }
 
     if (a->req != NULL) {
-        u->input = tg_usage_estimate(a->req->text_bytes);
+        u->input = tg_usage_estimate(a->req->text_bytes, 0);
+        a->guessed_input = true;
     }
 
     if (a->api->op != TG_OP_EMBEDDINGS) {
-        u->output = tg_usage_estimate(a->info.text_bytes);
+        u->output = tg_usage_estimate(a->info.text_bytes, 0);
+        a->guessed_output = true;
     }
 
     if (u->input != 0 || u->output != 0) {
@@ -449,7 +451,9 @@ tg_answer_settle(tg_answer_t *a)
     {
         /* cut off behind the start of a stream */
 
-        guess = tg_usage_estimate(a->info.text_bytes);
+        guess = tg_usage_estimate(a->info.text_bytes, 0);
+        a->guessed_output = true;
+        a->told_output = u->output;
         if (u->output < guess) {
             u->output = guess;
         }
@@ -497,6 +501,27 @@ tg_answer_finish(tg_answer_t *a)
                    || a->info.usage.source == TG_USAGE_REPORTED))
     {
         a->info.complete = true;
+    }
+}
+
+
+void
+tg_answer_calibrate(tg_answer_t *a, int64_t prompt, int64_t answer)
+{
+    int64_t      guess;
+    tg_usage_t  *u = &a->info.usage;
+
+    if (u->source != TG_USAGE_ESTIMATED) {
+        return;
+    }
+
+    if (a->guessed_input && prompt > 0) {
+        u->input = tg_usage_estimate(a->req->text_bytes, prompt);
+    }
+
+    if (a->guessed_output && answer > 0) {
+        guess = tg_usage_estimate(a->info.text_bytes, answer);
+        u->output = guess > a->told_output ? guess : a->told_output;
     }
 }
 

@@ -86,6 +86,12 @@ void tg_answer_feed(tg_answer_t *a, const char *p, size_t n);
  */
 void tg_answer_finish(tg_answer_t *a);
 
+/*
+ * After that: estimates anew what was estimated, by the bytes of text that 1000
+ * tokens have in prompts and in answers; 0: not known, the estimate stays.
+ */
+void tg_answer_calibrate(tg_answer_t *a, int64_t prompt, int64_t answer);
+
 const tg_answer_info_t *tg_answer_info(const tg_answer_t *a);
 
 #endif /* TG_ANSWER_H */

@@ -74,6 +74,8 @@ struct tg_answer_s {
     bool                       resync;      /* to the next line, after error */
     bool                       finished;
     bool                       blocked;     /* the prompt was refused */
+    bool                       guessed_input;   /* from text's bytes */
+    bool                       guessed_output;
     uint8_t                    bom;
     uint8_t                    error_rank;
     uint8_t                    event;       /* state within an event */
@@ -91,6 +93,7 @@ struct tg_answer_s {
     uint64_t                   delta;       /* body offset - scanner offset */
     uint64_t                   pictures;
     int64_t                    modal_tokens;
+    int64_t                    told_output;     /* of guessed_output: at least */
 
     tg_usage_extra_t          *extras;      /* in order */
     tg_usage_extra_t          *spare;       /* to be used again */

@@ -99,6 +99,7 @@ static const tg_json_want_t  tg_want_count[] = {
 
 static const tg_json_want_t  tg_want_converse_request[] = {
     { "", TG_R_ROOT, 0 },
+    { "inferenceConfig", TG_R_LIMITS, TG_JSON_RAW | TG_JSON_MEMBER },
     { "inferenceConfig.maxTokens", TG_R_MAX_TOKENS, 0 },
     { "messages[]", TG_R_MESSAGE, 0 },
     { "messages[].role", TG_R_ROLE, 0 },
@@ -228,7 +229,12 @@ static const tg_api_t  tg_api_table[] = {
       TG_MERGE_OVERRIDE, STREAM | TG_API_WRAPPED, 0, "POST",
       "model/{}/invoke-with-response-stream "
       "model/{+}/invoke-with-response-stream",
-      REQUEST, INVOKE }
+      REQUEST, INVOKE },
+
+    { TG_STR("bedrock.models"), TG_OP_MODELS, BEDROCK,
+      TG_MERGE_LAST, TG_API_CATALOG, 0, "GET",
+      "foundation-models foundation-models/{}",
+      { NULL }, { tg_want_aws_error } }
 };
 
 

@@ -107,7 +107,11 @@ static const tg_json_want_t  tg_want_request[] = {
     { "system_instruction.parts[].text", TG_R_SYSTEM, TG_JSON_COUNT },
     { "systemInstruction.parts.text", TG_R_SYSTEM, TG_JSON_COUNT },
     { "system_instruction.parts.text", TG_R_SYSTEM, TG_JSON_COUNT },
+    { "generationConfig", TG_R_LIMITS, TG_JSON_RAW | TG_JSON_MEMBER },
+    { "generation_config", TG_R_LIMITS, TG_JSON_RAW | TG_JSON_MEMBER },
     { "generationConfig.maxOutputTokens", TG_R_MAX_TOKENS, 0 },
+    { "generationConfig.max_output_tokens", TG_R_MAX_TOKENS, 0 },
+    { "generation_config.maxOutputTokens", TG_R_MAX_TOKENS, 0 },
     { "generation_config.max_output_tokens", TG_R_MAX_TOKENS, 0 },
     { "generationConfig.candidateCount", TG_R_N, 0 },
     { "generationConfig.candidate_count", TG_R_N, 0 },
@@ -272,7 +276,8 @@ static const tg_api_t  tg_api_table[] = {
       REQUEST, { tg_want_predict, tg_want_error } },
 
     { TG_STR("gemini.models"), TG_OP_MODELS, GEMINI,
-      TG_MERGE_LAST, 0, 0, "GET", "v1beta/models v1beta/models/*",
+      TG_MERGE_LAST, TG_API_CATALOG, 0, "GET",
+      "v1beta/models v1beta/models/{}",
       { NULL }, { tg_want_error } }
 };
 

@@ -402,7 +402,7 @@ static const tg_api_t  tg_api_table[] = {
       { tg_want_openai_usage, tg_want_conversation, tg_want_error } },
 
     { TG_STR("openai.models"), TG_OP_MODELS, OPENAI,
-      TG_MERGE_LAST, 0, 0, "GET", "models models/*",
+      TG_MERGE_LAST, TG_API_CATALOG, 0, "GET", "models models/{}",
       { NULL }, { tg_want_error } }
 };
 

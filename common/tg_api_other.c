@@ -20,6 +20,7 @@ static const tg_json_want_t  tg_want_ollama_request[] = {
     { "", TG_R_ROOT, 0 },
     { "model", TG_R_MODEL, TG_JSON_MEMBER },
     { "stream", TG_R_STREAM, 0 },
+    { "options", TG_R_LIMITS, TG_JSON_RAW | TG_JSON_MEMBER },
     { "options.num_predict", TG_R_MAX_TOKENS, 0 },
     { "messages[]", TG_R_MESSAGE, 0 },
     { "messages[].role", TG_R_ROLE, 0 },
@@ -217,7 +218,11 @@ static const tg_api_t  tg_api_table[] = {
       { tg_want_ollama_request }, { tg_want_ollama, tg_want_error } },
 
     { TG_STR("ollama.models"), TG_OP_MODELS, OLLAMA, TG_MERGE_LAST,
-      0, 0, "GET POST", "api/tags api/show api/ps api/version",
+      TG_API_CATALOG, 0, "GET", "api/tags",
+      { NULL }, { tg_want_error } },
+
+    { TG_STR("ollama.show"), TG_OP_MODELS, OLLAMA, TG_MERGE_LAST,
+      0, 0, "GET POST", "api/show api/ps api/version",
       { NULL }, { tg_want_error } },
 
     { TG_STR("cohere.chat"), TG_OP_CHAT, COHERE, TG_MERGE_LAST,

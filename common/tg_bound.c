@@ -204,16 +204,20 @@ tg_bound_body(const tg_bound_ask_t *ask)
 }
 
 
+bool
+tg_bound_text(const tg_bound_ask_t *ask)
+{
+    return ask->inspected && !ask->elsewhere && ask->pictures == 0
+           && !ask->sounds && ask->op != TG_OP_TRANSCRIPTION;
+}
+
+
 static int64_t
 tg_bound_input(const tg_bound_ask_t *ask)
 {
-    bool     text;
     int64_t  sum = tg_bound_body(ask), window = tg_bound_window(ask);
 
-    text = ask->inspected && !ask->elsewhere && ask->pictures == 0
-           && !ask->sounds && ask->op != TG_OP_TRANSCRIPTION;
-
-    if (sum < 0 || (!text && window >= 0 && window < sum)) {
+    if (sum < 0 || (!tg_bound_text(ask) && window >= 0 && window < sum)) {
         sum = window;
     }
 
@@ -401,29 +405,67 @@ tg_bound(const tg_bound_ask_t *ask, tg_bound_t *bound)
 }
 
 
-int64_t
-tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t nusd)
+void
+tg_bound_likely(const tg_bound_ask_t *ask, const tg_bound_t *bound,
+    int64_t input, int64_t each, tg_bound_t *likely)
 {
-    int64_t         low = 0, high = bound->each, half, cost;
-    tg_bound_ask_t  less = *ask;
+    int64_t  v;
 
-    if (bound->cost < 0) {
-        return 0;
+    *likely = *bound;
+
+    if (input >= 0 && input < bound->input) {
+        likely->input = input;
     }
 
-    if (bound->cost <= nusd) {
+    if (each >= 0 && each < bound->each) {
+        likely->each = each;
+        v = tg_bound_times(each, bound->answers);
+        likely->output = v < bound->output ? v : bound->output;
+    }
+
+    if (bound->cost > 0) {
+        v = tg_bound_cost(ask, likely->input, likely->output, bound->answers);
+        likely->cost = v >= 0 && v < bound->cost ? v : bound->cost;
+    }
+}
+
+
+static bool
+tg_bound_fits(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t each,
+    int64_t nusd, int64_t output)
+{
+    int64_t  cost, most = tg_bound_output(ask, each, bound->answers);
+
+    if (most < 0 || most > output) {
+        return false;
+    }
+
+    if (nusd == INT64_MAX) {
+        return true;
+    }
+
+    cost = tg_bound_cost(ask, bound->input, most, bound->answers);
+
+    return cost >= 0 && cost <= nusd;
+}
+
+
+int64_t
+tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound, int64_t nusd,
+    int64_t output)
+{
+    int64_t         low = 0, high = bound->each, half;
+    tg_bound_ask_t  less = *ask;
+
+    if (tg_bound_fits(ask, bound, bound->each, nusd, output)) {
         return bound->each;
     }
 
     while (low < high) {
         half = high - (high - low) / 2;
         less.max_tokens = half;
-        cost = tg_bound_cost(&less, bound->input,
-                             tg_bound_output(&less, tg_bound_each(&less),
-                                             bound->answers),
-                             bound->answers);
 
-        if (cost >= 0 && cost <= nusd) {
+        if (tg_bound_fits(&less, bound, tg_bound_each(&less), nusd, output)) {
             low = half;
 
         } else {

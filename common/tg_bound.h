@@ -126,11 +126,22 @@ void tg_bound_ask(tg_bound_ask_t *ask, tg_op_t op,
 void tg_bound(const tg_bound_ask_t *ask, tg_bound_t *bound);
 
 /*
+ * What the call is likely to take, not above its bound: `input` tokens, `each`
+ * of one answer; below 0: as the bound has it.
+ */
+void tg_bound_likely(const tg_bound_ask_t *ask, const tg_bound_t *bound,
+    int64_t input, int64_t each, tg_bound_t *likely);
+
+/* True where the prompt is text, all of it in the body. */
+bool tg_bound_text(const tg_bound_ask_t *ask);
+
+/*
  * The largest maximum of one answer's tokens, not above bound->each, with which
- * the call costs at most nusd; 0 where even the input costs more, or it is not
- * known.  For clamp=.
+ * the call costs at most nusd and gives at most so many tokens; 0 where even the
+ * input costs more.  INT64_MAX: no limit; else a cost that is not known does not
+ * fit.  For clamp=.
  */
 int64_t tg_bound_fit(const tg_bound_ask_t *ask, const tg_bound_t *bound,
-    int64_t nusd);
+    int64_t nusd, int64_t output);
 
 #endif /* TG_BOUND_H */

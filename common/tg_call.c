@@ -2,15 +2,8 @@
 #include "tg_crc32.h"
 #include "tg_http.h"
 
-#include <jansson.h>
-#include <stdlib.h>
-
 /* Includes what a refusal's message needs beside the error's own. */
 #define TG_REFUSAL_MAX  1024
-
-/* `,"stream_options":{...,"include_usage":true}}`, where the old members may
- * grow by being escaped anew. */
-#define TG_TAIL_MAX     (6 * TG_JSON_VALUE_MAX + 64)
 
 #define TG_CALL_ALIGN   sizeof(uint64_t)
 #define TG_CALL_SIZE    ((sizeof(tg_call_t) + TG_CALL_ALIGN - 1)              \
@@ -155,9 +148,8 @@ tg_call_refusal(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
     size_t   n = 0;
 
     if (buf != NULL) {
-        n = tg_error_body(buf, TG_REFUSAL_MAX,
-                          tg_api_shape(call->dialect.api), status, type,
-                          message);
+        n = tg_error_body(buf, TG_REFUSAL_MAX, tg_call_shape(call), status,
+                          type, message);
     }
 
     refusal->status = status;
@@ -212,129 +204,13 @@ tg_call_missing_tag(tg_call_t *call, const tg_tag_t *tag,
 }
 
 
-/*
- * The members of the client's own stream_options but include_usage, each with a
- * comma behind it.  They came out of a valid document.
- */
-static void
-tg_put_siblings(tg_text_t *t, tg_str_t object)
-{
-    json_t      *root = object.len == 0 ? NULL
-                        : json_loadb(object.p, object.len, 0, NULL);
-    json_t      *v;
-    const char  *key;
-    char        *text;
-
-    json_object_del(root, "include_usage");
-
-    json_object_foreach(root, key, v) {
-        text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
-        if (text == NULL) {
-            continue;
-        }
-
-        tg_put_lit(t, "\"");
-        tg_put_json(t, tg_strz(key), TG_JSON_VALUE_MAX);
-        tg_put_lit(t, "\":");
-        tg_put_str(t, tg_strz(text));
-        tg_put_lit(t, ",");
-        free(text);
-    }
-
-    json_decref(root);
-}
-
-
-static int
-tg_call_strip_out(void *data, const char *p, size_t n, bool held)
-{
-    tg_call_t  *call = data;
-
-    (void) held;
-
-    return call->out(call->out_data, p, n);
-}
-
-
-/*
- * Asks for the usage of a stream.  The member goes to the end of the root
- * object; one that is there already is blanked, and its other members kept.
- */
-static void
-tg_call_ask_usage(tg_call_t *call, const tg_request_info_t *info)
-{
-    const tg_member_t  *m = &info->stream_options_member;
-    tg_edit_t          *edit;
-    tg_text_t           t;
-    tg_str_t            old = info->stream_options;
-    char               *buf;
-    bool                kept;
-
-    if (info->root_end == TG_JSON_NOWHERE || info->stream_options_cut) {
-        return;
-    }
-
-    edit = tg_zalloc(call->mem, sizeof(tg_edit_t));
-    buf = tg_alloc(call->mem, TG_TAIL_MAX);
-    call->strip = tg_alloc(call->mem, sizeof(tg_strip_t));
-    if (edit == NULL || buf == NULL || call->strip == NULL) {
-        call->strip = NULL;
-        return;
-    }
-
-    tg_strip_init(call->strip, call->mem, tg_call_strip_out, call);
-    tg_text_init(&t, buf, TG_TAIL_MAX);
-
-    if (m->key != TG_JSON_NOWHERE) {
-        edit->blank = true;
-        edit->blank_start = m->comma != TG_JSON_NOWHERE ? m->comma : m->key;
-        edit->blank_end = m->comma == TG_JSON_NOWHERE
-                          && m->next != info->root_end ? m->next + 1 : m->end;
-    }
-
-    kept = !info->root_empty
-           && !(edit->blank && m->comma == TG_JSON_NOWHERE
-                && m->next == info->root_end);
-
-    if (kept) {
-        tg_put_lit(&t, ",");
-    }
-
-    tg_put_lit(&t, "\"stream_options\":{");
-
-    tg_put_siblings(&t, old);
-    tg_put_lit(&t, "\"include_usage\":true}}");
-
-    if (t.full) {
-        call->strip = NULL;
-        return;
-    }
-
-    edit->tail_at = info->root_end;
-    edit->tail = tg_str_of(buf, (size_t) (t.p - buf));
-    call->edit = edit;
-}
-
-
-static bool
-tg_call_should_ask_usage(const tg_call_t *call, const tg_request_info_t *info)
-{
-    return info->stream && !info->include_usage
-           && call->scope->enable == TG_ON
-           && (call->provider == NULL || call->provider->inject)
-           && tg_request_inspected(call->request)
-           && tg_dialect_wants_usage_option(&call->dialect);
-}
-
-
 /* The body is complete: all that does not depend on what others do. */
 static int
 tg_call_judge(tg_call_t *call, tg_refusal_t *refusal)
 {
-    const tg_request_info_t  *info = tg_request_info(call->request);
-    const tg_tag_t           *missing;
-    const tg_error_t         *error;
-    int                       rc = tg_request_finish(call->request);
+    int                rc = tg_request_finish(call->request);
+    const tg_tag_t    *missing;
+    const tg_error_t  *error;
 
     missing = tg_call_resolve_tags(call);
 
@@ -364,8 +240,12 @@ tg_call_judge(tg_call_t *call, tg_refusal_t *refusal)
         }
     }
 
-    if (tg_call_should_ask_usage(call, info)) {
-        tg_call_ask_usage(call, info);
+    if (tg_call_provided(call, refusal) != TG_OK) {
+        return TG_ERROR;
+    }
+
+    if (tg_call_should_ask_usage(call)) {
+        (void) tg_call_compose(call, true, 0);
     }
 
     return TG_OK;
@@ -383,19 +263,14 @@ tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
             return TG_ERROR;
         }
 
-    } else if (call->pass == NULL || call->pass->wait_ms == 0) {
+    } else if (call->pass == NULL || call->pass->wait_ms == 0
+               || call->pass->asking)
+    {
         return TG_OK;
     }
 
     return call->pass == NULL ? TG_OK
            : tg_call_hold(call, gate, now, refusal);
-}
-
-
-const tg_edit_t *
-tg_call_edit(const tg_call_t *call)
-{
-    return call->edit;
 }
 
 
@@ -665,7 +540,9 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
 
     if (call->answer != NULL) {
         tg_answer_finish(call->answer);
+        tg_call_estimate(call, gate);
         tg_call_settle(call, gate->book);
+        tg_call_learn(call, gate);
     }
 
     if (end == TG_END_SHUTDOWN && call->pass != NULL) {

@@ -64,7 +64,7 @@ typedef struct tg_call_s  tg_call_t;
  * JSON and an answer of JSON or a stream of it.  A server may keep such pieces
  * for other calls, once nobody looks at this one.
  */
-#define TG_CALL_CHUNK  (2488 + sizeof(tg_json_t))
+#define TG_CALL_CHUNK  (2648 + sizeof(tg_json_t))
 
 /* NULL on exhaustion. */
 tg_call_t *tg_call_create(tg_mem_t *mem, const tg_conf_t *conf,
@@ -111,11 +111,22 @@ void tg_call_body(tg_call_t *call, const char *p, size_t n);
  * its credentials replaced (tg_call_credentials()).  TG_ERROR: it is to be
  * answered with *refusal, as above.  TG_AGAIN: other calls are in its way; it is
  * to be asked again in tg_call_wait() milliseconds, unless its client leaves
- * before.
+ * before.  TG_CALL_ASK, in a fleet: gate->message is to be carried to the
+ * store, and its answer to tg_call_reply().
  */
+#define TG_CALL_ASK  (-3)
+
 int tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal);
 int64_t tg_call_wait(const tg_call_t *call);
+
+/*
+ * The answer to the message of TG_CALL_ASK, or that there is none.  Returns what
+ * tg_call_admit() does, but for TG_CALL_ASK.
+ */
+int tg_call_reply(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
+    const tg_ledger_message_t *message, const tg_ledger_answer_t *answer,
+    tg_refusal_t *refusal);
 
 /*
  * After tg_call_enter(): true where what the request carries as credentials is
@@ -138,18 +149,30 @@ void tg_call_sent(tg_call_t *call, const tg_gate_t *gate);
 
 /*
  * How the body is to be changed, written so that a body in memory and one in a
- * file are changed alike: bytes are blanked in place, and the end is replaced.
+ * file are changed alike: bytes are overwritten in place, and the end is
+ * replaced.  So what goes to another length goes to the end of the root object
+ * (a member as a whole: its old place is blanked), and what gets no longer, a
+ * number that is lowered, stays where it is.
  */
+#define TG_EDIT_SPANS  (2 + TG_MAXIMA_MAX)
+
 typedef struct {
-    bool      blank;            /* [blank_start, blank_end) becomes spaces */
-    uint64_t  blank_start;
-    uint64_t  blank_end;
-    uint64_t  tail_at;          /* everything from here on is dropped ... */
-    tg_str_t  tail;             /* ... and this put there */
+    uint64_t  start, end;       /* becomes `text`, then spaces */
+    tg_str_t  text;             /* no longer than that; or empty */
+} tg_edit_span_t;
+
+typedef struct {
+    unsigned        nspans;
+    tg_edit_span_t  spans[TG_EDIT_SPANS];       /* in order, apart */
+    uint64_t        tail_at;    /* everything from here on is dropped ... */
+    tg_str_t        tail;       /* ... and this put there */
 } tg_edit_t;
 
 /* NULL where the body goes as it came. */
 const tg_edit_t *tg_call_edit(const tg_call_t *call);
+
+/* Of a call that was let through: true where its answer is to say *header. */
+bool tg_call_clamped(const tg_call_t *call, tg_header_t *header);
 
 /* The upstream's host, where it became known only later or is another one now.
  * attempts: how often the call has been sent; 0: not known. */

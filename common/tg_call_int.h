@@ -22,13 +22,19 @@ typedef struct {
     bool                     own_args;
     bool                     hash;      /* the body's is wanted */
     bool                     held;
+    bool                     asking;    /* the fleet; the slot is its */
     bool                     sent;
     bool                     settled;   /* the slot waits for the line */
     bool                     quota_refused;
     uint32_t                 crc;       /* of the body */
 
+    bool                     calibrated;    /* less than the bound is held */
+    int64_t                  sent_max;  /* tokens, lowered by clamp=; 0: not */
+    char                     sent_max_text[24];
+
     int64_t                  wait_ms;   /* until it is asked again */
     int64_t                  tries;
+    int64_t                  asked;     /* when it was for the first time */
     int64_t                  waited_ms; /* in all */
 
     tg_ledger_slot_t         slot;
@@ -110,21 +116,80 @@ tg_str_t tg_call_key_tag(const tg_call_t *call, const tg_tag_t *tag);
 int tg_call_may(tg_call_t *call, tg_refusal_t *refusal);
 void tg_call_who(tg_call_t *call);
 
+/* tg_call_models.c */
+
+/* The shape in which the client is answered. */
+tg_shape_t tg_call_shape(const tg_call_t *call);
+
+/* True where tg_call_list_models() is to answer the call. */
+bool tg_call_lists_models(const tg_call_t *call);
+int tg_call_list_models(tg_call_t *call, const tg_gate_t *gate,
+    tg_refusal_t *refusal);
+
+/* Refuses a model that the provider does not have. */
+int tg_call_provided(tg_call_t *call, tg_refusal_t *refusal);
+
 /* What tg_quota_items() looks into. */
 typedef struct {
     tg_call_t          *call;
     const tg_gate_t    *gate;
     tg_bound_ask_t      ask;
     tg_bound_t          bound;
+    tg_bound_t          likely;
     tg_when_t           when;
     tg_quota_call_t     quota;
     char                client[40];
     char                same[32];
 } tg_hold_t;
 
-/* tg_call_hold.c */
+/*
+ * tg_call_edit.c: composes call->edit.  ask: for a stream's usage; max: the
+ * largest number of output tokens, 0: it stays.  Before the first byte goes
+ * upstream it may be done anew.  TG_ERROR where what is wanted can't be done;
+ * then the edit is what it was.
+ */
+int tg_call_compose(tg_call_t *call, bool ask, int64_t max);
+bool tg_call_should_ask_usage(const tg_call_t *call);
+
+/* The largest number that a place of the maximum has room for; 0: it can't be
+ * set at all. */
+int64_t tg_call_max_room(const tg_call_t *call);
+
+/*
+ * tg_call_clamp.c: after waiting was of no use.  True where the call takes less
+ * now, and is to be held anew, with items as they are then.
+ */
+bool tg_hold_clamp(tg_hold_t *h, tg_quota_items_t *items,
+    const tg_ledger_result_t *r);
+void tg_hold_unclamp(tg_call_t *call);
+
+/* tg_call_learn.c: what was learned of calls like this one; what this one
+ * teaches. */
+void tg_hold_likely(tg_hold_t *h);
+void tg_call_estimate(tg_call_t *call, const tg_gate_t *gate);
+void tg_call_learn(tg_call_t *call, const tg_gate_t *gate);
+
+/* tg_call_subject.c: fills in *h; all that the call is to take, by it. */
 void tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
     int64_t now);
+int tg_hold_items(tg_hold_t *h, tg_quota_items_t *items, tg_error_t *err);
+
+/*
+ * tg_call_refuse.c: as tg_call_refuse().  unfit: it can't be told what the call
+ * takes.  refuse: item r->item has no room.  full: the ledger has none, or is
+ * not to be had.  down: a fleet's store is not.  note: what is said of the item
+ * in the line.
+ */
+int tg_hold_unfit(tg_call_t *call, const tg_error_t *err,
+    const tg_quota_items_t *items, tg_refusal_t *refusal);
+int tg_hold_refuse(tg_hold_t *h, const tg_quota_items_t *items,
+    const tg_ledger_result_t *r, int verdict, tg_refusal_t *refusal);
+int tg_hold_full(tg_call_t *call, int rc, tg_refusal_t *refusal);
+int tg_hold_down(tg_call_t *call, int rc, tg_refusal_t *refusal);
+void tg_hold_note(tg_hold_t *h, const tg_quota_items_t *items, unsigned item,
+    const tg_ledger_state_t *state);
+
+/* tg_call_hold.c */
 int tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal);
 void tg_call_cut_off(tg_call_t *call);

@@ -150,6 +150,10 @@ tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
                               tg_str("no memory for this call"));
     }
 
+    if (tg_call_lists_models(call)) {
+        return tg_call_list_models(call, gate, refusal);
+    }
+
     if (!tg_call_forwards(call)) {
         return tg_call_refuse(call, refusal, 403,
                               tg_str("operation_not_allowed"),

@@ -23,6 +23,7 @@ tg_conf_create(tg_mem_t *mem)
 
     if (conf != NULL) {
         conf->mem = mem;
+        conf->said_end = &conf->said;
         conf->hash = UINT64_C(14695981039346656037);
     }
 
@@ -636,8 +637,12 @@ tg_conf_provider_param(tg_conf_t *conf, tg_provider_t *pr, tg_str_t arg,
                             err);
     }
 
-    return tg_conf_unknown_param(arg, "dialect=, url=, key=, stream_usage=",
-                                 err);
+    if (tg_conf_param(arg, "models", &v)) {
+        return tg_conf_models(conf, pr, v, err);
+    }
+
+    return tg_conf_unknown_param(arg, "dialect=, url=, key=, models=,"
+                                 " stream_usage=", err);
 }
 
 
@@ -720,6 +725,10 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
     }
 
     tg_conf_hash(conf, id, args, nargs);
+
+    if (tg_conf_keep(conf, id, args, nargs) != TG_OK) {
+        return tg_error(err, 0, 0, "no memory");
+    }
 
     switch (id) {
     case TG_DIRECTIVE_ENABLE:

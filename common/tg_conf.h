@@ -9,6 +9,7 @@
 #ifndef TG_CONF_H
 #define TG_CONF_H
 
+#include "tg_fleet.h"
 #include "tg_quota.h"
 #include "tg_conf_alert.h"
 #include "tg_request.h"
@@ -18,8 +19,10 @@
 #define TG_PROVIDERS_MAX  64
 #define TG_FILES_MAX      16
 #define TG_LOGS_MAX       8      /* of one scope */
+#define TG_ARGS_MAX       32     /* of a directive: none takes as many */
 
-#define TG_PROVIDER_KEY_MAX  4096
+#define TG_PROVIDER_KEY_MAX     4096
+#define TG_PROVIDER_MODELS_MAX  64
 
 enum {
     TG_IN_MAIN     = 0x01,
@@ -100,6 +103,8 @@ typedef struct {
     tg_str_t            key_file;   /* of key=file:; empty: none */
     tg_str_t            key;        /* of tg_conf_provider_key() */
     tg_str_t            bearer;     /* "Bearer " and the key */
+    tg_str_t           *models;     /* patterns: what it has; NULL: not said */
+    unsigned            nmodels;
 } tg_provider_t;
 
 typedef struct {
@@ -140,7 +145,18 @@ typedef struct {
     bool      full_allows;          /* a full ledger, or a lock not to be had,
                                        lets calls pass */
     int64_t   default_output;       /* tokens; 0: TG_BOUND_OUTPUT */
+    tg_fleet_options_t  *fleet;     /* NULL: of this machine alone */
 } tg_conf_ledger_t;
+
+/* A directive, as it was given. */
+typedef struct tg_conf_said_s  tg_conf_said_t;
+
+struct tg_conf_said_s {
+    tg_directive_id_t     id;
+    unsigned              nargs;
+    tg_str_t             *args;
+    tg_conf_said_t       *next;
+};
 
 /* A file's name as the server reads it: absolute.  Empty where that can't be
  * told. */
@@ -162,6 +178,9 @@ typedef struct {
     tg_conf_keys_t        keys;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
+    tg_conf_said_t       *said;     /* in order: those of the main level alone
+                                       but llm_alert, and each llm_log */
+    tg_conf_said_t      **said_end;
     bool                  repeats;  /* one of them looks for repetitions */
     tg_conf_alerts_t      alerts;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */
@@ -187,6 +206,18 @@ void tg_scope_init(tg_scope_t *scope);
  */
 int tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
     const tg_str_t *args, unsigned nargs, tg_error_t *err);
+
+/*
+ * tg_conf_text.c: conf->said as text, a directive a line with nginx's names,
+ * each word quoted so that it reads back byte by byte; a line that begins with
+ * "#" says nothing.  The text is of mem, with a NUL behind it; empty on
+ * exhaustion.
+ */
+tg_str_t tg_conf_text(const tg_conf_t *conf, tg_mem_t *mem);
+
+/* Says it all again to a new conf, which is yet to be finished.  TG_ERROR where
+ * the text is none of tg_conf_text()'s; err->offset is the line. */
+int tg_conf_read(tg_conf_t *conf, tg_str_t text, tg_error_t *err);
 
 /* child := child, where unset parent's, where that is unset the default. */
 void tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child);

@@ -10,6 +10,15 @@
 /* tg_conf.c: true where arg is "name=value"; the rest goes to *value. */
 bool tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value);
 
+/* tg_conf_models.c: models= of llm_provider. */
+int tg_conf_models(tg_conf_t *conf, tg_provider_t *pr, tg_str_t list,
+    tg_error_t *err);
+
+/* tg_conf_text.c: puts it into conf->said, if it is of those. TG_ERROR on
+ * exhaustion. */
+int tg_conf_keep(tg_conf_t *conf, tg_directive_id_t id, const tg_str_t *args,
+    unsigned nargs);
+
 /* tg_conf.c: a copy of the absolute name. */
 int tg_conf_file(tg_conf_t *conf, tg_str_t name, tg_str_t *file,
     tg_error_t *err);

@@ -139,8 +139,17 @@ tg_conf_ledger_param(tg_conf_t *conf, tg_str_t arg, tg_error_t *err)
                           " tokens, not \"%.*s\"", TG_ARG(v));
     }
 
+    switch (tg_fleet_option(led->fleet, arg, err)) {
+    case TG_OK:
+        return TG_OK;
+    case TG_ERROR:
+        return TG_ERROR;
+    }
+
     return tg_error(err, 0, 0, "unknown parameter \"%.*s\"; known are size=,"
-                    " tz=, full=, default_output=", TG_ARG(arg));
+                    " tz=, full=, default_output=, redis=, sentinel=, fleet=,"
+                    " lease=, redis_down=, redis_timeout=, user=, password=,"
+                    " tls=, node=, quarantine=", TG_ARG(arg));
 }
 
 
@@ -160,11 +169,26 @@ tg_conf_ledger(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
 
     led->size = TG_LEDGER_SIZE;
     led->zone = tg_str("UTC");
+    led->fleet = tg_alloc(conf->mem, sizeof(tg_fleet_options_t));
+
+    if (led->fleet == NULL) {
+        return tg_error(err, 0, 0, "no memory");
+    }
+
+    tg_fleet_options_init(led->fleet);
 
     for (unsigned i = 1; i < nargs; i++) {
         if (tg_conf_ledger_param(conf, args[i], err) != TG_OK) {
             return TG_ERROR;
         }
+    }
+
+    if (tg_fleet_options_finish(led->fleet, err) != TG_OK) {
+        return TG_ERROR;
+    }
+
+    if (!led->fleet->on) {
+        led->fleet = NULL;
     }
 
     return TG_OK;

@@ -562,3 +562,10 @@ tg_api_multipart(const tg_api_t *api)
 {
     return api->flags & TG_API_MULTIPART;
 }
+
+
+bool
+tg_api_catalog(const tg_api_t *api)
+{
+    return api->flags & TG_API_CATALOG;
+}

@@ -118,4 +118,7 @@ tg_str_t   tg_op_name(tg_op_t op);
 bool tg_api_json(const tg_api_t *api);
 bool tg_api_multipart(const tg_api_t *api);
 
+/* True where it lists models, or tells of the one that the path names. */
+bool tg_api_catalog(const tg_api_t *api);
+
 #endif /* TG_DIALECT_H */

@@ -63,6 +63,8 @@ typedef enum {
     TG_R_INCLUDE_USAGE,
     TG_R_BACKGROUND,
     TG_R_MAX_TOKENS,
+    TG_R_LIMITS,        /* the object that the maximum is in, of APIs that have
+                           one */
     TG_R_N,
     TG_R_THINKING,
     TG_R_MESSAGE,       /* an element of the list of messages or inputs */
@@ -210,8 +212,9 @@ enum {
                                        than nothing */
     TG_API_WRAPPED      = 0x1000,   /* event stream frames with base64 */
     TG_API_TOTAL_ONLY   = 0x2000,   /* without a split, all is prompt */
-    TG_API_STORED       = 0x4000    /* the path names what the prompt begins
+    TG_API_STORED       = 0x4000,   /* the path names what the prompt begins
                                        with */
+    TG_API_CATALOG      = 0x8000    /* lists models, or tells of one */
 };
 
 #define TG_API_LISTS  6

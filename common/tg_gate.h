@@ -9,6 +9,8 @@
 #ifndef TG_GATE_H
 #define TG_GATE_H
 
+#include "tg_ledger_fleet.h"
+#include "tg_calibrate.h"
 #include "tg_price.h"
 #include "tg_roster.h"
 
@@ -27,13 +29,29 @@ typedef struct {
     tg_backlog_item_t  *items;
 } tg_backlog_t;
 
+/* What an admission found that was not to hold anything. */
+typedef struct {
+    bool                    asked;      /* it came to the quotas */
+    tg_bound_t              bound;      /* the most that the call can use */
+    tg_quota_items_t        items;      /* n is 0 where none applies */
+    tg_ledger_result_t      found;
+    int                     verdict;    /* tg_ledger_look()'s */
+    tg_str_t                subject[TG_LEDGER_ITEMS_MAX];   /* as messages say
+                                           it; the call's */
+} tg_gate_look_t;
+
 typedef struct {
     tg_roster_t            *roster;     /* of llm_keys */
     const tg_price_book_t  *book;
     tg_ledger_t            *ledger;     /* of llm_ledger, ready for use */
+    tg_ledger_message_t    *message;    /* of a fleet's: where one is written */
     tg_backlog_t           *backlog;
+    tg_calibrate_t         *calibrate;  /* NULL: nothing is learned */
     const tg_zone_t        *zone;       /* the ledger's; NULL: UTC */
     tg_gate_scratch_t      *scratch;
+    tg_gate_look_t         *look;       /* NULL; else the ledger is only looked
+                                           at, and this filled in: nothing is
+                                           held, and no call waits */
 } tg_gate_t;
 
 /*

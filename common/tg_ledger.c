@@ -1,6 +1,6 @@
 #include "tg_ledger_int.h"
 
-static bool
+bool
 tg_led_is_valid(const tg_ledger_item_t *items, unsigned n, size_t len)
 {
     uint64_t  a[TG_LEDGER_ITEMS_MAX][2];
@@ -46,7 +46,7 @@ tg_led_decide(const tg_ledger_item_t *item, const tg_ledger_state_t *st)
 /* Looks at all items as they are. TG_LEDGER_OK: they fit; index[i] is 0 where
  * the entry is not there yet. */
 static int
-tg_led_look(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
+tg_led_look(const tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
     unsigned n, uint32_t *index, tg_ledger_result_t *r)
 {
     int                 rc = TG_LEDGER_OK, one;
@@ -136,7 +136,7 @@ tg_led_refuse(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
 }
 
 
-static int
+int
 tg_led_slot_take(tg_ledger_t *led, tg_led_vars_t *vars, tg_led_slot_t **slot)
 {
     uint32_t  i = vars->free_slot;
@@ -285,7 +285,7 @@ tg_ledger_hold(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
     r->item = 0;
     r->nstates = 0;
 
-    if (!tg_led_is_valid(items, n, len)) {
+    if (!tg_led_is_valid(items, n, len) || led->fents != NULL) {
         return TG_LEDGER_BAD;
     }
 
@@ -313,8 +313,33 @@ tg_ledger_hold(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
 }
 
 
-/* The caller's slot, in that use of it; NULL. */
-static tg_led_slot_t *
+int
+tg_ledger_look(const tg_ledger_t *led, int64_t now,
+    const tg_ledger_item_t *items, unsigned n, tg_ledger_result_t *r)
+{
+    int       rc = TG_LEDGER_BAD;
+    bool      sound = false;
+    uint32_t  index[TG_LEDGER_ITEMS_MAX];
+    uint64_t  seq;
+
+    memset(r, 0, sizeof(*r));
+
+    if (!tg_led_is_valid(items, n, 0)) {
+        return TG_LEDGER_BAD;
+    }
+
+    for (unsigned i = 0; i < TG_LED_READ_AGAIN && !sound; i++) {
+        seq = tg_led_read_begin(led);
+        r->item = 0;
+        rc = tg_led_look(led, now, items, n, index, r);
+        sound = tg_led_read_end(led, seq);
+    }
+
+    return rc;
+}
+
+
+tg_led_slot_t *
 tg_led_slot(const tg_ledger_t *led, tg_ledger_slot_t slot, uint32_t state)
 {
     tg_led_slot_t  *s;
@@ -394,6 +419,10 @@ tg_led_slot_settle(tg_ledger_t *led, int64_t now, tg_led_slot_t *slot,
 
         if (!tg_led_entry_settle(e, si, now, act, states ? &states[i] : &st)) {
             led->head->broken++;
+        }
+
+        if (led->fents != NULL) {
+            tg_led_fleet_settle(led, slot, i, act);
         }
 
         si->amount = act;

@@ -89,6 +89,8 @@ typedef struct {
     void   *baton;
 } tg_ledger_host_t;
 
+typedef struct tg_ledger_fleet_s  tg_ledger_fleet_t;    /* tg_ledger_fleet.h */
+
 /* A process's view.  Filled in by tg_ledger_attach(); private. */
 typedef struct {
     unsigned char          *base;
@@ -97,11 +99,17 @@ typedef struct {
     struct tg_led_entry_s  *entries;
     struct tg_led_slot_s   *slots;
     uint32_t               *chains;
+    uint32_t               *cells;
     unsigned char          *log;
+    struct tg_led_fent_s   *fents;      /* these of a fleet's, else NULL */
+    struct tg_led_fslot_s  *fslots;
+    uint64_t               *dirty;
+    const tg_ledger_fleet_t  *fleet;
     uint32_t                nentries;
     uint32_t                nslots;
     uint32_t                chain_mask;
     uint32_t                log_len;    /* of the transaction being written */
+    uint32_t                log_size;
     uint32_t                hand;       /* where to look for what has ended */
     uint64_t                me;         /* incarnation << 32 | owner; 0: none,
                                            nothing can be changed */
@@ -205,6 +213,8 @@ typedef struct {
     unsigned char  key[TG_LEDGER_KEY];
     int64_t        window, reset;
     int64_t        used, held;
+    int64_t        others_used, others_held;    /* of a fleet's other nodes, as
+                                       last heard; slices count as held */
     int64_t        before;          /* the start of the window before */
     int64_t        before_used, before_held;
     int64_t        cap, limit;      /* as last seen by a hold; not raised */
@@ -240,6 +250,8 @@ typedef struct {
     uint64_t  bad_free;             /* free lists */
     uint64_t  bad_slot;             /* contents out of range */
     uint64_t  bad_count;            /* the header's totals */
+    uint64_t  bad_pending;          /* of a fleet: what was asked for is not the
+                                       sum of the slots' */
     uint64_t  negative;             /* amounts */
     uint64_t  broken;               /* settles, since the file was made, that
                                        found less held than their hold */
@@ -284,6 +296,14 @@ int tg_ledger_claim(tg_ledger_t *led, uint32_t owner);
 int tg_ledger_hold(tg_ledger_t *led, int64_t now,
     const tg_ledger_item_t *items, unsigned n, const void *blob, size_t len,
     tg_ledger_result_t *r);
+
+/*
+ * What a hold would find, and would be told: OK, REFUSED, PARK, BAD, and the
+ * states as they are.  Neither locks nor changes anything, so that it is out of
+ * date when it returns; for tools.
+ */
+int tg_ledger_look(const tg_ledger_t *led, int64_t now,
+    const tg_ledger_item_t *items, unsigned n, tg_ledger_result_t *r);
 
 /* Before the first byte goes upstream. No lock. OK, STALE. */
 int tg_ledger_sent(tg_ledger_t *led, tg_ledger_slot_t slot);

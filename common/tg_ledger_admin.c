@@ -1,7 +1,6 @@
 #include "tg_ledger_int.h"
 
 #define TG_LED_EPOCH_BATCH  1024
-#define TG_LED_READ_AGAIN   100
 
 
 int
@@ -145,6 +144,7 @@ tg_ledger_latch(tg_ledger_t *led, const unsigned char *key, bool closed)
 {
     int              rc = tg_led_lock(led);
     uint32_t         i;
+    tg_led_fent_t   *f;
     tg_led_entry_t  *e;
 
     if (rc != TG_LEDGER_OK) {
@@ -161,6 +161,14 @@ tg_ledger_latch(tg_ledger_t *led, const unsigned char *key, bool closed)
         e = tg_led_image(led, &led->entries[i - 1], sizeof(*e));
         e->flags = (uint8_t) (closed ? e->flags | TG_LED_CLOSED
                                      : e->flags & ~TG_LED_CLOSED);
+
+        if (led->fents != NULL) {
+            tg_led_mark(led, i);
+            f = tg_led_image(led, &led->fents[i - 1], sizeof(*f));
+            f->ops = closed ? TG_LEDGER_OP_CLOSE : TG_LEDGER_OP_OPEN;
+            f->ops_seq = led->head->fvars.seq;
+        }
+
         tg_led_commit(led);
     }
 
@@ -198,7 +206,8 @@ tg_led_administer(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *item,
     uint32_t         i;
     tg_led_entry_t  *e;
 
-    if (!tg_led_item_valid(item)) {
+    /* Of a fleet, both are the store's matter. */
+    if (!tg_led_item_valid(item) || led->fents != NULL) {
         return TG_LEDGER_BAD;
     }
 
@@ -310,6 +319,17 @@ tg_led_entry_show(const tg_led_entry_t *e, tg_ledger_entry_t *out)
 }
 
 
+/* One word each: what is read is of some moment. */
+static void
+tg_led_fleet_show(const tg_ledger_t *led, uint32_t i, tg_ledger_entry_t *out)
+{
+    if (led->fents != NULL) {
+        out->others_used = led->fents[i].oused;
+        out->others_held = led->fents[i].oowned;
+    }
+}
+
+
 int
 tg_ledger_read(const tg_ledger_t *led, const unsigned char *key,
     tg_ledger_entry_t *out)
@@ -335,6 +355,7 @@ tg_ledger_read(const tg_ledger_t *led, const unsigned char *key,
     }
 
     tg_led_entry_show(&copy, out);
+    tg_led_fleet_show(led, i - 1, out);
     out->torn = !sound;
 
     return TG_LEDGER_OK;
@@ -362,8 +383,9 @@ tg_ledger_each(const tg_ledger_t *led, uint32_t *i, tg_ledger_entry_t *out)
         }
 
         if (copy.flags & TG_LED_USED) {
-            ++*i;
             tg_led_entry_show(&copy, out);
+            tg_led_fleet_show(led, *i, out);
+            ++*i;
             out->torn = !sound;
             return true;
         }

@@ -1,7 +1,7 @@
 #include "tg_ledger_int.h"
 
 typedef struct {
-    int64_t   held, pheld;
+    int64_t   held, pheld, pend;
     uint32_t  opens;
     uint32_t  seen;             /* in chains and in the free list */
 } tg_led_sum_t;
@@ -18,7 +18,7 @@ tg_ledger_boot(const tg_ledger_t *led)
 static bool
 tg_led_slot_is_sound(const tg_ledger_t *led, const tg_led_slot_t *s)
 {
-    if (s->state > TG_LED_FINAL || s->nitems > TG_LEDGER_ITEMS_MAX
+    if (s->state > TG_LED_ASKING || s->nitems > TG_LEDGER_ITEMS_MAX
         || s->blob_len > TG_LEDGER_BLOB_MAX)
     {
         return false;
@@ -27,7 +27,7 @@ tg_led_slot_is_sound(const tg_ledger_t *led, const tg_led_slot_t *s)
     for (unsigned i = 0; i < s->nitems; i++) {
         if (s->items[i].entry == 0 || s->items[i].entry > led->nentries
             || s->items[i].amount < 0
-            || (s->state == TG_LED_OPEN
+            || (s->state != TG_LED_FINAL
                 && s->items[i].amount > TG_LEDGER_AMOUNT_MAX))
         {
             return false;
@@ -143,7 +143,9 @@ tg_led_rebuild_slots(tg_ledger_t *led)
         s = &led->slots[i - 1];
         s->said = 0;
 
-        if (s->state != TG_LED_FREE && tg_led_slot_is_sound(led, s)) {
+        if (s->state != TG_LED_FREE && s->state != TG_LED_ASKING
+            && tg_led_slot_is_sound(led, s))
+        {
             tg_led_rebuild_slot(led, s);
             vars->nbusy++;
             continue;
@@ -162,6 +164,40 @@ tg_led_rebuild_slots(tg_ledger_t *led)
 }
 
 
+/*
+ * The last seconds may be missing: what the store has on record for this node
+ * may be more than is known here.  Slices are given up, the sequence goes on
+ * far beyond what it can have been, and the node says hello again.
+ */
+static void
+tg_led_rebuild_fleet(tg_ledger_t *led)
+{
+    tg_led_fent_t   *f;
+    tg_led_fvars_t  *fv = &led->head->fvars;
+
+    for (uint32_t i = 0; i < led->nentries; i++) {
+        f = &led->fents[i];
+
+        if ((led->entries[i].flags & TG_LED_USED) == 0) {
+            memset(f, 0, sizeof(*f));
+            continue;
+        }
+
+        f->slice = 0;
+        f->pend = 0;
+        f->floor = 0;
+        f->seen = 0;
+        tg_led_mark(led, i + 1);
+    }
+
+    fv->seq += UINT64_C(1) << 32;
+    fv->epoch = 0;
+    fv->joined = 0;
+    fv->cursor = 0;
+    fv->tick_at = 0;
+}
+
+
 void
 tg_ledger_reboot(tg_ledger_t *led, const unsigned char boot[16])
 {
@@ -174,8 +210,35 @@ tg_ledger_reboot(tg_ledger_t *led, const unsigned char boot[16])
     memset(owners, 0, (TG_LEDGER_OWNERS_MAX + 1) * sizeof(uint32_t));
     tg_led_rebuild_entries(led);
     tg_led_rebuild_slots(led);
+
+    if (led->fents != NULL) {
+        tg_led_rebuild_fleet(led);
+    }
+
     led->head->lock = 0;
     memcpy(led->head->boot, boot, sizeof(led->head->boot));
+}
+
+
+static void
+tg_led_check_pend(const tg_ledger_t *led, const tg_led_slot_t *s, unsigned k,
+    tg_led_sum_t *sum)
+{
+    const tg_led_item_t   *it = &s->items[k];
+    const tg_led_fslot_t  *fs;
+
+    if (s->state != TG_LED_ASKING || led->fents == NULL) {
+        return;
+    }
+
+    fs = &led->fslots[s - led->slots];
+
+    if ((fs->asked & 1U << k)
+        && (led->fents[it->entry - 1].idle_ms != 0
+            || it->window == led->entries[it->entry - 1].window))
+    {
+        sum->pend += fs->want[k];
+    }
 }
 
 
@@ -200,9 +263,14 @@ tg_led_check_slots(const tg_ledger_t *led, tg_led_sum_t *sums,
             continue;
         }
 
-        for (unsigned k = 0; s->state == TG_LED_OPEN && k < s->nitems; k++) {
+        for (unsigned k = 0; k < s->nitems; k++) {
+            if (s->state != TG_LED_OPEN && s->state != TG_LED_ASKING) {
+                break;
+            }
+
             it = &s->items[k];
             sums[it->entry - 1].opens++;
+            tg_led_check_pend(led, s, k, &sums[it->entry - 1]);
 
             if (it->window == led->entries[it->entry - 1].window) {
                 sums[it->entry - 1].held += it->amount;
@@ -290,6 +358,12 @@ tg_led_check_entries(const tg_ledger_t *led, const tg_led_sum_t *sums,
         r->entries++;
         r->bad_held += e->held != sums[i].held || e->pheld != sums[i].pheld;
         r->bad_open += e->opens != sums[i].opens;
+
+        if (led->fents != NULL) {
+            r->bad_pending += led->fents[i].pend != sums[i].pend;
+            r->negative += led->fents[i].slice < 0;
+        }
+
         r->negative += e->used < 0 || e->held < 0 || e->pused < 0
                        || e->pheld < 0 || e->cap < 0 || e->limit < 0;
     }

@@ -157,6 +157,10 @@ tg_led_cross(tg_led_entry_t *e, int64_t now, bool refused)
     unsigned __int128  used = (unsigned __int128) e->used * 100;
     uint64_t           cap = (uint64_t) tg_led_raised(e, e->cap, now);
 
+    if (e->flags & TG_LED_FLEET) {
+        return 0;
+    }
+
     for (unsigned i = 0; i < TG_LEDGER_ALERTS_MAX && e->alert[i] != 0; i++) {
         if ((used > 0 && used >= (unsigned __int128) cap * e->alert[i])
             || (refused && e->alert[i] == 100))

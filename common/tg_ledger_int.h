@@ -3,6 +3,10 @@
  *
  *     head | owners | log | cells | chains | entries | slots
  *
+ * and of a fleet, after those, what belongs to each entry and each slot:
+ *
+ *     fleet's entries | fleet's slots | bits of entries
+ *
  * Indexes of entries and slots are stored plus one, 0 being none.  What is
  * marked "logged" changes only in a transaction.
  */
@@ -10,15 +14,17 @@
 #ifndef TG_LEDGER_INT_H
 #define TG_LEDGER_INT_H
 
-#include "tg_ledger.h"
+#include "tg_ledger_fleet.h"
 
 #define TG_LED_MAGIC       UINT64_C(0x52474c656c6c6f54)    /* in host order */
 #define TG_LED_VERSION     2
 #define TG_LED_PAGE        4096
 #define TG_LED_LOG_SIZE    4096
+#define TG_LED_LOG_FLEET   8192
 #define TG_LED_CELLS       4096
 #define TG_LED_CHAIN_MAX   1024     /* a longer one is a loop */
 #define TG_LED_RECLAIM     256      /* entries looked at under one lock */
+#define TG_LED_READ_AGAIN  100      /* for a reader without the lock */
 #define TG_LED_GRACE       5000     /* ms that a process's clock may be late */
 
 #define TG_LED_INVENTED(n)  ((n) / 2)
@@ -27,19 +33,24 @@
 enum {
     TG_LED_FREE  = 0,
     TG_LED_OPEN  = 1,
-    TG_LED_FINAL = 2
+    TG_LED_FINAL = 2,
+    TG_LED_ASKING = 3           /* of a fleet; what of its items is held already
+                                   is in them */
 };
 
 /* Of an entry. */
 enum {
     TG_LED_USED       = 0x01,
     TG_LED_CLOSED     = 0x02,
-    TG_LED_CONCURRENT = 0x04
+    TG_LED_CONCURRENT = 0x04,
+    TG_LED_FLEET      = 0x08    /* thresholds are the fleet's matter */
 };
 
 /* Of a slot's item: flags, and above them the seconds of an idle window. */
 enum {
     TG_LED_ITEM_CONCURRENT = 0x01,
+    TG_LED_ITEM_UNBACKED   = 0x02,  /* of a fleet: tg_led_fslot_t.unbacked */
+    TG_LED_ITEM_DRY        = 0x04,
     TG_LED_ITEM_SHIFT      = 8
 };
 
@@ -100,6 +111,59 @@ typedef struct {
     uint32_t       epoch;
 } tg_led_vars_t;
 
+/* Logged: of a fleet. */
+typedef struct {
+    uint64_t       seq;             /* of the last message */
+    uint64_t       epoch;           /* joined, or being said hello to */
+    uint64_t       fence;           /* messages up to here were before hello:
+                                       what they are granted is void */
+    uint64_t       nodes_version;
+    int64_t        tick_at, beat_at, join_at;
+    int64_t        down;            /* since; 0: not */
+    int64_t        heard;
+    uint32_t       joined;
+    uint32_t       open;
+    uint32_t       retired;
+    uint32_t       drain;
+    uint32_t       member;          /* has been joined once */
+    uint32_t       nnodes;
+    uint32_t       cursor;          /* of the entries looked at in this round */
+    uint32_t       unsaid;          /* hello: some were not, in this round */
+} tg_led_fvars_t;
+
+/* Logged: a fleet's part of an entry.  All of the entry's window. */
+typedef struct tg_led_fent_s {
+    int64_t        slice;
+    int64_t        pend;            /* of the slots that are ASKING */
+    int64_t        size;            /* what a slice is filled up to */
+    int64_t        flow, flow_at;   /* taken out since */
+    uint64_t       sent, seen;      /* last message that names it, answer */
+    int64_t        mine;            /* on record as of `seen` */
+    int64_t        floor;           /* no less than that is, since `seen` */
+    uint64_t       view_epoch, view_version;
+    int64_t        view_total, retired;
+    int64_t        oused, oowned;   /* of others, as of `seen` */
+    int64_t        told;
+    int64_t        heard, asked, last;  /* answered, asked, held last, when */
+    int64_t        ptold;           /* pused + pheld on record */
+    uint64_t       pepoch;
+    uint64_t       ops_seq;         /* messages beyond tell of ops */
+    int64_t        idle_ms;
+    uint32_t       ops;
+    uint32_t       unused;
+} tg_led_fent_t;
+
+/* Logged: a fleet's part of a slot. */
+typedef struct tg_led_fslot_s {
+    uint64_t       seq, epoch;
+    uint32_t       kind;
+    uint16_t       asked;           /* bits: items the message names */
+    uint16_t       required;        /* bits: those it can't do without */
+    int64_t        want[TG_LEDGER_ITEMS_MAX];
+    int64_t        need[TG_LEDGER_ITEMS_MAX];   /* of want, for the call */
+    int64_t        unbacked[TG_LEDGER_ITEMS_MAX];   /* held, of no slice */
+} tg_led_fslot_t;
+
 struct tg_led_head_s {
     uint64_t       magic;
     uint32_t       version;
@@ -118,6 +182,13 @@ struct tg_led_head_s {
 
     uint64_t       recoveries  __attribute__((aligned(64)));
     uint64_t       replays, swept, full, busy, evicted, broken;
+
+    uint64_t       fleet  __attribute__((aligned(64)));     /* the node; 0: not
+                                                               of a fleet */
+    tg_led_fvars_t fvars;
+    uint64_t       asks, reports, hellos, lost, granted, refused, voided;
+    uint64_t       epochs, over, unbacked;
+    uint64_t       nodes[TG_LEDGER_NODES_MAX];
 };
 
 /* What precedes each image in the log. */
@@ -130,6 +201,13 @@ _Static_assert(sizeof(tg_led_entry_t) == 128, "an entry is two cache lines");
 _Static_assert(sizeof(tg_led_slot_t) == 1088, "a slot is 17 cache lines");
 _Static_assert(sizeof(tg_led_head_t) <= TG_LED_PAGE, "the head is a page");
 _Static_assert(sizeof(tg_led_vars_t) == 32, "the vars are logged whole");
+_Static_assert(sizeof(tg_led_fent_t) == 192, "three cache lines");
+_Static_assert((TG_LEDGER_ITEMS_MAX * 2 + 5) * sizeof(tg_led_record_t)
+               + TG_LEDGER_ITEMS_MAX * (sizeof(tg_led_entry_t)
+                                        + sizeof(tg_led_fent_t))
+               + sizeof(tg_led_slot_t) + sizeof(tg_led_vars_t)
+               + sizeof(tg_led_fslot_t) + sizeof(tg_led_fvars_t)
+               <= TG_LED_LOG_FLEET, "the log holds any transaction");
 
 /* The largest transaction: a hold of all items. */
 _Static_assert((TG_LEDGER_ITEMS_MAX + 3) * sizeof(tg_led_record_t)
@@ -139,6 +217,8 @@ _Static_assert((TG_LEDGER_ITEMS_MAX + 3) * sizeof(tg_led_record_t)
 
 typedef struct {
     uint64_t       owners, log, cells, chains, entries, slots;
+    uint64_t       fents, fslots, dirty;        /* of a fleet */
+    uint32_t       log_size;
     uint32_t       nentries, nslots, nchains;
 } tg_led_layout_t;
 
@@ -226,9 +306,19 @@ int64_t tg_led_raised(const tg_led_entry_t *e, int64_t amount, int64_t now);
 
 /* tg_ledger_open.c */
 
-bool tg_led_layout(uint64_t size, tg_led_layout_t *l);
+bool tg_led_layout(uint64_t size, bool fleet, tg_led_layout_t *l);
 
 /* tg_ledger.c */
+
+bool tg_led_is_valid(const tg_ledger_item_t *items, unsigned n, size_t len);
+
+/* A free slot in `vars`. TG_LEDGER_OK, _FULL, _BAD. */
+int tg_led_slot_take(tg_ledger_t *led, tg_led_vars_t *vars,
+    tg_led_slot_t **slot);
+
+/* The caller's slot, in that use of it; NULL. */
+tg_led_slot_t *tg_led_slot(const tg_ledger_t *led, tg_ledger_slot_t slot,
+    uint32_t state);
 
 /* Under the lock, a transaction: OPEN to FINAL, the slot's owner is the caller.
  * `actual` NULL: what was held, if sent, else 0. */
@@ -238,5 +328,60 @@ int tg_led_slot_settle(tg_ledger_t *led, int64_t now, tg_led_slot_t *s,
 
 /* Under the lock, a transaction: FINAL to FREE. */
 void tg_led_slot_free(tg_ledger_t *led, tg_led_slot_t *s);
+
+/* tg_ledger_fleet_entry.c: all under the lock. */
+
+/* As tg_led_roll(), for both parts.  Idle windows are the store's to end. */
+void tg_led_fleet_roll(tg_led_entry_t *e, tg_led_fent_t *f,
+    const tg_window_t *window);
+
+/* The window goes on to the one that begins at `start`. */
+void tg_led_fleet_turn(tg_led_entry_t *e, tg_led_fent_t *f, int64_t start,
+    int64_t until);
+
+int64_t tg_led_owned(const tg_led_entry_t *e, const tg_led_fent_t *f);
+int64_t tg_led_free(const tg_led_entry_t *e, const tg_led_fent_t *f,
+    int64_t now);
+
+/* What is on record may differ from what is. */
+bool tg_led_is_untold(const tg_led_entry_t *e, const tg_led_fent_t *f,
+    uint64_t epoch);
+
+bool tg_led_is_now_untold(const tg_led_entry_t *e, const tg_led_fent_t *f,
+    uint64_t epoch);
+bool tg_led_is_before_untold(const tg_led_entry_t *e, const tg_led_fent_t *f,
+    uint64_t epoch);
+
+/* Before a transaction that may make it so: it is looked at by reports. */
+void tg_led_mark(tg_ledger_t *led, uint32_t index);
+
+/* What the settling of an item does to the slice; `index` from 1. */
+void tg_led_fleet_settle(tg_ledger_t *led, const tg_led_slot_t *slot,
+    unsigned i, int64_t actual);
+
+/* True where less than this is free: slices are asked for exactly. */
+bool tg_led_is_tight(const tg_ledger_t *led, const tg_led_entry_t *e,
+    const tg_led_fent_t *f, int64_t now);
+
+/* The state of the entry, others' share included. */
+void tg_led_fleet_state(const tg_led_entry_t *e, const tg_led_fent_t *f,
+    int64_t now, tg_ledger_state_t *st);
+
+/* Writes the entry's facts to a message's item; f->sent and so on change. */
+void tg_led_fleet_say(tg_led_entry_t *e, tg_led_fent_t *f, uint64_t seq,
+    int64_t now, tg_ledger_message_item_t *m);
+
+/* The next message: its number, and who and when. */
+void tg_led_fleet_number(tg_ledger_t *led, tg_led_fvars_t *fv, unsigned kind,
+    tg_ledger_message_t *msg);
+
+/* Neither granted nor refused by the store: whether redis_down= lets so much
+ * more through. OK, DOWN. */
+int tg_led_fleet_down(const tg_ledger_t *led, const tg_led_entry_t *e,
+    const tg_led_fent_t *f, int64_t need, int64_t now);
+
+/* tg_ledger_fleet_reply.c: under the lock, a transaction: ASKING to FREE, as if
+ * refused. */
+int tg_led_fleet_release(tg_ledger_t *led, tg_led_slot_t *s);
 
 #endif /* TG_LEDGER_INT_H */

@@ -180,7 +180,14 @@ tg_led_is_plausible(const tg_ledger_t *led, const tg_led_record_t *rec)
     {
         return rec->len >= offsetof(tg_led_slot_t, items)
                && rec->len <= offsetof(tg_led_slot_t, said_actual)
-               && s->state <= TG_LED_FINAL;
+               && s->state <= TG_LED_ASKING;
+    }
+
+    if (led->fents != NULL
+        && tg_led_is_member(rec->offset, led->fents, led->base, led->nentries,
+                            sizeof(tg_led_fent_t)))
+    {
+        return rec->len == sizeof(tg_led_fent_t);
     }
 
     return false;
@@ -199,7 +206,7 @@ tg_led_replay(tg_ledger_t *led, bool wary)
         return;
     }
 
-    while (at < len && len <= TG_LED_LOG_SIZE
+    while (at < len && len <= led->log_size
            && len - at >= sizeof(tg_led_record_t))
     {
         rec = (const void *) (led->log + at);

@@ -72,6 +72,12 @@ tg_led_adopt(tg_ledger_t *led, int64_t now, tg_led_slot_t *slot,
         return TG_LEDGER_STALE;
     }
 
+    /* Not admitted yet: there is no call to tell of. */
+    if (slot->state == TG_LED_ASKING) {
+        rc = tg_led_fleet_release(led, slot);
+        return rc == TG_LEDGER_OK ? TG_LEDGER_STALE : rc;
+    }
+
     memset(call, 0, offsetof(tg_ledger_swept_t, blob));
 
     if (slot->state == TG_LED_OPEN) {

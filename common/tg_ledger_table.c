@@ -91,9 +91,26 @@ tg_led_link(const tg_ledger_t *led, uint32_t i)
 uint32_t *
 tg_led_cell(const tg_ledger_t *led, uint32_t cell)
 {
-    uint32_t  *cells = (uint32_t *) (void *) (led->log + TG_LED_LOG_SIZE);
+    return led->cells + (cell - 1) % TG_LED_CELLS;
+}
 
-    return cells + (cell - 1) % TG_LED_CELLS;
+
+/* A fleet's entry stays while it owns, has asked for or has to tell something,
+ * but not for ever. */
+static bool
+tg_led_is_owing(const tg_ledger_t *led, uint32_t i, int64_t now)
+{
+    const tg_led_fent_t   *f;
+    const tg_led_entry_t  *e = &led->entries[i - 1];
+
+    if (led->fents == NULL || now >= tg_led_add(e->until, 3600000)) {
+        return false;
+    }
+
+    f = &led->fents[i - 1];
+
+    return f->slice != 0
+           || tg_led_is_untold(e, f, led->head->fvars.epoch);
 }
 
 
@@ -204,7 +221,7 @@ tg_led_make_room(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *item,
         led->hand = i;
 
         if (tg_led_is_over(&led->entries[i - 1], now)
-            && !tg_led_is_kept(i, kept, n))
+            && !tg_led_is_owing(led, i, now) && !tg_led_is_kept(i, kept, n))
         {
             tg_led_evict(led, i);
 
@@ -244,6 +261,25 @@ tg_led_entry_init(tg_led_entry_t *e, int64_t now, const tg_ledger_item_t *item)
 }
 
 
+/* A fleet's part of a new entry.  When an idle window began only the store
+ * knows. */
+static void
+tg_led_fleet_init(tg_ledger_t *led, tg_led_entry_t *e, uint32_t i,
+    const tg_ledger_item_t *item)
+{
+    tg_led_fent_t  *f = tg_led_image(led, &led->fents[i - 1], sizeof(*f));
+
+    memset(f, 0, sizeof(*f));
+    f->idle_ms = item->idle_ms;
+    e->flags |= TG_LED_FLEET;
+
+    if (item->idle_ms > 0) {
+        e->window = 0;
+        e->until = 0;
+    }
+}
+
+
 int
 tg_led_create(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *item,
     const uint32_t *kept, unsigned n, uint32_t *index)
@@ -276,6 +312,10 @@ tg_led_create(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *item,
     e = tg_led_image(led, &led->entries[i - 1], sizeof(*e));
     tg_led_entry_init(e, now, item);
     e->next = *chain;
+
+    if (led->fents != NULL) {
+        tg_led_fleet_init(led, e, i, item);
+    }
 
     if (item->flags & TG_LEDGER_INVENTED) {
         e->cell = (uint16_t) (item->creator % TG_LED_CELLS + 1);

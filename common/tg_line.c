@@ -157,6 +157,12 @@ tg_line_request(char *p, bool under, const tg_call_t *call,
     }
 
     tg_line_int(p, under, "gen_ai.request.max_tokens", info->max_tokens);
+
+    if (call->pass != NULL) {
+        tg_line_int(p, under, "llm.sent_max_tokens",
+                    call->pass->held ? call->pass->sent_max : 0);
+    }
+
     tg_line_str(p, under, "server.address", call->head.upstream);
     tg_line_int(p, under, "llm.prompt.messages", info->messages);
     tg_line_int(p, under, "llm.prompt.system_tokens",
@@ -423,6 +429,10 @@ tg_line_quota(char *p, bool under, const tg_pass_t *pass)
         tg_line_usd(p, under, "llm.hold", pass->hold);
     }
 
+    if (pass->held && pass->calibrated) {
+        tg_line_lit(p, under, ",\"llm.hold_calibrated\":true");
+    }
+
     tg_line_int(p, under, "llm.waited_ms", pass->waited_ms);
 
     if (pass->subject.len == 0) {
@@ -491,6 +501,10 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
     }
 
     tg_line_str(p, under, "event.reason", call->reason);
+
+    if (call->served) {
+        tg_line_lit(p, under, ",\"llm.served\":true");
+    }
 
     if (call->pass != NULL) {
         p = tg_line_quota(p, under, call->pass);

@@ -68,6 +68,17 @@ tg_str_t tg_price_id(const tg_price_t *price);
 int64_t tg_price_max_input(const tg_price_t *price);
 int64_t tg_price_max_output(const tg_price_t *price);
 
+/* All of them, one after the other: NULL for the first, NULL at the end. */
+const tg_price_t *tg_price_next(const tg_price_book_t *book,
+    const tg_price_t *price);
+
+/*
+ * True where an entry's key begins with a prefix of that provider's, as
+ * tg_price_find() has them; *model is the rest, which is how a call to the
+ * provider names the model.  Else *model is the key.
+ */
+bool tg_price_bare(tg_str_t provider, tg_str_t id, tg_str_t *model);
+
 typedef enum {
     TG_TIER_STANDARD = 0,
     TG_TIER_BATCH,

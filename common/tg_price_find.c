@@ -382,6 +382,37 @@ tg_price_find(const tg_price_book_t *book, tg_str_t provider, tg_str_t model)
 }
 
 
+const tg_price_t *
+tg_price_next(const tg_price_book_t *book, const tg_price_t *price)
+{
+    return price == NULL ? tg_price_first(book) : price->next;
+}
+
+
+bool
+tg_price_bare(tg_str_t provider, tg_str_t id, tg_str_t *model)
+{
+    char               own[TG_PRICE_NAME_MAX];
+    tg_str_t           prefix;
+    tg_price_search_t  s;
+
+    *model = id;
+
+    tg_price_prefix(&s, provider, own);
+
+    for (size_t i = 0; i < s.nprefixes; i++) {
+        prefix = s.prefixes[i];
+
+        if (id.len > prefix.len && tg_str_starts(id, prefix)) {
+            *model = tg_str_of(id.p + prefix.len, id.len - prefix.len);
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 tg_str_t
 tg_price_id(const tg_price_t *price)
 {

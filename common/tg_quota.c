@@ -155,6 +155,15 @@ tg_quota_same(tg_quota_items_t *items, const tg_quota_t *q,
             continue;
         }
 
+        /* of a bound and an estimate the larger is held */
+
+        if (a->amount > b->amount) {
+            b->amount = a->amount;
+
+        } else {
+            a->amount = b->amount;
+        }
+
         /* what only would refuse gives way to what does */
 
         if ((a->flags & TG_LEDGER_DRY_RUN) == (b->flags & TG_LEDGER_DRY_RUN)
@@ -177,8 +186,11 @@ tg_quota_take(tg_quota_items_t *items, const tg_quota_t *q,
     const tg_quota_limit_t *limit, const tg_quota_call_t *call,
     tg_error_t *err)
 {
-    int64_t            hold = tg_quota_hold(limit->measure, call->bound);
+    int64_t            hold;
     tg_ledger_item_t   item;
+
+    hold = tg_quota_hold(limit->measure, q->calibrated && call->likely != NULL
+                                         ? call->likely : call->bound);
 
     if (limit->measure == TG_MEASURE_REPEATS && call->same.len == 0) {
         return TG_OK;
@@ -308,7 +320,8 @@ tg_quota_share(const tg_quota_t *q, const tg_quota_call_t *call,
             cap = tg_money_add(cap, entry.raise);
         }
 
-        share = cap > 0 ? (double) entry.used * 100 / (double) cap : 100;
+        share = cap > 0 ? ((double) entry.used + (double) entry.others_used)
+                          * 100 / (double) cap : 100;
         *percent = share > *percent ? share : *percent;
     }
 

@@ -96,6 +96,7 @@ typedef struct {
     tg_quota_action_t  action;
     int64_t            wait_ms;
     int64_t            clamp;       /* least tokens of output; 0: no clamping */
+    bool               calibrated;  /* holds what is likely, no bound */
     bool               latch;
     bool               dry_run;
 } tg_quota_t;
@@ -105,6 +106,7 @@ typedef struct {
  */
 typedef struct {
     unsigned           n;
+    bool               calibrated;  /* one of them is */
     tg_quota_t        *list[TG_QUOTAS_MAX];
     tg_str_t           zone;        /* name, "UTC"; of tg_quotas_finish() */
 } tg_quotas_t;
@@ -190,6 +192,8 @@ typedef struct {
     void                     *get_data;
     tg_expr_scratch_t        *scratch;      /* may be NULL, see tg_expr.h */
     const tg_bound_t         *bound;
+    const tg_bound_t         *likely;       /* for calibrated quotas; NULL: not
+                                               known */
 } tg_quota_call_t;
 
 /* A call's buckets, in the order of the ledger's items. */
@@ -245,8 +249,9 @@ bool tg_quota_share(const tg_quota_t *q, const tg_quota_call_t *call,
     const tg_ledger_t *led, double *percent);
 
 /*
- * The longest that the call may wait, in milliseconds from its admission: for
- * others (PARK), of throttling quotas also for a window's end (`refused`).
+ * The longest that the call may wait, in milliseconds since it was first asked
+ * for: for others (PARK), of throttling quotas also for a window's end
+ * (`refused`).
  */
 int64_t tg_quota_wait(const tg_quota_items_t *items, unsigned item,
     bool refused);
@@ -295,6 +300,15 @@ size_t tg_quota_amount(char *buf, size_t cap, tg_measure_t measure,
 /* Seconds for Retry-After; -1: it is of no use. */
 int64_t tg_quota_retry_after(const tg_quota_items_t *items, unsigned item,
     const tg_ledger_state_t *state, int verdict, int64_t now);
+
+/*
+ * Whether an SDK is to come again by itself after so many seconds.  Left alone,
+ * Anthropic's (1.10.0) obeys any Retry-After up to 24 days, its caller waiting,
+ * and OpenAI's (7.55.0) takes one of more than a minute for none and is back
+ * within a second.  Both do as x-should-retry says.
+ */
+#define TG_QUOTA_RETRY_MAX  60
+bool tg_quota_retries(int64_t after);
 
 typedef struct {
     tg_str_t  name;             /* static, lower case */

@@ -436,9 +436,11 @@ tg_quota_param(tg_quota_draft_t *d, tg_str_t word, tg_str_t key, tg_str_t v)
     }
 
     if (tg_str_eq(key, tg_str("estimate"))) {
-        return tg_str_eq(v, tg_str("bound")) ? TG_OK
-               : tg_quota_fail(d, "estimate= takes bound, not \"%.*s\"",
-                               TG_ARG(v));
+        q->calibrated = tg_str_eq(v, tg_str("calibrated"));
+
+        return q->calibrated || tg_str_eq(v, tg_str("bound")) ? TG_OK
+               : tg_quota_fail(d, "estimate= takes bound or calibrated, not"
+                               " \"%.*s\"", TG_ARG(v));
     }
 
     if (tg_str_eq(key, tg_str("idle"))) {

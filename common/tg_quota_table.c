@@ -70,6 +70,7 @@ tg_quotas_add(tg_quotas_t *quotas, tg_mem_t *mem, const tg_str_t *args,
     }
 
     quotas->list[quotas->n++] = q;
+    quotas->calibrated |= q->calibrated;
 
     return TG_OK;
 }

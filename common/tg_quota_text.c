@@ -245,6 +245,13 @@ tg_quota_retry_after(const tg_quota_items_t *items, unsigned item,
 }
 
 
+bool
+tg_quota_retries(int64_t after)
+{
+    return after >= 0 && after <= TG_QUOTA_RETRY_MAX;
+}
+
+
 /* "6m0s", "1h0m2s", "350ms", as OpenAI writes durations. */
 static void
 tg_put_duration(tg_text_t *t, int64_t ms)

@@ -124,6 +124,7 @@ tg_request_create(tg_mem_t *mem, const tg_dialect_t *d, tg_str_t content_type,
     r->max_calls = -1;
     r->info.model_member = tg_no_member;
     r->info.stream_options_member = tg_no_member;
+    r->info.limits_member = tg_no_member;
     r->info.root_end = TG_JSON_NOWHERE;
 
     if (r->values != NULL && fields->n != 0) {

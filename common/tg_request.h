@@ -19,6 +19,14 @@ typedef struct {
     uint64_t  comma, next;
 } tg_member_t;
 
+/* A value that says the largest number of tokens. */
+typedef struct {
+    uint64_t  start, end;           /* its bytes, a string's quotes included */
+    int64_t   value;                /* 0 and less: no maximum */
+} tg_maximum_t;
+
+#define TG_MAXIMA_MAX  2
+
 typedef struct {
     tg_str_t     model;             /* of the body, else of the path; in mem */
     bool         stream;            /* the answer will be a stream */
@@ -57,6 +65,15 @@ typedef struct {
     bool         stream_options_cut;  /* too long to be kept */
     tg_member_t  model_member;
     tg_member_t  stream_options_member;
+    unsigned     nmaxima;           /* above TG_MAXIMA_MAX: more than are kept,
+                                       or one that is no number */
+    tg_maximum_t maxima[TG_MAXIMA_MAX];
+    bool         limits_cut;        /* limits: too long to be kept, no object,
+                                       or there several times */
+    tg_str_t     limits;            /* raw text of the object that the API has
+                                       its maximum in, empty if absent; in
+                                       mem */
+    tg_member_t  limits_member;
     uint64_t     root_end;          /* offset of the root's closing brace */
     bool         root_empty;        /* the root object has no member */
     uint64_t     bytes;             /* of the whole body */

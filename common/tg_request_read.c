@@ -64,6 +64,7 @@ tg_request_duplicate(tg_request_t *r, unsigned id, uint64_t offset)
         [TG_R_INCLUDE_USAGE] = "include_usage",
         [TG_R_BACKGROUND] = "background",
         [TG_R_MAX_TOKENS] = "the largest number of tokens",
+        [TG_R_LIMITS] = "the object of the largest number of tokens",
         [TG_R_N] = "the number of answers",
         [TG_R_TIER] = "service_tier"
     };
@@ -286,7 +287,61 @@ tg_request_background(tg_request_t *r, const tg_json_event_t *ev)
 static int
 tg_request_max_tokens(tg_request_t *r, const tg_json_event_t *ev)
 {
+    unsigned       n = r->info.nmaxima;
+    tg_maximum_t  *m;
+
+    switch (ev->type) {
+
+    case TG_JSON_OBJECT_END:
+    case TG_JSON_ARRAY_END:
+        return 0;
+
+    case TG_JSON_NUMBER:
+    case TG_JSON_STRING:
+    case TG_JSON_NULL:
+        break;
+
+    default:
+        n = TG_MAXIMA_MAX;
+    }
+
+    if (n < TG_MAXIMA_MAX) {
+        m = &r->info.maxima[n];
+        m->start = ev->start;
+        m->end = ev->end;
+        m->value = -1;
+        (void) tg_request_number(&m->value, ev);
+    }
+
+    r->info.nmaxima = n < TG_MAXIMA_MAX ? n + 1 : TG_MAXIMA_MAX + 1;
+
     return tg_request_number(&r->info.max_tokens, ev);
+}
+
+
+static int
+tg_request_limits(tg_request_t *r, const tg_json_event_t *ev)
+{
+    switch (ev->type) {
+
+    case TG_JSON_OBJECT:
+        r->info.limits_cut |= r->info.limits.len != 0;
+        return 0;
+
+    case TG_JSON_OBJECT_END:
+        r->info.limits = tg_request_keep(r, ev->value);
+        r->info.limits_cut |= ev->truncated;
+        return r->failed;
+
+    case TG_JSON_NULL:
+        r->info.limits_cut |= r->info.limits.len != 0;
+        r->info.limits = tg_str("{}");
+        return 0;
+
+    default:
+        r->info.limits_cut = true;
+        return 0;
+    }
 }
 
 
@@ -413,6 +468,7 @@ static const tg_request_handler_t  tg_request_handlers[TG_R_LAST] = {
     [TG_R_INCLUDE_USAGE] = tg_request_include_usage,
     [TG_R_BACKGROUND] = tg_request_background,
     [TG_R_MAX_TOKENS] = tg_request_max_tokens,
+    [TG_R_LIMITS] = tg_request_limits,
     [TG_R_N] = tg_request_answers,
     [TG_R_THINKING] = tg_request_thinking,
     [TG_R_MESSAGE] = tg_request_message,
@@ -504,6 +560,9 @@ tg_request_about(tg_request_t *r, const tg_json_event_t *ev)
 
         } else if (id == TG_R_STREAM_OPTIONS) {
             tg_request_member(&r->info.stream_options_member, ev);
+
+        } else if (id == TG_R_LIMITS) {
+            tg_request_member(&r->info.limits_member, ev);
         }
 
     } else if (ev->type == TG_JSON_END_DOC) {

@@ -215,6 +215,13 @@ tg_roster_keys(const tg_roster_t *r)
 
 
 bool
+tg_roster_limits(const tg_roster_t *r)
+{
+    return r->nowners != 0;
+}
+
+
+bool
 tg_roster_repeats(const tg_roster_t *r)
 {
     return r->repeats;

@@ -33,6 +33,9 @@ void tg_roster_unref(tg_roster_t *r);
 
 const tg_keys_t *tg_roster_keys(const tg_roster_t *r);
 
+/* Whether anybody has a budget. */
+bool tg_roster_limits(const tg_roster_t *r);
+
 /* Whether a budget looks for repetitions. */
 bool tg_roster_repeats(const tg_roster_t *r);
 

@@ -361,10 +361,18 @@ tg_usage_sum(tg_usage_t *u, const tg_usage_t *v)
 
 
 int64_t
-tg_usage_estimate(uint64_t bytes)
+tg_usage_estimate(uint64_t bytes, int64_t milli)
 {
-    uint64_t  tokens = bytes / TG_ESTIMATE_BYTES_PER_TOKEN
-                       + (bytes % TG_ESTIMATE_BYTES_PER_TOKEN != 0);
+    uint64_t  tokens, each;
+
+    each = milli > 0 ? (uint64_t) milli : TG_ESTIMATE_BYTES_PER_TOKEN * 1000;
+
+    if (bytes > UINT64_MAX / 1000) {
+        return INT64_MAX / 2;
+    }
+
+    bytes *= 1000;
+    tokens = bytes / each + (bytes % each != 0);
 
     return tokens > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t) tokens;
 }

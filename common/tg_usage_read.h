@@ -66,7 +66,8 @@ void tg_usage_read(const tg_counts_t *c, unsigned quirks, unsigned api_flags,
 /* u += v, extra not included; v->source is u's where u has none. */
 void tg_usage_sum(tg_usage_t *u, const tg_usage_t *v);
 
-/* Tokens in so many bytes of text: never 0 where there was any. */
-int64_t tg_usage_estimate(uint64_t bytes);
+/* Tokens in so many bytes of text, 1000 of which have `milli` bytes (0: as
+ * above): never 0 where there was any. */
+int64_t tg_usage_estimate(uint64_t bytes, int64_t milli);
 
 #endif /* TG_USAGE_READ_H */

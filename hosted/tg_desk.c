@@ -83,6 +83,14 @@ tg_desk_read_keys(tg_desk_t *desk, tg_error_t *err)
     r = tg_roster_load(&desk->conf->quotas, file, text, err);
     free((char *) text.p);
 
+    if (r != NULL && tg_roster_limits(r) && desk->conf->ledger.file.len == 0) {
+        tg_roster_unref(r);
+        (void) tg_error(err, 0, 0, "%.*s has budgets, and nothing to count"
+                        " them in: llm_ledger <file> (LLMLedger) is missing",
+                        (int) file.len, file.p);
+        return NULL;
+    }
+
     return r;
 }
 
@@ -139,7 +147,11 @@ tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
     memset(&state, 0, sizeof(state));
 
     if (!test) {
-        rc = tg_ledger_file_open(&desk->ledger, led->file.p, led->size, &why);
+        rc = led->fleet != NULL
+             ? tg_ledger_file_open_fleet(&desk->ledger, led->file.p, led->size,
+                                         &why)
+             : tg_ledger_file_open(&desk->ledger, led->file.p, led->size,
+                                   &why);
         desk->open = rc == TG_OK;
 
     } else if (tg_file_changed(led->file.p, &state)) {
@@ -180,6 +192,39 @@ tg_desk_chown(tg_desk_t *desk, uid_t uid, gid_t gid, tg_error_t *err)
     }
 
     return tg_ledger_file_chown(&desk->ledger, uid, gid, err);
+}
+
+
+int
+tg_desk_publish(tg_desk_t *desk, tg_error_t *err)
+{
+    int          rc;
+    char         path[sizeof(desk->ledger.path) + sizeof(TG_DESK_CONF)];
+    tg_str_t     text;
+    tg_error_t   why;
+    tg_arena_t  *arena;
+
+    if (!desk->open) {
+        return TG_OK;
+    }
+
+    arena = tg_arena_create(TG_DESK_CONF_MAX);
+    text = arena == NULL ? tg_str_null
+           : tg_conf_text(desk->conf, tg_arena_mem(arena));
+
+    if (text.len == 0) {
+        tg_arena_destroy(arena);
+        return tg_error(err, 0, 0, "llm_ledger: no memory for what llmctl has"
+                        " to know");
+    }
+
+    (void) snprintf(path, sizeof(path), "%s" TG_DESK_CONF, desk->ledger.path);
+    rc = tg_file_replace(path, text, desk->ledger.fd, &why);
+    tg_arena_destroy(arena);
+
+    return rc == TG_OK ? TG_OK
+           : tg_error(err, 0, 0, "llm_ledger: llmctl will not know this"
+                      " configuration: %s", why.message);
 }
 
 
@@ -245,6 +290,53 @@ tg_desk_start_alerts(tg_desk_t *desk, tg_error_t *err)
 }
 
 
+static void
+tg_desk_carrier_log(void *data, const char *message)
+{
+    char        text[400];
+    tg_desk_t  *desk = data;
+
+    (void) snprintf(text, sizeof(text), "llm_ledger: %s", message);
+    desk->log(desk->log_data, TG_DESK_ERROR, text);
+}
+
+
+/* The entry has it as pending: who looks for such tells of it. */
+static void
+tg_desk_crossed(void *data, const tg_ledger_message_item_t *item,
+    const tg_ledger_state_t *state)
+{
+    (void) data;
+    (void) item;
+    (void) state;
+}
+
+
+static int
+tg_desk_start_carrier(tg_desk_t *desk, tg_error_t *err)
+{
+    tg_error_t         why;
+    tg_carrier_conf_t  conf;
+
+    if (desk->conf->ledger.fleet == NULL) {
+        return TG_OK;
+    }
+
+    memset(&conf, 0, sizeof(conf));
+    conf.options = desk->conf->ledger.fleet;
+    conf.ledger = &desk->ledger.ledger;
+    conf.threads = desk->carriers;
+    conf.crossed = tg_desk_crossed;
+    conf.log = tg_desk_carrier_log;
+    conf.baton = desk;
+
+    desk->carrier = tg_carrier_start(&conf, &why);
+
+    return desk->carrier != NULL ? TG_OK
+           : tg_error(err, 0, 0, "llm_ledger: %s", why.message);
+}
+
+
 int
 tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
 {
@@ -259,6 +351,12 @@ tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
     }
 
     desk->joined = true;
+
+    if (tg_desk_start_carrier(desk, err) != TG_OK) {
+        desk->joined = false;
+        return TG_ERROR;
+    }
+
     tg_desk_reserve(desk, now);
 
     return tg_desk_start_alerts(desk, err);
@@ -482,6 +580,9 @@ tg_desk_leave(tg_desk_t *desk, int64_t now)
     tg_desk_retire(desk);
     tg_alert_spool_close(&desk->spool);
 
+    tg_carrier_stop(desk->carrier);
+    desk->carrier = NULL;
+
     if (desk->joined) {
         (void) tg_backlog_settle(&desk->backlog, &desk->ledger.ledger, now);
         desk->joined = false;
@@ -532,9 +633,12 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     gate->roster = NULL;
     gate->book = book;
     gate->ledger = desk->joined ? &desk->ledger.ledger : NULL;
+    gate->message = NULL;
     gate->backlog = &desk->backlog;
+    gate->calibrate = &desk->calibrate;
     gate->zone = desk->zone;
     gate->scratch = scratch;
+    gate->look = NULL;
 }
 
 

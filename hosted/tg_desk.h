@@ -4,7 +4,7 @@
  * alike by both.
  *
  *   configuration   tg_desk_load(), also where it is only tested
- *   master          tg_desk_open(), tg_desk_chown()
+ *   master          tg_desk_open(), tg_desk_chown(), tg_desk_publish()
  *   each process    tg_desk_join(); each second tg_desk_tick()
  *   at exit         tg_desk_leave(), in processes that joined
  *   configuration's end, in all of them: tg_desk_close()
@@ -18,11 +18,16 @@
 
 #include "tg_alert_spool.h"
 #include "tg_call.h"
+#include "tg_carrier.h"
 #include "tg_file.h"
 #include "tg_ledger_file.h"
 #include "tg_webhook.h"
 
 #include <pthread.h>
+
+/* The name of what tg_desk_publish() writes. */
+#define TG_DESK_CONF        ".conf"
+#define TG_DESK_CONF_MAX    (16 * 1024 * 1024)
 
 #define TG_DESK_KEYS_MAX    (256 * 1024 * 1024)     /* bytes of the file */
 
@@ -55,6 +60,10 @@ typedef struct {
     tg_file_state_t    keys;
     tg_ledger_file_t   ledger;
     tg_backlog_t       backlog;
+    unsigned           carriers;        /* threads that carry calls' messages;
+                                           set before tg_desk_join() */
+    tg_carrier_t      *carrier;         /* NULL: no fleet */
+    tg_calibrate_t     calibrate;
     tg_alert_spool_t   spool;
     tg_webhook_t      *webhook;         /* NULL: no llm_alert */
     tg_desk_log_t      log;
@@ -83,6 +92,13 @@ int tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
  * looked at, and need not be there. */
 int tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err);
 int tg_desk_chown(tg_desk_t *desk, uid_t uid, gid_t gid, tg_error_t *err);
+
+/*
+ * In the master, once the configuration is in force: writes what it says of us
+ * beside the ledger, as <ledger>.conf, for llmctl; of the ledger's owner, and
+ * for his eyes only.  On TG_ERROR calls pass all the same.
+ */
+int tg_desk_publish(tg_desk_t *desk, tg_error_t *err);
 
 /* After the fork. On TG_ERROR the process goes on, and its calls find the ledger
  * not to be had. */

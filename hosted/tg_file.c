@@ -1,7 +1,12 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include "tg_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,6 +74,68 @@ tg_file_read(const char *path, size_t max, bool secret, tg_str_t *text,
     }
 
     rc = tg_file_read_fd(fd, path, max, secret, text, err);
+    (void) close(fd);
+
+    return rc;
+}
+
+
+static int
+tg_file_fill(int fd, tg_str_t text, int like)
+{
+    size_t       done = 0;
+    ssize_t      n;
+    struct stat  st;
+
+    while (done < text.len) {
+        n = write(fd, text.p + done, text.len - done);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+
+        if (n <= 0) {
+            return -1;
+        }
+
+        done += (size_t) n;
+    }
+
+    if (fstat(like, &st) != 0
+        || (geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) != 0))
+    {
+        return -1;
+    }
+
+    return fsync(fd);
+}
+
+
+int
+tg_file_replace(const char *path, tg_str_t text, int like, tg_error_t *err)
+{
+    int   fd, rc;
+    char  name[4200];
+
+    if (snprintf(name, sizeof(name), "%s.XXXXXX", path) >= (int) sizeof(name)) {
+        return tg_error(err, 0, 0, "\"%s\" is too long a name", path);
+    }
+
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd == -1) {
+        return tg_error(err, errno, 0, "can't make \"%s\": %s", name,
+                        strerror(errno));
+    }
+
+    rc = tg_file_fill(fd, text, like) == 0 && rename(name, path) == 0
+         ? TG_OK
+         : tg_error(err, errno, 0, "can't write \"%s\": %s", path,
+                    strerror(errno));
+
+    if (rc != TG_OK) {
+        (void) unlink(name);
+    }
+
     (void) close(fd);
 
     return rc;

@@ -25,6 +25,14 @@ typedef struct {
 int tg_file_read(const char *path, size_t max, bool secret, tg_str_t *text,
     tg_error_t *err);
 
+/*
+ * Puts a file with this text in the place of what is there: it is on the disk
+ * under another name before it takes this one.  Its mode is 0600, its owner that
+ * of the file open as `like`.  TG_OK, TG_ERROR; then nothing has changed.
+ */
+int tg_file_replace(const char *path, tg_str_t text, int like,
+    tg_error_t *err);
+
 /* True where the file is another than *state says, which is brought up to
  * date. */
 bool tg_file_changed(const char *path, tg_file_state_t *state);

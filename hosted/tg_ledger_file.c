@@ -3,6 +3,7 @@
 #endif
 
 #include "tg_ledger_file.h"
+#include "tg_ledger_fleet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -211,6 +212,7 @@ static int
 tg_ledger_fill(tg_ledger_file_t *f, tg_error_t *err)
 {
     int              rc;
+    uint64_t         node = 0;
     unsigned char    seed[16], boot[16];
     struct timespec  t;
 
@@ -227,18 +229,23 @@ tg_ledger_fill(tg_ledger_file_t *f, tg_error_t *err)
                         (unsigned long long) f->size, strerror(rc));
     }
 
-    if (getrandom(seed, sizeof(seed), 0) != (ssize_t) sizeof(seed)) {
+    if (getrandom(seed, sizeof(seed), 0) != (ssize_t) sizeof(seed)
+        || (f->fleet
+            && getrandom(&node, sizeof(node), 0) != (ssize_t) sizeof(node)))
+    {
         return tg_error(err, errno, 0, "no random bytes");
     }
+
+    node = f->fleet ? node % TG_LEDGER_NODE_MAX + 1 : 0;
 
     if (tg_ledger_map(f, PROT_READ | PROT_WRITE, err) != TG_OK) {
         return TG_ERROR;
     }
 
     clock_gettime(CLOCK_REALTIME, &t);
-    rc = tg_ledger_format(f->map, f->size, seed, boot,
-                          (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000,
-                          err);
+    rc = tg_ledger_format_fleet(f->map, f->size, seed, boot,
+                                (int64_t) t.tv_sec * 1000
+                                + t.tv_nsec / 1000000, node, err);
     munmap(f->map, f->size);
     f->map = NULL;
 
@@ -331,6 +338,11 @@ tg_ledger_start(tg_ledger_file_t *f, tg_error_t *err)
         return TG_ERROR;
     }
 
+    if (tg_ledger_is_fleet(&f->ledger) != f->fleet) {
+        return tg_error(err, 0, 0, "it is a ledger %s: name another file",
+                        f->fleet ? "of one host alone" : "of a fleet");
+    }
+
     if (memcmp(tg_ledger_boot(&f->ledger), boot, sizeof(boot)) != 0) {
         tg_ledger_reboot(&f->ledger, boot);
     }
@@ -359,15 +371,17 @@ tg_ledger_file_init(tg_ledger_file_t *f, const char *path, uint64_t size,
 }
 
 
-int
-tg_ledger_file_open(tg_ledger_file_t *f, const char *path, uint64_t size,
-    tg_error_t *err)
+static int
+tg_ledger_file_start(tg_ledger_file_t *f, const char *path, uint64_t size,
+    bool fleet, tg_error_t *err)
 {
     int  flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 
     if (tg_ledger_file_init(f, path, size, err) != TG_OK) {
         return TG_ERROR;
     }
+
+    f->fleet = fleet;
 
     if (f->size < TG_LEDGER_SIZE_MIN || f->size > TG_LEDGER_SIZE_MAX) {
         return tg_error(err, 0, 0, "a ledger's size is from 256k to 64g");
@@ -399,6 +413,22 @@ tg_ledger_file_open(tg_ledger_file_t *f, const char *path, uint64_t size,
                           NULL);
 
     return TG_OK;
+}
+
+
+int
+tg_ledger_file_open(tg_ledger_file_t *f, const char *path, uint64_t size,
+    tg_error_t *err)
+{
+    return tg_ledger_file_start(f, path, size, false, err);
+}
+
+
+int
+tg_ledger_file_open_fleet(tg_ledger_file_t *f, const char *path, uint64_t size,
+    tg_error_t *err)
+{
+    return tg_ledger_file_start(f, path, size, true, err);
 }
 
 

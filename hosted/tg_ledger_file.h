@@ -39,6 +39,7 @@ typedef struct {
     dev_t         dev;
     ino_t         ino;
     char          path[4096];
+    bool          fleet;
     uint64_t      wait_ms;              /* TG_LEDGER_WAIT_MS; may be changed
                                            after open */
 } tg_ledger_file_t;
@@ -53,6 +54,11 @@ typedef struct {
  */
 int tg_ledger_file_open(tg_ledger_file_t *f, const char *path, uint64_t size,
     tg_error_t *err);
+
+/* The same for a fleet's ledger (tg_ledger_fleet.h), whose node is named at
+ * random. TG_ERROR also where the file is a ledger of the other kind. */
+int tg_ledger_file_open_fleet(tg_ledger_file_t *f, const char *path,
+    uint64_t size, tg_error_t *err);
 
 /* Gives the file to those who will join (-1: unchanged). TG_OK, TG_ERROR. */
 int tg_ledger_file_chown(tg_ledger_file_t *f, uid_t uid, gid_t gid,

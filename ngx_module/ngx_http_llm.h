@@ -59,6 +59,7 @@ typedef struct {
     ngx_chain_t               **last_out;
     ngx_buf_t                  *held;
     ngx_event_t                *drain;
+    tg_errand_t                *errand;         /* the answer it waits for */
 
     unsigned                    open:1;         /* in the queue */
     unsigned                    body_read:1;
@@ -94,6 +95,18 @@ ngx_int_t ngx_http_llm_edit(ngx_http_request_t *r, const tg_edit_t *edit);
 void ngx_http_llm_gate(ngx_http_llm_main_conf_t *lmcf, tg_gate_t *gate);
 ngx_int_t ngx_http_llm_enter(ngx_http_llm_ctx_t *ctx);
 ngx_int_t ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx);
+ngx_int_t ngx_http_llm_suspend(ngx_http_llm_ctx_t *ctx, ngx_msec_t timeout);
+void ngx_http_llm_resume(ngx_http_llm_ctx_t *ctx);
+
+/* ngx_http_llm_fleet.c */
+ngx_int_t ngx_http_llm_fleet_gate(ngx_http_llm_ctx_t *ctx, tg_gate_t *gate);
+ngx_int_t ngx_http_llm_fleet_ask(ngx_http_llm_ctx_t *ctx);
+int ngx_http_llm_fleet_reply(ngx_http_llm_ctx_t *ctx, const tg_gate_t *gate,
+    tg_refusal_t *refusal);
+void ngx_http_llm_fleet_forget(ngx_http_llm_ctx_t *ctx);
+void ngx_http_llm_fleet_start(ngx_http_llm_main_conf_t *lmcf,
+    ngx_cycle_t *cycle);
+void ngx_http_llm_fleet_stop(void);
 
 /* ngx_http_llm_peer.c */
 ngx_int_t ngx_http_llm_peers_init(ngx_conf_t *cf);

@@ -1,6 +1,7 @@
 #include "ngx_http_llm.h"
 
 #define NGX_HTTP_LLM_DESK_INTERVAL  1000
+#define NGX_HTTP_LLM_CARRIERS       4
 
 
 static void
@@ -71,6 +72,10 @@ ngx_http_llm_desk_start(ngx_http_llm_main_conf_t *lmcf, ngx_cycle_t *cycle)
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "llm_ledger: %s",
                       err.message);
     }
+
+    if (tg_desk_publish(&lmcf->desk, &err) != TG_OK) {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "%s", err.message);
+    }
 }
 
 
@@ -106,9 +111,13 @@ ngx_http_llm_desk_join(ngx_http_llm_main_conf_t *lmcf, ngx_cycle_t *cycle)
 
     lmcf->desk.alert = ngx_http_llm_log_late_alert;
 
+    lmcf->desk.carriers = NGX_HTTP_LLM_CARRIERS;
+
     if (tg_desk_join(&lmcf->desk, now.wall_ms, &err) != TG_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "%s", err.message);
     }
+
+    ngx_http_llm_fleet_start(lmcf, cycle);
 
     lmcf->desk_timer.handler = ngx_http_llm_desk_timer;
     lmcf->desk_timer.data = lmcf;

@@ -5,20 +5,68 @@
  */
 
 
+/* `skip` bytes of the span are in the buffer before. */
+static void
+ngx_http_llm_span_piece(u_char *p, size_t n, const tg_edit_span_t *span,
+    off_t skip)
+{
+    size_t  text = 0;
+
+    if (skip < (off_t) span->text.len) {
+        text = ngx_min(n, span->text.len - (size_t) skip);
+        ngx_memcpy(p, span->text.p + skip, text);
+    }
+
+    ngx_memset(p + text, ' ', n - text);
+}
+
+
 static ngx_int_t
-ngx_http_llm_blank_file(ngx_http_request_t *r, ngx_buf_t *b, off_t start,
-    off_t end)
+ngx_http_llm_span_file(ngx_buf_t *b, off_t start, off_t end,
+    const tg_edit_span_t *span, off_t skip)
 {
     off_t   n;
-    u_char  spaces[256];
+    u_char  piece[256];
 
-    ngx_memset(spaces, ' ', sizeof(spaces));
+    for ( ; start < end; start += n, skip += n) {
+        n = ngx_min(end - start, (off_t) sizeof(piece));
+        ngx_http_llm_span_piece(piece, (size_t) n, span, skip);
 
-    for ( ; start < end; start += n) {
-        n = ngx_min(end - start, (off_t) sizeof(spaces));
-
-        if (ngx_write_file(b->file, spaces, (size_t) n, b->file_pos + start)
+        if (ngx_write_file(b->file, piece, (size_t) n, b->file_pos + start)
             == NGX_ERROR)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* What of the edit lies in a buffer that begins at `at` of the body. */
+static ngx_int_t
+ngx_http_llm_edit_spans(ngx_buf_t *b, off_t at, const tg_edit_t *edit)
+{
+    off_t                  from, to, size = ngx_buf_size(b);
+    ngx_uint_t             i;
+    const tg_edit_span_t  *span;
+
+    for (i = 0; i < edit->nspans; i++) {
+        span = &edit->spans[i];
+        from = ngx_max((off_t) span->start, at);
+        to = ngx_min((off_t) span->end, at + size);
+
+        if (from >= to) {
+            continue;
+        }
+
+        if (!b->in_file) {
+            ngx_http_llm_span_piece(b->pos + (from - at), (size_t) (to - from),
+                                    span, from - (off_t) span->start);
+
+        } else if (ngx_http_llm_span_file(b, from - at, to - at, span,
+                                          from - (off_t) span->start)
+                   != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -36,7 +84,7 @@ ngx_http_llm_blank_file(ngx_http_request_t *r, ngx_buf_t *b, off_t start,
 static ngx_int_t
 ngx_http_llm_edit_bufs(ngx_http_request_t *r, const tg_edit_t *edit)
 {
-    off_t         at = 0, size, from, to;
+    off_t         at = 0, size;
     ngx_buf_t    *b, *tail;
     ngx_chain_t  *cl, **last;
 
@@ -46,20 +94,8 @@ ngx_http_llm_edit_bufs(ngx_http_request_t *r, const tg_edit_t *edit)
         b = cl->buf;
         size = ngx_buf_size(b);
 
-        if (edit->blank) {
-            from = ngx_max((off_t) edit->blank_start, at);
-            to = ngx_min((off_t) edit->blank_end, at + size);
-
-            if (from < to && b->in_file) {
-                if (ngx_http_llm_blank_file(r, b, from - at, to - at)
-                    != NGX_OK)
-                {
-                    return NGX_ERROR;
-                }
-
-            } else if (from < to) {
-                ngx_memset(b->pos + (from - at), ' ', (size_t) (to - from));
-            }
+        if (ngx_http_llm_edit_spans(b, at, edit) != NGX_OK) {
+            return NGX_ERROR;
         }
 
         last = &cl->next;

@@ -106,6 +106,8 @@ ngx_http_llm_close(ngx_http_llm_ctx_t *ctx, tg_end_t end)
     ctx->open = 0;
     ngx_queue_remove(&ctx->queue);
 
+    ngx_http_llm_fleet_forget(ctx);
+
     ngx_http_llm_settle(ctx, end);
     ngx_http_llm_log_write(ctx);
 }

@@ -240,8 +240,8 @@ ngx_http_llm_wake(ngx_http_request_t *r)
 
 
 /* As ngx_http_limit_req_module does. */
-static ngx_int_t
-ngx_http_llm_wait(ngx_http_llm_ctx_t *ctx)
+ngx_int_t
+ngx_http_llm_suspend(ngx_http_llm_ctx_t *ctx, ngx_msec_t timeout)
 {
     ngx_http_request_t  *r = ctx->request;
 
@@ -255,10 +255,25 @@ ngx_http_llm_wait(ngx_http_llm_ctx_t *ctx)
     r->write_event_handler = ngx_http_llm_wake;
 
     r->connection->write->delayed = 1;
-    ngx_add_timer(r->connection->write,
-                  (ngx_msec_t) tg_call_wait(ctx->call));
+    ngx_add_timer(r->connection->write, timeout);
 
     return NGX_AGAIN;
+}
+
+
+/* Before its time. */
+void
+ngx_http_llm_resume(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_event_t  *wev = ctx->request->connection->write;
+
+    wev->delayed = 0;
+
+    if (wev->timer_set) {
+        ngx_del_timer(wev);
+    }
+
+    ngx_http_llm_wake(ctx->request);
 }
 
 
@@ -276,14 +291,32 @@ ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx)
     ngx_http_llm_now(&ctx->now);
     ngx_http_llm_gate(ctx->lmcf, &gate);
 
-    rc = tg_call_admit(ctx->call, &gate, &ctx->now, &refusal);
-    tg_desk_alerts(&ctx->lmcf->desk, ctx->call, ngx_http_llm_log_alert, ctx);
+    if (ctx->errand != NULL) {
+        rc = ngx_http_llm_fleet_reply(ctx, &gate, &refusal);
 
-    if (rc == TG_AGAIN) {
-        return ngx_http_llm_wait(ctx);
+    } else {
+        if (ngx_http_llm_fleet_gate(ctx, &gate) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        rc = tg_call_admit(ctx->call, &gate, &ctx->now, &refusal);
     }
 
-    if (rc != TG_OK) {
+    tg_desk_alerts(&ctx->lmcf->desk, ctx->call, ngx_http_llm_log_alert, ctx);
+
+    switch (rc) {
+
+    case TG_OK:
+        break;
+
+    case TG_AGAIN:
+        return ngx_http_llm_suspend(ctx,
+                                    (ngx_msec_t) tg_call_wait(ctx->call));
+
+    case TG_CALL_ASK:
+        return ngx_http_llm_fleet_ask(ctx);
+
+    default:
 
         /* A phase handler can't say "this was the answer". */
 

@@ -266,14 +266,14 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_llm_main_conf_t  *lmcf;
     tg_directive_id_t          id = (tg_directive_id_t) cmd->offset;
     tg_error_t                 err;
-    tg_str_t                   args[NGX_CONF_MAX_ARGS];
+    tg_str_t                   args[TG_ARGS_MAX];
     ngx_str_t                 *value = cf->args->elts;
     unsigned                   nprices;
     ngx_uint_t                 i, n = cf->args->nelts - 1;
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
 
-    for (i = 0; i < n && i < NGX_CONF_MAX_ARGS; i++) {
+    for (i = 0; i < n && i < TG_ARGS_MAX; i++) {
         args[i] = ngx_http_llm_str(&value[i + 1]);
     }
 
@@ -558,6 +558,8 @@ ngx_http_llm_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_llm_log_flush_all(lmcf);
+
+    ngx_http_llm_fleet_stop();
 
     ngx_http_llm_now(&now);
     tg_desk_leave(&lmcf->desk, now.wall_ms);

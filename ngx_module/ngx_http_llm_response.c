@@ -12,9 +12,8 @@ static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
 static ngx_int_t
-ngx_http_llm_add_id(ngx_http_llm_ctx_t *ctx)
+ngx_http_llm_add(ngx_http_llm_ctx_t *ctx, const tg_header_t *own)
 {
-    tg_str_t          id = tg_call_id(ctx->call);
     ngx_table_elt_t  *h;
 
     h = ngx_list_push(&ctx->request->headers_out.headers);
@@ -24,11 +23,26 @@ ngx_http_llm_add_id(ngx_http_llm_ctx_t *ctx)
 
     h->hash = 1;
     ngx_http_llm_header_init(h);
-    ngx_str_set(&h->key, "x-llm-request-id");
-    h->value.data = (u_char *) id.p;
-    h->value.len = id.len;
+    h->key.data = (u_char *) own->name.p;
+    h->key.len = own->name.len;
+    h->value.data = (u_char *) own->value.p;
+    h->value.len = own->value.len;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_add_own(ngx_http_llm_ctx_t *ctx)
+{
+    tg_header_t  own = { tg_str("x-llm-request-id"), tg_call_id(ctx->call) };
+
+    if (ngx_http_llm_add(ctx, &own) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return tg_call_clamped(ctx->call, &own) ? ngx_http_llm_add(ctx, &own)
+                                         : NGX_OK;
 }
 
 
@@ -174,7 +188,7 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
     if (r->headers_out.status >= NGX_HTTP_OK) {
         ctx->answered = 1;
 
-        if (ngx_http_llm_add_id(ctx) != NGX_OK
+        if (ngx_http_llm_add_own(ctx) != NGX_OK
             || (!ctx->refused && ngx_http_llm_answer(ctx) != NGX_OK))
         {
             return NGX_ERROR;

@@ -13,6 +13,7 @@ pytest.register_assert_rewrite("calls", "costlines", "servers")
 import httpd                                            # noqa: E402
 import nginx                                            # noqa: E402
 from fake.provider import Fake                          # noqa: E402
+from pki import pki                                     # noqa: E402,F401
 
 SERVERS = {"nginx": (nginx.Nginx, nginx.available),
            "httpd": (httpd.Httpd, httpd.available)}

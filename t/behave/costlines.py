@@ -131,7 +131,9 @@ class Log:
             "%d lines, not %d: %s" % (len(lines), n, lines)
         self.seen = max(self.seen, len(lines))
 
-        return lines
+        # As the calls came: threads of httpd write their lines on their own.
+
+        return sorted(lines, key=lambda line: line.get("@timestamp", ""))
 
     def verify(self):
         """At the end: nothing torn, all valid, none that nobody asked for."""

@@ -5,7 +5,9 @@ import json
 
 SECRETS = {"ann": "sk-tg-ann-0123456789abcdef0123456789",
            "bob": "sk-tg-bob-0123456789abcdef0123456789",
-           "old": "sk-tg-old-0123456789abcdef0123456789"}
+           "old": "sk-tg-old-0123456789abcdef0123456789",
+           "eve": "sk-tg-eve-0123456789abcdef0123456789",
+           "dan": "sk-tg-dan-0123456789abcdef0123456789"}
 CARRIERS = {
     "authorization": lambda s: {"Authorization": "Bearer " + s},
     "x-api-key": lambda s: {"x-api-key": s},

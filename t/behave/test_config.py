@@ -32,6 +32,12 @@ BAD = [
     (("llm_provider", "x", "stream_usage=perhaps"), "perhaps", "inject"),
     (("llm_provider", "x", "colour=red"), "colour=red", "unknown"),
     (("llm_prices", "/no/such/prices.json"), "/no/such/prices.json", ""),
+    (("llm_quota", "q", "per=all", *(m + "=1/day" for m in (
+        "requests", "tokens", "input_tokens", "output_tokens")),
+      "alert=50%", "stop=90%", "wait=1s", "repeats=3", "latch", "colour=red"),
+     "colour", ""),
+    (("llm_prices", *["a.json"] * 17), "takes", ""),
+    (("llm_prices", *["a.json"] * 40), "takes", ""),
 ]
 
 ANYWHERE = "/no/such/"                  # a file that is opened only later

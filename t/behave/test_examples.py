@@ -1,6 +1,7 @@
 """conf-examples/: complete files, started as they are but for their paths,
 ports and upstreams."""
 
+import contextlib
 import glob
 import json
 import os
@@ -9,17 +10,20 @@ import shutil
 
 import pytest
 
+import budgets
 import calls
 import nginx
+from pki import secure
 from servers import free_port, root, server_user
+from test_alerts import Hook
 
 CHAT = calls.chat(metadata={"team": "red"})
 
 
-def start(server, name, fake):
+def start(server, name, fake, place=lambda text: text):
     """Only what names this machine is changed."""
     with open(root("conf-examples", "nginx", name)) as f:
-        text = f.read()
+        text = place(f.read())
 
     server.port = free_port()
     server.mkdir("logs")
@@ -31,7 +35,8 @@ def start(server, name, fake):
     text = re.sub(r"load_module \S+;", lambda m: load, text)
     text = re.sub(r"server [\w.]+:\d+;",
                   "server %s;" % fake.url.split("//")[1], text)
-    text = text.replace("proxy_pass https://", "proxy_pass http://")
+    text = text.replace("proxy_pass https://", "proxy_pass %s://"
+                        % fake.url.split(":")[0])
     text = text.replace("listen 8080;", "listen 127.0.0.1:%d;" % server.port)
     text = text.replace("http {\n", "http {\n" + temp, 1)
 
@@ -84,6 +89,17 @@ def test_own_gpus_example(server, fake):
         "refuse", "refuse", "allow"]
     assert lines[2]["llm_provider"] == "gpu"
     assert lines[2]["gen_ai_provider_name"] == "vllm"
+
+
+@pytest.mark.only("nginx", "the files are nginx's")
+def test_budgets_example(server, pki):
+    secret = budgets.prepare(server)
+
+    with secure(pki) as up, contextlib.closing(Hook()) as hook:
+        start(server, "budgets.conf", up,
+              lambda text: budgets.place(server, text, pki, hook))
+        budgets.check(server, up, hook, secret,
+                      server.path("logs", "llm.jsonl"))
 
 
 @pytest.mark.only("nginx", "the files are nginx's")

@@ -1,6 +1,7 @@
 """conf-examples/apache: complete files, started as they are but for their
 paths, ports and upstreams."""
 
+import contextlib
 import glob
 import json
 import os
@@ -9,19 +10,22 @@ import shutil
 
 import pytest
 
+import budgets
 import calls
 import httpd
+from pki import secure
 from servers import free_port, root, server_user
+from test_alerts import Hook
 
 pytestmark = pytest.mark.only("httpd", "the files are httpd's")
 
 CHAT = calls.chat(metadata={"team": "red"})
 
 
-def start(server, name, fake):
+def start(server, name, fake, place=lambda text: text):
     """Only what names this machine is changed."""
     with open(root("conf-examples", "apache", name)) as f:
-        text = f.read()
+        text = place(f.read())
 
     server.port = free_port()
     shutil.copy(root("prices", "default.json"), server.path("prices.json"))
@@ -93,6 +97,29 @@ def test_own_gpus_example(server, fake):
         "refuse", "refuse", "allow"]
     assert lines[2]["llm_provider"] == "gpu"
     assert lines[2]["gen_ai_provider_name"] == "vllm"
+
+
+def test_budgets_example(server, pki):
+    """The providers are reached by their names, through balancers."""
+    secret = budgets.prepare(server)
+
+    with secure(pki) as up, contextlib.closing(Hook()) as hook:
+
+        def place(text):
+            text = budgets.place(server, text, pki, hook)
+            text = re.sub(r"(ProxyPass +\S+ +)https:", r"\1balancer:", text)
+            text += "".join(
+                "LoadModule %s_module %s/mod_%s.so\n" % (n, httpd.MODULES, n)
+                for n in ("slotmem_shm", "proxy_balancer",
+                          "lbmethod_byrequests"))
+            text += "Mutex file:%s proxy\n" % server.path("tmp")
+            return text + "".join(
+                "<Proxy balancer://%s>\n    BalancerMember"
+                " https://localhost:%d\n</Proxy>\n" % (host, up.port)
+                for host in ("api.openai.com", "api.anthropic.com"))
+
+        start(server, "budgets.conf", up, place)
+        budgets.check(server, up, hook, secret)
 
 
 def test_every_example_is_tested(server):

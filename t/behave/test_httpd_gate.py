@@ -1,9 +1,7 @@
 """Keys and quotas as only httpd has them: its TLS, its balancers, its MPMs."""
 
-import contextlib
 import os
 import signal
-import ssl
 import subprocess
 import time
 
@@ -13,6 +11,7 @@ import calls
 import httpd
 from fake.provider import Fake
 from keys import SECRETS, bearer, gated, key, keys
+from pki import secure
 from servers import Loc, Site
 from test_keys import leaks
 
@@ -23,53 +22,6 @@ REAL = "sk-the-providers-own-0123456789"
 OURS = "llm: the provider's key goes over verified TLS only"
 ON = ("llm", "on")
 KILLED = ("exit signal Killed", "AH00052")
-
-
-def openssl(*args):
-    subprocess.run(["openssl", *args], check=True, capture_output=True)
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory):
-    """An authority, and what it says of several hosts."""
-    path = tmp_path_factory.mktemp("pki")
-    ca, ca_key = path / "ca.pem", path / "ca.key"
-    new = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-           "-keyout")
-    openssl(*new, ca_key, "-out", ca, "-subj", "/CN=Test authority")
-
-    for name, san, signer in (
-            ("good", "DNS:localhost,IP:127.0.0.1", True),
-            ("other", "DNS:other.test", True),
-            ("self", "DNS:localhost", False)):
-        pem, secret = path / (name + ".pem"), path / (name + ".key")
-        csr = path / (name + ".csr")
-        ext = path / (name + ".ext")
-        ext.write_text("subjectAltName=%s\n" % san)
-
-        if not signer:
-            openssl(*new, secret, "-out", pem, "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=" + san)
-            continue
-
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", secret,
-                "-out", csr, "-subj", "/CN=" + name)
-        openssl("x509", "-req", "-in", csr, "-CA", ca, "-CAkey", ca_key,
-                "-CAcreateserial", "-days", "2", "-extfile", ext, "-out", pem)
-
-    path.chmod(0o755)
-
-    return path
-
-
-@contextlib.contextmanager
-def secure(pki, name="good"):
-    """A provider behind TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pki / (name + ".pem"), pki / (name + ".key"))
-
-    with Fake(tls=context) as made:
-        yield made
 
 
 def verified(pki, *more):

@@ -47,6 +47,7 @@ def test_refusal_says_when_to_come_back(server, fake):
     assert r.status == 429
     left = 3600 - time.time() % 3600
     assert abs(int(r.header("Retry-After")) - left) < 3
+    assert r.header("x-should-retry") == ("false" if left > 60 else None)
     assert r.header("x-ratelimit-limit-requests") == "1"
     assert r.header("x-ratelimit-remaining-requests") == "0"
     error = r.json["error"]
@@ -217,7 +218,27 @@ def test_throttling_waits_for_the_window(server, fake):
     began = time.monotonic()
     assert [post(server).status for _ in range(7)] == [200] * 7
     assert time.monotonic() - began > 2
-    server.lines(7)
+    waited = [line.get("llm.waited_ms", 0) for line in server.lines(7)]
+    assert 1500 < sum(waited) < 7000 and min(waited) < 100
+
+
+def test_a_slow_body_leaves_as_long_to_wait(server, fake):
+    start(server, fake, "out per=all output_tokens=15/day wait=1s")
+    first = server.client.open("POST", CHAT, calls.asked_stream(max_tokens=10),
+                               fake={"gate": 1})
+    fake.wait(1)
+    body = json.dumps(calls.chat(max_tokens=10)).encode()
+    second = server.client.open("POST", CHAT, body[:10], [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body)))])
+    time.sleep(1.2)
+    second.sock.sendall(body[10:])
+    time.sleep(0.3)
+    fake.release()
+    assert first.read().status == 200
+    assert second.read().status == 200
+    waited = sorted(line.get("llm.waited_ms", 0) for line in server.lines(2))
+    assert waited[0] == 0 and 200 < waited[1] < 1000
 
 
 def test_wait_ends_with_a_refusal(server, fake):
@@ -384,6 +405,26 @@ def test_bad_words_are_told(server, fake, quota, why):
     good, messages = server.test_config(site)
     assert not good
     assert why in messages
+
+
+def test_budgets_without_a_ledger_are_told(server, fake):
+    path = server.write("etc/keys.json", keys(
+        key("ann"), key("bob", budgets=["usd=1/day"])))
+    good, messages = server.test_config(
+        server.metered(fake, ("llm_keys", path)))
+    assert not good
+    assert "keys.json has budgets, and nothing to count them in" in messages
+
+
+def test_budgets_that_come_later_need_a_ledger_too(server, fake):
+    path = server.write("etc/keys.json", keys(key("ann")))
+    server.meter(fake, ("llm_keys", path))
+    server.expect_errors("nothing to count them in")
+    server.write("etc/keys.json", keys(key("bob", budgets=["usd=1/day"])))
+    server.await_message("the keys before stay in use")
+    assert post(server, bearer("ann")).status == 200
+    assert post(server, bearer("bob")).status == 401
+    server.lines(2)
 
 
 def test_json_ledger_needs_no_keys_and_says_what_cannot_work(server, fake):

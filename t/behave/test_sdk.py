@@ -24,14 +24,14 @@ CLASSES = {"400": "BadRequestError", "401": "AuthenticationError",
            "500": "InternalServerError"}
 
 
-def run(script, server):
+def run(script, server, *more):
     env = {k: v for k, v in os.environ.items()
            if not k.lower().endswith("_proxy")
            and not k.startswith(("OPENAI_", "ANTHROPIC_", "GOOGLE_",
                                  "GEMINI_"))}
     done = subprocess.run(["node", os.path.join(HERE, "sdk", script),
-                           server.url], capture_output=True, text=True,
-                          timeout=90, env=env)
+                           server.url, *more], capture_output=True,
+                          text=True, timeout=90, env=env)
     assert done.returncode == 0, done.stderr
 
     return json.loads(done.stdout.strip().splitlines()[-1])

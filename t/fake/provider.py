@@ -103,7 +103,8 @@ class Fake:
 
     @property
     def url(self):
-        return "http://%s:%d" % (self.host, self.port)
+        return "%s://%s:%d" % ("https" if self.tls else "http", self.host,
+                              self.port)
 
     def start(self):
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -974,10 +974,13 @@ test_tokens_are_never_estimated_as_none(void **state)
 {
     (void) state;
 
-    assert_int_equal(tg_usage_estimate(0), 0);
-    assert_int_equal(tg_usage_estimate(1), 1);
-    assert_int_equal(tg_usage_estimate(TG_ESTIMATE_BYTES_PER_TOKEN + 1), 2);
-    assert_true(tg_usage_estimate(UINT64_MAX) > 0);
+    assert_int_equal(tg_usage_estimate(0, 0), 0);
+    assert_int_equal(tg_usage_estimate(1, 0), 1);
+    assert_int_equal(tg_usage_estimate(TG_ESTIMATE_BYTES_PER_TOKEN + 1, 0), 2);
+    assert_true(tg_usage_estimate(UINT64_MAX, 0) > 0);
+    assert_true(tg_usage_estimate(UINT64_MAX / 1000, 1) > 0);
+    assert_int_equal(tg_usage_estimate(9, 4500), 2);
+    assert_int_equal(tg_usage_estimate(10, 4500), 3);
 }
 
 

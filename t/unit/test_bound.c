@@ -306,7 +306,7 @@ test_absurd_requests_saturate(void **state)
         ask.op = (tg_op_t) op;
         b = of(&ask);
         assert_true(b.input >= 0 && b.output >= 0 && b.cost >= 0);
-        (void) tg_bound_fit(&ask, &b, 1000);
+        (void) tg_bound_fit(&ask, &b, 1000, INT64_MAX);
     }
 
     (void) state;
@@ -320,11 +320,11 @@ test_a_clamp_is_the_largest_that_fits(void **state)
     tg_bound_t      b = of(&ask);
     int64_t         fit;
 
-    assert_int_equal(tg_bound_fit(&ask, &b, b.cost), 4096);
-    assert_int_equal(tg_bound_fit(&ask, &b, 1), 0);
+    assert_int_equal(tg_bound_fit(&ask, &b, b.cost, INT64_MAX), 4096);
+    assert_int_equal(tg_bound_fit(&ask, &b, 1, INT64_MAX), 0);
 
     for (int64_t nusd = b.cost / 7; nusd < b.cost; nusd += b.cost / 7) {
-        fit = tg_bound_fit(&ask, &b, nusd);
+        fit = tg_bound_fit(&ask, &b, nusd, INT64_MAX);
         assert_true(fit > 0 && fit < 4096);
         less = ask;
         less.max_tokens = fit;
@@ -335,7 +335,13 @@ test_a_clamp_is_the_largest_that_fits(void **state)
 
     ask.price = NULL;
     b = of(&ask);
-    assert_int_equal(tg_bound_fit(&ask, &b, INT64_MAX), 0);
+    assert_int_equal(tg_bound_fit(&ask, &b, INT64_MAX - 1, INT64_MAX), 0);
+    assert_int_equal(tg_bound_fit(&ask, &b, INT64_MAX, 100), 100);
+    assert_int_equal(tg_bound_fit(&ask, &b, INT64_MAX, 0), 0);
+
+    ask.answers = 3;
+    b = of(&ask);
+    assert_int_equal(tg_bound_fit(&ask, &b, INT64_MAX, 100), 33);
 
     (void) state;
 }

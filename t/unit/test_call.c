@@ -246,9 +246,10 @@ assert_edited(const char *body, const char *want)
     assert_non_null(edit);
 
     memcpy(got, body, strlen(body));
-    if (edit->blank) {
-        memset(got + edit->blank_start, ' ',
-               (size_t) (edit->blank_end - edit->blank_start));
+    for (unsigned i = 0; i < edit->nspans; i++) {
+        memset(got + edit->spans[i].start, ' ',
+               (size_t) (edit->spans[i].end - edit->spans[i].start));
+        assert_int_equal(edit->spans[i].text.len, 0);
     }
     memcpy(got + edit->tail_at, edit->tail.p, edit->tail.len);
 

@@ -5,6 +5,8 @@
 
 #include "tg_conf.h"
 
+#include <stdio.h>
+
 static tg_arena_t  *arena;
 
 
@@ -91,7 +93,8 @@ test_bad_words_are_told_with_what_is_known(void **state)
         { TG_DIRECTIVE_LEDGER, "l tz=/etc/localtime", "a time zone" },
         { TG_DIRECTIVE_LEDGER, "l full=maybe", "reject or allow" },
         { TG_DIRECTIVE_LEDGER, "l default_output=0", "number of tokens" },
-        { TG_DIRECTIVE_LEDGER, "l redis=x", "unknown parameter" }
+        { TG_DIRECTIVE_LEDGER, "l radish=x", "unknown parameter" },
+        { TG_DIRECTIVE_LEDGER, "l redis=x lease=maybe", "lease" }
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -252,6 +255,90 @@ test_quotas_need_a_ledger_and_a_subject(void **state)
 }
 
 
+/* What a server writes beside its ledger, llmctl reads. */
+static void
+test_what_was_said_is_said_again(void **state)
+{
+    tg_mem_t      *mem = tg_arena_mem(arena);
+    tg_str_t       text, again;
+    tg_conf_t     *conf = tg_conf_create(mem), *copy = tg_conf_create(mem);
+    tg_scope_t     scope;
+    tg_error_t     err;
+    tg_str_t       args[3];
+
+    tg_scope_init(&scope);
+    args[0] = tg_str("odd");
+    args[1] = tg_str("per=all");
+    args[2] = tg_str("requests=5/day");
+    assert_int_equal(tg_conf_directive(conf, &scope, TG_DIRECTIVE_QUOTA, args,
+                                       3, &err), TG_OK);
+    args[0] = tg_str("/a \"b\"\\n\n\t;\xff\xc3\xa4#{$x}\\");
+    assert_int_equal(tg_conf_directive(conf, &scope, TG_DIRECTIVE_LEDGER, args,
+                                       1, &err), TG_OK);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_PRICES, "/a /b", &err),
+                     TG_OK);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_PRICES, "/c", &err),
+                     TG_OK);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_TAG,
+                         "team from=header:x-team,key", &err), TG_OK);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_ENABLE, "on", &err),
+                     TG_OK);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_LOG, "/log flush=0", &err),
+                     TG_OK);
+    assert_int_equal(tg_conf_finish(conf, &err), TG_OK);
+
+    text = tg_conf_text(conf, mem);
+    assert_true(text.len > 0);
+    assert_null(strstr(text.p, "llm \"on\""));
+    assert_int_equal(tg_conf_read(copy, text, &err), TG_OK);
+    assert_int_equal(tg_conf_finish(copy, &err), TG_OK);
+
+    assert_true(tg_str_eq(copy->ledger.file, args[0]));
+    assert_int_equal(copy->nprices, 3);
+    assert_true(tg_str_eq(copy->prices[2], tg_str("/c")));
+    assert_int_equal(copy->quotas.n, 1);
+    assert_int_equal(copy->tags[0].nsources, 2);
+    assert_memory_equal(copy->quotas.list[0]->limits[0].prefix,
+                        conf->quotas.list[0]->limits[0].prefix,
+                        conf->quotas.list[0]->limits[0].prefix_len);
+
+    again = tg_conf_text(copy, mem);
+    assert_true(tg_str_eq(again, text));
+
+    (void) state;
+}
+
+
+static void
+test_a_text_that_is_cut_or_strange_is_not_read(void **state)
+{
+    static const char  *const bad[] = {
+        "llm_tag \"a\" \"from=key\"", "llm_tag \"a\" \"from=key\"\n",
+        "llm_tag \"a\" \"from=key;\n", "llm_tag \"a\\\n", "llm_tag a;\n",
+        "llm_nothing \"a\";\n", "llm_tag \"a\";\n", "\"\n", "llm_tag  ;\n",
+        "llm_tag \"a\" \"from=key\"; \n", "llm_tag\n"
+    };
+
+    tg_error_t  err;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        tg_conf_t  *conf = tg_conf_create(tg_arena_mem(arena));
+        char        text[80];
+
+        (void) snprintf(text, sizeof(text), "# so\n\n%s", bad[i]);
+
+        if (tg_conf_read(conf, tg_strz(text), &err) == TG_OK) {
+            fail_msg("it takes: %s", bad[i]);
+        }
+
+        assert_int_equal(err.offset, 3);
+        assert_non_null(strstr(err.message, "line 3"));
+    }
+
+    (void) state;
+}
+
+
 static tg_str_t
 below_root(void *data, tg_str_t name)
 {
@@ -290,6 +377,10 @@ test_names_of_files_are_the_servers_to_complete(void **state)
     assert_string_equal(conf->keys.file.p, "/etc/c");
     assert_string_equal(conf->ledger.file.p, "/etc/d");
     assert_string_equal(conf->providers[0].key_file.p, "/etc/e");
+    assert_non_null(strstr(tg_conf_text(conf, tg_arena_mem(arena)).p,
+                           "llm_prices \"/etc/a\" \"/etc/b\";\n"
+                           "llm_keys \"/etc/c\";\n"
+                           "llm_ledger \"/etc/d\";\n"));
 
     assert_int_equal(say(conf, &scope, TG_DIRECTIVE_PRICES, "!", &err),
                      TG_ERROR);
@@ -308,6 +399,7 @@ test_each_directive_has_both_spellings_and_help(void **state)
         assert_memory_equal(d->nginx_name, "llm", 3);
         assert_memory_equal(d->httpd_name, "LLM", 3);
         assert_true(d->contexts != 0 && d->least <= d->most);
+        assert_true(d->most < TG_ARGS_MAX);
         assert_true(strlen(d->help) > 40);
     }
 
@@ -325,6 +417,8 @@ main(void)
         cmocka_unit_test(test_a_provider_is_found_by_host),
         cmocka_unit_test(test_what_cannot_work_is_warned_of),
         cmocka_unit_test(test_quotas_need_a_ledger_and_a_subject),
+        cmocka_unit_test(test_what_was_said_is_said_again),
+        cmocka_unit_test(test_a_text_that_is_cut_or_strange_is_not_read),
         cmocka_unit_test(test_names_of_files_are_the_servers_to_complete),
         cmocka_unit_test(test_each_directive_has_both_spellings_and_help)
     };

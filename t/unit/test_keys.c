@@ -1,6 +1,5 @@
 #include "tg_key_presented.h"
 #include "tg_keys.h"
-#include "tg_models.h"
 #include "tg_rfc3339.h"
 
 #include <setjmp.h>
@@ -769,72 +768,6 @@ test_times_are_read_as_rfc_3339_has_them(void **state)
 }
 
 
-static json_t *
-listed(tg_shape_t shape, const tg_key_t *key, const tg_model_t *m, size_t n)
-{
-    char     buf[4096];
-    json_t  *v;
-    size_t   len;
-
-    len = tg_models_list(NULL, 0, shape, key, m, n);
-    assert_true(len < sizeof(buf));
-    assert_int_equal(tg_models_list(buf, len, shape, key, m, n), len);
-
-    v = json_loadb(buf, len, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(v);
-
-    return v;
-}
-
-
-static void
-test_a_list_has_just_the_models_that_the_key_may_call(void **state)
-{
-    tg_model_t    m[] = { { tg_str("gpt-4o"), tg_str("openai"), 1715367049 },
-                          { tg_str("gpt-*"), tg_str("openai"), 0 },
-                          { tg_str("claude-x"), tg_str("anthropic"), 0 },
-                          { tg_str("gpt-4o"), tg_str("azure"), 0 },
-                          { tg_str("a\"b\\c"), tg_str(""), 0 } };
-    json_t       *v;
-    size_t        n = tg_models_sort(m, 5);
-    tg_keys_t    *keys;
-    const char   *names[] = { "data", "data", "models", "models", "models",
-                              "modelSummaries" };
-    const char   *ids[] = { "id", "id", "name", "name", "name", "modelId" };
-
-    (void) state;
-
-    assert_int_equal(n, 3);
-    keys = load(KEYS("{\"id\":\"k\",\"sha256\":\"$a\","
-                     "\"models\":[\"gpt-*\"]}"));
-
-    for (unsigned i = 0; i < 6; i++) {
-        v = listed((tg_shape_t) i, NULL, m, n);
-        assert_int_equal(json_array_size(json_object_get(v, names[i])), 3);
-        json_decref(v);
-
-        v = listed((tg_shape_t) i, tg_keys_key(keys, 0), m, n);
-        assert_int_equal(json_array_size(json_object_get(v, names[i])), 1);
-        assert_string_equal(json_string_value(json_object_get(json_array_get(
-                                json_object_get(v, names[i]), 0), ids[i])),
-                            i == 2 ? "models/gpt-4o" : "gpt-4o");
-        json_decref(v);
-
-        v = listed((tg_shape_t) i, NULL, m, 0);
-        assert_int_equal(json_array_size(json_object_get(v, names[i])), 0);
-        json_decref(v);
-    }
-
-    v = listed(TG_SHAPE_ANTHROPIC, NULL, m, n);
-    assert_string_equal(json_string_value(json_object_get(v, "first_id")),
-                        "a\"b\\c");
-    assert_string_equal(json_string_value(json_object_get(v, "last_id")),
-                        "gpt-4o");
-    json_decref(v);
-    tg_keys_destroy(keys);
-}
-
-
 /* By CPU time, which what else runs on the machine disturbs less. */
 static double
 seconds(void)
@@ -917,7 +850,6 @@ main(void)
         cmocka_unit_test(test_a_key_longer_than_any_is_unknown),
         cmocka_unit_test(test_the_key_is_taken_out_of_the_query),
         cmocka_unit_test(test_times_are_read_as_rfc_3339_has_them),
-        cmocka_unit_test(test_a_list_has_just_the_models_that_the_key_may_call),
         cmocka_unit_test(test_a_hundred_thousand_keys_are_all_found)
     };
 

@@ -965,13 +965,13 @@ test_layouts_of_any_size_do_not_overlap(void **state)
 
     (void) state;
 
-    assert_false(tg_led_layout(TG_LEDGER_SIZE_MIN - 1, &l));
-    assert_false(tg_led_layout(TG_LEDGER_SIZE_MAX + 1, &l));
+    assert_false(tg_led_layout(TG_LEDGER_SIZE_MIN - 1, false, &l));
+    assert_false(tg_led_layout(TG_LEDGER_SIZE_MAX + 1, false, &l));
 
     for (size = TG_LEDGER_SIZE_MIN; size <= TG_LEDGER_SIZE_MAX;
          size += size / 7 / 64 * 64)
     {
-        assert_true(tg_led_layout(size, &l));
+        assert_true(tg_led_layout(size, false, &l));
         assert_true(l.nentries > 0 && l.nslots > 0);
         assert_int_equal(l.nchains & (l.nchains - 1), 0);
         assert_true(l.entries % 128 == 0 && l.slots % 64 == 0);
@@ -982,6 +982,66 @@ test_layouts_of_any_size_do_not_overlap(void **state)
                     <= size);
         assert_true(l.nentries <= 3 * (uint64_t) l.nchains);
     }
+}
+
+
+/* A look says what a hold then says, and leaves no trace. */
+static void
+test_a_look_is_a_hold_that_did_not_happen(void **state)
+{
+    int                  rc;
+    void                *before = malloc(SIZE);
+    tg_error_t           err;
+    tg_ledger_t          led = view(1), readonly;
+    tg_ledger_item_t     items[2];
+    tg_ledger_result_t   r, found;
+
+    (void) state;
+    assert_non_null(before);
+    assert_int_equal(tg_ledger_attach(&readonly, base, SIZE, NULL, &err),
+                     TG_OK);
+
+    for (int i = 0; i < 12; i++) {
+        items[0] = windowed("a", 1, 5, i < 8 ? 0 : 1000);
+        items[1] = item("b", 3, 40);
+        items[1].flags = i % 2 != 0 ? TG_LEDGER_DRY_RUN : TG_LEDGER_LATCH;
+
+        memcpy(before, base, SIZE);
+        rc = tg_ledger_look(&readonly, i * 150, items, 2, &found);
+        assert_memory_equal(before, base, SIZE);
+
+        assert_int_equal(rc, tg_ledger_hold(&led, i * 150, items, 2, NULL, 0,
+                                            &r));
+        assert_int_equal(found.nstates, 2);
+
+        if (rc == TG_LEDGER_OK) {
+            assert_int_equal(found.states[0].held + 1, r.states[0].held);
+            assert_int_equal(found.states[0].used, r.states[0].used);
+            assert_int_equal(found.states[1].dry, r.states[1].dry);
+
+            /* every other call stays under way */
+
+            if (i % 2 == 0) {
+                int64_t  actual[2] = { 1, 3 };
+
+                assert_int_equal(tg_ledger_settle(&led, i * 150, r.slot,
+                                                  actual, 2, NULL, 0, NULL),
+                                 TG_LEDGER_OK);
+            }
+
+        } else {
+            assert_int_equal(found.item, r.item);
+            assert_int_equal(found.states[0].held, r.states[0].held);
+            assert_int_equal(found.states[0].reset, r.states[0].reset);
+        }
+    }
+
+    items[1] = items[0];
+    assert_int_equal(tg_ledger_look(&readonly, 0, items, 2, &found),
+                     TG_LEDGER_BAD);
+    assert_int_equal(tg_ledger_look(&readonly, 0, items, 0, &found),
+                     TG_LEDGER_BAD);
+    free(before);
 }
 
 
@@ -1018,6 +1078,7 @@ main(void)
         with_ledger(test_full_of_slots_says_so),
         with_ledger(test_other_files_are_left_alone),
         with_ledger(test_a_view_without_a_number_changes_nothing),
+        with_ledger(test_a_look_is_a_hold_that_did_not_happen),
         cmocka_unit_test(test_layouts_of_any_size_do_not_overlap)
     };
 

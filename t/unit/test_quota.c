@@ -110,6 +110,34 @@ items_of(const tg_quotas_t *quotas, const tg_quota_call_t *call,
 
 
 static void
+test_an_estimate_is_for_who_asks_for_it(void **state)
+{
+    tg_quotas_t      *quotas = QUOTAS("a|per=key|output_tokens=1k/day",
+                                      "b|per=key|tokens=1k/day|"
+                                      "estimate=calibrated");
+    tg_bound_t        bound = { 100, 50, 7, 50, 1 };
+    tg_bound_t        likely = { 20, 10, 2, 10, 1 };
+    tg_quota_call_t   call;
+    tg_quota_items_t  items;
+
+    (void) state;
+
+    assert_true(quotas->calibrated);
+
+    memset(&call, 0, sizeof(call));
+    call.bound = &bound;
+    items_of(quotas, &call, &items);
+    assert_int_equal(items.items[0].amount, 50);
+    assert_int_equal(items.items[1].amount, 150);
+
+    call.likely = &likely;
+    items_of(quotas, &call, &items);
+    assert_int_equal(items.items[0].amount, 50);
+    assert_int_equal(items.items[1].amount, 30);
+}
+
+
+static void
 test_a_quota_is_read_whole(void **state)
 {
     tg_quotas_t *quotas = QUOTAS("task|per=key+session+tag:app|usd=2.50/hour|"
@@ -128,6 +156,8 @@ test_a_quota_is_read_whole(void **state)
     assert_int_equal(q->limits[0].measure, TG_MEASURE_USD);
     assert_int_equal(q->limits[0].cap, 2500000000);
     assert_int_equal(q->limits[0].limit, 3000000000);
+    assert_int_equal(q->clamp, 256);
+    assert_false(q->calibrated || quotas->calibrated);
     assert_int_equal(q->limits[0].window.kind, TG_WINDOW_HOUR);
     assert_int_equal(q->limits[1].cap, 200000);
     assert_int_equal(q->limits[2].cap, 1000000);
@@ -227,7 +257,7 @@ test_bad_words_are_named(void **state)
         { "a|per=key|usd=1/day|wait=6m", "up to 5m" },
         { "a|per=key|usd=1/day|clamp=256", "min:<tokens>" },
         { "a|per=key|usd=1/day|clamp=min:0", "min:<tokens>" },
-        { "a|per=key|usd=1/day|estimate=calibrated", "takes bound" },
+        { "a|per=key|usd=1/day|estimate=guess", "bound or calibrated" },
         { "a|per=key|usd=1/day|repeats=0", "from 1" },
         { "a|per=key|usd=1/day|repeats=2|repeats=3", "given twice" },
         { "a|per=key|usd=1/day|idle=1h", "no effect" },
@@ -728,6 +758,20 @@ test_a_refusal_says_who_spent_what_and_until_when(void **state)
 
 
 static void
+test_sdks_come_again_within_a_minute_or_not_by_themselves(void **state)
+{
+    assert_true(tg_quota_retries(0));
+    assert_true(tg_quota_retries(1));
+    assert_true(tg_quota_retries(60));
+    assert_false(tg_quota_retries(61));
+    assert_false(tg_quota_retries(INT64_MAX));
+    assert_false(tg_quota_retries(-1));
+
+    (void) state;
+}
+
+
+static void
 test_a_long_subject_is_cut_between_characters(void **state)
 {
     char              text[TG_QUOTA_TEXT_MAX], name[300];
@@ -982,6 +1026,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_an_estimate_is_for_who_asks_for_it),
         cmocka_unit_test(test_a_quota_is_read_whole),
         cmocka_unit_test(test_what_is_not_said_has_a_default),
         cmocka_unit_test(test_bad_words_are_named),
@@ -997,6 +1042,8 @@ main(void)
         cmocka_unit_test(test_more_limits_than_a_transaction_has_are_refused),
         cmocka_unit_test(test_budgets_of_the_keys_file_are_quotas_too),
         cmocka_unit_test(test_a_refusal_says_who_spent_what_and_until_when),
+        cmocka_unit_test(
+            test_sdks_come_again_within_a_minute_or_not_by_themselves),
         cmocka_unit_test(test_a_long_subject_is_cut_between_characters),
         cmocka_unit_test(test_headers_are_of_the_limit_with_the_least_left),
         cmocka_unit_test(test_what_cannot_work_is_warned_of),

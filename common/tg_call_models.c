@@ -1,0 +1,154 @@
+/* Which models there are: lists of them, and calls for others. */
+
+#include "tg_call_int.h"
+#include "tg_models.h"
+
+#define TG_PROVIDED_TEXT  600   /* of a list of patterns in an error */
+
+
+/*
+ * Several APIs list their models at one path: the vendor tells, or what the
+ * SDKs of Anthropic always send.
+ */
+tg_shape_t
+tg_call_shape(const tg_call_t *call)
+{
+    tg_str_t    vendor = tg_vendor_name(call->dialect.vendor);
+    tg_shape_t  shape = tg_api_shape(call->dialect.api);
+
+    if (!tg_api_catalog(call->dialect.api) || shape != TG_SHAPE_OPENAI) {
+        return shape;
+    }
+
+    if (tg_str_eq(vendor, tg_str("anthropic"))
+        || call->host->header(call->req, tg_str("anthropic-version")).len != 0)
+    {
+        return TG_SHAPE_ANTHROPIC;
+    }
+
+    /* Both have one in OpenAI's shape, too: "/v1beta/openai/models",
+     * "/compatibility/v1/models". */
+
+    if (tg_str_eq(vendor, tg_str("gcp.gemini"))
+        && !tg_str_match(call->head.path, tg_str("*/openai/*")))
+    {
+        return TG_SHAPE_GEMINI;
+    }
+
+    if (tg_str_eq(vendor, tg_str("cohere"))
+        && !tg_str_match(call->head.path, tg_str("*/compatibility/*")))
+    {
+        return TG_SHAPE_COHERE;
+    }
+
+    return shape;
+}
+
+
+/* A dry run alters nothing, and the upstream answers. */
+bool
+tg_call_lists_models(const tg_call_t *call)
+{
+    return call->pass->key != NULL && call->scope->enable == TG_ON
+           && tg_api_catalog(call->dialect.api)
+           && !(call->conf->keys.allow >> TG_OP_MODELS & 1);
+}
+
+
+static int
+tg_call_no_model(tg_call_t *call, tg_refusal_t *refusal)
+{
+    char       buf[256];
+    tg_str_t   model = call->dialect.model;
+    tg_text_t  t;
+
+    tg_text_init(&t, buf, sizeof(buf));
+    tg_put_lit(&t, "there is no model ");
+    tg_put_str(&t, tg_str_of(model.p, model.len < 128 ? model.len : 128));
+    tg_put_lit(&t, " that this key may call");
+
+    return tg_call_refuse(call, refusal, 404, tg_str("model_not_found"),
+                          tg_str_of(buf, (size_t) (t.p - buf)));
+}
+
+
+int
+tg_call_list_models(tg_call_t *call, const tg_gate_t *gate,
+    tg_refusal_t *refusal)
+{
+    char              *buf = NULL;
+    size_t             n, len = 0;
+    tg_shape_t         shape = tg_call_shape(call);
+    tg_model_t        *models;
+    const tg_model_t  *one = NULL;
+    tg_models_ask_t    ask = { gate->book, call->pass->key,
+                               tg_vendor_name(call->dialect.vendor), NULL, 0 };
+
+    if (call->provider != NULL) {
+        ask.patterns = call->provider->models;
+        ask.npatterns = call->provider->nmodels;
+    }
+
+    if (tg_models_gather(call->mem, &ask, &models, &n) == TG_OK) {
+
+        if (call->dialect.model.len != 0) {
+            one = tg_models_find(models, n, call->dialect.model);
+            if (one == NULL) {
+                return tg_call_no_model(call, refusal);
+            }
+        }
+
+        len = one != NULL ? tg_models_one(NULL, 0, shape, one)
+                          : tg_models_list(NULL, 0, shape, models, n);
+        buf = tg_alloc(call->mem, len);
+    }
+
+    if (buf == NULL) {
+        return tg_call_refuse(call, refusal, 503, tg_str("no_memory"),
+                              tg_str("no memory for this call"));
+    }
+
+    (void) (one != NULL ? tg_models_one(buf, len, shape, one)
+                        : tg_models_list(buf, len, shape, models, n));
+
+    refusal->status = 200;
+    refusal->body = tg_str_of(buf, len);
+    refusal->nheaders = 0;
+    call->served = true;
+
+    return TG_ERROR;
+}
+
+
+int
+tg_call_provided(tg_call_t *call, tg_refusal_t *refusal)
+{
+    char                  buf[TG_PROVIDED_TEXT];
+    tg_str_t              model = tg_call_model(call);
+    tg_text_t             t;
+    const tg_provider_t  *pr = call->provider;
+
+    if (pr == NULL || pr->nmodels == 0 || model.len == 0
+        || tg_models_match(pr->models, pr->nmodels, model)
+        || tg_api_op(call->dialect.api) == TG_OP_MODELS)
+    {
+        return TG_OK;
+    }
+
+    tg_text_init(&t, buf, sizeof(buf));
+    tg_put_lit(&t, "there is no model ");
+    tg_put_str(&t, tg_str_of(model.p, model.len < 128 ? model.len : 128));
+    tg_put_lit(&t, " at ");
+    tg_put_str(&t, pr->name);
+    tg_put_lit(&t, ", which has ");
+
+    for (unsigned i = 0; i < pr->nmodels; i++) {
+        if (i != 0) {
+            tg_put_lit(&t, ", ");
+        }
+        tg_put_str(&t, pr->models[i]);
+    }
+
+    return tg_call_refuse(call, refusal, 404, tg_str("model_not_found"),
+                          tg_str_of(buf, (size_t) (t.p - buf)));
+}
