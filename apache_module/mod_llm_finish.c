@@ -33,6 +33,12 @@ llm_open(llm_ctx_t *ctx)
 static tg_end_t
 llm_end(const llm_ctx_t *ctx)
 {
+    /* A fast stop looks as if all clients had left. */
+
+    if (llm_is_stopped()) {
+        return ctx->complete ? TG_END_COMPLETE : TG_END_SHUTDOWN;
+    }
+
     if (ctx->client_gone) {
         return TG_END_CLIENT;
     }
@@ -263,7 +269,8 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
          ctx = APR_RING_NEXT(ctx, link))
     {
         if (llm_lock_stopping(&ctx->lock)) {
-            llm_close(ctx, TG_END_SHUTDOWN, true);
+            llm_close(ctx, ctx->complete ? TG_END_COMPLETE : TG_END_SHUTDOWN,
+                      true);
             (void) pthread_mutex_unlock(&ctx->lock);
         }
 

@@ -545,6 +545,10 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
         tg_call_learn(call, gate);
     }
 
+    if (end == TG_END_SHUTDOWN && call->pass != NULL) {
+        tg_call_cut_off(call);
+    }
+
     call->finished = true;
     call->end = (uint8_t) end;
     call->end_ns = now->mono_ns;

@@ -339,6 +339,47 @@ def test_killed_worker_is_swept_and_its_call_billed(server, fake):
     server.lines(3)
 
 
+def test_call_cut_by_a_fast_stop_costs_what_it_held(server, fake):
+    """Its provider may have finished it, and nobody will say so."""
+    start(server, fake, "all per=all usd=1/day",
+          "out per=all output_tokens=100/day wait=0s")
+    exchange = server.client.open(
+        "POST", CHAT, calls.asked_stream(max_tokens=60),
+        fake={"words": 60, "gate": 8})
+    exchange.read_until(b"word2")
+    site = server.site
+    server.terminate()
+    exchange.close()
+    line = server.line()
+    assert line.source == "recovered"
+    assert line["error.type"] == "server_shutdown"
+    assert line.nusd == round(line["llm.hold"] * 1e9) > 60 * 600
+    server.start(site)
+    assert post(server, max_tokens=41).status == 429
+    assert post(server, max_tokens=40).status == 200
+    server.lines(3)
+
+
+def test_fast_stop_leaves_a_call_alone_that_is_complete(server, fake):
+    start(server, fake, "all per=all usd=1/day")
+    assert post(server).status == 200
+    server.terminate()
+    assert server.line().nusd == COST
+
+
+def test_full_ledger_is_told_in_the_line(server, fake):
+    """Of what a client makes up there is room for a 64th."""
+    session = ("llm_tag", "session", "from=header:x-session")
+    start(server, fake, "each per=session requests=9/day", llm=[session],
+          ledger=("size=256k", "full=allow"))
+    n = 60
+    assert {post(server, {"x-session": str(i)}).status
+            for i in range(n)} == {200}
+    last = server.lines(n)[-1]
+    assert last["llm.decision"] == "allow"
+    assert last["llm.rule"] == "ledger_full"
+
+
 def test_ledger_of_another_size_is_left_alone(server, fake):
     server.expect_errors("not size=")
     start(server, fake, "all per=all requests=4/day")
