@@ -538,6 +538,14 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
         return;
     }
 
+    /* The provider has the prompt, and does not know that nobody listens. */
+
+    if (call->answer == NULL && end == TG_END_CLIENT && call->pass != NULL
+        && call->pass->sent)
+    {
+        tg_call_answer(call, 200, tg_str("application/json"), false);
+    }
+
     if (call->answer != NULL) {
         tg_answer_finish(call->answer);
         tg_call_estimate(call, gate);

@@ -213,6 +213,20 @@ def test_who_waits_and_leaves_holds_nothing(server, fake):
     assert len(fake.requests) == 2
 
 
+def test_who_leaves_before_the_answer_is_billed_his_prompt(server, fake):
+    start(server, fake, "all per=all usd=1/day")
+    exchange = server.client.open(
+        "POST", CHAT, calls.chat(text="word " * 400, max_tokens=8),
+        fake={"first_delay": 2})
+    fake.wait(1)
+    exchange.close()
+    line = server.line()
+    assert line["error.type"] == "client_closed"
+    assert line.source in ("estimated", "reported")
+    assert line.input > 200
+    assert line.nusd >= 200 * 150
+
+
 def test_throttling_waits_for_the_window(server, fake):
     start(server, fake, "slow per=all requests=2/second action=throttle")
     began = time.monotonic()
