@@ -35,20 +35,12 @@ llm_end(const llm_ctx_t *ctx)
 {
     /* A fast stop looks as if all clients had left. */
 
-    if (llm_is_stopped()) {
-        return ctx->complete ? TG_END_COMPLETE : TG_END_SHUTDOWN;
+    if (llm_is_stopped() && !ctx->complete) {
+        return TG_END_SHUTDOWN;
     }
 
-    if (ctx->client_gone) {
-        return TG_END_CLIENT;
-    }
-
-    if (ctx->complete) {
-        return TG_END_COMPLETE;
-    }
-
-    return ctx->request->connection->aborted && !ctx->broken
-           ? TG_END_CLIENT : TG_END_UPSTREAM;
+    return tg_end_seen(ctx->client_gone, ctx->complete,
+                       ctx->request->connection->aborted && !ctx->broken);
 }
 
 

@@ -220,6 +220,18 @@ typedef enum {
 } tg_end_t;
 
 /*
+ * By what the server saw.  left: it noticed the client's leave, and went on or
+ * gave up for it.  whole: the last byte of an answer has gone out.  cut: the
+ * client's connection is broken.
+ */
+static inline tg_end_t
+tg_end_seen(bool left, bool whole, bool cut)
+{
+    return left ? TG_END_CLIENT : whole ? TG_END_COMPLETE
+           : cut ? TG_END_CLIENT : TG_END_UPSTREAM;
+}
+
+/*
  * Settles: usage, price, cost, and what was held.  Only the first call does
  * anything.  status: what the client got; 0: nothing, which is logged as 499
  * where the client had left and as 500 else.
