@@ -30,6 +30,7 @@
 #include "tg_desk.h"
 #include "tg_http.h"
 #include "tg_inflate.h"
+#include "tg_price_file.h"
 
 #include <pthread.h>
 
