@@ -223,7 +223,10 @@ apply(job_t *job, const row_t *row)
           : "the ledger does not take it";
 
     (void) audit(&job->server, now_ms(), audit_line(job, row, "failure"));
-    return failed(job->args->words[0], why);
+
+    /* of the fleet's store it has been said */
+
+    return rc != TG_ERROR && failed(job->args->words[0], why);
 }
 
 

@@ -49,6 +49,10 @@ tg_carrier_check(const tg_fleet_options_t *o,
     tg_fleet_t   fleet;
     tg_redis_t   redis;
 
+    if (o->tls && !tg_redis_has_tls()) {
+        return tg_error(err, 0, 0, "tls= needs a hiredis with hiredis_ssl");
+    }
+
     if (tg_redis_password(o, &password, err) != TG_OK) {
         return TG_ERROR;
     }

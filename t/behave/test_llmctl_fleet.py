@@ -84,6 +84,11 @@ def test_a_raise_of_one_node_is_the_others_too(
     assert [(a["event.action"], a["event.outcome"])
             for a in audited(server2)] == [("budget.raise", "unknown")] * 2
 
+    redis.kill()
+    why = change(server, "budget", "raise", "all", "+1", code=1)
+    assert "the fleet's store: it can't be reached" in why
+    assert audited(server)[-1]["event.outcome"] == "failure"
+
 
 def test_a_fleet_is_shown_and_not_reset(
         server, server2, fake, redis):                  # noqa: F811
