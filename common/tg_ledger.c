@@ -49,8 +49,9 @@ static int
 tg_led_look(const tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
     unsigned n, uint32_t *index, tg_ledger_result_t *r)
 {
-    int                 rc = TG_LEDGER_OK, one;
-    tg_ledger_state_t  *st;
+    int                    rc = TG_LEDGER_OK, one;
+    tg_ledger_state_t     *st;
+    const tg_led_entry_t  *e;
 
     for (unsigned i = 0; i < n; i++) {
         st = &r->states[i];
@@ -60,8 +61,14 @@ tg_led_look(const tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
             return TG_LEDGER_BAD;
         }
 
-        tg_led_view(index[i] ? &led->entries[index[i] - 1] : NULL, &items[i],
-                    now, st);
+        e = index[i] != 0 ? &led->entries[index[i] - 1] : NULL;
+        tg_led_view(e, &items[i], now, st);
+
+        if (e != NULL && led->fents != NULL && st->window == e->window) {
+            st->used = tg_led_add(st->used, led->fents[index[i] - 1].oused);
+            st->held = tg_led_add(st->held, led->fents[index[i] - 1].oowned);
+        }
+
         one = tg_led_decide(&items[i], st);
 
         if (one == TG_LEDGER_OK) {

@@ -131,6 +131,17 @@ tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
 }
 
 
+static void
+tg_desk_carrier_log(void *data, const char *message)
+{
+    char        text[400];
+    tg_desk_t  *desk = data;
+
+    (void) snprintf(text, sizeof(text), "llm_ledger: %s", message);
+    desk->log(desk->log_data, TG_DESK_ERROR, text);
+}
+
+
 int
 tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
 {
@@ -146,7 +157,13 @@ tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
 
     memset(&state, 0, sizeof(state));
 
-    if (!test) {
+    if (!test && led->fleet != NULL
+        && tg_carrier_check(led->fleet, tg_desk_carrier_log, desk, &why)
+           != TG_OK)
+    {
+        rc = TG_ERROR;
+
+    } else if (!test) {
         rc = led->fleet != NULL
              ? tg_ledger_file_open_fleet(&desk->ledger, led->file.p, led->size,
                                          &why)
@@ -287,17 +304,6 @@ tg_desk_start_alerts(tg_desk_t *desk, tg_error_t *err)
 
     return desk->webhook != NULL ? TG_OK
            : tg_error(err, 0, 0, "llm_alert: %s", why.message);
-}
-
-
-static void
-tg_desk_carrier_log(void *data, const char *message)
-{
-    char        text[400];
-    tg_desk_t  *desk = data;
-
-    (void) snprintf(text, sizeof(text), "llm_ledger: %s", message);
-    desk->log(desk->log_data, TG_DESK_ERROR, text);
 }
 
 
