@@ -168,7 +168,7 @@ class Httpd(Server):
         return env
 
     def test_config(self, site):
-        self.port = self.port or 1
+        self.port = self.port or free_port()
         self.write("etc/httpd.conf", self.render(site))
         done = subprocess.run(self.argv("-t"), cwd=self.dir, text=True,
                               env=self.environment(), timeout=30,

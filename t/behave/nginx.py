@@ -5,7 +5,8 @@ import re
 import signal
 import subprocess
 
-from servers import Server, StartError, children, root, server_user
+from servers import (Server, StartError, children, free_port, root,
+                     server_user)
 
 BINARY = os.environ.get("TG_NGINX", "/usr/sbin/nginx")
 MODULE = os.environ.get(
@@ -119,7 +120,7 @@ class Nginx(Server):
         self.wait_until(lambda: len(self.workers()) >= site.workers)
 
     def test_config(self, site):
-        self.port = self.port or 1
+        self.port = self.port or free_port()
         self.write("etc/nginx.conf", self.render(site))
         done = subprocess.run(self.argv("-t"), cwd=self.dir, text=True,
                               env=self.environment(), timeout=30,
