@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from servers import Server, StartError, root, server_user
+from servers import Server, StartError, free_port, root, server_user
 
 BINARY = os.environ.get("TG_HTTPD", "/usr/sbin/apache2")
 MODULES = os.environ.get("TG_HTTPD_MODULES", "/usr/lib/apache2/modules")
