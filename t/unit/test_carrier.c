@@ -423,7 +423,11 @@ call(void *data)
 
         if (rc == TG_LEDGER_ASK) {
             tg_carrier_call(me->c, &msg, &answer);
-            rc = tg_ledger_fleet_reply(&file.ledger, now, &msg, &answer, &r);
+
+            do {
+                rc = tg_ledger_fleet_reply(&file.ledger, now, &msg, &answer,
+                                           &r);
+            } while (rc == TG_LEDGER_BUSY);
         }
 
         if (rc != TG_LEDGER_OK) {

@@ -848,6 +848,15 @@ test_replies_that_are_none(void **state)
     }
 
     reply.n = 17;
+
+    for (unsigned i = 5; i < 17; i++) {
+        reply.ints[i] = INT64_MAX;      /* could not be added to anything */
+        (void) tg_fleet_answer(&msg, &reply, &a, &err);
+        assert_int_equal(a.status == TG_LEDGER_ANSWERED,
+                         i == 12 || i == 13 || i > 14);
+        reply.ints[i] = 0;
+    }
+
     reply.ints[6] = -1;
     (void) tg_fleet_answer(&msg, &reply, &a, &err);
     assert_int_equal(a.status, TG_LEDGER_NO_ANSWER);
@@ -869,6 +878,7 @@ test_a_command_of_the_largest_size(void **state)
     msg.kind = TG_LEDGER_MSG_HELLO;
     msg.node = TG_LEDGER_NODE_MAX;
     msg.n = TG_LEDGER_ITEMS_MAX;
+    msg.member = true;
 
     for (unsigned i = 0; i < msg.n; i++) {
         memset(&msg.items[i], 0x80, sizeof(msg.items[i]));
