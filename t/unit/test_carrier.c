@@ -24,7 +24,8 @@
 #include <unistd.h>
 
 #define TIMEOUT   300
-#define SLACK     250           /* of a busy machine */
+#define PATIENCE  10000         /* where an answer is what is waited for */
+#define SLACK     1000          /* of a busy machine */
 #define CARRIERS  4
 #define THREADS   8
 #define CALLS     150
@@ -106,7 +107,6 @@ setup(void **state)
     tg_fleet_options_init(&options);
     options.on = true;
     options.quarantine_ms = 0;
-    options.ledger.timeout_ms = TIMEOUT;
     memcpy(options.name, "edge", 5);
     memcpy(options.redis.host, sock, strlen(sock) + 1);
 
@@ -156,12 +156,13 @@ complain(void *baton, const char *message)
 
 
 static tg_carrier_t *
-start(unsigned threads)
+start(unsigned threads, int64_t timeout_ms)
 {
     tg_error_t         err;
     tg_carrier_t      *c;
     tg_carrier_conf_t  conf;
 
+    options.ledger.timeout_ms = timeout_ms;
     memset(&conf, 0, sizeof(conf));
     conf.options = &options;
     conf.ledger = &file.ledger;
@@ -226,7 +227,7 @@ test_each_errand_comes_back_once(void **state)
         skip();
     }
 
-    c = start(CARRIERS);
+    c = start(CARRIERS, PATIENCE);
 
     for (unsigned k = 0; k < 20; k++) {
         for (unsigned i = 0; i < ERRANDS; i++) {
@@ -234,7 +235,7 @@ test_each_errand_comes_back_once(void **state)
             tg_carrier_send(c, &e[i]);
         }
 
-        assert_int_equal(collect(c, ERRANDS, 5000, &n), ERRANDS);
+        assert_int_equal(collect(c, ERRANDS, PATIENCE, &n), ERRANDS);
         assert_int_equal(n, ERRANDS);
         assert_null(tg_carrier_done(c));
     }
@@ -257,7 +258,7 @@ test_no_answer_is_waited_for_longer_than_the_timeout(void **state)
         skip();
     }
 
-    c = start(CARRIERS);
+    c = start(CARRIERS, TIMEOUT);
     kill(server, SIGSTOP);
     t = clock_ms(CLOCK_MONOTONIC);
 
@@ -303,7 +304,7 @@ test_connections_that_the_store_has_closed_cost_no_answer(void **state)
         skip();
     }
 
-    c = start(CARRIERS);
+    c = start(CARRIERS, PATIENCE);
 
     for (unsigned k = 0; k < 5; k++) {
         for (unsigned i = 0; i < ERRANDS; i++) {
@@ -311,7 +312,7 @@ test_connections_that_the_store_has_closed_cost_no_answer(void **state)
             tg_carrier_send(c, &e[i]);
         }
 
-        assert_int_equal(collect(c, ERRANDS, 5000, &n), ERRANDS);
+        assert_int_equal(collect(c, ERRANDS, PATIENCE, &n), ERRANDS);
         assert_int_equal(n, ERRANDS);
         redis_command("CLIENT KILL TYPE normal SKIPME yes");
     }
@@ -330,7 +331,7 @@ dribble(void *data)
     fd = accept(listener, NULL, NULL);
 
     if (fd != -1 && read(fd, buf, sizeof(buf)) > 0) {
-        for (unsigned i = 0; i < 15; i++) {
+        for (unsigned i = 0; i < 30; i++) {
             if (send(fd, i == 0 ? "+" : "x", 1, MSG_NOSIGNAL) != 1) {
                 break;
             }
@@ -368,6 +369,7 @@ test_a_store_that_dribbles_has_no_more_time(void **state)
     snprintf(name, sizeof(name), "%s/d", dir);
     memcpy(addr.sun_path, name, strlen(name) + 1);
     memcpy(o.redis.host, name, strlen(name) + 1);
+    o.ledger.timeout_ms = TIMEOUT;
     fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (void *) &addr, sizeof(addr)), 0);
     assert_int_equal(listen(fd, 1), 0);
@@ -467,7 +469,7 @@ test_threads_share_carriers_and_ledger(void **state)
         skip();
     }
 
-    c = start(0);
+    c = start(0, PATIENCE);
 
     for (unsigned i = 0; i < THREADS; i++) {
         callers[i].c = c;
