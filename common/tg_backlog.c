@@ -1,10 +1,12 @@
 #include "tg_gate.h"
+#include "tg_ledger_fleet.h"
 
 #include <stdlib.h>
 
 struct tg_backlog_item_s {
     tg_backlog_item_t  *next;
     tg_ledger_slot_t    slot;
+    bool                cancel;         /* and nothing of what follows */
     unsigned            n;
     int64_t             actual[TG_LEDGER_ITEMS_MAX];
     size_t              len;
@@ -34,6 +36,7 @@ tg_backlog_add(tg_backlog_t *backlog, tg_ledger_slot_t slot,
     }
 
     it->slot = slot;
+    it->cancel = false;
     it->n = n;
     it->len = len;
 
@@ -48,10 +51,44 @@ tg_backlog_add(tg_backlog_t *backlog, tg_ledger_slot_t slot,
 }
 
 
+void
+tg_backlog_cancel(tg_backlog_t *backlog, tg_ledger_t *ledger, int64_t now,
+    tg_ledger_slot_t slot)
+{
+    tg_backlog_item_t  *it;
+
+    if (tg_ledger_fleet_cancel(ledger, now, slot) != TG_LEDGER_BUSY) {
+        return;
+    }
+
+    it = malloc(sizeof(tg_backlog_item_t));
+
+    if (it != NULL) {
+        it->slot = slot;
+        it->cancel = true;
+        tg_backlog_push(backlog, it);
+    }
+}
+
+
 /*
  * The line of such a call was written when it ended, so nobody will say so of
  * its slot later.
  */
+static bool
+tg_backlog_try(const tg_backlog_item_t *it, tg_ledger_t *ledger, int64_t now)
+{
+    if (it->cancel) {
+        return tg_ledger_fleet_cancel(ledger, now, it->slot) != TG_LEDGER_BUSY;
+    }
+
+    return tg_ledger_settle(ledger, now, it->slot, it->actual, it->n, it->blob,
+                            it->len, NULL)
+           != TG_LEDGER_BUSY
+           && tg_ledger_line_written(ledger, &it->slot, 1) != TG_LEDGER_BUSY;
+}
+
+
 size_t
 tg_backlog_settle(tg_backlog_t *backlog, tg_ledger_t *ledger, int64_t now)
 {
@@ -63,11 +100,7 @@ tg_backlog_settle(tg_backlog_t *backlog, tg_ledger_t *ledger, int64_t now)
     for ( ; it != NULL; it = next) {
         next = it->next;
 
-        if (tg_ledger_settle(ledger, now, it->slot, it->actual, it->n,
-                             it->blob, it->len, NULL)
-            == TG_LEDGER_BUSY
-            || tg_ledger_line_written(ledger, &it->slot, 1) == TG_LEDGER_BUSY)
-        {
+        if (!tg_backlog_try(it, ledger, now)) {
             tg_backlog_push(backlog, it);
             left++;
             continue;

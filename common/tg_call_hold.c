@@ -123,7 +123,7 @@ tg_hold_drop(tg_hold_t *h, const tg_quota_items_t *items,
     tg_ledger_t  *led = h->gate->ledger;
 
     if (asking) {
-        (void) tg_ledger_fleet_cancel(led, h->quota.now, r->slot);
+        tg_backlog_cancel(h->gate->backlog, led, h->quota.now, r->slot);
 
     } else {
         (void) tg_ledger_settle(led, h->quota.now, r->slot, none, items->n,
@@ -309,11 +309,11 @@ tg_call_reply(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     rc = tg_ledger_fleet_reply(gate->ledger, now->wall_ms, message, answer,
                                &r);
 
-    /* Then it stays as it is, and its time runs out. */
+    /* What was granted goes back; the sweeper looks after the dead only. */
 
     if (rc == TG_LEDGER_BUSY) {
-        (void) tg_ledger_fleet_cancel(gate->ledger, now->wall_ms,
-                                      call->pass->slot);
+        tg_backlog_cancel(gate->backlog, gate->ledger, now->wall_ms,
+                          call->pass->slot);
     }
 
     call->pass->asking = false;
@@ -409,7 +409,8 @@ tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
     /* Without its ledger: another process will find it, and bill the hold. */
 
     if (pass->asking && gate->ledger != NULL) {
-        (void) tg_ledger_fleet_cancel(gate->ledger, now->wall_ms, pass->slot);
+        tg_backlog_cancel(gate->backlog, gate->ledger, now->wall_ms,
+                          pass->slot);
     }
 
     if (!pass->held || gate->ledger == NULL) {

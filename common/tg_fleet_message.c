@@ -6,6 +6,10 @@
 #define TG_FLEET_ITEM_INTS  12      /* of a reply */
 #define TG_FLEET_HEAD_INTS  5
 
+/* What a store may say of a bucket: all nodes' amounts, and two such can be
+ * added. */
+#define TG_FLEET_SUM_MAX    (INT64_MAX / 4)
+
 
 static void
 tg_fleet_begin(tg_fleet_command_t *c)
@@ -195,8 +199,14 @@ tg_fleet_read_items(const tg_fleet_reply_t *r, tg_ledger_answer_t *a)
         it->raise_until = p[10];
         it->window = p[11];
 
-        if (p[1] < 0 || p[2] < 0 || p[3] < 0 || p[4] < 0 || p[5] < 0
-            || p[6] < 0)
+        for (unsigned k = 1; k <= 6; k++) {
+            if (p[k] < 0 || p[k] > TG_FLEET_SUM_MAX) {
+                return TG_ERROR;
+            }
+        }
+
+        if (p[0] > TG_FLEET_SUM_MAX || p[9] > TG_FLEET_SUM_MAX
+            || p[9] < -TG_FLEET_SUM_MAX)
         {
             return TG_ERROR;
         }

@@ -21,7 +21,8 @@ typedef struct {
     tg_expr_scratch_t  *expr;           /* NULL: expressions have no regex */
 } tg_gate_scratch_t;
 
-/* A settling that found the ledger's lock taken, to be tried again. */
+/* A settling, or the end of a question to a fleet, that found the ledger's lock
+ * taken, to be tried again. */
 typedef struct tg_backlog_item_s  tg_backlog_item_t;
 
 /* A process's own: zeroed it is empty. */
@@ -65,5 +66,10 @@ size_t tg_backlog_settle(tg_backlog_t *backlog, tg_ledger_t *ledger,
  * written, but the slot is not free yet. */
 int tg_backlog_add(tg_backlog_t *backlog, tg_ledger_slot_t slot,
     const int64_t *actual, unsigned n, const void *blob, size_t len);
+
+/* As tg_ledger_fleet_cancel(): where it can't be done now, later.  Where memory
+ * is exhausted the slot stays until the process ends. */
+void tg_backlog_cancel(tg_backlog_t *backlog, tg_ledger_t *ledger, int64_t now,
+    tg_ledger_slot_t slot);
 
 #endif /* TG_GATE_H */

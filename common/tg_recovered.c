@@ -154,6 +154,22 @@ tg_recovered_repack(const tg_call_t *call, unsigned char *blob)
 }
 
 
+/* It goes into the line as it is. */
+static bool
+tg_recovered_is_id(const char id[TG_ID_LEN])
+{
+    for (unsigned i = 0; i < TG_ID_LEN; i++) {
+        if (id[i] != '-' && (id[i] < '0' || id[i] > '9')
+            && (id[i] < 'a' || id[i] > 'f'))
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 static bool
 tg_recovered_unpack(const tg_ledger_swept_t *call, tg_packed_t *c,
     tg_packed_texts_t *texts)
@@ -182,7 +198,7 @@ tg_recovered_unpack(const tg_ledger_swept_t *call, tg_packed_t *c,
     }
 
     return c->version == TG_PACKED_VERSION && c->op <= TG_OP_MODELS
-           && c->source <= TG_USAGE_CACHED;
+           && c->source <= TG_USAGE_CACHED && tg_recovered_is_id(c->id);
 }
 
 

@@ -27,14 +27,13 @@ struct tg_carrier_s {
     tg_errand_t        *first;          /* to be carried */
     tg_errand_t       **last;
     tg_errand_t        *done;
-    bool                stop;
+    bool                stop;           /* by the mutex, but for a look */
     int                 fd;             /* -1: nobody is told */
 
     unsigned            nthreads;
     pthread_t           threads[TG_CARRIER_THREADS + 1];
 
-    pthread_mutex_t     complaint;      /* of these */
-    uint64_t            failures;       /* in a row */
+    uint64_t            failures;       /* in a row; atomic */
 };
 
 
@@ -94,9 +93,7 @@ tg_carrier_failed(tg_carrier_t *c, const tg_error_t *err)
     char      text[320];
     uint64_t  n;
 
-    (void) pthread_mutex_lock(&c->complaint);
-    n = ++c->failures;
-    (void) pthread_mutex_unlock(&c->complaint);
+    n = __atomic_add_fetch(&c->failures, 1, __ATOMIC_RELAXED);
 
     if ((n & (n - 1)) == 0) {
         (void) snprintf(text, sizeof(text), "the fleet's store: %s",
@@ -109,19 +106,28 @@ tg_carrier_failed(tg_carrier_t *c, const tg_error_t *err)
 static void
 tg_carrier_worked(tg_carrier_t *c)
 {
-    uint64_t  n;
-
     if (__atomic_load_n(&c->failures, __ATOMIC_RELAXED) == 0) {
         return;
     }
 
-    (void) pthread_mutex_lock(&c->complaint);
-    n = c->failures;
-    c->failures = 0;
-    (void) pthread_mutex_unlock(&c->complaint);
-
-    if (n != 0) {
+    if (__atomic_exchange_n(&c->failures, 0, __ATOMIC_RELAXED) != 0) {
         c->conf.log(c->conf.baton, "the fleet's store answers again");
+    }
+}
+
+
+static void
+tg_carrier_call_by(tg_carrier_t *c, uint64_t deadline,
+    const tg_ledger_message_t *message, tg_ledger_answer_t *answer)
+{
+    tg_error_t  err;
+
+    if (tg_redis_pool_call_by(c->pool, deadline, message, answer, &err)
+        == TG_OK)
+    {
+        tg_carrier_worked(c);
+    } else {
+        tg_carrier_failed(c, &err);
     }
 }
 
@@ -130,13 +136,7 @@ void
 tg_carrier_call(tg_carrier_t *c, const tg_ledger_message_t *message,
     tg_ledger_answer_t *answer)
 {
-    tg_error_t  err;
-
-    if (tg_redis_pool_call(c->pool, message, answer, &err) == TG_OK) {
-        tg_carrier_worked(c);
-    } else {
-        tg_carrier_failed(c, &err);
-    }
+    tg_carrier_call_by(c, tg_redis_pool_deadline(c->pool), message, answer);
 }
 
 
@@ -174,7 +174,7 @@ tg_carrier_run(void *data)
 
         (void) pthread_mutex_unlock(&c->mutex);
 
-        tg_carrier_call(c, &e->message, &e->answer);
+        tg_carrier_call_by(c, e->deadline, &e->message, &e->answer);
 
         (void) pthread_mutex_lock(&c->mutex);
 
@@ -189,6 +189,13 @@ tg_carrier_run(void *data)
     (void) pthread_mutex_unlock(&c->mutex);
 
     return NULL;
+}
+
+
+static bool
+tg_carrier_stops(const tg_carrier_t *c)
+{
+    return __atomic_load_n(&c->stop, __ATOMIC_RELAXED);
 }
 
 
@@ -208,8 +215,13 @@ tg_carrier_report(tg_carrier_t *c)
 
     tg_carrier_call(c, &msg, &answer);
 
-    memset(&r, 0, sizeof(r));
-    rc = tg_ledger_fleet_reply(led, tg_carrier_now(), &msg, &answer, &r);
+    /* Nobody else would ever free the message's slot while we live. */
+
+    do {
+        memset(&r, 0, sizeof(r));
+        rc = tg_ledger_fleet_reply(led, tg_carrier_now(), &msg, &answer, &r);
+
+    } while (rc == TG_LEDGER_BUSY && !tg_carrier_stops(c));
 
     if (rc != TG_LEDGER_OK && rc != TG_LEDGER_NONE) {
         return TG_ERROR;
@@ -237,8 +249,11 @@ tg_carrier_ticks(void *data)
     while (!c->stop) {
         (void) pthread_mutex_unlock(&c->mutex);
 
-        for (i = 0; i < TG_CARRIER_BURST && tg_carrier_report(c) == TG_OK; i++)
-        { /* void */ }
+        for (i = 0; i < TG_CARRIER_BURST && !tg_carrier_stops(c); i++) {
+            if (tg_carrier_report(c) != TG_OK) {
+                break;
+            }
+        }
 
         (void) clock_gettime(CLOCK_MONOTONIC, &ts);
         ts.tv_nsec += TG_CARRIER_TICK_MS * 1000000L;
@@ -302,7 +317,6 @@ tg_carrier_start(const tg_carrier_conf_t *conf, tg_error_t *err)
     }
 
     (void) pthread_mutex_init(&c->mutex, NULL);
-    (void) pthread_mutex_init(&c->complaint, NULL);
     (void) pthread_cond_init(&c->wake, NULL);
     (void) pthread_condattr_init(&attr);
     (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -355,7 +369,7 @@ tg_carrier_stop(tg_carrier_t *c)
     }
 
     (void) pthread_mutex_lock(&c->mutex);
-    c->stop = true;
+    __atomic_store_n(&c->stop, true, __ATOMIC_RELAXED);
     (void) pthread_cond_broadcast(&c->wake);
     (void) pthread_cond_broadcast(&c->tick);
     (void) pthread_mutex_unlock(&c->mutex);
@@ -372,7 +386,6 @@ tg_carrier_stop(tg_carrier_t *c)
 
     (void) pthread_cond_destroy(&c->tick);
     (void) pthread_cond_destroy(&c->wake);
-    (void) pthread_mutex_destroy(&c->complaint);
     (void) pthread_mutex_destroy(&c->mutex);
     free(c);
 }
@@ -389,6 +402,7 @@ void
 tg_carrier_send(tg_carrier_t *c, tg_errand_t *e)
 {
     e->next = NULL;
+    e->deadline = tg_redis_pool_deadline(c->pool);
 
     (void) pthread_mutex_lock(&c->mutex);
 

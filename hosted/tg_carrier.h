@@ -22,6 +22,7 @@ typedef struct tg_errand_s {
     tg_ledger_message_t   message;
     tg_ledger_answer_t    answer;
     void                 *data;         /* the host's */
+    uint64_t              deadline;     /* the carrier's */
 } tg_errand_t;
 
 typedef struct {
@@ -64,7 +65,8 @@ void tg_carrier_stop(tg_carrier_t *c);
 /* For an event loop: readable when errands have come back. -1: no threads. */
 int tg_carrier_fd(const tg_carrier_t *c);
 
-/* Hands over. The answer comes within the store's timeout, whatever it says. */
+/* Hands over.  The answer comes within the store's timeout, whatever it says,
+ * and however many are before it. */
 void tg_carrier_send(tg_carrier_t *c, tg_errand_t *e);
 
 /* Those that have come back, as a list; NULL: none. */

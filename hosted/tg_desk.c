@@ -605,6 +605,13 @@ tg_desk_retire(tg_desk_t *desk)
 void
 tg_desk_leave(tg_desk_t *desk, int64_t now)
 {
+    /* Before what may take its time: a server that is told to stop is killed
+     * when it is slow to. */
+
+    if (desk->joined) {
+        (void) tg_backlog_settle(&desk->backlog, &desk->ledger.ledger, now);
+    }
+
     tg_desk_retire(desk);
     tg_alert_spool_close(&desk->spool);
 
@@ -612,7 +619,6 @@ tg_desk_leave(tg_desk_t *desk, int64_t now)
     desk->carrier = NULL;
 
     if (desk->joined) {
-        (void) tg_backlog_settle(&desk->backlog, &desk->ledger.ledger, now);
         desk->joined = false;
         desk->open = false;
         tg_ledger_file_close(&desk->ledger);

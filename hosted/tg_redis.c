@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -189,42 +190,80 @@ tg_redis_failed(tg_redis_t *r, const char *what, tg_error_t *err)
 }
 
 
+/* Before each read and write: a store that dribbles has no more time than one
+ * that hangs. */
+static int
+tg_redis_in_time(tg_redis_t *r, tg_error_t *err)
+{
+    if (tg_redis_clock() >= r->deadline) {
+        tg_redis_disconnect(r);
+        return tg_error(err, TG_REDIS_UNREACHED, 0, "it took too long");
+    }
+
+    return redisSetTimeout(r->c, tg_redis_left(r)) == REDIS_OK
+           ? TG_OK : tg_redis_failed(r, "no deadline", err);
+}
+
+
+static redisReply *
+tg_redis_wait(tg_redis_t *r, tg_error_t *err)
+{
+    int    done = 0;
+    void  *reply = NULL;
+
+    while (!done) {
+        if (tg_redis_in_time(r, err) != TG_OK) {
+            return NULL;
+        }
+
+        if (redisBufferWrite(r->c, &done) != REDIS_OK) {
+            (void) tg_redis_failed(r, "no reply", err);
+            return NULL;
+        }
+    }
+
+    for ( ;; ) {
+        if (redisGetReplyFromReader(r->c, &reply) != REDIS_OK) {
+            (void) tg_redis_failed(r, "no reply", err);
+            return NULL;
+        }
+
+        if (reply != NULL) {
+            return reply;
+        }
+
+        if (tg_redis_in_time(r, err) != TG_OK) {
+            return NULL;
+        }
+
+        if (redisBufferRead(r->c) != REDIS_OK) {
+            (void) tg_redis_failed(r, "no reply", err);
+            return NULL;
+        }
+    }
+}
+
+
 /* One command within the call's time; NULL, and there is no connection any
  * more. */
 static redisReply *
 tg_redis_send(tg_redis_t *r, unsigned argc, const tg_str_t *args,
     tg_error_t *err)
 {
-    size_t          len[TG_FLEET_ARGS_MAX];
-    const char     *argv[TG_FLEET_ARGS_MAX];
-    redisReply     *reply;
-    struct timeval  tv;
+    size_t       len[TG_FLEET_ARGS_MAX];
+    const char  *argv[TG_FLEET_ARGS_MAX];
 
     for (unsigned i = 0; i < argc; i++) {
         argv[i] = args[i].p != NULL ? args[i].p : "";
         len[i] = args[i].len;
     }
 
-    if (tg_redis_clock() >= r->deadline) {
-        (void) tg_error(err, TG_REDIS_UNREACHED, 0, "it took too long");
-        tg_redis_disconnect(r);
+    if (redisAppendCommandArgv(r->c, (int) argc, argv, len) != REDIS_OK) {
+        (void) tg_redis_failed(r, "no command", err);
         return NULL;
     }
 
-    tv = tg_redis_left(r);
-
-    if (redisSetTimeout(r->c, tv) != REDIS_OK) {
-        (void) tg_redis_failed(r, "no deadline", err);
-        return NULL;
-    }
-
-    reply = redisCommandArgv(r->c, (int) argc, argv, len);
-
-    if (reply == NULL) {
-        (void) tg_redis_failed(r, "no reply", err);
-    }
-
-    return reply;
+    return tg_redis_wait(r, err);
 }
 
 
@@ -377,6 +416,17 @@ tg_redis_ask_sentinel(tg_redis_t *r, const tg_fleet_host_t *s, char *host,
 }
 
 
+/* False of a connection that the store has closed, or on which it says what
+ * nobody has asked for. */
+static bool
+tg_redis_is_idle(const tg_redis_t *r)
+{
+    struct pollfd  p = { r->c->fd, POLLIN, 0 };
+
+    return poll(&p, 1, 0) == 0;
+}
+
+
 static int
 tg_redis_connect(tg_redis_t *r, tg_error_t *err)
 {
@@ -385,7 +435,11 @@ tg_redis_connect(tg_redis_t *r, tg_error_t *err)
     const tg_fleet_options_t  *o = r->options;
 
     if (r->c != NULL) {
-        return TG_OK;
+        if (tg_redis_is_idle(r)) {
+            return TG_OK;
+        }
+
+        tg_redis_disconnect(r);
     }
 
     if (o->nsentinels == 0) {

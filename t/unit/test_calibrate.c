@@ -197,7 +197,7 @@ static void
 test_memory_is_bounded(void **state)
 {
     int                  known = 0;
-    char                 model[16];
+    char                 model[32];
     tg_calibrate_call_t  c;
 
     (void) state;
@@ -247,7 +247,7 @@ test_odd_numbers_do_no_harm(void **state)
 static void *
 teach(void *data)
 {
-    char                 model[16];
+    char                 model[32];
     tg_calibrate_call_t  c = { 3000, 2700, 400, 750, 100, 1 };
 
     (void) data;
@@ -266,7 +266,7 @@ static void
 test_threads_may_learn_together(void **state)
 {
     int        known = 0;
-    char       model[16];
+    char       model[32];
     pthread_t  threads[4];
 
     (void) state;

@@ -313,14 +313,21 @@ test_what_has_no_room_is_left_alone(void **state)
 static int
 setup(void **state)
 {
-    tg_error_t          err;
-    static tg_arena_t  *arena;
+    tg_error_t   err;
+    tg_arena_t  *arena = tg_arena_create(0);
 
-    (void) state;
-
-    arena = tg_arena_create(0);
+    *state = arena;
 
     return tg_dialect_setup(tg_arena_mem(arena), &err) == TG_OK ? 0 : -1;
+}
+
+
+static int
+teardown(void **state)
+{
+    tg_arena_destroy(*state);
+
+    return 0;
 }
 
 
@@ -335,5 +342,5 @@ main(void)
         cmocka_unit_test(test_what_has_no_room_is_left_alone)
     };
 
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "fleet_nodes.h"
+#include "tg_gate.h"
 
 #define fleet_test(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
 
@@ -103,6 +104,35 @@ test_all_buckets_or_none(void **state)
     assert_int_equal(r.item, 1);
     assert_true(share(0, "a").slice == 0 && share(0, "a").pending == 0);
     assert_true(share(0, "a").mine == 0);
+    check_sound();
+}
+
+
+static void
+test_a_question_that_could_not_be_ended_is_ended_later(void **state)
+{
+    tg_backlog_t         backlog = { NULL };
+    tg_ledger_t         *led = &node[0].view[0];
+    tg_ledger_item_t     it = item("a", 10, 100);
+    tg_ledger_result_t   r;
+    tg_ledger_message_t  msg;
+
+    (void) state;
+
+    join();
+    assert_int_equal(tg_ledger_fleet_hold(led, now, &it, 1, NULL, 0, &r, &msg),
+                     TG_LEDGER_ASK);
+    assert_true(share(0, "a").pending == 10);
+
+    led->head->lock = led->me;              /* another thread of ours */
+    tg_backlog_cancel(&backlog, led, now, r.slot);
+    assert_true(share(0, "a").pending == 10);
+    assert_int_equal(tg_backlog_settle(&backlog, led, now), 1);
+
+    led->head->lock = 0;
+    assert_int_equal(tg_backlog_settle(&backlog, led, now), 0);
+    assert_true(share(0, "a").pending == 0);
+    assert_int_equal(tg_backlog_settle(&backlog, led, now), 0);
     check_sound();
 }
 
@@ -818,6 +848,15 @@ test_replies_that_are_none(void **state)
     }
 
     reply.n = 17;
+
+    for (unsigned i = 5; i < 17; i++) {
+        reply.ints[i] = INT64_MAX;      /* could not be added to anything */
+        (void) tg_fleet_answer(&msg, &reply, &a, &err);
+        assert_int_equal(a.status == TG_LEDGER_ANSWERED,
+                         i == 12 || i == 13 || i > 14);
+        reply.ints[i] = 0;
+    }
+
     reply.ints[6] = -1;
     (void) tg_fleet_answer(&msg, &reply, &a, &err);
     assert_int_equal(a.status, TG_LEDGER_NO_ANSWER);
@@ -839,6 +878,7 @@ test_a_command_of_the_largest_size(void **state)
     msg.kind = TG_LEDGER_MSG_HELLO;
     msg.node = TG_LEDGER_NODE_MAX;
     msg.n = TG_LEDGER_ITEMS_MAX;
+    msg.member = true;
 
     for (unsigned i = 0; i < msg.n; i++) {
         memset(&msg.items[i], 0x80, sizeof(msg.items[i]));
@@ -866,6 +906,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         fleet_test(test_a_call_asks_and_its_refund_goes_back),
         fleet_test(test_all_buckets_or_none),
+        fleet_test(test_a_question_that_could_not_be_ended_is_ended_later),
         fleet_test(test_a_message_overtaken_by_one_that_covers_it_is_granted),
         fleet_test(test_what_was_granted_and_lost_comes_back_by_a_report),
         fleet_test(test_a_dead_process_is_taken_as_refused),
