@@ -40,6 +40,27 @@ def test_requests_are_counted_and_then_refused(server, fake):
     assert len(fake.requests) == 3
 
 
+@pytest.mark.parametrize("path,more", [
+    (CHAT, {"models": ["gpt-4o"]}),
+    (CHAT, {"fallbacks": ["gpt-4o"]}),
+    ("/openai/deployments/gpt-4o/chat/completions", {})])
+def test_dearest_of_the_models_is_held(server, fake, path, more):
+    """A thousand tokens of gpt-4o cost a cent."""
+    start(server, fake, "all per=all usd=0.005/day wait=0s")
+    r = server.client.post(path, calls.chat(max_tokens=1000, **more))
+    assert r.status == 429
+    assert server.client.post(CHAT, calls.chat(max_tokens=1000)).status == 200
+    assert len(fake.requests) == 1
+    server.lines(2)
+
+
+def test_models_without_a_price_are_not_fallen_back_to(server, fake):
+    start(server, fake, "all per=all usd=1/day wait=0s")
+    r = server.client.post(CHAT, calls.chat(models=["nobodys-own"]))
+    assert r.status == 403
+    assert server.line()["llm.rule"] == "model_not_priced"
+
+
 def test_refusal_says_when_to_come_back(server, fake):
     start(server, fake, "all per=all requests=1/hour")
     post(server)
