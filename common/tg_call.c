@@ -566,6 +566,14 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
         return;
     }
 
+    /* What went upstream is charged for although nobody saw the answer. */
+
+    if (call->answer == NULL && call->pass != NULL && call->pass->sent
+        && (end == TG_END_CLIENT || end == TG_END_SHUTDOWN))
+    {
+        tg_call_answer(call, 200, tg_str("application/json"), false);
+    }
+
     if (call->answer != NULL) {
         tg_answer_finish(call->answer);
         tg_call_estimate(call, gate);

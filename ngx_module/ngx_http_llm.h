@@ -59,6 +59,7 @@ typedef struct {
     ngx_chain_t               **last_out;
     ngx_buf_t                  *held;
     ngx_event_t                *drain;
+    ngx_event_t                *sleep;          /* of a subrequest */
     ngx_http_llm_loc_conf_t    *keyed_for;      /* where credentials fit */
     tg_errand_t                *errand;         /* the answer it waits for */
 

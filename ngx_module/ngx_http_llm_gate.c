@@ -325,6 +325,50 @@ ngx_http_llm_wake(ngx_http_request_t *r)
 }
 
 
+/* The connection's events are of whatever request is being answered, which a
+ * subrequest need not be: it has a timer of its own. */
+static void
+ngx_http_llm_wake_subrequest(ngx_event_t *ev)
+{
+    ngx_http_llm_ctx_t  *ctx = ev->data;
+    ngx_http_request_t  *r = ctx->request;
+    ngx_connection_t    *c = r->connection;
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_llm_suspend_subrequest(ngx_http_llm_ctx_t *ctx, ngx_msec_t timeout)
+{
+    ngx_http_request_t  *r = ctx->request;
+
+    if (ctx->sleep == NULL) {
+        ctx->sleep = ngx_pcalloc(r->pool, sizeof(ngx_event_t));
+        if (ctx->sleep == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->sleep->handler = ngx_http_llm_wake_subrequest;
+        ctx->sleep->data = ctx;
+        ctx->sleep->log = r->connection->log;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+    ngx_add_timer(ctx->sleep, timeout);
+
+    return NGX_AGAIN;
+}
+
+
 /* As ngx_http_limit_req_module does. */
 ngx_int_t
 ngx_http_llm_suspend(ngx_http_llm_ctx_t *ctx, ngx_msec_t timeout)
@@ -335,6 +379,10 @@ ngx_http_llm_suspend(ngx_http_llm_ctx_t *ctx, ngx_msec_t timeout)
 
     if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r != r->main) {
+        return ngx_http_llm_suspend_subrequest(ctx, timeout);
     }
 
     r->read_event_handler = ngx_http_test_reading;
@@ -352,6 +400,11 @@ void
 ngx_http_llm_resume(ngx_http_llm_ctx_t *ctx)
 {
     ngx_event_t  *wev = ctx->request->connection->write;
+
+    if (ctx->request != ctx->request->main) {
+        ngx_http_llm_wake_subrequest(ctx->sleep);
+        return;
+    }
 
     wev->delayed = 0;
 

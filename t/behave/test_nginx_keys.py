@@ -255,3 +255,39 @@ def test_key_does_not_go_on_to_another_provider(server, pki, tmp_path, kind):
         assert len(other.requests) == 1
         assert not any(other.requests[0].header(name) for name in CARRIERS)
         server.line()
+
+
+SUB = """
+        location = /inner {
+            llm on;
+            proxy_pass http://127.0.0.1:%d/seen;
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length "";
+        }
+"""
+
+
+def test_mirrored_call_waits_by_itself(server, fake):
+    server.start(server.metered(
+        fake, *gated(server, "q per=all requests=1/second wait=5s"),
+        nginx="mirror /inner; mirror_request_body off;",
+        nginx_server=SUB % fake.port))
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    fake.wait_for(lambda: len(fake.requests) == 2)
+    server.lines(2)
+
+
+def test_subrequest_has_headers_of_its_own(server, pki, tmp_path):
+    """What it is let in by is not for the request that it is part of."""
+    with secure(pki) as up, Fake() as plain:
+        inner = SUB.replace("http://127.0.0.1:%d/seen",
+                            "https://localhost:%d/v1/models; "
+                            + verified(pki).rstrip(";"))
+        server.start(server.metered(
+            plain, own_key(tmp_path, "localhost"),
+            *gated(server, text=keys(key("ann")), allow=("allow=unknown",)),
+            nginx="auth_request /inner;", nginx_server=inner % up.port))
+        assert post(server).status == 200
+        assert up.requests[0].header("Authorization") == "Bearer " + REAL
+        assert REAL not in repr(plain.requests[0].headers)
+        server.lines(2)

@@ -412,3 +412,17 @@ def test_json_ledger_needs_no_keys_and_says_what_cannot_work(server, fake):
     good, messages = server.test_config(site)
     assert good
     assert "all calls share one bucket" in messages
+
+
+def test_call_left_before_its_answer_is_charged_for(server, fake):
+    """Its prompt, at least: the provider has read it."""
+    start(server, fake, "all per=all usd=1/day input_tokens=100000/day")
+    left = server.client.open("POST", CHAT, calls.chat(text="word " * 400,
+                                                       max_tokens=8),
+                              fake={"hang": "headers"})
+    fake.wait(1)
+    left.close()
+    line = server.line()
+    assert line["error.type"] == "client_closed"
+    assert line.source == "estimated" and line.nusd > 0
+    assert 200 < line.input < 1000
