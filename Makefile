@@ -111,15 +111,27 @@ $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	    -lcmocka -lz -lcurl $(REDIS_LIBS) $(ALL_LIBS)
 
 # The ledger: near a cap, full of what clients make up, and under processes that
-# are killed at random; and a fleet, in the same way.
+# are killed at random; and a fleet, in the same way.  Then the same of both
+# servers (TORTURE="nginx").
+TORTURE     = nginx httpd
+
 torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture \
          $(BUILD)/fleet_torture $(BUILD)/unit/test_fleet \
-         $(BUILD)/unit/test_fleet_histories
+         $(BUILD)/unit/test_fleet_histories nginx apache \
+         $(patsubst %,$(BUILD)/torture/%,provider clients look)
 	$(BUILD)/ledger_cap
 	$(BUILD)/ledger_crowd
 	$(BUILD)/ledger_torture 8 $(SECONDS)
 	t/torture/script.sh $(BUILD)/unit
 	$(BUILD)/fleet_torture $(SECONDS)
+	for s in $(TORTURE); do \
+	    $(PYTHON) t/torture/servers.py $$s --seconds $(SECONDS) || exit 1; \
+	done
+
+$(BUILD)/torture/%: t/torture/%.c $(HOSTED) $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) -lz -lcurl \
+	    -lpthread $(REDIS_LIBS) $(ALL_LIBS)
 
 $(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
 

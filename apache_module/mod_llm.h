@@ -30,6 +30,7 @@
 #include "tg_desk.h"
 #include "tg_http.h"
 #include "tg_inflate.h"
+#include "tg_price_file.h"
 
 #include <pthread.h>
 
@@ -168,6 +169,7 @@ apr_status_t llm_client_left(llm_ctx_t *ctx);
 apr_status_t llm_client_wait(llm_ctx_t *ctx);
 apr_status_t llm_client_swallow(llm_ctx_t *ctx, bool eos);
 int llm_client_pause(llm_ctx_t *ctx, int64_t ms);
+bool llm_is_stopped(void);
 void llm_client_stop(llm_ctx_t *ctx);
 
 /* mod_llm_finish.c: settles, writes the line; both only once. */

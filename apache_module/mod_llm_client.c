@@ -29,7 +29,7 @@ typedef enum {
 static int  llm_stopped;
 
 
-static bool
+bool
 llm_is_stopped(void)
 {
     return __atomic_load_n(&llm_stopped, __ATOMIC_ACQUIRE) != 0;

@@ -33,16 +33,14 @@ llm_open(llm_ctx_t *ctx)
 static tg_end_t
 llm_end(const llm_ctx_t *ctx)
 {
-    if (ctx->client_gone) {
-        return TG_END_CLIENT;
+    /* A fast stop looks as if all clients had left. */
+
+    if (llm_is_stopped() && !ctx->complete) {
+        return TG_END_SHUTDOWN;
     }
 
-    if (ctx->complete) {
-        return TG_END_COMPLETE;
-    }
-
-    return ctx->request->connection->aborted && !ctx->broken
-           ? TG_END_CLIENT : TG_END_UPSTREAM;
+    return tg_end_seen(ctx->client_gone, ctx->complete,
+                       ctx->request->connection->aborted && !ctx->broken);
 }
 
 
@@ -263,7 +261,8 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
          ctx = APR_RING_NEXT(ctx, link))
     {
         if (llm_lock_stopping(&ctx->lock)) {
-            llm_close(ctx, TG_END_SHUTDOWN, true);
+            llm_close(ctx, ctx->complete ? TG_END_COMPLETE : TG_END_SHUTDOWN,
+                      true);
             (void) pthread_mutex_unlock(&ctx->lock);
         }
 

@@ -106,7 +106,9 @@ llm_enter(llm_ctx_t *ctx)
 
     ctx->refused = tg_call_enter(ctx->call, &gate, &ctx->refusal) != TG_OK;
 
-    if (!ctx->refused) {
+    if (ctx->refused) {
+        llm_strip_args(ctx);
+    } else {
         llm_remove_credentials(ctx);
     }
 

@@ -1,20 +1,8 @@
 #include "mod_llm.h"
 
-#include "apr_file_info.h"
-
-#include <stdlib.h>
 #include <unistd.h>
 
 APLOG_USE_MODULE(llm);
-
-#define LLM_PRICES_MAX  (64 * 1024 * 1024)
-
-/* What tells one state of a file from another. */
-typedef struct {
-    apr_time_t   mtime;
-    apr_off_t    size;
-    apr_ino_t    ino;
-} llm_stat_t;
 
 /*
  * Calls hold the lock while they look up and use a price, so that nobody has
@@ -23,7 +11,7 @@ typedef struct {
 struct llm_prices_s {
     pthread_rwlock_t   lock;
     tg_price_book_t   *book;
-    llm_stat_t         stats[TG_FILES_MAX];
+    tg_file_state_t    files[TG_FILES_MAX];
 };
 
 
@@ -46,112 +34,19 @@ llm_prices_declare(cmd_parms *cmd, const char *name)
 }
 
 
-static int
-llm_read_whole(const char *name, char **text, apr_size_t *size, apr_pool_t *p,
-    server_rec *s)
-{
-    apr_file_t    *f;
-    apr_finfo_t    fi;
-    apr_status_t   rv;
-
-    rv = apr_file_open(&f, name, APR_FOPEN_READ | APR_FOPEN_BINARY, 0, p);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                     "LLMPrices: can't open \"%s\"", name);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rv = apr_file_info_get(&fi, APR_FINFO_SIZE | APR_FINFO_TYPE, f);
-
-    if (rv != APR_SUCCESS || fi.filetype != APR_REG
-        || fi.size > LLM_PRICES_MAX)
-    {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "LLMPrices: \"%s\" is not a"
-                     " file of at most 64m", name);
-        (void) apr_file_close(f);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    *size = (apr_size_t) fi.size;
-    *text = malloc(*size + 1);
-
-    rv = *text == NULL ? APR_ENOMEM
-         : apr_file_read_full(f, *text, *size, NULL);
-    (void) apr_file_close(f);
-
-    if (rv != APR_SUCCESS && *size != 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                     "LLMPrices: can't read \"%s\"", name);
-        free(*text);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return OK;
-}
-
-
 /* All of the files, or NULL with the reason in the log. */
 static tg_price_book_t *
-llm_prices_read(llm_main_t *m, apr_pool_t *p)
+llm_prices_read(llm_main_t *m)
 {
-    int               rc;
-    char             *text;
-    tg_str_t          name;
-    apr_size_t        size;
     tg_error_t        err;
-    tg_price_book_t  *book = tg_price_book_create();
+    tg_price_book_t  *book = tg_price_file_read(m->conf, &err);
 
-    for (unsigned i = 0; book != NULL && i < m->conf->nprices; i++) {
-        name = m->conf->prices[i];
-
-        if (llm_read_whole(name.p, &text, &size, p, m->server) != OK) {
-            tg_price_book_destroy(book);
-            return NULL;
-        }
-
-        rc = tg_price_book_add(book, name, tg_str_of(text, size), &err);
-        free(text);
-
-        if (rc != TG_OK) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, m->server, "LLMPrices: %s",
-                         err.message);
-            tg_price_book_destroy(book);
-            return NULL;
-        }
+    if (book == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, m->server, "LLMPrices: %s",
+                     err.message);
     }
 
     return book;
-}
-
-
-static bool
-llm_prices_changed(llm_main_t *m, apr_pool_t *p)
-{
-    bool          changed = false;
-    llm_stat_t    now, *then;
-    apr_finfo_t   fi;
-
-    for (unsigned i = 0; i < m->conf->nprices; i++) {
-        memset(&now, 0, sizeof(now));
-        then = &m->prices->stats[i];
-
-        if (apr_stat(&fi, m->conf->prices[i].p, APR_FINFO_MTIME
-                     | APR_FINFO_SIZE | APR_FINFO_INODE, p) == APR_SUCCESS)
-        {
-            now.mtime = fi.mtime;
-            now.size = fi.size;
-            now.ino = fi.inode;
-        }
-
-        if (now.mtime != then->mtime || now.size != then->size
-            || now.ino != then->ino)
-        {
-            *then = now;
-            changed = true;
-        }
-    }
-
-    return changed;
 }
 
 
@@ -178,9 +73,9 @@ llm_prices_load(llm_main_t *m)
 
     m->prices = apr_pcalloc(m->pool, sizeof(llm_prices_t));
     (void) pthread_rwlock_init(&m->prices->lock, NULL);
-    (void) llm_prices_changed(m, m->pool);
+    (void) tg_price_file_changed(m->conf, m->prices->files);
 
-    m->prices->book = llm_prices_read(m, m->pool);
+    m->prices->book = llm_prices_read(m);
     if (m->prices->book == NULL) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -196,37 +91,32 @@ llm_prices_load(llm_main_t *m)
 void
 llm_prices_check(llm_main_t *m)
 {
-    apr_pool_t       *p;
     tg_price_book_t  *book, *old;
 
     if (m->prices == NULL
-        || apr_pool_create_unmanaged_ex(&p, NULL, NULL) != APR_SUCCESS)
+        || !tg_price_file_changed(m->conf, m->prices->files))
     {
         return;
     }
 
-    if (llm_prices_changed(m, p)) {
-        book = llm_prices_read(m, p);
+    book = llm_prices_read(m);
 
-        if (book != NULL) {
-            (void) pthread_rwlock_wrlock(&m->prices->lock);
-            old = m->prices->book;
-            m->prices->book = book;
-            (void) pthread_rwlock_unlock(&m->prices->lock);
-
-            tg_price_book_destroy(old);
-
-            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, m->server,
-                         "LLMPrices: %lu models are priced anew",
-                         (unsigned long) tg_price_book_models(book));
-
-        } else {
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, m->server,
-                         "LLMPrices: the prices before stay in use");
-        }
+    if (book == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, m->server,
+                     "LLMPrices: the prices before stay in use");
+        return;
     }
 
-    apr_pool_destroy(p);
+    (void) pthread_rwlock_wrlock(&m->prices->lock);
+    old = m->prices->book;
+    m->prices->book = book;
+    (void) pthread_rwlock_unlock(&m->prices->lock);
+
+    tg_price_book_destroy(old);
+
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, m->server,
+                 "LLMPrices: %lu models are priced anew",
+                 (unsigned long) tg_price_book_models(book));
 }
 
 

@@ -76,7 +76,7 @@ class Rows:
     judges_ratios = True        # of streams; else microseconds
     prompt_sites = (("memory", "in memory"),)
     like = "plain"              # what events are held against
-    parts = ("small", "prompt", "burst", "paced", "first", "open")
+    parts = ("small", "fleet", "prompt", "burst", "paced", "first", "open")
     turns = {"small": 7, "prompt": 5, "burst": 5, "paced": 4}
 
     def __init__(self, folder, args, upstream):
@@ -166,6 +166,36 @@ class Rows:
 
     def judge_small(self, text, more):
         pass
+
+    def fleet(self):
+        """A key and three quotas, counted here, and shared by way of Redis."""
+        redis = rig.Redis()
+        started = []
+
+        try:
+            variants = {"plain": self.plain, "gated": self.gated}
+
+            for lease in ("ahead", "strict"):
+                variants[lease] = self.up(lease, (lease, redis.port))
+                started.append(variants[lease])
+
+            time.sleep(3)               # the fleet's first quarantine
+            wrk = self.wrk("fleet16", traffic.small(), 16)
+            got = rounds({name: (wrk, server, "memory")
+                          for name, server in variants.items()},
+                         self.turns["small"], 2)
+            self.show("fleet", got)
+
+            for lease, bound in (("ahead", self.least - 0.05),
+                                 ("strict", self.least - 0.25)):
+                self.ratios("fleet_" + lease, "Redis " + lease, bound, got,
+                            variant=lease)
+                self.figure("fleet_%s_cpu_extra" % lease,
+                            extra(got, lease, "plain"), "us/call")
+        finally:
+            for server in started:
+                self.down(server)
+            redis.stop()
 
     def prompt(self):
         for site, text in self.prompt_sites:

@@ -56,7 +56,7 @@ LLMProvider openai dialect=openai url=http://127.0.0.1:%d
 
 
 GATE = """LLMKeys %(dir)s/keys.json
-LLMLedger %(dir)s/tmp/ledger size=16m
+LLMLedger %(dir)s/tmp/ledger size=16m%(fleet)s
 LLMQuota team_month per=team usd=9000000/month alert=50%%,80%%,100%%
 LLMQuota key_tpm per=key tokens=1000000000/minute
 LLMQuota task per=key+session usd=1000000/hour
@@ -86,7 +86,7 @@ class Httpd(Server):
 
     def llm(self, ours, upstream):
         return ((LLM % (PRICES, self.dir, upstream.port) if ours else "")
-                + (GATE % {"dir": self.dir} if ours == "gated" else ""))
+                + self.gate(GATE, ours))
 
     def user(self):
         """Its workers won't be root, even where all is thrown away."""

@@ -45,7 +45,7 @@ LLM = """    llm on;
 """
 
 GATE = """    llm_keys %(dir)s/keys.json;
-    llm_ledger %(dir)s/tmp/ledger size=16m;
+    llm_ledger %(dir)s/tmp/ledger size=16m%(fleet)s;
     llm_quota team_month per=team usd=9000000/month alert=50%%,80%%,100%%;
     llm_quota key_tpm per=key tokens=1000000000/minute;
     llm_quota task per=key+session usd=1000000/hour;
@@ -90,7 +90,7 @@ class Nginx(Server):
 
     def llm(self, ours):
         return ((LLM % (PRICES, self.dir) if ours else "")
-                + (GATE % {"dir": self.dir} if ours == "gated" else ""))
+                + self.gate(GATE, ours))
 
     def argv(self, conf):
         return [BINARY, "-p", self.dir, "-c", conf]

@@ -94,6 +94,19 @@ class Process:
                 self.proc.wait(5)
 
 
+class Redis(Process):
+    """The store of a fleet of one: beside the load."""
+
+    name = "redis-server"
+    stderr = None
+
+    def __init__(self):
+        self.port = free_port()
+        self.spawn(["redis-server", "--port", str(self.port), "--bind",
+                    "127.0.0.1", "--save", "", "--appendonly", "no"],
+                   LOAD_CORES)
+
+
 class Upstream(Process):
     name = "upstream"
     stderr = None
@@ -157,6 +170,17 @@ class Server(Process):
 
     def conf(self, folder, upstream, ours):
         raise NotImplementedError
+
+    def gate(self, text, ours):
+        """Keys, a ledger, quotas.  ours: "gated", or ("strict", port)."""
+        if ours in (False, True):
+            return ""
+
+        fleet = "" if ours == "gated" else (
+            " redis=127.0.0.1:%d fleet=bench lease=%s quarantine=1s"
+            % (ours[1], ours[0]))
+
+        return text % {"dir": self.dir, "fleet": fleet}
 
     def argv(self, conf):
         raise NotImplementedError

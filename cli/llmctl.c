@@ -347,6 +347,9 @@ static const command_t  commands[] = {
     { "ledger", "check | dump [--ledger=FILE] ...",
       "whether a ledger is sound, and all that it holds;"
       "\n      llmctl ledger help says more", ledger_command, false },
+    { "node", "list | retire NODE ...",
+      "the hosts that share this one's budgets;"
+      "\n      llmctl node help says more", node_command, false },
     { "report", "dry-run [--json] FILE...",
       "who would have been refused, by cost lines of a dry run",
       report_command, false },

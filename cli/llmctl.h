@@ -25,6 +25,7 @@ char *read_file(const char *name, size_t max, size_t *size);
 int key_command(int argc, char **argv);
 int budget_command(int argc, char **argv);
 int ledger_command(int argc, char **argv);
+int node_command(int argc, char **argv);
 int report_command(int argc, char **argv);
 int why_command(int argc, char **argv);
 int explain_command(int argc, char **argv);

@@ -67,6 +67,15 @@ budget_json(const row_t *row, int64_t now)
     (void) json_object_set_new(o, "dry_run",
                                json_boolean(row->quota->dry_run));
 
+    if (row->fleet) {
+        (void) json_object_set_new(o, "node_used",
+                                   json_integer(row_own(row)));
+        (void) json_object_set_new(o, "others_used", json_integer(
+                                   row->state.used - row_own(row)));
+        (void) json_object_set_new(o, "others_held",
+                                   json_integer(row_others_held(row)));
+    }
+
     if (row_is_raised(row, now)) {
         (void) json_object_set_new(o, "raise", json_integer(row->entry.raise));
         (void) json_object_set_new(o, "raise_until",
@@ -113,6 +122,12 @@ notes_text(char *buf, size_t size, const row_t *row, const server_t *s,
 
     if (row->quota->dry_run) {
         n += (size_t) snprintf(buf + n, size - n, "dry run; ");
+    }
+
+    if (row->fleet && row->limit->measure != TG_MEASURE_CONCURRENT) {
+        n += (size_t) snprintf(buf + n, size - n, "%s used here; ",
+                               amount_text(amount, row->limit->measure,
+                                           row_own(row)));
     }
 
     if (n != 0) {
@@ -255,8 +270,17 @@ show_row(const rows_t *rows, const row_t *row)
     printf("%-10s %s\n", "limit", row_limit(limit, row->limit));
     printf("  %-10s %s\n", "used", amount_text(text, measure,
                                                row->state.used));
-    printf("  %-10s %s, by calls under way\n", "held",
-           amount_text(text, measure, row->state.held));
+
+    if (row->fleet) {
+        printf("  %-10s %s\n", "of it here", amount_text(text, measure,
+                                                        row_own(row)));
+        printf("  %-10s %s\n", "by others",
+               amount_text(text, measure, row->state.used - row_own(row)));
+    }
+
+    printf("  %-10s %s, by calls under way%s\n", "held",
+           amount_text(text, measure, row->state.held),
+           row->fleet ? ", and in other nodes' slices" : "");
     printf("  %-10s %s\n", "left", amount_text(text, measure,
                                                left > 0 ? left : 0));
     printf("  %-10s %s\n", "cap", amount_text(text, measure, row->state.cap));

@@ -3,9 +3,11 @@
 #include "llmctl_budget.h"
 #include "llmctl.h"
 #include "llmctl_audit.h"
+#include "llmctl_fleet.h"
 #include "llmctl_key.h"
 #include "llmctl_time.h"
 
+#include <hiredis/hiredis.h>
 #include <time.h>
 
 #define TRIES     200           /* for the ledger's lock, 10 ms each at most */
@@ -29,6 +31,7 @@ typedef struct {
     caller_t              caller;
     int64_t               amount;
     int64_t               until;
+    fleet_t               fleet;        /* of raises, where it is one's */
 } job_t;
 
 
@@ -150,11 +153,35 @@ audit_line(const job_t *job, const row_t *row, const char *outcome)
 }
 
 
+/* By way of the store, from which all nodes take it. */
+static bool
+raise_fleet(job_t *job, const row_t *row)
+{
+    struct redisReply  *reply;
+
+    tg_fleet_raise_command(&job->fleet.fleet, row->item.key, job->amount,
+                           job->until, &job->fleet.command);
+    reply = fleet_ask(&job->fleet);
+
+    if (reply == NULL) {
+        return false;
+    }
+
+    freeReplyObject(reply);
+
+    return true;
+}
+
+
 static int
 apply_once(job_t *job, const row_t *row)
 {
     int64_t       now = now_ms();
     tg_ledger_t  *led = &job->server.desk.ledger.ledger;
+
+    if (job->change == CHANGE_RAISE && job->server.fleet) {
+        return raise_fleet(job, row) ? TG_LEDGER_OK : TG_ERROR;
+    }
 
     switch (job->change) {
     case CHANGE_RAISE:
@@ -196,7 +223,10 @@ apply(job_t *job, const row_t *row)
           : "the ledger does not take it";
 
     (void) audit(&job->server, now_ms(), audit_line(job, row, "failure"));
-    return failed(job->args->words[0], why);
+
+    /* of the fleet's store it has been said */
+
+    return rc != TG_ERROR && failed(job->args->words[0], why);
 }
 
 
@@ -306,10 +336,40 @@ say_result(job_t *job)
     }
 
     for (size_t i = 0; i < job->rows.n; i++) {
+        if (job->change == CHANGE_RAISE && job->server.fleet) {
+            row_raise(&job->rows.list[i], job->amount, job->until);
+        }
+
         budget_say(stdout, &job->rows.list[i], &job->server, job->rows.now);
     }
 
     return say_nested(job) && say_members(job);
+}
+
+
+/* Of a fleet, what nodes have used are facts, each of its own window: no node
+ * can take back another's. */
+static bool
+may_change(job_t *job)
+{
+    const row_t  *row = &job->rows.list[0];
+    char          used[AMOUNT_SIZE];
+
+    if (!job->server.fleet || job->change == CHANGE_OPEN) {
+        return true;
+    }
+
+    if (job->change == CHANGE_RAISE) {
+        return fleet_open(&job->fleet, &job->server);
+    }
+
+    fprintf(stderr, "llmctl: %s: a fleet's budget can't be reset, for what its"
+            " nodes have used stays on record; llmctl budget raise %s"
+            " +%s --reason=... adds as much as is used to its cap, until the"
+            " window ends\n", job->args->words[0], job->args->words[0],
+            amount_text(used, row->limit->measure, row_used(row)));
+
+    return false;
 }
 
 
@@ -322,6 +382,10 @@ prepare(job_t *job)
         || !rows_of(&job->rows, a->words[0], a->words + 1, a->nwords - 1,
                     a->limit, &job->caller))
     {
+        return false;
+    }
+
+    if (!may_change(job)) {
         return false;
     }
 
@@ -361,6 +425,7 @@ change(const budget_args_t *a, change_t which)
     done = done && say_result(&job);
 
     rows_free(&job.rows);
+    fleet_close(&job.fleet);
     server_close(&job.server);
 
     return done ? 0 : 1;

@@ -100,6 +100,17 @@ print_bound(const explain_t *x)
 }
 
 
+/* What others have spent since it was last heard of is not in the figures. */
+static void
+print_fleet(const explain_t *x)
+{
+    if (x->server.fleet) {
+        printf("%-10s as this node sees it; it hears of the others with its"
+               " messages to the store\n", "fleet");
+    }
+}
+
+
 void
 explain_text(const explain_t *x)
 {
@@ -122,6 +133,7 @@ explain_text(const explain_t *x)
     }
 
     print_bound(x);
+    print_fleet(x);
     print_items(x);
 
     if (refused) {
@@ -199,6 +211,11 @@ explain_json(const explain_t *x)
     }
 
     (void) json_object_set_new(o, "quotas", quotas);
+
+    if (x->server.fleet) {
+        (void) json_object_set_new(o, "view", json_string("node"));
+    }
+
     (void) json_dumpf(o, stdout, JSON_INDENT(2));
     printf("\n");
     json_decref(o);

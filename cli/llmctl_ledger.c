@@ -45,7 +45,7 @@ static uint64_t
 mistakes(const tg_ledger_report_t *r)
 {
     return r->bad_held + r->bad_open + r->bad_chain + r->bad_free + r->bad_slot
-           + r->bad_count + r->negative + r->broken;
+           + r->bad_count + r->bad_pending + r->negative + r->broken;
 }
 
 
@@ -138,6 +138,7 @@ ledger_check(const ledger_args_t *a)
             { "bad_held", r.bad_held }, { "bad_open", r.bad_open },
             { "bad_chain", r.bad_chain }, { "bad_free", r.bad_free },
             { "bad_slot", r.bad_slot }, { "bad_count", r.bad_count },
+            { "bad_pending", r.bad_pending },
             { "negative", r.negative }, { "broken", r.broken }
         };
 
@@ -156,8 +157,25 @@ ledger_check(const ledger_args_t *a)
 }
 
 
+static void
+share_json(json_t *o, const tg_ledger_share_t *f)
+{
+    (void) json_object_set_new(o, "slice", json_integer(f->slice));
+    (void) json_object_set_new(o, "asked_for", json_integer(f->pending));
+    (void) json_object_set_new(o, "on_record", json_integer(f->mine));
+    (void) json_object_set_new(o, "told", json_integer(f->told));
+    (void) json_object_set_new(o, "others_used",
+                               json_integer(f->others_used));
+    (void) json_object_set_new(o, "others_held",
+                               json_integer(f->others_owned));
+    (void) json_object_set_new(o, "untold", json_boolean(!f->clean));
+}
+
+
+/* share NULL: of no fleet. */
 static json_t *
-entry_json(const tg_ledger_entry_t *e, const row_t *row)
+entry_json(const tg_ledger_entry_t *e, const row_t *row,
+    const tg_ledger_share_t *share)
 {
     char     hex[2 * TG_LEDGER_KEY + 1], limit[LIMIT_SIZE];
     json_t  *o = json_object();
@@ -193,12 +211,17 @@ entry_json(const tg_ledger_entry_t *e, const row_t *row)
     (void) json_object_set_new(o, "reserved", json_boolean(e->reserved));
     (void) json_object_set_new(o, "concurrent", json_boolean(e->concurrent));
 
+    if (share != NULL) {
+        share_json(o, share);
+    }
+
     return o;
 }
 
 
 static void
-dump_text(const tg_ledger_entry_t *e, const row_t *row)
+dump_text(const tg_ledger_entry_t *e, const row_t *row,
+    const tg_ledger_share_t *share)
 {
     char          limit[LIMIT_SIZE], used[AMOUNT_SIZE], held[AMOUNT_SIZE];
     tg_measure_t  measure = row == NULL ? TG_MEASURE_REQUESTS
@@ -212,6 +235,14 @@ dump_text(const tg_ledger_entry_t *e, const row_t *row)
            amount_text(used, measure, e->used),
            amount_text(held, measure, e->held), e->open,
            e->latched ? ", latched" : "", e->reserved ? ", reserved" : "");
+
+    if (share != NULL) {
+        printf(", slice %s", amount_text(used, measure, share->slice));
+        printf(", others used %s",
+               amount_text(used, measure, share->others_used));
+        printf(", hold %s%s", amount_text(used, measure, share->others_owned),
+               share->clean ? "" : ", untold");
+    }
 
     if (row != NULL) {
         printf("  %.*s of %s, %s", (int) row->quota->name.len,
@@ -230,17 +261,21 @@ dump(const rows_t *rows, bool json)
     uint32_t            i = 0;
     json_t             *o;
     const row_t        *row;
+    const tg_ledger_t  *led = &rows->server->desk.ledger.ledger;
     tg_ledger_entry_t   e;
+    tg_ledger_share_t   share, *of;
 
-    while (tg_ledger_each(&rows->server->desk.ledger.ledger, &i, &e)) {
+    while (tg_ledger_each(led, &i, &e)) {
         row = rows_find(rows, e.key);
+        of = tg_ledger_fleet_read(led, e.key, &share) == TG_LEDGER_OK ? &share
+                                                                      : NULL;
 
         if (!json) {
-            dump_text(&e, row);
+            dump_text(&e, row, of);
             continue;
         }
 
-        o = entry_json(&e, row);
+        o = entry_json(&e, row, of);
         (void) json_dumpf(o, stdout, JSON_COMPACT);
         printf("\n");
         json_decref(o);

@@ -81,6 +81,48 @@ row_used(const row_t *row)
 }
 
 
+/* What it has counted is of the window that the state is of. */
+static bool
+row_is_current(const row_t *row)
+{
+    return row->counted && row->entry.window == row->state.window;
+}
+
+
+int64_t
+row_own(const row_t *row)
+{
+    return row_is_current(row) ? row->entry.used : 0;
+}
+
+
+int64_t
+row_others_held(const row_t *row)
+{
+    return row_is_current(row) ? row->entry.others_held : 0;
+}
+
+
+static int64_t
+raised(int64_t amount, int64_t by)
+{
+    amount = tg_money_add(amount, by);
+
+    return amount > 0 ? amount : 0;
+}
+
+
+void
+row_raise(row_t *row, int64_t amount, int64_t until)
+{
+    row->counted = true;
+    row->entry.raise = amount;
+    row->entry.raise_until = until;
+    row->state.cap = raised(row->item.cap, amount);
+    row->state.limit = raised(row->item.limit, amount);
+}
+
+
 bool
 row_is_full(const row_t *row)
 {
@@ -218,6 +260,7 @@ row_read(rows_t *rows, row_t *row)
 
     (void) tg_ledger_look(led, rows->now, &row->item, 1, &r);
     row->state = r.states[0];
+    row->fleet = rows->server->fleet;
     row->counted = tg_ledger_read(led, row->item.key, &row->entry)
                    == TG_LEDGER_OK;
 }

@@ -18,6 +18,8 @@ typedef struct {
     tg_str_t                 subject;   /* "team search", with a NUL behind */
     bool                     named;     /* each part of it is known to exist */
     bool                     counted;   /* the ledger has an entry */
+    bool                     fleet;     /* state has other nodes' part in it,
+                                           as this one last heard of it */
     tg_ledger_item_t         item;
     tg_ledger_state_t        state;     /* as a call would find it now */
     tg_ledger_entry_t        entry;     /* where counted */
@@ -74,6 +76,14 @@ const char *amount_text(char *buf, tg_measure_t measure, int64_t amount);
 
 /* What is in use: of concurrent= what is held. */
 int64_t row_used(const row_t *row);
+
+/* Of a fleet: what this node has used of state.used, and what others have in
+ * calls under way and slices. */
+int64_t row_own(const row_t *row);
+int64_t row_others_held(const row_t *row);
+
+/* A raise that the ledger has not heard of yet. */
+void row_raise(row_t *row, int64_t amount, int64_t until);
 
 /* True where a call of any size would be refused now. */
 bool row_is_full(const row_t *row);

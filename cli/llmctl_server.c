@@ -78,11 +78,16 @@ server_ledger(server_t *s, const char *ledger, server_access_t access)
         return false;
     }
 
+    rc = tg_ledger_file_inspect(f, s->path, &err);
+    s->fleet = rc == TG_OK && tg_ledger_is_fleet(&f->ledger);
+
     /* it is there: opening it does not make it */
 
-    rc = access == SERVER_VIEW
-         ? tg_ledger_file_inspect(f, s->path, &err)
-         : tg_ledger_file_open(f, s->path, (uint64_t) s->st.st_size, &err);
+    if (rc == TG_OK && access == SERVER_CHANGE) {
+        tg_ledger_file_close(f);
+        rc = (s->fleet ? tg_ledger_file_open_fleet : tg_ledger_file_open)
+                 (f, s->path, (uint64_t) s->st.st_size, &err);
+    }
 
     if (rc != TG_OK) {
         return denied(s, s->path, err.message);

@@ -19,6 +19,7 @@ typedef struct {
     tg_mem_t     *mem;
     tg_conf_t    *conf;
     tg_desk_t     desk;
+    bool          fleet;                /* the ledger is a fleet's */
 } server_t;
 
 typedef enum {

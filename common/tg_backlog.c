@@ -36,8 +36,11 @@ tg_backlog_add(tg_backlog_t *backlog, tg_ledger_slot_t slot,
     it->slot = slot;
     it->n = n;
     it->len = len;
-    memcpy(it->actual, actual, n * sizeof(int64_t));
-    memcpy(it->blob, blob, len);
+
+    if (n != 0) {
+        memcpy(it->actual, actual, n * sizeof(int64_t));
+        memcpy(it->blob, blob, len);
+    }
 
     tg_backlog_push(backlog, it);
 

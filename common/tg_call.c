@@ -566,10 +566,10 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
         return;
     }
 
-    /* What went upstream is charged for although nobody saw the answer. */
+    /* The provider has the prompt, and does not know that nobody listens. */
 
-    if (call->answer == NULL && call->pass != NULL && call->pass->sent
-        && (end == TG_END_CLIENT || end == TG_END_SHUTDOWN))
+    if (call->answer == NULL && end == TG_END_CLIENT && call->pass != NULL
+        && call->pass->sent)
     {
         tg_call_answer(call, 200, tg_str("application/json"), false);
     }
@@ -579,6 +579,10 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
         tg_call_estimate(call, gate);
         tg_call_settle(call, gate->book);
         tg_call_learn(call, gate);
+    }
+
+    if (end == TG_END_SHUTDOWN && call->pass != NULL) {
+        tg_call_cut_off(call);
     }
 
     call->finished = true;

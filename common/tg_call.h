@@ -136,6 +136,8 @@ int tg_call_reply(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
  * other.
  */
 bool tg_call_credentials(const tg_call_t *call, tg_header_t *header);
+
+/* Also of a call that was refused, for logs: the query without credentials. */
 tg_str_t tg_call_args(const tg_call_t *call);
 
 /*
@@ -216,6 +218,18 @@ typedef enum {
     TG_END_UPSTREAM,            /* the upstream failed, or broke off */
     TG_END_SHUTDOWN             /* the server was stopped */
 } tg_end_t;
+
+/*
+ * By what the server saw.  left: it noticed the client's leave, and went on or
+ * gave up for it.  whole: the last byte of an answer has gone out.  cut: the
+ * client's connection is broken.
+ */
+static inline tg_end_t
+tg_end_seen(bool left, bool whole, bool cut)
+{
+    return left ? TG_END_CLIENT : whole ? TG_END_COMPLETE
+           : cut ? TG_END_CLIENT : TG_END_UPSTREAM;
+}
 
 /*
  * Settles: usage, price, cost, and what was held.  Only the first call does

@@ -342,22 +342,43 @@ tg_call_sent(tg_call_t *call, const tg_gate_t *gate)
 }
 
 
+/*
+ * The server stops, and nobody will ever hear what the call has cost: as much
+ * as it held, like that of a process that is killed.
+ */
 void
-tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
+tg_call_cut_off(tg_call_t *call)
 {
-    int                  rc;
-    int64_t              actual[TG_LEDGER_ITEMS_MAX];
-    tg_pass_t           *pass = call->pass;
-    tg_quota_used_t      used;
-    tg_ledger_result_t   r;
+    tg_pass_t  *pass = call->pass;
 
-    /* Without its ledger: another process will find it, and bill the hold. */
-
-    if (pass->asking && gate->ledger != NULL) {
-        (void) tg_ledger_fleet_cancel(gate->ledger, now->wall_ms, pass->slot);
+    if (!pass->held || !pass->sent || call->source == TG_USAGE_REPORTED
+        || call->source == TG_USAGE_CACHED)
+    {
+        return;
     }
 
-    if (!pass->held || gate->ledger == NULL) {
+    call->source = TG_USAGE_RECOVERED;
+    call->price_id = tg_str_null;
+    call->cost_by_provider = false;
+    call->cost_known = pass->hold >= 0;
+
+    memset(&call->cost, 0, sizeof(tg_cost_t));
+    call->cost.total = pass->hold > 0 ? pass->hold : 0;
+}
+
+
+static void
+tg_call_actual(const tg_call_t *call, int64_t *actual)
+{
+    tg_quota_used_t          used;
+    const tg_pass_t         *pass = call->pass;
+    const tg_ledger_item_t  *item = pass->items->items;
+
+    if (call->source == TG_USAGE_RECOVERED) {
+        for (unsigned i = 0; i < pass->items->n; i++) {
+            actual[i] = item[i].flags & TG_LEDGER_CONCURRENT
+                        ? 0 : item[i].amount;
+        }
         return;
     }
 
@@ -374,6 +395,28 @@ tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
     }
 
     tg_quota_actual(pass->items, &used, actual);
+}
+
+
+void
+tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
+{
+    int                  rc;
+    int64_t              actual[TG_LEDGER_ITEMS_MAX];
+    tg_pass_t           *pass = call->pass;
+    tg_ledger_result_t   r;
+
+    /* Without its ledger: another process will find it, and bill the hold. */
+
+    if (pass->asking && gate->ledger != NULL) {
+        (void) tg_ledger_fleet_cancel(gate->ledger, now->wall_ms, pass->slot);
+    }
+
+    if (!pass->held || gate->ledger == NULL) {
+        return;
+    }
+
+    tg_call_actual(call, actual);
     tg_recovered_repack(call, pass->packed);
 
     rc = tg_ledger_settle(gate->ledger, now->wall_ms, pass->slot, actual,

@@ -197,6 +197,7 @@ void tg_hold_note(tg_hold_t *h, const tg_quota_items_t *items, unsigned item,
 /* tg_call_hold.c */
 int tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal);
+void tg_call_cut_off(tg_call_t *call);
 void tg_call_give_back(tg_call_t *call, const tg_gate_t *gate,
     const tg_now_t *now);
 

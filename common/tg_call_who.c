@@ -142,6 +142,13 @@ tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
     pass->roster = tg_roster_ref(gate->roster);
 
     if (tg_call_identify(call, gate, query, refusal) != TG_OK) {
+
+        /* What did not pass may be somebody's secret all the same. */
+
+        if (query) {
+            (void) tg_call_strip_args(call);
+        }
+
         return TG_ERROR;
     }
 

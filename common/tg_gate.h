@@ -61,7 +61,8 @@ typedef struct {
 size_t tg_backlog_settle(tg_backlog_t *backlog, tg_ledger_t *ledger,
     int64_t now);
 
-/* For tg_call.c: TG_ERROR where memory is exhausted. */
+/* TG_ERROR where memory is exhausted. n 0: it is settled, and its line is
+ * written, but the slot is not free yet. */
 int tg_backlog_add(tg_backlog_t *backlog, tg_ledger_slot_t slot,
     const int64_t *actual, unsigned n, const void *blob, size_t len);
 

@@ -49,8 +49,9 @@ static int
 tg_led_look(const tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
     unsigned n, uint32_t *index, tg_ledger_result_t *r)
 {
-    int                 rc = TG_LEDGER_OK, one;
-    tg_ledger_state_t  *st;
+    int                    rc = TG_LEDGER_OK, one;
+    tg_ledger_state_t     *st;
+    const tg_led_entry_t  *e;
 
     for (unsigned i = 0; i < n; i++) {
         st = &r->states[i];
@@ -60,8 +61,14 @@ tg_led_look(const tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
             return TG_LEDGER_BAD;
         }
 
-        tg_led_view(index[i] ? &led->entries[index[i] - 1] : NULL, &items[i],
-                    now, st);
+        e = index[i] != 0 ? &led->entries[index[i] - 1] : NULL;
+        tg_led_view(e, &items[i], now, st);
+
+        if (e != NULL && led->fents != NULL && st->window == e->window) {
+            st->used = tg_led_add(st->used, led->fents[index[i] - 1].oused);
+            st->held = tg_led_add(st->held, led->fents[index[i] - 1].oowned);
+        }
+
         one = tg_led_decide(&items[i], st);
 
         if (one == TG_LEDGER_OK) {
@@ -223,6 +230,7 @@ tg_led_debit(tg_ledger_t *led, int64_t now, const tg_ledger_item_t *items,
     s->nitems = (uint16_t) n;
     s->blob_len = (uint16_t) len;
     s->recovered = 0;
+    s->said = 0;
 
     for (unsigned i = 0; i < n; i++) {
         tg_led_hold_entry(led, now, &items[i], index[i], &s->items[i],
@@ -379,10 +387,19 @@ tg_led_slot_settle(tg_ledger_t *led, int64_t now, tg_led_slot_t *slot,
     tg_led_item_t      *si;
     tg_led_slot_t      *s;
     tg_led_entry_t     *e;
+    bool                recovered = actual == NULL;
     tg_ledger_state_t   st;
 
-    if (slot->nitems > TG_LEDGER_ITEMS_MAX) {
+    if (slot->nitems > TG_LEDGER_ITEMS_MAX
+        || slot->said_len > TG_LEDGER_BLOB_MAX)
+    {
         return TG_LEDGER_BAD;
+    }
+
+    if (actual == NULL && slot->said) {
+        actual = slot->said_actual;
+        blob = slot->said_blob;
+        len = slot->said_len;
     }
 
     tg_led_begin(led);
@@ -390,7 +407,7 @@ tg_led_slot_settle(tg_ledger_t *led, int64_t now, tg_led_slot_t *slot,
                                 + slot->nitems * sizeof(tg_led_item_t));
     s->owner = led->me;
     s->state = TG_LED_FINAL;
-    s->recovered = actual == NULL;
+    s->recovered = recovered;
 
     for (unsigned i = 0; i < s->nitems; i++) {
         si = &s->items[i];
@@ -430,6 +447,27 @@ tg_led_slot_settle(tg_ledger_t *led, int64_t now, tg_led_slot_t *slot,
 }
 
 
+/*
+ * The lock is not to be had, and the call's line will say what it has cost: so
+ * does the slot, if the process dies before it can settle.
+ */
+static void
+tg_led_say(tg_ledger_t *led, tg_ledger_slot_t slot, const int64_t *actual,
+    unsigned n, const void *blob, size_t len)
+{
+    tg_led_slot_t  *s = tg_led_slot(led, slot, TG_LED_OPEN);
+
+    if (s == NULL || blob == NULL || s->nitems != n || s->said) {
+        return;
+    }
+
+    memcpy(s->said_actual, actual, n * sizeof(int64_t));
+    memcpy(s->said_blob, blob, len);
+    s->said_len = (uint32_t) len;
+    __atomic_store_n(&s->said, 1, __ATOMIC_RELEASE);
+}
+
+
 int
 tg_ledger_settle(tg_ledger_t *led, int64_t now, tg_ledger_slot_t slot,
     const int64_t *actual, unsigned n, const void *blob, size_t len,
@@ -456,6 +494,9 @@ tg_ledger_settle(tg_ledger_t *led, int64_t now, tg_ledger_slot_t slot,
 
     rc = tg_led_lock(led);
     if (rc != TG_LEDGER_OK) {
+        if (rc == TG_LEDGER_BUSY) {
+            tg_led_say(led, slot, actual, n, blob, len);
+        }
         return rc;
     }
 

@@ -314,7 +314,8 @@ int tg_ledger_sent(tg_ledger_t *led, tg_ledger_slot_t slot);
  * entry has gone on by more than one window the old one's sum is not kept.
  * blob, if not NULL, replaces the slot's.  The states are those of the windows
  * of admission; r may be NULL.  OK, STALE (settled before: harmless), BUSY (try
- * again later), BAD.
+ * again later; with a blob it is what a sweeper finds if the process dies before
+ * that), BAD.
  */
 int tg_ledger_settle(tg_ledger_t *led, int64_t now, tg_ledger_slot_t slot,
     const int64_t *actual, unsigned n, const void *blob, size_t len,

@@ -141,6 +141,7 @@ tg_led_rebuild_slots(tg_ledger_t *led)
 
     for (uint32_t i = led->nslots; i > 0; i--) {
         s = &led->slots[i - 1];
+        s->said = 0;
 
         if (s->state != TG_LED_FREE && s->state != TG_LED_ASKING
             && tg_led_slot_is_sound(led, s))

@@ -496,6 +496,7 @@ tg_led_holding_commit(tg_led_holding_t *h, bool ask, tg_ledger_message_t *msg)
     s->nitems = (uint16_t) h->n;
     s->blob_len = (uint16_t) h->len;
     s->recovered = 0;
+    s->said = 0;
 
     h->r->slot.gen = s->gen;
     h->r->slot.index = (uint32_t) (slot - led->slots) + 1;

@@ -47,6 +47,7 @@ tg_led_round_slot(tg_led_round_t *d)
     d->s->nitems = 0;
     d->s->blob_len = 0;
     d->s->recovered = 0;
+    d->s->said = 0;
     memset(d->fs, 0, sizeof(*d->fs));
 
     tg_led_fleet_number(led, d->fv, d->hello ? TG_LEDGER_MSG_HELLO

@@ -17,7 +17,7 @@
 #include "tg_ledger_fleet.h"
 
 #define TG_LED_MAGIC       UINT64_C(0x52474c656c6c6f54)    /* in host order */
-#define TG_LED_VERSION     1
+#define TG_LED_VERSION     2
 #define TG_LED_PAGE        4096
 #define TG_LED_LOG_SIZE    4096
 #define TG_LED_LOG_FLEET   8192
@@ -91,9 +91,15 @@ struct tg_led_slot_s {
     uint16_t       nitems;
     uint16_t       blob_len;
     uint32_t       recovered;
-    uint32_t       unused[5];
+    uint32_t       said;            /* as sent; 1: what is below holds */
+    uint32_t       said_len;
+    uint32_t       unused[3];
     tg_led_item_t  items[TG_LEDGER_ITEMS_MAX];
     unsigned char  blob[TG_LEDGER_BLOB_MAX];
+
+    /* What its owner would settle it for, had he the lock. */
+    int64_t        said_actual[TG_LEDGER_ITEMS_MAX];
+    unsigned char  said_blob[TG_LEDGER_BLOB_MAX];
 };
 
 /* Logged. */
@@ -192,7 +198,7 @@ typedef struct {
 } tg_led_record_t;
 
 _Static_assert(sizeof(tg_led_entry_t) == 128, "an entry is two cache lines");
-_Static_assert(sizeof(tg_led_slot_t) == 704, "a slot is eleven cache lines");
+_Static_assert(sizeof(tg_led_slot_t) == 1088, "a slot is 17 cache lines");
 _Static_assert(sizeof(tg_led_head_t) <= TG_LED_PAGE, "the head is a page");
 _Static_assert(sizeof(tg_led_vars_t) == 32, "the vars are logged whole");
 _Static_assert(sizeof(tg_led_fent_t) == 192, "three cache lines");
@@ -206,7 +212,7 @@ _Static_assert((TG_LEDGER_ITEMS_MAX * 2 + 5) * sizeof(tg_led_record_t)
 /* The largest transaction: a hold of all items. */
 _Static_assert((TG_LEDGER_ITEMS_MAX + 3) * sizeof(tg_led_record_t)
                + TG_LEDGER_ITEMS_MAX * sizeof(tg_led_entry_t)
-               + sizeof(tg_led_slot_t) + sizeof(tg_led_vars_t)
+               + offsetof(tg_led_slot_t, said_actual) + sizeof(tg_led_vars_t)
                <= TG_LED_LOG_SIZE, "the log holds any transaction");
 
 typedef struct {

@@ -179,7 +179,8 @@ tg_led_is_plausible(const tg_ledger_t *led, const tg_led_record_t *rec)
                          sizeof(*s)))
     {
         return rec->len >= offsetof(tg_led_slot_t, items)
-               && rec->len <= sizeof(*s) && s->state <= TG_LED_ASKING;
+               && rec->len <= offsetof(tg_led_slot_t, said_actual)
+               && s->state <= TG_LED_ASKING;
     }
 
     if (led->fents != NULL

@@ -12,7 +12,8 @@
 #include "tg_usage_read.h"
 
 const tg_str_t  tg_usage_sources[] = {
-    TG_STR("none"), TG_STR("reported"), TG_STR("estimated"), TG_STR("cached")
+    TG_STR("none"), TG_STR("reported"), TG_STR("estimated"), TG_STR("cached"),
+    TG_STR("recovered")
 };
 
 static char *
@@ -263,7 +264,7 @@ tg_line_usage(char *p, bool under, const tg_usage_t *u, unsigned source)
     p = tg_line_plain(p, tg_usage_sources[source]);
     *p++ = '"';
 
-    if (source == TG_USAGE_NONE) {
+    if (source == TG_USAGE_NONE || source == TG_USAGE_RECOVERED) {
         return p;
     }
 
@@ -465,7 +466,7 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
 {
     tg_str_t  error = tg_call_error_type(call);
 
-    if (call->refused || call->would_refuse) {
+    if (call->refused || call->would_refuse || call->rule.len != 0) {
         p = tg_line_decided(p, under, call->conf, tg_call_decision(call),
                             call->rule);
     } else {
@@ -535,6 +536,9 @@ tg_call_line(const tg_call_t *call, char *buf, uint64_t seq,
 
     if (a != NULL) {
         p = tg_line_answer(p, under, a);
+    }
+
+    if (a != NULL || call->source == TG_USAGE_RECOVERED) {
         p = tg_line_usage(p, under, call->usage, call->source);
     }
 

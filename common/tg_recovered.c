@@ -135,6 +135,12 @@ tg_recovered_repack(const tg_call_t *call, unsigned char *blob)
 
     memcpy(&c, blob, sizeof(c));
 
+    /* Of a call that was cut off, what was packed is still true. */
+
+    if (call->source == TG_USAGE_RECOVERED) {
+        return;
+    }
+
     c.flags |= TG_PACKED_FINISHED | (call->cost_known ? TG_PACKED_KNOWN : 0)
                | (u != NULL ? TG_PACKED_USAGE : 0);
     c.source = call->source;

@@ -18,7 +18,8 @@ typedef enum {
     TG_USAGE_NONE = 0,      /* nothing known, nothing to bill */
     TG_USAGE_REPORTED,      /* the provider said so */
     TG_USAGE_ESTIMATED,     /* counted from bytes that went by */
-    TG_USAGE_CACHED         /* answered by a cache of the server: costs nothing */
+    TG_USAGE_CACHED,        /* answered by a cache of the server: costs nothing */
+    TG_USAGE_RECOVERED      /* the server cut it off: billed what was held */
 } tg_usage_source_t;
 
 /* Something billed beside the top level, at its own model's price. */

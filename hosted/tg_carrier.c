@@ -38,6 +38,55 @@ struct tg_carrier_s {
 };
 
 
+int
+tg_carrier_check(const tg_fleet_options_t *o,
+    void (*log)(void *baton, const char *message), void *baton,
+    tg_error_t *err)
+{
+    int          rc;
+    char         text[320], *password;
+    tg_error_t   why;
+    tg_fleet_t   fleet;
+    tg_redis_t   redis;
+
+    if (o->tls && !tg_redis_has_tls()) {
+        return tg_error(err, 0, 0, "tls= needs a hiredis with hiredis_ssl");
+    }
+
+    if (tg_redis_password(o, &password, err) != TG_OK) {
+        return TG_ERROR;
+    }
+
+    rc = tg_fleet_init(&fleet, tg_strz(o->name), tg_strz(o->label),
+                       o->quarantine_ms, err);
+
+    if (rc == TG_OK) {
+        memset(&why, 0, sizeof(why));
+        tg_redis_init(&redis, o, &fleet, password);
+        rc = tg_redis_check(&redis, &why);
+        tg_redis_close(&redis);
+
+        (void) snprintf(text, sizeof(text), "the fleet's store: %s",
+                        why.message);
+
+        if (rc != TG_OK && why.code != TG_REDIS_UNREACHED) {
+            (void) tg_error(err, 0, 0, "%s", text);
+
+        } else {
+            rc = TG_OK;
+
+            if (why.message[0] != '\0') {
+                log(baton, text);
+            }
+        }
+    }
+
+    tg_redis_forget(password);
+
+    return rc;
+}
+
+
 /* At the 1st, 2nd, 4th, 8th ... failure in a row. */
 static void
 tg_carrier_failed(tg_carrier_t *c, const tg_error_t *err)

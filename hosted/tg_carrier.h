@@ -41,6 +41,16 @@ typedef struct {
     void                      *baton;
 } tg_carrier_conf_t;
 
+/*
+ * Before anything else, in the master: TG_ERROR where the store is not fit to
+ * be one (tg_fleet_check()), the password's file is not, or there is no TLS.
+ * That it can't be reached now is no reason not to start: that, and warnings,
+ * are logged.
+ */
+int tg_carrier_check(const tg_fleet_options_t *options,
+    void (*log)(void *baton, const char *message), void *baton,
+    tg_error_t *err);
+
 /* Starts the threads. NULL and *err: no memory, no thread, the password's
  * file, no script. */
 tg_carrier_t *tg_carrier_start(const tg_carrier_conf_t *conf, tg_error_t *err);

@@ -131,6 +131,17 @@ tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
 }
 
 
+static void
+tg_desk_carrier_log(void *data, const char *message)
+{
+    char        text[400];
+    tg_desk_t  *desk = data;
+
+    (void) snprintf(text, sizeof(text), "llm_ledger: %s", message);
+    desk->log(desk->log_data, TG_DESK_ERROR, text);
+}
+
+
 int
 tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
 {
@@ -146,7 +157,13 @@ tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
 
     memset(&state, 0, sizeof(state));
 
-    if (!test) {
+    if (!test && led->fleet != NULL
+        && tg_carrier_check(led->fleet, tg_desk_carrier_log, desk, &why)
+           != TG_OK)
+    {
+        rc = TG_ERROR;
+
+    } else if (!test) {
         rc = led->fleet != NULL
              ? tg_ledger_file_open_fleet(&desk->ledger, led->file.p, led->size,
                                          &why)
@@ -287,17 +304,6 @@ tg_desk_start_alerts(tg_desk_t *desk, tg_error_t *err)
 
     return desk->webhook != NULL ? TG_OK
            : tg_error(err, 0, 0, "llm_alert: %s", why.message);
-}
-
-
-static void
-tg_desk_carrier_log(void *data, const char *message)
-{
-    char        text[400];
-    tg_desk_t  *desk = data;
-
-    (void) snprintf(text, sizeof(text), "llm_ledger: %s", message);
-    desk->log(desk->log_data, TG_DESK_ERROR, text);
 }
 
 
@@ -533,11 +539,33 @@ tg_desk_tick_alerts(tg_desk_t *desk, int64_t now)
 }
 
 
+typedef struct {
+    tg_desk_t           *desk;
+    tg_ledger_swept_pt   swept;
+    void                *data;
+} tg_desk_sweep_t;
+
+
+/* Here it is seen to that the slot comes free, even if not at once. */
+static bool
+tg_desk_swept(void *baton, const tg_ledger_swept_t *call)
+{
+    tg_desk_sweep_t  *sweep = baton;
+
+    if (sweep->swept(sweep->data, call)) {
+        tg_desk_written(sweep->desk, &call->slot, 1);
+    }
+
+    return false;
+}
+
+
 void
 tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
     void *data)
 {
-    tg_error_t  err;
+    tg_error_t       err;
+    tg_desk_sweep_t  sweep = { desk, swept, data };
 
     tg_desk_tick_keys(desk, now);
 
@@ -554,7 +582,7 @@ tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
     }
 
     (void) tg_backlog_settle(&desk->backlog, &desk->ledger.ledger, now);
-    (void) tg_ledger_sweep(&desk->ledger.ledger, now, swept, data);
+    (void) tg_ledger_sweep(&desk->ledger.ledger, now, tg_desk_swept, &sweep);
     tg_desk_tick_alerts(desk, now);
     tg_ledger_file_flush(&desk->ledger);
 }
@@ -645,8 +673,15 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
 void
 tg_desk_written(tg_desk_t *desk, const tg_ledger_slot_t *slots, unsigned n)
 {
-    if (desk->joined && n != 0) {
-        (void) tg_ledger_line_written(&desk->ledger.ledger, slots, n);
+    if (!desk->joined || n == 0
+        || tg_ledger_line_written(&desk->ledger.ledger, slots, n)
+           != TG_LEDGER_BUSY)
+    {
+        return;
+    }
+
+    for (unsigned i = 0; i < n; i++) {
+        (void) tg_backlog_add(&desk->backlog, slots[i], NULL, 0, NULL, 0);
     }
 }
 

@@ -126,8 +126,8 @@ void tg_desk_alerts(tg_desk_t *desk, tg_call_t *call, tg_desk_alert_t line,
 void tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     tg_gate_scratch_t *scratch, tg_gate_t *gate);
 
-/* The lines of these calls are safe. Some that the ledger's lock kept from it
- * stay, and are written again when this process has ended. */
+/* The lines of these calls are safe. Where the ledger's lock is not to be had,
+ * tg_desk_tick() tries again. */
 void tg_desk_written(tg_desk_t *desk, const tg_ledger_slot_t *slots,
     unsigned n);
 

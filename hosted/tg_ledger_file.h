@@ -71,8 +71,8 @@ int tg_ledger_file_chown(tg_ledger_file_t *f, uid_t uid, gid_t gid,
  */
 int tg_ledger_file_join(tg_ledger_file_t *f, tg_error_t *err);
 
-/* Opens an existing one for looking only: nothing is locked or written, and
- * nothing keeps it from changing. */
+/* Opens an existing one, of either kind, for looking only: nothing is locked or
+ * written, and nothing keeps it from changing. */
 int tg_ledger_file_inspect(tg_ledger_file_t *f, const char *path,
     tg_error_t *err);
 

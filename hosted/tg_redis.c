@@ -19,7 +19,6 @@
 #endif
 
 #define TG_REDIS_PASSWORD_MAX  512
-#define TG_REDIS_UNREACHED     1
 
 
 static uint64_t
@@ -598,6 +597,13 @@ tg_redis_check(tg_redis_t *r, tg_error_t *err)
     if (least != NULL) {
         rc = tg_fleet_check(&facts, err);
         freeReplyObject(least);
+
+        if (rc != TG_OK && r->options->nsentinels != 0
+            && tg_str_eq(tg_fleet_info(facts.replication, "role"),
+                         tg_str("slave")))
+        {
+            err->code = TG_REDIS_UNREACHED;
+        }
     }
 
     if (replication != NULL) {

@@ -15,6 +15,8 @@
 
 #define TG_REDIS_POOL_MAX  64
 
+#define TG_REDIS_UNREACHED  1           /* an error's code */
+
 struct redisContext;
 struct redisReply;
 
@@ -58,7 +60,8 @@ int tg_redis_call_by(tg_redis_t *r, const tg_ledger_message_t *msg,
     tg_ledger_answer_t *answer, tg_error_t *err);
 
 /* As tg_fleet_check(), of the store as it is. TG_ERROR also where it can't be
- * reached; err->code is 1 then. */
+ * reached, or sentinels name a replica, as in a failover; err->code is
+ * TG_REDIS_UNREACHED then. */
 int tg_redis_check(tg_redis_t *r, tg_error_t *err);
 
 /* One command for tools. NULL and *err; else to be freed with

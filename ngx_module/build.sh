@@ -52,7 +52,7 @@ if [ -f conf_flags ]; then
     flags=("${NGX_CONF_FLAGS[@]}")
 fi
 
-list=$(ls "$top"/common/*.c "$top"/ngx_module/*.c; cat "$top/config")
+list=$(ls "$top"/common/*.c "$top"/hosted/*.c "$top"/ngx_module/*.c; cat "$top/config")
 if [ ! -f objs/Makefile ] || [ "$(cat objs/.list 2>/dev/null)" != "$list $cc_opt" ]
 then
     case $kind in

@@ -12,6 +12,7 @@
 #include "tg_desk.h"
 #include "tg_http.h"
 #include "tg_inflate.h"
+#include "tg_price_file.h"
 
 typedef struct {
     ngx_atomic_t                seq;            /* of cost lines, per node */
@@ -26,7 +27,7 @@ typedef struct {
     ngx_event_t                 desk_timer;
     ngx_shm_zone_t             *shm_zone;
     ngx_array_t                 logs;           /* ngx_http_llm_log_t * */
-    ngx_array_t                 price_stats;    /* ngx_http_llm_stat_t */
+    tg_file_state_t             price_files[TG_FILES_MAX];
     ngx_event_t                 price_timer;
     ngx_array_t                 peer_inits;     /* ngx_http_llm_peer_init_t */
     ngx_flag_t                  enabled;        /* in some location */

@@ -62,17 +62,10 @@ ngx_http_llm_end(ngx_http_llm_ctx_t *ctx)
 {
     ngx_connection_t  *c = ctx->request->connection;
 
-    if (ctx->client_gone) {
-        return TG_END_CLIENT;
-    }
-
-    if (ctx->complete) {
-        return TG_END_COMPLETE;
-    }
-
-    return c->error || c->timedout
-           || ctx->request->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST
-           ? TG_END_CLIENT : TG_END_UPSTREAM;
+    return tg_end_seen(ctx->client_gone, ctx->complete,
+                       c->error || c->timedout
+                       || ctx->request->headers_out.status
+                          == NGX_HTTP_CLIENT_CLOSED_REQUEST);
 }
 
 

@@ -287,6 +287,10 @@ ngx_http_llm_enter(ngx_http_llm_ctx_t *ctx)
     ngx_http_llm_gate(ctx->lmcf, &gate);
 
     if (tg_call_enter(ctx->call, &gate, &refusal) != TG_OK) {
+        if (ngx_http_llm_set_args(r, tg_call_args(ctx->call)) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         ngx_http_finalize_request(r, ngx_http_llm_refuse(ctx, &refusal));
         return NGX_DONE;
     }

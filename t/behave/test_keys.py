@@ -63,6 +63,20 @@ def test_key_in_a_query_goes_no_further(server, fake):
     assert leaks(server, fake, SECRETS["ann"]) == []
 
 
+def test_refused_key_in_a_query_is_in_no_log(server, fake):
+    start(server, fake, key("ann"), key("bob", disabled=True),
+          host="generativelanguage.googleapis.com")
+    for secret in ("unknown-0123456789abcdef", SECRETS["bob"]):
+        r = server.client.post(GEMINI + "?x=1&key=" + secret,
+                               {"contents": calls.CONTENTS})
+        assert r.status == 401
+    r = server.client.get("/v1beta/models?key=" + SECRETS["ann"])
+    assert r.status == 200
+    server.lines(3)
+    assert leaks(server, fake, "unknown-0123456789abcdef", SECRETS["bob"],
+                 SECRETS["ann"]) == []
+
+
 @pytest.mark.parametrize("headers,why", [
     ({}, "carries no key"),
     ({"Authorization": "Bearer sk-unknown-0123456789abcdef"}, "not known"),

@@ -234,6 +234,20 @@ def test_who_waits_and_leaves_holds_nothing(server, fake):
     assert len(fake.requests) == 2
 
 
+def test_who_leaves_before_the_answer_is_billed_his_prompt(server, fake):
+    start(server, fake, "all per=all usd=1/day")
+    exchange = server.client.open(
+        "POST", CHAT, calls.chat(text="word " * 400, max_tokens=8),
+        fake={"first_delay": 2})
+    fake.wait(1)
+    exchange.close()
+    line = server.line()
+    assert line["error.type"] == "client_closed"
+    assert line.source in ("estimated", "reported")
+    assert line.input > 200
+    assert line.nusd >= 200 * 150
+
+
 def test_throttling_waits_for_the_window(server, fake):
     start(server, fake, "slow per=all requests=2/second action=throttle")
     began = time.monotonic()
@@ -358,6 +372,47 @@ def test_killed_worker_is_swept_and_its_call_billed(server, fake):
     server.wait_until(lambda: server.workers())
     assert [post(server).status for _ in range(2)] == [200, 429]
     server.lines(3)
+
+
+def test_call_cut_by_a_fast_stop_costs_what_it_held(server, fake):
+    """Its provider may have finished it, and nobody will say so."""
+    start(server, fake, "all per=all usd=1/day",
+          "out per=all output_tokens=100/day wait=0s")
+    exchange = server.client.open(
+        "POST", CHAT, calls.asked_stream(max_tokens=60),
+        fake={"words": 60, "gate": 8})
+    exchange.read_until(b"word2")
+    site = server.site
+    server.terminate()
+    exchange.close()
+    line = server.line()
+    assert line.source == "recovered"
+    assert line["error.type"] == "server_shutdown"
+    assert line.nusd == round(line["llm.hold"] * 1e9) > 60 * 600
+    server.start(site)
+    assert post(server, max_tokens=41).status == 429
+    assert post(server, max_tokens=40).status == 200
+    server.lines(3)
+
+
+def test_fast_stop_leaves_a_call_alone_that_is_complete(server, fake):
+    start(server, fake, "all per=all usd=1/day")
+    assert post(server).status == 200
+    server.terminate()
+    assert server.line().nusd == COST
+
+
+def test_full_ledger_is_told_in_the_line(server, fake):
+    """Of what a client makes up there is room for a 64th."""
+    session = ("llm_tag", "session", "from=header:x-session")
+    start(server, fake, "each per=session requests=9/day", llm=[session],
+          ledger=("size=256k", "full=allow"))
+    n = 60
+    assert {post(server, {"x-session": str(i)}).status
+            for i in range(n)} == {200}
+    last = server.lines(n)[-1]
+    assert last["llm.decision"] == "allow"
+    assert last["llm.rule"] == "ledger_full"
 
 
 def test_ledger_of_another_size_is_left_alone(server, fake):

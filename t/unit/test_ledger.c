@@ -629,6 +629,45 @@ test_a_sweeper_that_dies_is_swept(void **state)
 }
 
 
+/* Its line, with what it cost, may be written by then. */
+static void
+test_who_dies_before_it_can_settle_is_taken_at_its_word(void **state)
+{
+    int64_t             actual = 4;
+    tg_ledger_t         a = view(1), b = view(2);
+    tg_ledger_swept_t   calls[8];
+    tg_ledger_result_t  r, again;
+
+    (void) state;
+
+    assert_int_equal(hold1(&a, 1, item("x", 10, 1000), &r), TG_LEDGER_OK);
+    assert_int_equal(tg_ledger_sent(&a, r.slot), TG_LEDGER_OK);
+    ((tg_led_head_t *) base)->lock = b.me;
+    assert_int_equal(tg_ledger_settle(&a, 1, r.slot, &actual, 1, "cost 4", 6,
+                                      NULL), TG_LEDGER_BUSY);
+    assert_int_equal(entry(&a, "x").held, 10);
+    ((tg_led_head_t *) base)->lock = 0;
+
+    memset(calls, 0, sizeof(calls));
+    dead[1] = true;
+    assert_int_equal(tg_ledger_sweep(&b, 2, swept, calls), 1);
+    assert_true(calls[0].actual[0] == 4 && calls[0].blob_len == 6);
+    assert_memory_equal(calls[0].blob, "cost 4", 6);
+    assert_true(entry(&b, "x").used == 4 && entry(&b, "x").held == 0);
+
+    /* The slot's next call is another. */
+
+    assert_int_equal(hold1(&b, 2, item("x", 10, 1000), &again), TG_LEDGER_OK);
+    assert_int_equal(again.slot.index, r.slot.index);
+    assert_int_equal(tg_ledger_sent(&b, again.slot), TG_LEDGER_OK);
+    dead[2] = true;
+    a = view(3);
+    assert_int_equal(tg_ledger_sweep(&a, 2, swept, calls), 1);
+    assert_true(calls[1].actual[0] == 10);
+    check_sound(&a);
+}
+
+
 static void
 test_a_number_used_again_is_another_owner(void **state)
 {
@@ -1029,6 +1068,7 @@ main(void)
         with_ledger(test_a_raise_expires_and_a_reset_forgives),
         with_ledger(test_the_dead_are_settled_by_others),
         with_ledger(test_a_sweeper_that_dies_is_swept),
+        with_ledger(test_who_dies_before_it_can_settle_is_taken_at_its_word),
         with_ledger(test_a_number_used_again_is_another_owner),
         with_ledger(test_a_lock_of_the_dead_is_taken_and_the_log_copied),
         with_ledger(test_a_log_that_is_not_marked_did_not_happen),
