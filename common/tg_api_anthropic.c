@@ -51,6 +51,10 @@ static const tg_json_want_t  tg_want_batch_line[] = {
 const tg_json_want_t  tg_want_anthropic_request[] = {
     { "", TG_R_ROOT, 0 },
     { "model", TG_R_MODEL, TG_JSON_MEMBER },
+    { "models[]", TG_R_OTHER_MODEL, 0 },
+    { "fallbacks[]", TG_R_OTHER_MODEL, 0 },
+    { "fallbacks[].model", TG_R_OTHER_MODEL, 0 },
+    { "tools[].model", TG_R_OTHER_MODEL, 0 },       /* advisors */
     { "stream", TG_R_STREAM, 0 },
     { "max_tokens", TG_R_MAX_TOKENS, 0 },
     { "max_tokens_to_sample", TG_R_MAX_TOKENS, 0 },

@@ -161,6 +161,9 @@ static const tg_json_want_t  tg_want_input_tokens[] = {
 const tg_json_want_t  tg_want_openai_request[] = {
     { "", TG_R_ROOT, 0 },
     { "model", TG_R_MODEL, TG_JSON_MEMBER },
+    { "models[]", TG_R_OTHER_MODEL, 0 },            /* OpenRouter */
+    { "fallbacks[]", TG_R_OTHER_MODEL, 0 },         /* LiteLLM */
+    { "fallbacks[].model", TG_R_OTHER_MODEL, 0 },
     { "stream", TG_R_STREAM, 0 },
     { "stream_options", TG_R_STREAM_OPTIONS, TG_JSON_RAW | TG_JSON_MEMBER },
     { "stream_options.include_usage", TG_R_INCLUDE_USAGE, 0 },

@@ -109,6 +109,10 @@ tg_bound_ask(tg_bound_ask_t *ask, tg_op_t op, const tg_request_info_t *info,
     ask->tier = tg_tier_parse(info->service_tier);
 
     tg_bound_model(ask, info->model);
+
+    for (unsigned i = 0; i < info->nothers; i++) {
+        tg_bound_model(ask, info->others[i]);
+    }
 }
 
 

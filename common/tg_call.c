@@ -438,6 +438,34 @@ tg_call_model(const tg_call_t *call)
 }
 
 
+bool
+tg_call_models(const tg_call_t *call, unsigned i, tg_str_t *model)
+{
+    const tg_request_info_t  *info = tg_request_info(call->request);
+
+    *model = tg_call_model(call);
+
+    if (i == 0) {
+        return true;
+    }
+
+    if (call->dialect.model.len != 0
+        && !tg_str_eq(call->dialect.model, *model) && --i == 0)
+    {
+        *model = call->dialect.model;
+        return true;
+    }
+
+    if (i > info->nothers) {
+        return false;
+    }
+
+    *model = info->others[i - 1];
+
+    return true;
+}
+
+
 static const tg_price_t *
 tg_call_find_price(const tg_call_t *call, const tg_price_book_t *book,
     const tg_answer_info_t *a)

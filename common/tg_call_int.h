@@ -108,6 +108,11 @@ const tg_tag_t *tg_call_resolve_tags(tg_call_t *call);
 int tg_call_refuse(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
     tg_str_t rule, tg_str_t message);
 tg_str_t tg_call_model(const tg_call_t *call);
+
+/* All that the call may be answered by, i from 0: what it asks for, what its
+ * path has where that is another, then the others of its body.  False where
+ * there are no more. */
+bool tg_call_models(const tg_call_t *call, unsigned i, tg_str_t *model);
 void tg_refusal_header(tg_refusal_t *refusal, tg_str_t name, tg_str_t value);
 
 /* tg_call_who.c: what a source `key` gives a tag. */

@@ -120,17 +120,34 @@ tg_call_list_models(tg_call_t *call, const tg_gate_t *gate,
 }
 
 
+/* The first model of the call that the provider does not have. */
+static bool
+tg_call_lacking(const tg_call_t *call, const tg_provider_t *pr,
+    tg_str_t *model)
+{
+    for (unsigned i = 0; tg_call_models(call, i, model); i++) {
+        if (model->len != 0 && !tg_models_match(pr->models, pr->nmodels,
+                                                *model))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 int
 tg_call_provided(tg_call_t *call, tg_refusal_t *refusal)
 {
     char                  buf[TG_PROVIDED_TEXT];
-    tg_str_t              model = tg_call_model(call);
+    tg_str_t              model;
     tg_text_t             t;
     const tg_provider_t  *pr = call->provider;
 
-    if (pr == NULL || pr->nmodels == 0 || model.len == 0
-        || tg_models_match(pr->models, pr->nmodels, model)
-        || tg_api_op(call->dialect.api) == TG_OP_MODELS)
+    if (pr == NULL || pr->nmodels == 0
+        || tg_api_op(call->dialect.api) == TG_OP_MODELS
+        || !tg_call_lacking(call, pr, &model))
     {
         return TG_OK;
     }

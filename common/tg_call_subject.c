@@ -191,6 +191,43 @@ tg_hold_when(tg_hold_t *h, const tg_request_info_t *info)
 }
 
 
+/*
+ * The bound of a call that several models may answer: of the dearest.  What a
+ * path has for a model may be a deployment, which has no price.
+ */
+static void
+tg_hold_dearest(tg_hold_t *h)
+{
+    tg_str_t        model, vendor;
+    const tg_str_t  path = h->call->dialect.model;
+    tg_bound_t      bound;
+    tg_bound_ask_t  ask = h->ask;
+
+    if (h->gate->book == NULL) {
+        return;
+    }
+
+    vendor = tg_vendor_name(h->call->dialect.vendor);
+
+    for (unsigned i = 1; tg_call_models(h->call, i, &model); i++) {
+        ask.price = tg_price_find(h->gate->book, vendor, model);
+
+        if (ask.price == NULL && tg_str_eq(model, path)) {
+            continue;
+        }
+
+        tg_bound(&ask, &bound);
+
+        if (h->bound.cost >= 0
+            && (bound.cost < 0 || bound.cost > h->bound.cost))
+        {
+            h->ask.price = ask.price;
+            h->bound = bound;
+        }
+    }
+}
+
+
 void
 tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
     int64_t now)
@@ -211,6 +248,7 @@ tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
                                    tg_vendor_name(call->dialect.vendor),
                                    tg_call_model(call));
     tg_bound(&h->ask, &h->bound);
+    tg_hold_dearest(h);
 
     h->quota.tag = tg_hold_tag;
     h->quota.tag_data = h;

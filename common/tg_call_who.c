@@ -320,18 +320,33 @@ tg_put_models(tg_text_t *t, const tg_key_t *key)
 }
 
 
-/* The body is read: does the key's list of models have this one? */
+/* The first model of the call that is not on the key's list; a call without
+ * any has an empty one. */
+static bool
+tg_call_forbidden(const tg_call_t *call, const tg_key_t *key, tg_str_t *model)
+{
+    for (unsigned i = 0; tg_call_models(call, i, model); i++) {
+        if (model->len == 0 || !tg_key_allows_model(key, *model)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* The body is read: does the key's list of models have these? */
 int
 tg_call_may(tg_call_t *call, tg_refusal_t *refusal)
 {
     char             buf[TG_ALLOWED_TEXT];
-    tg_str_t         model = tg_call_model(call);
+    tg_str_t         model;
     tg_text_t        t;
     const tg_key_t  *key = call->pass->key;
 
     if (key == NULL || key->nmodels == 0
-        || (model.len != 0 && tg_key_allows_model(key, model))
-        || tg_api_op(call->dialect.api) == TG_OP_MODELS)
+        || tg_api_op(call->dialect.api) == TG_OP_MODELS
+        || !tg_call_forbidden(call, key, &model))
     {
         return TG_OK;
     }

@@ -403,6 +403,59 @@ tg_path_squeeze(tg_str_t path, char *buf, size_t *segments)
 }
 
 
+/*
+ * True where a server may make another path of it than the one that is written:
+ * it has a dot for a segment, or a fragment.  A dot and a slash may be encoded.
+ */
+static bool
+tg_path_devious(tg_str_t path)
+{
+    bool    slash, dot;
+    size_t  width, dots = 0;
+    char    a, b;
+
+    if (path.len == 0
+        || (memchr(path.p, '.', path.len) == NULL
+            && memchr(path.p, '%', path.len) == NULL
+            && memchr(path.p, '#', path.len) == NULL))
+    {
+        return false;
+    }
+
+    /* dots: so many are all of the segment, or 3: it has something else */
+
+    for (size_t i = 0; i < path.len; i += width) {
+        width = 1;
+        a = path.p[i];
+        slash = a == '/';
+        dot = a == '.';
+
+        if (a == '#') {
+            return true;
+        }
+
+        if (a == '%' && path.len - i > 2 && path.p[i + 1] == '2') {
+            b = tg_lower(path.p[i + 2]);
+            slash = b == 'f';
+            dot = b == 'e';
+            width = slash || dot ? 3 : 1;
+        }
+
+        if (slash) {
+            if (dots == 1 || dots == 2) {
+                return true;
+            }
+            dots = 0;
+
+        } else {
+            dots = dot && dots < 2 ? dots + 1 : 3;
+        }
+    }
+
+    return dots == 1 || dots == 2;
+}
+
+
 static tg_str_t
 tg_model_decode(tg_mem_t *mem, tg_str_t s)
 {
@@ -495,7 +548,7 @@ tg_dialect_recognise(tg_dialect_t *d, tg_mem_t *mem, tg_str_t method,
     d->api = tg_api_unknown;
     d->model = tg_str_null;
 
-    if (tg_tables != NULL) {
+    if (tg_tables != NULL && !tg_path_devious(path)) {
         d->api = tg_dialect_api(tg_tables, method, path, buf, &model);
     }
 

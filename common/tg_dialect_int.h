@@ -58,6 +58,7 @@ typedef enum {
     TG_R_NONE = 0,
     TG_R_ROOT,
     TG_R_MODEL,
+    TG_R_OTHER_MODEL,   /* one that the call may be answered by as well */
     TG_R_STREAM,
     TG_R_STREAM_OPTIONS,
     TG_R_INCLUDE_USAGE,

@@ -187,6 +187,16 @@ tg_recovered_unpack(const tg_ledger_swept_t *call, tg_packed_t *c,
 
     memcpy(c, call->blob, sizeof(tg_packed_t));
 
+    /* It goes into the line as it is. */
+
+    for (unsigned i = 0; i < TG_ID_LEN; i++) {
+        if ((c->id[i] < '0' || c->id[i] > '9') && c->id[i] != '-'
+            && (c->id[i] < 'a' || c->id[i] > 'f'))
+        {
+            return false;
+        }
+    }
+
     for (unsigned i = 0; i < TG_PACKED_TEXTS && at < call->blob_len; i++) {
         n = call->blob[at++];
         if (n > call->blob_len - at) {

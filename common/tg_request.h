@@ -27,8 +27,13 @@ typedef struct {
 
 #define TG_MAXIMA_MAX  2
 
+#define TG_OTHER_MODELS_MAX  8      /* a call that names more is an error */
+
 typedef struct {
     tg_str_t     model;             /* of the body, else of the path; in mem */
+    unsigned     nothers;           /* models that may answer as well: */
+    tg_str_t     others[TG_OTHER_MODELS_MAX];   /* fallbacks, advisors; in
+                                                   mem */
     bool         stream;            /* the answer will be a stream */
     bool         include_usage;     /* stream_options.include_usage is true */
     bool         background;        /* OpenAI responses: background */

@@ -193,6 +193,33 @@ tg_request_model(tg_request_t *r, const tg_json_event_t *ev)
 }
 
 
+/* What is no name names no model. */
+static int
+tg_request_other(tg_request_t *r, const tg_json_event_t *ev)
+{
+    tg_str_t  *to = &r->info.others[r->info.nothers];
+
+    if (ev->type != TG_JSON_STRING || ev->raw_len == 0) {
+        return 0;
+    }
+
+    if (ev->truncated) {
+        return tg_request_type(r, ev->start, "model", "a short string");
+    }
+
+    if (r->info.nothers == TG_OTHER_MODELS_MAX) {
+        (void) tg_request_fail(r, TG_REQUEST_ERROR_TYPE, ev->start,
+                               "request body names too many models");
+        return 1;
+    }
+
+    *to = tg_request_keep(r, ev->value);
+    r->info.nothers++;
+
+    return r->failed;
+}
+
+
 static int
 tg_request_bool(tg_request_t *r, const tg_json_event_t *ev, bool *to,
     const char *name)
@@ -463,6 +490,7 @@ static const tg_request_handler_t  tg_request_handlers[TG_R_LAST] = {
     [TG_R_NONE] = tg_request_nothing,
     [TG_R_ROOT] = tg_request_root,
     [TG_R_MODEL] = tg_request_model,
+    [TG_R_OTHER_MODEL] = tg_request_other,
     [TG_R_STREAM] = tg_request_stream,
     [TG_R_STREAM_OPTIONS] = tg_request_options,
     [TG_R_INCLUDE_USAGE] = tg_request_include_usage,

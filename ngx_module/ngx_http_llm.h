@@ -60,6 +60,8 @@ typedef struct {
     ngx_chain_t               **last_out;
     ngx_buf_t                  *held;
     ngx_event_t                *drain;
+    ngx_event_t                *sleep;          /* of a subrequest */
+    ngx_http_llm_loc_conf_t    *keyed_for;      /* where credentials fit */
     tg_errand_t                *errand;         /* the answer it waits for */
 
     unsigned                    open:1;         /* in the queue */
@@ -86,6 +88,7 @@ extern ngx_queue_t     ngx_http_llm_open;
 ngx_int_t ngx_http_llm_request_init(ngx_conf_t *cf);
 ngx_int_t ngx_http_llm_post_read_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_llm_handler(ngx_http_request_t *r);
+tg_str_t ngx_http_llm_upstream_host(ngx_http_request_t *r);
 void ngx_http_llm_hide(ngx_table_elt_t *h);
 void ngx_http_llm_free(ngx_http_llm_ctx_t *ctx);
 
@@ -95,6 +98,7 @@ ngx_int_t ngx_http_llm_edit(ngx_http_request_t *r, const tg_edit_t *edit);
 /* ngx_http_llm_gate.c */
 void ngx_http_llm_gate(ngx_http_llm_main_conf_t *lmcf, tg_gate_t *gate);
 ngx_int_t ngx_http_llm_enter(ngx_http_llm_ctx_t *ctx);
+ngx_int_t ngx_http_llm_redirected(ngx_http_llm_ctx_t *ctx);
 ngx_int_t ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx);
 ngx_int_t ngx_http_llm_suspend(ngx_http_llm_ctx_t *ctx, ngx_msec_t timeout);
 void ngx_http_llm_resume(ngx_http_llm_ctx_t *ctx);

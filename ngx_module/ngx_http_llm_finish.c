@@ -47,6 +47,10 @@ ngx_http_llm_cleanup(void *data)
         ngx_del_timer(ctx->drain);
     }
 
+    if (ctx->sleep != NULL && ctx->sleep->timer_set) {
+        ngx_del_timer(ctx->sleep);
+    }
+
     tg_call_free(ctx->call);
     ngx_http_llm_free(ctx);
 }

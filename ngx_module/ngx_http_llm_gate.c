@@ -93,73 +93,113 @@ ngx_http_llm_refuse(ngx_http_llm_ctx_t *ctx, const tg_refusal_t *refusal)
 }
 
 
-/* Reads as if the query had come without credentials. */
+/* Of a line or a URI; what is behind the query stays. */
 static ngx_int_t
-ngx_http_llm_set_args(ngx_http_request_t *r, tg_str_t args)
+ngx_http_llm_strip_query(ngx_http_request_t *r, ngx_str_t *s)
 {
-    u_char     *p, *q, *last;
-    ngx_str_t   line;
-    size_t      rest;
+    u_char  *p, *q, *end, *last = s->data + s->len;
+    size_t   n;
 
-    if (args.len == r->args.len) {
+    q = memchr(s->data, '?', s->len);
+    if (q == NULL) {
         return NGX_OK;
     }
 
-    /* "GET /path?args HTTP/1.1", of which unparsed_uri is a part. */
-
-    line = r->request_line;
-    q = memchr(line.data, '?', line.len);
-    last = q == NULL ? NULL : q + 1 + r->args.len;
-
-    if (q == NULL || last > line.data + line.len) {
-        return NGX_ERROR;
+    end = memchr(q, ' ', (size_t) (last - q));
+    if (end == NULL) {
+        end = last;
     }
 
-    rest = (size_t) (line.data + line.len - last);
-    p = ngx_pnalloc(r->pool, line.len);
+    p = ngx_pnalloc(r->pool, s->len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    r->request_line.data = p;
-    p = ngx_cpymem(p, line.data, (size_t) (q - line.data));
+    s->len = (size_t) (q - s->data);
+    ngx_memcpy(p, s->data, s->len);
+    s->data = p;
 
-    if (args.len != 0) {
-        *p++ = '?';
-        r->args.data = p;
-        p = ngx_cpymem(p, args.p, args.len);
-
-    } else {
-        r->args.data = p;
+    n = tg_key_strip_args(tg_str_of((char *) q + 1, (size_t) (end - q) - 1),
+                          (char *) p + s->len + 1);
+    if (n != 0) {
+        p[s->len] = '?';
+        s->len += n + 1;
     }
 
-    r->args.len = args.len;
-    p = ngx_cpymem(p, last, rest);
-    r->request_line.len = (size_t) (p - r->request_line.data);
-
-    r->unparsed_uri.data = r->request_line.data
-                           + (r->unparsed_uri.data - line.data);
-    r->unparsed_uri.len = (size_t) (r->args.data + r->args.len
-                                    - r->unparsed_uri.data);
+    ngx_memcpy(p + s->len, end, (size_t) (last - end));
+    s->len += (size_t) (last - end);
 
     return NGX_OK;
 }
 
 
-/* The caller's key stays here, and the provider's goes on. */
+/*
+ * Reads as if the query had come without credentials.  The arguments need not
+ * be those of the line (rewrite), nor the URI a part of it (HTTP/2).
+ */
 static ngx_int_t
-ngx_http_llm_replace_credentials(ngx_http_llm_ctx_t *ctx)
+ngx_http_llm_set_args(ngx_http_request_t *r, tg_str_t args)
 {
-    unsigned             i;
-    ngx_uint_t           k;
-    tg_header_t          own;
-    ngx_list_part_t     *part;
-    ngx_table_elt_t     *h;
-    ngx_http_request_t  *r = ctx->request;
+    u_char  *p;
 
-    if (!tg_call_credentials(ctx->call, &own)) {
+    if (args.len == r->args.len) {
         return NGX_OK;
     }
+
+    p = ngx_pnalloc(r->pool, args.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, args.p, args.len);
+    r->args.data = p;
+    r->args.len = args.len;
+
+    return ngx_http_llm_strip_query(r, &r->unparsed_uri) == NGX_OK
+           ? ngx_http_llm_strip_query(r, &r->request_line) : NGX_ERROR;
+}
+
+
+/* Those of a subrequest are its main request's. */
+static ngx_int_t
+ngx_http_llm_own_headers(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_t        from = r->headers_in.headers;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *to;
+
+    if (ngx_list_init(&r->headers_in.headers, r->pool, 20,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (part = &from.part; part != NULL; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            to = ngx_list_push(&r->headers_in.headers);
+            if (to == NULL) {
+                return NGX_ERROR;
+            }
+
+            *to = h[i];
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_llm_hide_credentials(ngx_http_request_t *r)
+{
+    unsigned          i;
+    ngx_uint_t        k;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
@@ -174,25 +214,65 @@ ngx_http_llm_replace_credentials(ngx_http_llm_ctx_t *ctx)
             }
         }
     }
+}
 
-    if (own.name.len != 0 && ngx_http_llm_hooked(r)) {
-        h = ngx_list_push(&r->headers_in.headers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
 
-        ngx_http_llm_header_init(h);
-        h->key.data = (u_char *) own.name.p;
-        h->key.len = own.name.len;
-        h->lowcase_key = h->key.data;
-        h->hash = ngx_hash_key(h->key.data, h->key.len);
-        h->value.data = (u_char *) own.value.p;
-        h->value.len = own.value.len;
+/* The caller's key stays here, and the provider's goes on, to none but it. */
+static ngx_int_t
+ngx_http_llm_replace_credentials(ngx_http_llm_ctx_t *ctx)
+{
+    tg_header_t          own;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r = ctx->request;
 
-        ctx->keyed = 1;
+    ctx->keyed = 0;
+    ctx->keyed_for = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    if (!tg_call_credentials(ctx->call, &own)) {
+        return NGX_OK;
     }
 
-    return ngx_http_llm_set_args(r, tg_call_args(ctx->call));
+    ngx_http_llm_hide_credentials(r);
+
+    if (own.name.len == 0 || !ngx_http_llm_hooked(r)
+        || ctx->keyed_for->scope.enable == TG_OFF)
+    {
+        return NGX_OK;
+    }
+
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_llm_header_init(h);
+    h->key.data = (u_char *) own.name.p;
+    h->key.len = own.name.len;
+    h->lowcase_key = h->key.data;
+    h->hash = ngx_hash_key(h->key.data, h->key.len);
+    h->value.data = (u_char *) own.value.p;
+    h->value.len = own.value.len;
+
+    ctx->keyed = 1;
+
+    return NGX_OK;
+}
+
+
+/* What was admitted elsewhere may have another upstream here. */
+ngx_int_t
+ngx_http_llm_redirected(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_http_request_t  *r = ctx->request;
+
+    if (ctx->keyed_for == ngx_http_get_module_loc_conf(r, ngx_http_llm_module))
+    {
+        return NGX_OK;
+    }
+
+    tg_call_upstream(ctx->call, ngx_http_llm_upstream_host(r), 0);
+
+    return ngx_http_llm_replace_credentials(ctx);
 }
 
 
@@ -215,8 +295,14 @@ ngx_http_llm_enter(ngx_http_llm_ctx_t *ctx)
         return NGX_DONE;
     }
 
-    return ngx_http_llm_replace_credentials(ctx) == NGX_OK
-           ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if ((r != r->main && ngx_http_llm_own_headers(r) != NGX_OK)
+        || ngx_http_llm_replace_credentials(ctx) != NGX_OK
+        || ngx_http_llm_set_args(r, tg_call_args(ctx->call)) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -243,6 +329,50 @@ ngx_http_llm_wake(ngx_http_request_t *r)
 }
 
 
+/* The connection's events are of whatever request is being answered, which a
+ * subrequest need not be: it has a timer of its own. */
+static void
+ngx_http_llm_wake_subrequest(ngx_event_t *ev)
+{
+    ngx_http_llm_ctx_t  *ctx = ev->data;
+    ngx_http_request_t  *r = ctx->request;
+    ngx_connection_t    *c = r->connection;
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_llm_suspend_subrequest(ngx_http_llm_ctx_t *ctx, ngx_msec_t timeout)
+{
+    ngx_http_request_t  *r = ctx->request;
+
+    if (ctx->sleep == NULL) {
+        ctx->sleep = ngx_pcalloc(r->pool, sizeof(ngx_event_t));
+        if (ctx->sleep == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->sleep->handler = ngx_http_llm_wake_subrequest;
+        ctx->sleep->data = ctx;
+        ctx->sleep->log = r->connection->log;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+    ngx_add_timer(ctx->sleep, timeout);
+
+    return NGX_AGAIN;
+}
+
+
 /* As ngx_http_limit_req_module does. */
 ngx_int_t
 ngx_http_llm_suspend(ngx_http_llm_ctx_t *ctx, ngx_msec_t timeout)
@@ -253,6 +383,10 @@ ngx_http_llm_suspend(ngx_http_llm_ctx_t *ctx, ngx_msec_t timeout)
 
     if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r != r->main) {
+        return ngx_http_llm_suspend_subrequest(ctx, timeout);
     }
 
     r->read_event_handler = ngx_http_test_reading;
@@ -270,6 +404,11 @@ void
 ngx_http_llm_resume(ngx_http_llm_ctx_t *ctx)
 {
     ngx_event_t  *wev = ctx->request->connection->write;
+
+    if (ctx->request != ctx->request->main) {
+        ngx_http_llm_wake_subrequest(ctx->sleep);
+        return;
+    }
 
     wev->delayed = 0;
 

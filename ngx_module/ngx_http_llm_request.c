@@ -221,7 +221,7 @@ ngx_http_llm_see_headers(ngx_http_llm_ctx_t *ctx)
 }
 
 
-static tg_str_t
+tg_str_t
 ngx_http_llm_upstream_host(ngx_http_request_t *r)
 {
     ngx_http_upstream_conf_t  *ucf;
@@ -385,19 +385,20 @@ ngx_http_llm_handler(ngx_http_request_t *r)
     ngx_http_llm_ctx_t       *ctx;
     ngx_http_llm_loc_conf_t  *llcf;
 
+    ctx = ngx_http_llm_get_ctx(r);
+
+    if (ctx != NULL) {
+        return ctx->waiting ? ngx_http_llm_admit(ctx)
+               : ngx_http_llm_redirected(ctx) == NGX_OK
+               ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
 
     if (llcf->scope.enable == TG_OFF
         || (r != r->main && !llcf->scope.own_enable))
     {
         return NGX_DECLINED;
-    }
-
-    ctx = ngx_http_llm_get_ctx(r);
-
-    if (ctx != NULL) {
-        return ctx->waiting ? ngx_http_llm_admit(ctx)
-               : NGX_DECLINED;          /* admitted, or redirected */
     }
 
     ctx = ngx_http_llm_create_ctx(r, llcf);

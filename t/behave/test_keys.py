@@ -120,6 +120,22 @@ def test_a_refused_body_is_not_waited_for(server, fake):
     server.line()
 
 
+@pytest.mark.parametrize("path,body", [
+    (CHAT, dict(calls.chat(), models=["gpt-4o"])),
+    (CHAT, dict(calls.chat(), fallbacks=[{"model": "gpt-4o"}])),
+    ("/openai/deployments/gpt-4o/chat/completions", calls.chat()),
+    ("/v1/messages", dict(calls.CLAUDE, model="gpt-4o-mini", tools=[
+        {"type": "advisor_20260301", "name": "x", "model": "gpt-4o"}])),
+], ids=["models", "fallbacks", "path", "advisor"])
+def test_every_model_is_one_of_the_keys(server, fake, path, body):
+    start(server, fake, key("ann", models=["gpt-4o-mini"]))
+    r = server.client.post(path, body, bearer("ann"))
+    assert r.status == 403
+    assert "may not call model gpt-4o;" in str(r.json)
+    assert server.line()["llm.rule"] == "model_not_allowed"
+    assert fake.requests == []
+
+
 def test_models_are_those_of_the_key(server, fake):
     start(server, fake, key("ann", models=["gpt-4o*", "claude-*"]))
     post = server.client.post

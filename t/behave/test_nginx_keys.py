@@ -2,6 +2,7 @@
 alone."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -189,3 +190,104 @@ def test_white_space_around_a_key_is_not_of_it(server, pki, tmp_path):
         assert post(server).status == 200
         assert up.requests[0].header("Authorization") == "Bearer " + REAL
         server.line()
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_key_in_the_query_of_any_version(server, fake, tls, version):
+    server.start(server.metered(
+        fake, *gated(server, text=keys(key("ann"))), tls=True))
+    done = subprocess.run(
+        ["curl", "-sSk", version, "-m", "5", "-w", "%{http_code}", "-o",
+         "/dev/null", "-H", "Content-Type: application/json", "-d",
+         '{"contents": []}', "https://localhost:%d%s?alt=json&key=%s&a=1" % (
+             server.tls_port, calls.GEMINI + "generateContent",
+             SECRETS["ann"])], capture_output=True, text=True, timeout=10)
+    assert done.stderr == "" and done.stdout in ("200", "404")
+    assert fake.requests[0].target.endswith("generateContent?alt=json&a=1")
+    server.line()
+    assert leaks(server, fake, SECRETS["ann"]) == []
+
+
+@pytest.mark.parametrize("before,after", [("k=%s", "key=%s"),
+                                          ("key=%s", "key=%s&long=" + "x" * 99),
+                                          ("", "a=1&key=%s")])
+def test_key_in_a_rewritten_query(server, fake, before, after):
+    server.start(server.metered(
+        fake, *gated(server, text=keys(key("ann"))),
+        nginx="set $args '%s';" % (after % SECRETS["ann"])))
+    path = calls.GEMINI + "generateContent"
+    if before:
+        path += "?" + before % SECRETS["ann"]
+    r = server.client.post(path, {"contents": calls.CONTENTS})
+    assert r.status in (200, 404)
+    assert "key=" not in fake.requests[0].target
+    assert SECRETS["ann"] not in fake.requests[0].target
+    server.line()
+
+
+FALLBACK = """
+        location @other {
+            proxy_ssl_verify on;
+            proxy_ssl_trusted_certificate %s;
+            %s
+        }
+"""
+
+
+@pytest.mark.parametrize("kind", ["verified", "plain", "variable", "off"])
+def test_key_does_not_go_on_to_another_provider(server, pki, tmp_path, kind):
+    """An error_page hands the call to an upstream of its own."""
+    with secure(pki) as first, secure(pki) as second, Fake() as plain:
+        other = plain if kind in ("plain", "off") else second
+        up = "%s://localhost:%d" % (
+            "http" if other is plain else "https", other.port)
+        passes = {"variable": "proxy_ssl_name localhost; set $up %s;"
+                  " proxy_pass $up;" % up.replace("localhost", "127.0.0.1"),
+                  "off": "llm off; proxy_pass %s;" % up}.get(
+                      kind, "proxy_pass %s;" % up)
+        server.start(site(
+            server, first, own_key(tmp_path), verified(
+                pki, "proxy_intercept_errors on; error_page 500 = @other;"),
+            nginx_server=FALLBACK % (pki / "ca.pem", passes)))
+        r = post(server, fake={"status": 500})
+        assert first.requests[0].header("Authorization") == "Bearer " + REAL
+        assert r.status == 500
+        assert len(other.requests) == 1
+        assert not any(other.requests[0].header(name) for name in CARRIERS)
+        server.line()
+
+
+SUB = """
+        location = /inner {
+            llm on;
+            proxy_pass http://127.0.0.1:%d/seen;
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length "";
+        }
+"""
+
+
+def test_mirrored_call_waits_by_itself(server, fake):
+    server.start(server.metered(
+        fake, *gated(server, "q per=all requests=1/second wait=5s"),
+        nginx="mirror /inner; mirror_request_body off;",
+        nginx_server=SUB % fake.port))
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    fake.wait_for(lambda: len(fake.requests) == 2)
+    server.lines(2)
+
+
+def test_subrequest_has_headers_of_its_own(server, pki, tmp_path):
+    """What it is let in by is not for the request that it is part of."""
+    with secure(pki) as up, Fake() as plain:
+        inner = SUB.replace("http://127.0.0.1:%d/seen",
+                            "https://localhost:%d/v1/models; "
+                            + verified(pki).rstrip(";"))
+        server.start(server.metered(
+            plain, own_key(tmp_path, "localhost"),
+            *gated(server, text=keys(key("ann")), allow=("allow=unknown",)),
+            nginx="auth_request /inner;", nginx_server=inner % up.port))
+        assert post(server).status == 200
+        assert up.requests[0].header("Authorization") == "Bearer " + REAL
+        assert REAL not in repr(plain.requests[0].headers)
+        server.lines(2)

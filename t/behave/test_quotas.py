@@ -40,6 +40,27 @@ def test_requests_are_counted_and_then_refused(server, fake):
     assert len(fake.requests) == 3
 
 
+@pytest.mark.parametrize("path,more", [
+    (CHAT, {"models": ["gpt-4o"]}),
+    (CHAT, {"fallbacks": ["gpt-4o"]}),
+    ("/openai/deployments/gpt-4o/chat/completions", {})])
+def test_dearest_of_the_models_is_held(server, fake, path, more):
+    """A thousand tokens of gpt-4o cost a cent."""
+    start(server, fake, "all per=all usd=0.005/day wait=0s")
+    r = server.client.post(path, calls.chat(max_tokens=1000, **more))
+    assert r.status == 429
+    assert server.client.post(CHAT, calls.chat(max_tokens=1000)).status == 200
+    assert len(fake.requests) == 1
+    server.lines(2)
+
+
+def test_models_without_a_price_are_not_fallen_back_to(server, fake):
+    start(server, fake, "all per=all usd=1/day wait=0s")
+    r = server.client.post(CHAT, calls.chat(models=["nobodys-own"]))
+    assert r.status == 403
+    assert server.line()["llm.rule"] == "model_not_priced"
+
+
 def test_refusal_says_when_to_come_back(server, fake):
     start(server, fake, "all per=all requests=1/hour")
     post(server)
@@ -446,3 +467,17 @@ def test_json_ledger_needs_no_keys_and_says_what_cannot_work(server, fake):
     good, messages = server.test_config(site)
     assert good
     assert "all calls share one bucket" in messages
+
+
+def test_call_left_before_its_answer_is_charged_for(server, fake):
+    """Its prompt, at least: the provider has read it."""
+    start(server, fake, "all per=all usd=1/day input_tokens=100000/day")
+    left = server.client.open("POST", CHAT, calls.chat(text="word " * 400,
+                                                       max_tokens=8),
+                              fake={"hang": "headers"})
+    fake.wait(1)
+    left.close()
+    line = server.line()
+    assert line["error.type"] == "client_closed"
+    assert line.source == "estimated" and line.nusd > 0
+    assert 200 < line.input < 1000

@@ -146,6 +146,43 @@ test_openai_paths_are_told_with_any_prefix(void **state)
 }
 
 
+/* What servers make of them is not what is written. */
+static void
+test_devious_paths_are_of_no_api(void **state)
+{
+    static const char *const  paths[] = {
+        "/v1/messages#/v1/messages/count_tokens",
+        "/v1/chat/completions#/v1/embeddings",
+        "/model/cheap%2F..%2Fdear/converse",
+        "/model/cheap%2f%2e%2e%2fdear/converse",
+        "/model/x/%2E%2e/model/dear/converse",
+        "/v1/./chat/completions",
+        "/v1/%2e/chat/completions",
+        "/v1/x/../chat/completions",
+        "/../v1/chat/completions",
+        "/v1/chat/completions/..",
+        "/v1beta/models/cheap/..%2Fdear:generateContent"
+    };
+
+    tg_dialect_t  d;
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        recognise(&d, "POST", paths[i], "", "");
+        assert_text(tg_api_name(d.api), "unknown", paths[i]);
+        assert_text(d.model, "", paths[i]);
+    }
+
+    recognise(&d, "POST", "/v1/...x/..y/z../chat/completions", "", "");
+    assert_text(tg_api_name(d.api), "openai.chat", "dots in names");
+
+    recognise(&d, "POST", "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3A"
+              "inference-profile%2Fus.m-v1..2/converse", "", "");
+    assert_text(d.model, "us.m-v1..2", "encoded slash");
+}
+
+
 static void
 test_azure_deployment_is_the_model(void **state)
 {
@@ -474,6 +511,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_openai_paths_are_told_with_any_prefix),
+        cmocka_unit_test(test_devious_paths_are_of_no_api),
         cmocka_unit_test(test_azure_deployment_is_the_model),
         cmocka_unit_test(test_google_paths_carry_model_and_stream),
         cmocka_unit_test(test_bedrock_models_are_decoded),

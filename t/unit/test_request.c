@@ -825,10 +825,39 @@ test_exhaustion_is_an_error_not_a_crash(void **state)
 }
 
 
+static void
+test_models_that_may_answer_as_well(void **state)
+{
+    const tg_request_info_t  *info;
+    tg_request_t             *r;
+
+    (void) state;
+
+    info = body("/v1/chat/completions", "{\"model\":\"a\",\"models\":[\"b\","
+                "null,\"c\"],\"fallbacks\":[\"d\",{\"model\":\"e\"}]}");
+    assert_int_equal(info->nothers, 4);
+    assert_true(tg_str_eq(info->model, tg_str("a")));
+    assert_true(tg_str_eq(info->others[0], tg_str("b")));
+    assert_true(tg_str_eq(info->others[1], tg_str("c")));
+    assert_true(tg_str_eq(info->others[2], tg_str("d")));
+    assert_true(tg_str_eq(info->others[3], tg_str("e")));
+
+    info = body("/v1/messages", "{\"model\":\"a\",\"tools\":[{\"type\":"
+                "\"advisor_20260301\",\"model\":\"b\"}]}");
+    assert_int_equal(info->nothers, 1);
+
+    r = start("/v1/chat/completions", "application/json", "", NULL, NULL);
+    assert_int_equal(feed(r, "{\"models\":[\"1\",\"2\",\"3\",\"4\",\"5\","
+                          "\"6\",\"7\",\"8\",\"9\"]}", SIZE_MAX), TG_ERROR);
+    assert_non_null(strstr(tg_request_error(r)->message, "too many models"));
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_models_that_may_answer_as_well),
         cmocka_unit_test(test_chat_request_is_read),
         cmocka_unit_test(test_what_is_not_in_the_body_is_told),
         cmocka_unit_test(test_tools_that_the_provider_runs_are_told_with_their_limit),
