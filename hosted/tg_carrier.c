@@ -77,17 +77,27 @@ tg_carrier_worked(tg_carrier_t *c)
 }
 
 
-void
-tg_carrier_call(tg_carrier_t *c, const tg_ledger_message_t *message,
-    tg_ledger_answer_t *answer)
+static void
+tg_carrier_call_by(tg_carrier_t *c, uint64_t deadline,
+    const tg_ledger_message_t *message, tg_ledger_answer_t *answer)
 {
     tg_error_t  err;
 
-    if (tg_redis_pool_call(c->pool, message, answer, &err) == TG_OK) {
+    if (tg_redis_pool_call_by(c->pool, deadline, message, answer, &err)
+        == TG_OK)
+    {
         tg_carrier_worked(c);
     } else {
         tg_carrier_failed(c, &err);
     }
+}
+
+
+void
+tg_carrier_call(tg_carrier_t *c, const tg_ledger_message_t *message,
+    tg_ledger_answer_t *answer)
+{
+    tg_carrier_call_by(c, tg_redis_pool_deadline(c->pool), message, answer);
 }
 
 
@@ -125,7 +135,7 @@ tg_carrier_run(void *data)
 
         (void) pthread_mutex_unlock(&c->mutex);
 
-        tg_carrier_call(c, &e->message, &e->answer);
+        tg_carrier_call_by(c, e->deadline, &e->message, &e->answer);
 
         (void) pthread_mutex_lock(&c->mutex);
 
@@ -340,6 +350,7 @@ void
 tg_carrier_send(tg_carrier_t *c, tg_errand_t *e)
 {
     e->next = NULL;
+    e->deadline = tg_redis_pool_deadline(c->pool);
 
     (void) pthread_mutex_lock(&c->mutex);
 

@@ -21,6 +21,7 @@ typedef struct tg_errand_s {
     struct tg_errand_s   *next;
     tg_ledger_message_t   message;
     tg_ledger_answer_t    answer;
+    uint64_t              deadline;     /* the carrier's */
     void                 *data;         /* the host's */
 } tg_errand_t;
 
@@ -54,7 +55,8 @@ void tg_carrier_stop(tg_carrier_t *c);
 /* For an event loop: readable when errands have come back. -1: no threads. */
 int tg_carrier_fd(const tg_carrier_t *c);
 
-/* Hands over. The answer comes within the store's timeout, whatever it says. */
+/* Hands over.  The answer comes within the store's timeout, whatever it says,
+ * and however many are before it. */
 void tg_carrier_send(tg_carrier_t *c, tg_errand_t *e);
 
 /* Those that have come back, as a list; NULL: none. */

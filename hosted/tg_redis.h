@@ -84,4 +84,11 @@ void tg_redis_pool_destroy(tg_redis_pool_t *pool);
 int tg_redis_pool_call(tg_redis_pool_t *pool, const tg_ledger_message_t *msg,
     tg_ledger_answer_t *answer, tg_error_t *err);
 
+/* The same for a message that has waited before: until a deadline (monotonic,
+ * us), which tg_redis_pool_deadline() gives to one that begins to. */
+uint64_t tg_redis_pool_deadline(const tg_redis_pool_t *pool);
+int tg_redis_pool_call_by(tg_redis_pool_t *pool, uint64_t deadline,
+    const tg_ledger_message_t *msg, tg_ledger_answer_t *answer,
+    tg_error_t *err);
+
 #endif /* TG_REDIS_H */

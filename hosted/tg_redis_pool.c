@@ -109,28 +109,51 @@ tg_redis_pool_give(tg_redis_pool_t *pool, tg_redis_t *r)
 }
 
 
+static uint64_t
+tg_redis_pool_now(void)
+{
+    struct timespec  t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+
+    return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
+}
+
+
+uint64_t
+tg_redis_pool_deadline(const tg_redis_pool_t *pool)
+{
+    return tg_redis_pool_now()
+           + (uint64_t) pool->options->ledger.timeout_ms * 1000;
+}
+
+
 int
-tg_redis_pool_call(tg_redis_pool_t *pool, const tg_ledger_message_t *msg,
-    tg_ledger_answer_t *answer, tg_error_t *err)
+tg_redis_pool_call_by(tg_redis_pool_t *pool, uint64_t deadline,
+    const tg_ledger_message_t *msg, tg_ledger_answer_t *answer,
+    tg_error_t *err)
 {
     int               rc;
-    uint64_t          deadline;
     tg_redis_t       *r;
     struct timespec   t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    deadline = (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000
-               + (uint64_t) pool->options->ledger.timeout_ms * 1000;
+    answer->status = TG_LEDGER_NO_ANSWER;
+    answer->n = 0;
+    answer->has_nodes = false;
+    answer->nnodes = 0;
+
+    /* A connection that is asked too late would be given up. */
+
+    if (tg_redis_pool_now() >= deadline) {
+        return tg_error(err, 0, 0, "its turn did not come in time");
+    }
+
     t.tv_sec = (time_t) (deadline / 1000000);
     t.tv_nsec = (long) (deadline % 1000000) * 1000;
 
     r = tg_redis_pool_take(pool, &t);
 
     if (r == NULL) {
-        answer->status = TG_LEDGER_NO_ANSWER;
-        answer->n = 0;
-        answer->has_nodes = false;
-        answer->nnodes = 0;
         return tg_error(err, 0, 0, "all %u connections are busy", pool->most);
     }
 
@@ -139,4 +162,13 @@ tg_redis_pool_call(tg_redis_pool_t *pool, const tg_ledger_message_t *msg,
     tg_redis_pool_give(pool, r);
 
     return rc;
+}
+
+
+int
+tg_redis_pool_call(tg_redis_pool_t *pool, const tg_ledger_message_t *msg,
+    tg_ledger_answer_t *answer, tg_error_t *err)
+{
+    return tg_redis_pool_call_by(pool, tg_redis_pool_deadline(pool), msg,
+                                 answer, err);
 }

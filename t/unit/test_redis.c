@@ -1,5 +1,5 @@
-/* hosted/tg_redis.h, against a real redis-server; passed over where there is
- * none. */
+/* hosted/tg_redis.h and tg_carrier.h, against a real redis-server; passed over
+ * where there is none. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "tg_redis.h"
+#include "tg_carrier.h"
+#include "tg_ledger_file.h"
 
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -101,6 +103,7 @@ setup(void **state)
 
     tg_fleet_options_init(&options);
     options.on = true;
+    memcpy(options.name, "edge", 5);
     options.ledger.timeout_ms = TIMEOUT;
     memcpy(options.redis.host, sock, strlen(sock) + 1);
 
@@ -327,6 +330,77 @@ test_a_store_that_hangs_costs_the_timeout_and_no_more(void **state)
 
 
 static void
+heard_nothing(void *baton, const tg_ledger_message_item_t *item,
+    const tg_ledger_state_t *state)
+{
+    (void) baton;
+    (void) item;
+    (void) state;
+}
+
+
+static void
+said(void *baton, const char *message)
+{
+    (void) baton;
+    (void) message;
+}
+
+
+#define ERRANDS  7
+
+static void
+test_who_is_carried_behind_others_waits_no_longer(void **state)
+{
+    char                     path[96];
+    int64_t                  t;
+    unsigned                 n = 0;
+    tg_error_t               err;
+    tg_errand_t             *e;
+    tg_carrier_t            *carrier;
+    struct pollfd            pfd = { .events = POLLIN };
+    static tg_errand_t       errands[ERRANDS];
+    static tg_ledger_file_t  file;
+    tg_carrier_conf_t        conf = { .options = &options,
+                                      .ledger = &file.ledger, .threads = 2,
+                                      .crossed = heard_nothing, .log = said };
+
+    (void) state;
+
+    if (server == 0) {
+        skip();
+    }
+
+    snprintf(path, sizeof(path), "%s/ledger", dir);
+    assert_int_equal(tg_ledger_file_open_fleet(&file, path, 1 << 20, &err),
+                     TG_OK);
+    assert_int_equal(tg_ledger_file_join(&file, &err), TG_OK);
+    carrier = tg_carrier_start(&conf, &err);
+    assert_non_null(carrier);
+    kill(server, SIGSTOP);
+    t = clock_ms();
+
+    for (unsigned i = 0; i < ERRANDS; i++) {
+        beat(&errands[i].message);
+        tg_carrier_send(carrier, &errands[i]);
+    }
+
+    for (pfd.fd = tg_carrier_fd(carrier); n < ERRANDS; ) {
+        assert_int_equal(poll(&pfd, 1, 5000), 1);
+
+        for (e = tg_carrier_done(carrier); e != NULL; e = e->next, n++) {
+            assert_int_equal(e->answer.status, TG_LEDGER_NO_ANSWER);
+        }
+    }
+
+    assert_in_range(clock_ms() - t, TIMEOUT - 1, TIMEOUT + 100);
+    kill(server, SIGCONT);
+    tg_carrier_stop(carrier);
+    tg_ledger_file_close(&file);
+}
+
+
+static void
 test_nobody_listens(void **state)
 {
     tg_redis_t           r;
@@ -365,6 +439,7 @@ main(void)
         cmocka_unit_test(test_a_message_and_its_answer),
         cmocka_unit_test(test_a_user_with_the_documented_rights),
         cmocka_unit_test(test_a_store_that_hangs_costs_the_timeout_and_no_more),
+        cmocka_unit_test(test_who_is_carried_behind_others_waits_no_longer),
         cmocka_unit_test(test_nobody_listens),
     };
 
