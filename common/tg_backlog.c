@@ -49,9 +49,29 @@ tg_backlog_add(tg_backlog_t *backlog, tg_ledger_slot_t slot,
 
 
 /*
- * The line of such a call was written when it ended, so nobody will say so of
- * its slot later.
+ * A slot that still asks was given up.  The line of any other call was written
+ * when it ended, so nobody will say so of its slot later.  TG_LEDGER_BUSY: try
+ * again.
  */
+static int
+tg_backlog_free(const tg_backlog_item_t *it, tg_ledger_t *ledger, int64_t now)
+{
+    int  rc;
+
+    rc = tg_ledger_fleet_cancel(ledger, now, it->slot);
+
+    if (rc == TG_LEDGER_OK || rc == TG_LEDGER_BUSY) {
+        return rc;
+    }
+
+    rc = tg_ledger_settle(ledger, now, it->slot, it->actual, it->n, it->blob,
+                          it->len, NULL);
+
+    return rc == TG_LEDGER_BUSY ? rc
+           : tg_ledger_line_written(ledger, &it->slot, 1);
+}
+
+
 size_t
 tg_backlog_settle(tg_backlog_t *backlog, tg_ledger_t *ledger, int64_t now)
 {
@@ -63,11 +83,7 @@ tg_backlog_settle(tg_backlog_t *backlog, tg_ledger_t *ledger, int64_t now)
     for ( ; it != NULL; it = next) {
         next = it->next;
 
-        if (tg_ledger_settle(ledger, now, it->slot, it->actual, it->n,
-                             it->blob, it->len, NULL)
-            == TG_LEDGER_BUSY
-            || tg_ledger_line_written(ledger, &it->slot, 1) == TG_LEDGER_BUSY)
-        {
+        if (tg_backlog_free(it, ledger, now) == TG_LEDGER_BUSY) {
             tg_backlog_push(backlog, it);
             left++;
             continue;

@@ -11,6 +11,20 @@ static int tg_hold_try(tg_hold_t *h, tg_quota_items_t *items,
     tg_refusal_t *refusal);
 
 
+/* What was asked for is of no use to the call any more.  Later, where the
+ * ledger's lock is not to be had: while this process lives, nobody else gives
+ * the slot back. */
+static void
+tg_hold_cancel(const tg_gate_t *gate, int64_t now, tg_ledger_slot_t slot)
+{
+    if (tg_ledger_fleet_cancel(gate->ledger, now, slot) == TG_LEDGER_BUSY
+        && gate->backlog != NULL)
+    {
+        (void) tg_backlog_add(gate->backlog, slot, NULL, 0, NULL, 0);
+    }
+}
+
+
 /* True where the call is to be asked again, of which *wait_ms is set. */
 static bool
 tg_hold_waits(tg_hold_t *h, const tg_quota_items_t *items,
@@ -123,7 +137,7 @@ tg_hold_drop(tg_hold_t *h, const tg_quota_items_t *items,
     tg_ledger_t  *led = h->gate->ledger;
 
     if (asking) {
-        (void) tg_ledger_fleet_cancel(led, h->quota.now, r->slot);
+        tg_hold_cancel(h->gate, h->quota.now, r->slot);
 
     } else {
         (void) tg_ledger_settle(led, h->quota.now, r->slot, none, items->n,
@@ -309,11 +323,8 @@ tg_call_reply(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     rc = tg_ledger_fleet_reply(gate->ledger, now->wall_ms, message, answer,
                                &r);
 
-    /* Then it stays as it is, and its time runs out. */
-
     if (rc == TG_LEDGER_BUSY) {
-        (void) tg_ledger_fleet_cancel(gate->ledger, now->wall_ms,
-                                      call->pass->slot);
+        tg_hold_cancel(gate, now->wall_ms, call->pass->slot);
     }
 
     call->pass->asking = false;
@@ -409,7 +420,7 @@ tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
     /* Without its ledger: another process will find it, and bill the hold. */
 
     if (pass->asking && gate->ledger != NULL) {
-        (void) tg_ledger_fleet_cancel(gate->ledger, now->wall_ms, pass->slot);
+        tg_hold_cancel(gate, now->wall_ms, pass->slot);
     }
 
     if (!pass->held || gate->ledger == NULL) {

@@ -21,7 +21,8 @@ typedef struct {
     tg_expr_scratch_t  *expr;           /* NULL: expressions have no regex */
 } tg_gate_scratch_t;
 
-/* A settling that found the ledger's lock taken, to be tried again. */
+/* A settling, or the end of an asking, that found the ledger's lock taken, to be
+ * tried again. */
 typedef struct tg_backlog_item_s  tg_backlog_item_t;
 
 /* A process's own: zeroed it is empty. */

@@ -15,6 +15,7 @@
 #define TG_CARRIER_THREADS  16
 #define TG_CARRIER_TICK_MS  100
 #define TG_CARRIER_BURST    8           /* messages a tick */
+#define TG_CARRIER_TRIES    500         /* to bring an answer in */
 
 struct tg_carrier_s {
     tg_carrier_conf_t   conf;
@@ -157,7 +158,7 @@ tg_carrier_run(void *data)
 static int
 tg_carrier_report(tg_carrier_t *c)
 {
-    int                  rc;
+    int                  rc = TG_LEDGER_BUSY;
     tg_ledger_t         *led = c->conf.ledger;
     tg_ledger_answer_t   answer;
     tg_ledger_result_t   r;
@@ -169,8 +170,16 @@ tg_carrier_report(tg_carrier_t *c)
 
     tg_carrier_call(c, &msg, &answer);
 
-    memset(&r, 0, sizeof(r));
-    rc = tg_ledger_fleet_reply(led, tg_carrier_now(), &msg, &answer, &r);
+    /* Its slot is nobody else's: each try waits for the lock a while. */
+
+    for (unsigned i = 0; i < TG_CARRIER_TRIES; i++) {
+        memset(&r, 0, sizeof(r));
+        rc = tg_ledger_fleet_reply(led, tg_carrier_now(), &msg, &answer, &r);
+
+        if (rc != TG_LEDGER_BUSY) {
+            break;
+        }
+    }
 
     if (rc != TG_LEDGER_OK && rc != TG_LEDGER_NONE) {
         return TG_ERROR;
