@@ -256,6 +256,7 @@ class Events:
         self.fleet.redis.kill()
         time.sleep(0.3)
         self.fleet.redis.start()
+        time.sleep(0.3)                 # until somebody has noticed
         self.back.append(self.fleet.joined())
 
     def flushed(self):
