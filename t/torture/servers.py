@@ -101,7 +101,7 @@ class Stage:
                 server.process.kill()
 
     def leave(self):
-        """The servers are stopped, and all that they wrote is looked through."""
+        """The servers are stopped, and all they wrote is looked through."""
         report, found = self.report, []
 
         for server in self.servers:
