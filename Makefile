@@ -118,7 +118,7 @@ TORTURE     = nginx httpd
 torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture \
          $(BUILD)/fleet_torture $(BUILD)/unit/test_fleet \
          $(BUILD)/unit/test_fleet_histories nginx apache \
-         $(patsubst %,$(BUILD)/torture/%,provider clients look)
+         $(patsubst %,$(BUILD)/torture/%,provider clients look look_fleet)
 	$(BUILD)/ledger_cap
 	$(BUILD)/ledger_crowd
 	$(BUILD)/ledger_torture 8 $(SECONDS)

@@ -151,8 +151,32 @@ def usd(nano):
     return "%d.%09d" % divmod(int(nano), 10 ** 9)
 
 
+class LookFleet:
+    """At the ledgers of a fleet's nodes: see look_fleet.c."""
+
+    def __init__(self, paths):
+        self.paths = paths
+        self.process = None
+
+    def watch(self):
+        self.process = spawn(*program("look_fleet", "watch", *self.paths),
+                             stdout=subprocess.PIPE)
+
+    def seen(self):
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=30)
+
+        return json.loads(out)
+
+    def ask(self, what):
+        done = subprocess.run(program("look_fleet", what, *self.paths),
+                              timeout=60, text=True, stdout=subprocess.PIPE)
+
+        return json.loads(done.stdout)
+
+
 def site(server, provider, text, *quotas, ledger=("size=16m",), llm=(),
-         workers=4):
+         workers=4, **more):
     """Keys, quotas, a ledger; lines are gathered for a second, and say the
     call's number as its organisation."""
     tags = [("llm_tag", "org", "from=header:x-call"),
@@ -162,7 +186,7 @@ def site(server, provider, text, *quotas, ledger=("size=16m",), llm=(),
         provider, *gated(server, *quotas, text=text, ledger=ledger,
                          llm=[*tags, *llm]),
         keepalive=True, enable=("on", "on_disconnect=drain:10s"), log=(),
-        workers=workers)
+        workers=workers, **more)
 
 
 def canaries(server):

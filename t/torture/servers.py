@@ -20,13 +20,16 @@ import nginx
 import stage_cap
 import stage_chaos
 import stage_crowd
+import stage_fleet
 
 SERVERS = {"nginx": nginx.Nginx, "httpd": httpd.Httpd}
 MODEL = "gpt-4o-mini"
 STAGES = {"cap": (stage_cap.near_cap, 0.2),
           "overshoot": (stage_cap.overshoot, 0.2),
           "chaos": (stage_chaos.chaos, 0.4),
-          "crowd": (stage_crowd.crowd, 0.2)}
+          "crowd": (stage_crowd.crowd, 0.2),
+          "strict": (stage_fleet.strict, 0.25),
+          "ahead": (stage_fleet.ahead, 0.25)}
 DAY = 24 * 3600
 
 # What the provider and the clients do on purpose.
@@ -39,6 +42,8 @@ class Stage:
 
     def __init__(self, server, report, folder, seconds):
         self.server = server
+        self.servers = [server]         # a fleet has more
+        self.stores = []
         self.report = report
         self.folder = folder
         self.seconds = seconds
@@ -85,16 +90,30 @@ class Stage:
 
         return lines
 
-    def leave(self):
-        """The server is stopped, and all that it wrote is looked through."""
-        server, report = self.server, self.report
-        server.graceful()
-        server.await_exit(40)
+    def stop(self):
+        self.provider.stop()
 
-        sound = self.look.check()
-        report.must(sound and sound["wrong"] == 0 and sound["open"] == 0,
-                    "the ledger does not fit together: %s" % sound)
-        found = rig.canaries(server)
+        for store in self.stores:
+            store.close()
+
+        for server in self.servers:
+            if server.process is not None and server.process.poll() is None:
+                server.process.kill()
+
+    def leave(self):
+        """The servers are stopped, and all they wrote is looked through."""
+        report, found = self.report, []
+
+        for server in self.servers:
+            server.graceful()
+
+        for server in self.servers:
+            server.await_exit(40)
+            sound = rig.Look(server.path("ledger", "tollgate")).check()
+            report.must(sound and sound["wrong"] == 0 and sound["open"] == 0,
+                        "the ledger does not fit together: %s" % sound)
+            found += rig.canaries(server)
+
         report.must(not found, "a canary in %s" % found)
         leaks = self.provider.told()["leaks"]
         report.must(leaks == 0, "%d keys went upstream" % leaks)
@@ -120,13 +139,12 @@ def run(name, kind, report, seconds):
         try:
             work(stage)
             stage.leave()
-            server.finish()
+            for server in stage.servers:
+                server.finish()
         except AssertionError as e:
             report.wrong("%s: %s" % (name, str(e)[:2000]))
         finally:
-            stage.provider.stop()
-            if server.process is not None and server.process.poll() is None:
-                server.process.kill()
+            stage.stop()
 
 
 def main():

@@ -82,6 +82,8 @@ class Verdict:
     cut: int = 0                        # whose answer ended before its usage
     cut_billed: int = 0
     cut_counted: int = 0
+    left: int = 0                       # their clients, before an answer that
+    left_counted: int = 0               # would have been free: the prompt
     interrupted: list = dataclasses.field(default_factory=list)
     wrong: list = dataclasses.field(default_factory=list)
 
@@ -103,6 +105,11 @@ class Verdict:
             self.cut += 1
             self.cut_billed += billed
             self.cut_counted += counted
+
+        elif not bill and all(line.source == "estimated" and line.get(
+                "error.type") == "client_closed" for line in lines):
+            self.left += 1
+            self.left_counted += counted
 
         else:
             self.wrong.append("call %s: billed %d as %s, counted %d: %s" % (
