@@ -98,6 +98,26 @@ def test_without_the_store_calls_are_refused_in_time(server, fake, redis):
     settled(server)
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_server_ends_in_time_while_the_store_hangs(server, fake, redis,
+                                                     fast):
+    server.check_lines = False
+    start(server, fake, redis, "all per=all requests=1000/day",
+          more=("redis_timeout=500ms",), workers=1)
+    settled(server)
+    redis.pause()
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        for _ in range(16):
+            pool.submit(lambda: server.client.open("POST", CHAT,
+                                                   calls.chat()))
+        time.sleep(0.2)
+        began = time.monotonic()
+        server.terminate() if fast else server.graceful()
+        server.await_exit()
+        assert time.monotonic() - began < 3
+    redis.resume()
+
+
 def test_slices_last_while_the_store_is_away(server, fake, redis):
     server.check_lines = False
     start(server, fake, redis, "all per=all requests=100000/day",
