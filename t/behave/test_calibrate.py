@@ -24,7 +24,7 @@ def learn(server, n=LEARN + 1, **more):
 
 
 def test_holds_come_near_to_what_is_used(server, fake):
-    start(server, fake, "usd per=all usd=1/total estimate=calibrated wait=0s")
+    start(server, fake, "usd per=all usd=1/total estimate=calibrated wait=2s")
     learn(server)
     lines = ordered(server.lines(LEARN + 1))
     assert all("llm.hold_calibrated" not in line for line in lines[:LEARN])
@@ -36,7 +36,7 @@ def test_holds_come_near_to_what_is_used(server, fake):
 
 
 def test_bound_stays_the_default(server, fake):
-    start(server, fake, "usd per=all usd=1/total wait=0s")
+    start(server, fake, "usd per=all usd=1/total wait=2s")
     learn(server)
     lines = ordered(server.lines(LEARN + 1))
     assert len({line["llm.hold"] for line in lines}) == 1
@@ -58,7 +58,7 @@ def test_more_calls_fit_and_what_they_take_is_counted(server, fake):
 
 def test_an_overrun_is_counted(server, fake):
     start(server, fake,
-          "out per=all output_tokens=300/total estimate=calibrated wait=0s")
+          "out per=all output_tokens=300/total estimate=calibrated wait=2s")
     for _ in range(LEARN):
         assert server.client.post(CHAT, calls.chat(max_tokens=100)).status \
             == 200
@@ -74,7 +74,7 @@ def test_an_overrun_is_counted(server, fake):
 
 def test_an_estimate_is_never_above_the_maximum(server, fake):
     start(server, fake,
-          "out per=all output_tokens=1000/total estimate=calibrated wait=0s")
+          "out per=all output_tokens=1000/total estimate=calibrated wait=2s")
     for _ in range(LEARN):
         assert server.client.post(CHAT, calls.chat(max_tokens=100)).status \
             == 200

@@ -37,7 +37,7 @@ def spent(server, n):
 
 
 def test_without_it_a_call_is_refused(server, fake):
-    start(server, fake, "out per=all output_tokens=200/total wait=0s")
+    start(server, fake, "out per=all output_tokens=200/total wait=2s")
     answers = spend(server, max_tokens=100)
     lines, used = spent(server, len(answers))
     assert used == 105
@@ -46,7 +46,7 @@ def test_without_it_a_call_is_refused(server, fake):
 
 def test_more_of_the_cap_is_spent_with_it(server, fake):
     start(server, fake,
-          "out per=all output_tokens=200/total wait=0s clamp=min:10")
+          "out per=all output_tokens=200/total wait=2s clamp=min:10")
     answers = spend(server, max_tokens=100)
     lines, used = spent(server, len(answers))
     assert 180 <= used <= 200
@@ -68,7 +68,7 @@ def test_more_of_the_cap_is_spent_with_it(server, fake):
 
 
 def test_dollars_are_what_fits(server, fake):
-    start(server, fake, "usd per=all usd=0.0005/total wait=0s clamp=min:8")
+    start(server, fake, "usd per=all usd=0.0005/total wait=2s clamp=min:8")
     answers = spend(server)                 # no maximum: 16384 tokens
     lines = ordered(server.lines(len(answers)))
     cost = sum(line["llm.cost.total_nusd"] for line in lines)
@@ -81,7 +81,7 @@ def test_dollars_are_what_fits(server, fake):
 
 
 def test_tokens_leave_room_for_the_prompt(server, fake):
-    start(server, fake, "all per=all tokens=3000/total wait=0s clamp=min:8")
+    start(server, fake, "all per=all tokens=3000/total wait=2s clamp=min:8")
     r = server.client.post(CHAT, calls.chat(max_tokens=5000))
     assert r.status == 200, r.text
     line = server.line()
@@ -91,8 +91,8 @@ def test_tokens_leave_room_for_the_prompt(server, fake):
 
 def test_other_quotas_are_in_the_way(server, fake):
     server.meter(fake, *gated(
-        server, "a per=all output_tokens=200/total wait=0s clamp=min:10",
-        "b per=all output_tokens=80/total wait=0s"))
+        server, "a per=all output_tokens=200/total wait=2s clamp=min:10",
+        "b per=all output_tokens=80/total wait=2s"))
     assert server.client.post(CHAT, calls.chat(max_tokens=100)).status == 429
     assert server.line()["llm.rule"] == "b"
 
@@ -115,7 +115,7 @@ def test_it_waits_before(server, fake):
 
 def test_thinking_has_room(server, fake):
     start(server, fake,
-          "out per=all output_tokens=4000/total wait=0s clamp=min:10",
+          "out per=all output_tokens=4000/total wait=2s clamp=min:10",
           host="api.anthropic.com")
     body = {**calls.CLAUDE, "max_tokens": 8000,
             "thinking": {"type": "enabled", "budget_tokens": 1900}}
@@ -128,7 +128,7 @@ def test_thinking_has_room(server, fake):
 
 def test_dry_run_changes_nothing(server, fake):
     start(server, fake,
-          "out per=all output_tokens=50/total wait=0s clamp=min:10",
+          "out per=all output_tokens=50/total wait=2s clamp=min:10",
           enable=("dry_run",))
     raw = json.dumps(calls.chat(max_tokens=100)).encode()
     r = server.client.post(CHAT, raw)
@@ -173,7 +173,7 @@ OLLAMA = {"model": "llama3", "stream": False, "messages": calls.messages()}
 ])
 def test_each_api_gets_its_member(server, fake, host, path, body, where):
     start(server, fake,
-          "out per=all output_tokens=400/total wait=0s clamp=min:10",
+          "out per=all output_tokens=400/total wait=2s clamp=min:10",
           host=host)
     r = server.client.post(path, body)
     assert r.status == 200, r.text
@@ -192,7 +192,7 @@ def test_each_api_gets_its_member(server, fake, host, path, body, where):
 @pytest.mark.parametrize("limit", [None, 1000], ids=["added", "lowered"])
 def test_a_body_in_a_file_is_changed_right(server, fake, stream, limit):
     start(server, fake,
-          "out per=all output_tokens=400/total wait=0s clamp=min:10",
+          "out per=all output_tokens=400/total wait=2s clamp=min:10",
           nginx="client_body_buffer_size 1k;")
     for size in (3000, 300000):
         body = calls.chat(text="abc " * (size // 4))
@@ -217,7 +217,7 @@ def test_a_body_in_a_file_is_changed_right(server, fake, stream, limit):
 
 def test_client_can_not_say_that_it_was(server, fake):
     start(server, fake,
-          "out per=all output_tokens=400/total wait=0s clamp=min:10")
+          "out per=all output_tokens=400/total wait=2s clamp=min:10")
     r = server.client.post(CHAT, calls.chat(max_tokens=8),
                            {"x-llm-clamped": "1"})
     assert fake.requests[0].header("x-llm-clamped") is None

@@ -88,7 +88,7 @@ def test_total_is_no_reason_to_come_back(server, fake):
 
 
 def test_dollars_are_held_and_settled_exactly(server, fake):
-    start(server, fake, "all per=all usd=0.00001/day wait=0s")
+    start(server, fake, "all per=all usd=0.00001/day")
     spent = 0
     while post(server).status == 200:
         spent += COST
