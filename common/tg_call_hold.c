@@ -19,9 +19,17 @@ tg_hold_waits(tg_hold_t *h, const tg_quota_items_t *items,
     tg_pass_t                *pass = h->call->pass;
     int64_t                   left, until, step;
     const tg_ledger_state_t  *state = &r->states[r->item];
+    bool                      refused = verdict == TG_LEDGER_REFUSED;
 
-    left = tg_quota_wait(items, r->item, verdict == TG_LEDGER_REFUSED)
-           - pass->waited_ms;
+    /* To be lowered to what is left: that is known when others have ended. */
+
+    if (items->quota[r->item]->clamp > 0 && state->held > 0
+        && !state->latched)
+    {
+        refused = false;
+    }
+
+    left = tg_quota_wait(items, r->item, refused) - pass->waited_ms;
 
     if (left <= 0 || pass->waited_ms < 0) {
         return false;
@@ -30,7 +38,7 @@ tg_hold_waits(tg_hold_t *h, const tg_quota_items_t *items,
     step = pass->tries > 4 ? TG_WAIT_MOST
            : (int64_t) TG_WAIT_FIRST << pass->tries;
 
-    if (verdict == TG_LEDGER_REFUSED) {
+    if (refused) {
         until = state->reset - h->quota.now;
 
         if (state->latched || until > left) {
