@@ -120,17 +120,14 @@ tg_alert_quotas(tg_conf_alert_t *a, tg_mem_t *mem, tg_str_t list,
     tg_error_t *err)
 {
     tg_str_t     s;
-    const char  *comma;
+    bool         more;
 
     if (a->nquotas != 0) {
         return tg_error(err, 0, 0, "quota= is given twice");
     }
 
     do {
-        comma = list.len == 0 ? NULL : memchr(list.p, ',', list.len);
-        s = comma == NULL ? list : tg_str_of(list.p, (size_t) (comma - list.p));
-        list = comma == NULL ? tg_str_null
-               : tg_str_of(comma + 1, list.len - s.len - 1);
+        more = tg_str_cut(&list, ',', &s);
 
         if (!tg_str_is_name(s)) {
             return tg_error(err, 0, 0, "quota= takes names of quotas, not"
@@ -147,7 +144,7 @@ tg_alert_quotas(tg_conf_alert_t *a, tg_mem_t *mem, tg_str_t list,
             return tg_error(err, 0, 0, "no memory");
         }
 
-    } while (comma != NULL);
+    } while (more);
 
     return TG_OK;
 }

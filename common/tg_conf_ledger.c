@@ -10,15 +10,12 @@
 static int
 tg_conf_allow(tg_conf_t *conf, tg_str_t list, tg_error_t *err)
 {
-    const char  *comma;
+    bool         more;
     tg_str_t     s;
     int          op;
 
     do {
-        comma = list.len == 0 ? NULL : memchr(list.p, ',', list.len);
-        s = comma == NULL ? list : tg_str_of(list.p, (size_t) (comma - list.p));
-        list = comma == NULL ? tg_str_null
-               : tg_str_of(comma + 1, list.len - s.len - 1);
+        more = tg_str_cut(&list, ',', &s);
 
         for (op = TG_OP_UNKNOWN; op <= TG_OP_MODELS; op++) {
             if (tg_str_eq(s, tg_op_name((tg_op_t) op))) {
@@ -34,7 +31,7 @@ tg_conf_allow(tg_conf_t *conf, tg_str_t list, tg_error_t *err)
 
         conf->keys.allow |= UINT32_C(1) << op;
 
-    } while (comma != NULL);
+    } while (more);
 
     return TG_OK;
 }

@@ -25,7 +25,7 @@ int
 tg_conf_models(tg_conf_t *conf, tg_provider_t *pr, tg_str_t list,
     tg_error_t *err)
 {
-    const char  *comma;
+    bool         more;
     tg_str_t     s;
 
     if (pr->models == NULL) {
@@ -37,10 +37,7 @@ tg_conf_models(tg_conf_t *conf, tg_provider_t *pr, tg_str_t list,
     }
 
     do {
-        comma = list.len == 0 ? NULL : memchr(list.p, ',', list.len);
-        s = comma == NULL ? list : tg_str_of(list.p, (size_t) (comma - list.p));
-        list = comma == NULL ? tg_str_null
-               : tg_str_of(comma + 1, list.len - s.len - 1);
+        more = tg_str_cut(&list, ',', &s);
 
         if (!tg_conf_model_ok(s)) {
             return tg_error(err, 0, 0, "models= takes names and patterns with a"
@@ -60,7 +57,7 @@ tg_conf_models(tg_conf_t *conf, tg_provider_t *pr, tg_str_t list,
             return tg_error(err, 0, 0, "no memory");
         }
 
-    } while (comma != NULL);
+    } while (more);
 
     return TG_OK;
 }

@@ -125,3 +125,22 @@ tg_str_is_name(tg_str_t s)
 
     return true;
 }
+
+
+bool
+tg_str_cut(tg_str_t *list, char sep, tg_str_t *s)
+{
+    const char  *p = list->len == 0 ? NULL : memchr(list->p, sep, list->len);
+
+    *s = *list;
+
+    if (p == NULL) {
+        *list = tg_str_null;
+        return false;
+    }
+
+    s->len = (size_t) (p - s->p);
+    *list = tg_str_of(p + 1, list->len - s->len - 1);
+
+    return true;
+}

@@ -101,6 +101,13 @@ void tg_str_lower(char *to, tg_str_t s);
  * "-". */
 bool tg_str_is_name(tg_str_t s);
 
+/*
+ * Takes what is before the first `sep` off *list, into *s, and the separator with
+ * it.  False where there is none: *s is all of it then, and *list is empty.  So a
+ * list has one part more than separators, empty ones among them.
+ */
+bool tg_str_cut(tg_str_t *list, char sep, tg_str_t *s);
+
 /* s without blanks and tabs at its ends. */
 tg_str_t tg_str_trim(tg_str_t s);
 
