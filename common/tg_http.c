@@ -11,7 +11,7 @@ tg_http_own_name(tg_str_t name)
 
     for (size_t i = 0; i < sizeof(own) - 1; i++) {
         if (tg_lower(name.p[i]) != own[i]
-            && !(own[i] == '-' && name.p[i] == '_'))
+            && !(own[i] == '-' && (name.p[i] == '_' || name.p[i] == '.')))
         {
             return false;
         }

@@ -1,0 +1,111 @@
+"""What is inspected is what goes on, and nothing else does."""
+
+import contextlib
+import json
+import socket
+
+import pytest
+
+import calls
+from rawup import RawUpstream
+from smuggling import BODY, SMUGGLED, request, shapes, spoofed
+
+
+@pytest.fixture
+def raw():
+    with contextlib.closing(RawUpstream()) as up:
+        yield up
+
+
+def talk(server, data):
+    """All that comes back on a connection that says this and no more."""
+    out = b""
+
+    with socket.create_connection(("127.0.0.1", server.port), 10) as sock:
+        try:
+            sock.sendall(data)
+            while True:
+                sock.settimeout(0.1 if out else 0.4)
+                got = sock.recv(65536)
+                if not got:
+                    break
+                out += got
+        except (ConnectionError, TimeoutError):
+            pass
+
+    return out
+
+
+def seen(server):
+    """All lines of a server that has stopped."""
+    return server.lines(server.log_of().count())
+
+
+def forwarded(lines):
+    """Calls that went to the upstream: nobody refused them, here or before."""
+    return [line for line in lines
+            if line["llm.decision"] == "allow" and line.status < 400]
+
+
+def test_one_request_in_is_one_request_out(server, raw):
+    """Whatever a client says about the end of its body: each request that the
+    upstream reads is one that was metered, and all that it reads are requests."""
+    server.expect_errors(".*")
+    server.meter(raw, keepalive=True)
+    n = 0
+
+    for name, data in shapes():
+        before = len(raw.requests)
+        talk(server, data)
+        n += 1
+        assert raw.wrong == [], name
+        assert all(r.line.startswith((b"POST", b"GET"))
+                   for r in raw.requests[before:]), name
+        assert len(raw.requests) - before <= 2, name
+
+    assert n >= 60
+    assert server.client.post("/v1/chat/completions",
+                              calls.chat()).status == 200
+    server.terminate()
+    sent = forwarded(seen(server))
+    assert len(sent) == len(raw.requests)
+    assert raw.wrong == []
+
+    # Of each, the very length that was inspected; a GET is no call.
+
+    assert sorted(line["http.request.body.bytes"] for line in sent
+                  if not line.get("gen_ai.request.stream")) == sorted(
+        len(r.body) if r.line.startswith(b"POST") else 0
+        for r in raw.requests if b"stream" not in r.body)
+    assert all(json.loads(r.body)["stream_options"] == {"include_usage": True}
+               for r in raw.requests if b"stream" in r.body)
+
+
+def test_headers_of_ours_are_nobodys_to_send(server, raw):
+    """They reach neither the upstream, nor a line, nor the client."""
+    server.expect_errors(".*")
+    server.meter(raw, ("llm_tag", "team", "from=header:x-team"))
+    n = 0
+
+    for name, header in spoofed():
+        answer = talk(server, request(
+            header, b"Content-Length: %d" % len(BODY), b"Connection: close",
+            body=BODY))
+        assert b"canary" not in answer, name
+        n += 1
+
+    assert n >= 40
+    assert b"canary" not in raw.bytes
+    server.terminate()
+    assert b"canary" not in server.log_of().raw()
+    assert len(raw.requests) == len(forwarded(seen(server))) >= 30
+
+
+def test_a_refused_body_is_not_the_next_request(server, raw):
+    server.expect_errors(".*")
+    server.meter(raw)
+    talk(server, request(b"Content-Length: %d" % len(b"{" + SMUGGLED),
+                         body=b"{" + SMUGGLED))
+    server.terminate()
+    assert raw.requests == []
+    assert [line.status for line in seen(server)] == [400]
