@@ -200,11 +200,12 @@ demo: deps
 $(BUILD)/corpus-%: t/corpus/%.c $(CORE) $(wildcard t/unit/*.h)
 	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) $(ALL_LIBS)
 
-corpus: all $(BUILD)/corpus-offline $(BUILD)/corpus-oracle
+corpus: all $(patsubst %,$(BUILD)/corpus-%,offline oracle splice)
 	$(BUILD)/corpus-offline $(CORPUS)
 	$(BUILD)/corpus-offline --splits $(CORPUS)
 	$(BUILD)/corpus-offline --bounds prices/default.json $(CORPUS)
 	$(BUILD)/corpus-oracle $(CORPUS)
+	$(BUILD)/corpus-splice $(CORPUS)
 	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS) \
 	    --lines $(BUILD)/corpus-nginx.log
 	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS) \
