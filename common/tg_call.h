@@ -28,6 +28,7 @@
 #include "tg_conf.h"
 #include "tg_gate.h"
 #include "tg_id.h"
+#include "tg_out.h"
 #include "tg_price.h"
 #include "tg_text.h"
 
@@ -198,8 +199,6 @@ bool tg_call_alters(const tg_call_t *call);
 /* A piece of the answer's body, decoded. */
 void tg_call_feed(tg_call_t *call, const char *p, size_t n,
     const tg_now_t *now);
-
-typedef int (*tg_out_t)(void *data, const char *p, size_t n);
 
 /*
  * The same, and what the client is to get goes to out(), in order, in pieces that
