@@ -199,11 +199,14 @@ demo: deps
 $(BUILD)/corpus-%: t/corpus/%.c $(CORE) $(wildcard t/unit/*.h)
 	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) $(ALL_LIBS)
 
-corpus: all $(BUILD)/corpus-offline $(BUILD)/corpus-oracle
+corpus: all sdk $(patsubst %,$(BUILD)/corpus-%,offline oracle translate)
 	$(BUILD)/corpus-offline $(CORPUS)
 	$(BUILD)/corpus-offline --splits $(CORPUS)
 	$(BUILD)/corpus-offline --bounds prices/default.json $(CORPUS)
 	$(BUILD)/corpus-oracle $(CORPUS)
+	rm -rf $(BUILD)/translated && mkdir -p $(BUILD)/translated
+	$(BUILD)/corpus-translate --out $(BUILD)/translated $(CORPUS)
+	node t/behave/sdk/translated.mjs $(BUILD)/translated $(CORPUS)
 	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS) \
 	    --lines $(BUILD)/corpus-nginx.log
 	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS) \

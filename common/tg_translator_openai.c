@@ -170,10 +170,9 @@ tg_openai_call(tg_translator_t *t, tg_choice_t *c, const tg_node_t *root,
 
     if (tg_openai_begins(t, index, id, name)) {
         if (name.len == 0) {
-            if (!tg_node_empty(arguments)) {
-                tg_translator_fail(t, "a tool call of the upstream's goes on "
-                                   "after another has begun: they can't be "
-                                   "told apart in Anthropic's form");
+            if (t->frame == TG_FRAME_WHOLE || !tg_node_empty(arguments)) {
+                tg_translator_fail(t, "a tool call of the upstream's has no "
+                                   "name, or goes on after another has begun");
             }
             return;
         }
@@ -184,7 +183,7 @@ tg_openai_call(tg_translator_t *t, tg_choice_t *c, const tg_node_t *root,
     if (arguments != NULL && arguments->type == TG_JSON_OBJECT) {
         tg_translator_object(t, c, arguments);
 
-    } else {
+    } else if (c->arguments || !tg_node_is(arguments, tg_str("null"))) {
         tg_translator_arguments(t, c, tg_node_inside_of(arguments));
     }
 }
