@@ -74,8 +74,7 @@ tg_translator_client_status(const tg_translator_t *t, unsigned status)
 
 
 static tg_str_t
-tg_error_code(tg_translator_t *t, unsigned status, tg_str_t word,
-    tg_str_t message)
+tg_error_code(unsigned status, tg_str_t word, tg_str_t message)
 {
     size_t  i;
 
@@ -98,8 +97,6 @@ tg_error_code(tg_translator_t *t, unsigned status, tg_str_t word,
                              : tg_str("invalid_request_error");
     }
 
-    (void) t;
-
     return word;
 }
 
@@ -119,7 +116,7 @@ tg_translator_write_error(tg_translator_t *t, unsigned status, tg_str_t word,
     }
 
     status = tg_translator_client_status(t, status);
-    code = tg_error_code(t, status, word, message);
+    code = tg_error_code(status, word, message);
     size = 512 + TG_STR_NAME_MAX + 6 * message.len;
     t->over = true;
 
@@ -179,13 +176,17 @@ tg_translator_refuse(tg_translator_t *t, const tg_node_t *root,
         return;
     }
 
+    /* where what should be there is not, its event is named */
+
+    n = n != NULL ? n : root;
     (void) tg_tree_path(root, n, path, sizeof(path));
     type = tg_node_inside_of(tg_node_get(n, tg_str("type")));
 
     tg_translator_fail(t, "%s%s%.*s%s of the upstream's answer can't be "
-                       "translated", path, type.len != 0 ? " (" : "",
-                       (int) (type.len < 48 ? type.len : 48),
-                       type.len != 0 ? type.p : "", type.len != 0 ? ")" : "");
+                       "translated", n == root ? "a part" : path,
+                       type.len != 0 ? " (" : "",
+                       (int) (type.len < 48 ? type.len : 48), type.p,
+                       type.len != 0 ? ")" : "");
     t->err.code = TG_TRANSLATE_E_REFUSED;
 }
 
