@@ -172,16 +172,8 @@ tg_chunks_close(tg_translator_t *t, const tg_usage_t *u)
 }
 
 
-/* A comment keeps what is between from giving up. */
-static void
-tg_chunks_ping(tg_translator_t *t)
-{
-    tg_grow_lit(&t->out, ": ping\n\n");
-}
-
-
 const tg_target_t  tg_target_openai_stream = {
     tg_chunks_begin, NULL, tg_chunks_say, tg_chunks_tool,
     tg_chunks_arguments, tg_chunks_cite, tg_chunks_part_end,
-    tg_chunks_close, tg_chunks_ping
+    tg_chunks_close, NULL
 };

@@ -79,6 +79,7 @@ typedef struct {
     void  (*part_end)(tg_translator_t *t, tg_choice_t *c);
     /* all of it is; every choice has its reason to stop */
     void  (*close)(tg_translator_t *t, const tg_usage_t *u);
+    /* NULL: a comment does it */
     void  (*ping)(tg_translator_t *t);
 } tg_target_t;
 
@@ -177,6 +178,8 @@ void tg_translator_object(tg_translator_t *t, tg_choice_t *c,
 void tg_translator_cite(tg_translator_t *t, tg_choice_t *c, tg_str_t url,
     tg_str_t title, tg_str_t quote);
 void tg_translator_part_end(tg_translator_t *t, tg_choice_t *c);
+
+/* The upstream is still there: keeps what is between from giving up. */
 void tg_translator_ping(tg_translator_t *t);
 
 /* All is said. */

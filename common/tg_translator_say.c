@@ -240,8 +240,15 @@ tg_translator_cite(tg_translator_t *t, tg_choice_t *c, tg_str_t url,
 void
 tg_translator_ping(tg_translator_t *t)
 {
-    if (t->begun && !t->over && t->target->ping != NULL) {
+    if (t->over || !t->stream) {
+        return;
+    }
+
+    if (t->begun && t->target->ping != NULL) {
         t->target->ping(t);
+
+    } else {
+        tg_grow_lit(&t->out, ": ping\n\n");
     }
 }
 

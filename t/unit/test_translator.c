@@ -237,7 +237,7 @@ test_openai_stream_becomes_events(void **state)
 
     translate_splits(&ask, in, &out);
     assert_string_equal(out.text,
-        START
+        ": ping\n\n" START
         BLOCK("0", "\"type\":\"thinking\",\"thinking\":\"\",\"signature\":"
               "\"\"")
         PIECE("0", "\"type\":\"thinking_delta\",\"thinking\":\"Hm\"")

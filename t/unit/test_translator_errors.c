@@ -265,10 +265,10 @@ test_a_cut_stream_gets_no_end(void **state)
 static void
 test_each_event_goes_out_at_once(void **state)
 {
-    static const char *const  events[] = {
-        A_START, A_TEXT, "data: {\"type\":\"content_block_delta\",\"delta\":{"
-        "\"type\":\"text_delta\",\"text\":\" you\"}}\n\n"
-    };
+#define A_MORE  "data: {\"type\":\"content_block_delta\",\"delta\":{"         \
+                "\"type\":\"text_delta\",\"text\":\" you\"}}\n\n"
+
+    static const char *const  events[] = { A_START, A_TEXT, A_MORE };
 
     tg_translator_ask_t   ask = asked(A, O, true);
     tg_arena_t           *arena = tg_arena_create(0);
@@ -310,14 +310,15 @@ test_memory_does_not_grow_with_the_stream(void **state)
     tg_translator_ask_t   ask = asked(O, A, true);
     tg_arena_t           *arena = tg_arena_create(0);
     tg_translator_t      *t = tg_translator_create(tg_arena_mem(arena), &ask);
-    size_t                used = 0, sent = 0, n = strlen(O_TEXT);
+    static const char     event[] = O_TEXT;
+    size_t                used = 0, sent = 0, n = sizeof(event) - 1;
 
     (void) state;
 
     for (int i = 0; i < 50000; i++) {
-        assert_int_equal(tg_translator_feed(t, O_TEXT, n / 2, count_only,
+        assert_int_equal(tg_translator_feed(t, event, n / 2, count_only,
                                             &sent), TG_OK);
-        assert_int_equal(tg_translator_feed(t, O_TEXT + n / 2, n - n / 2,
+        assert_int_equal(tg_translator_feed(t, event + n / 2, n - n / 2,
                                             count_only, &sent), TG_OK);
 
         if (i == 10) {
