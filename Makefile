@@ -177,7 +177,7 @@ sdk:
 	@command -v npm > /dev/null || $(MAKE) deps MORE='nodejs npm'
 	$(MAKE) t/behave/node_modules/.done
 
-behave: all sdk
+behave: all sdk $(BUILD)/translate
 	$(PYTHON) -m pytest -q t/behave
 
 # httpd's other ways to run children; behave has mpm_event.
@@ -195,6 +195,10 @@ test: deps
 demo: deps
 	$(MAKE) -s all
 	$(PYTHON) cli/demo $(SERVER)
+
+# A request translated, for t/behave/test_translation.py.
+$(BUILD)/translate: t/translate/translate.c $(CORE)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
 
 $(BUILD)/corpus-%: t/corpus/%.c $(CORE) $(wildcard t/unit/*.h)
 	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) $(ALL_LIBS)

@@ -35,6 +35,8 @@ typedef struct {
     int64_t    max_tokens;      /* to be sent; -1: as the body says */
     int64_t    default_output;  /* where the target needs a maximum and neither
                                    the body nor max_tokens has one */
+    tg_str_t   limit_name;      /* what an OpenAI chat upstream calls the
+                                   maximum; empty: "max_completion_tokens" */
     bool       ask_usage;       /* a stream's usage is wanted (to OpenAI chat) */
 } tg_translate_t;
 
