@@ -39,12 +39,14 @@ splice_header(void *req, tg_str_t name)
 
 
 static inline int
-splice_say(splice_t *s, tg_directive_id_t id, const char *a, const char *b)
+splice_say(splice_t *s, tg_directive_id_t id, const char *a, const char *b,
+    const char *c)
 {
-    tg_str_t    args[2] = { tg_strz(a), tg_strz(b) };
+    tg_str_t    args[3] = { tg_strz(a), tg_strz(b), tg_strz(c) };
     tg_error_t  err;
 
-    return tg_conf_directive(s->conf, &s->scope, id, args, 2, &err);
+    return tg_conf_directive(s->conf, &s->scope, id, args, *c != '\0' ? 3 : 2,
+                             &err);
 }
 
 
@@ -57,10 +59,10 @@ splice_begin(splice_t *s)
     s->conf = tg_conf_create(tg_arena_mem(s->arena));
     tg_scope_init(&s->scope);
 
-    return splice_say(s, TG_DIRECTIVE_PROVIDER, "there", "url=http://there")
+    return splice_say(s, TG_DIRECTIVE_PROVIDER, "there", "url=http://there", "")
            == TG_OK
            && splice_say(s, TG_DIRECTIVE_ROUTE, "all",
-                         "to=there/" SPLICE_MODEL)
+                         "when=operation != ''", "to=there/" SPLICE_MODEL)
               == TG_OK
            && tg_conf_finish(s->conf, &err) == TG_OK;
 }
@@ -188,9 +190,11 @@ splice_call(splice_t *s, tg_mem_t *mem, tg_call_head_t *head,
     tg_call_t                *call;
     tg_refusal_t              refusal;
     tg_id_source_t            ids;
+    tg_header_t               says[TG_SAYS_MAX];
     splice_result_t           result;
     const tg_hop_t           *hop;
-    static const tg_gate_t    gate;
+    static tg_gate_scratch_t  scratch;
+    static const tg_gate_t    gate = { .scratch = &scratch };
     static const tg_host_t    host = { splice_header, NULL, NULL };
     static unsigned char      seed[32] = { 7 };
 
@@ -215,7 +219,10 @@ splice_call(splice_t *s, tg_mem_t *mem, tg_call_head_t *head,
 
     hop = tg_call_hop(call);
 
-    if (hop == NULL || hop->whole) {
+    if (tg_call_says(call, says) == 0) {
+        result = SPLICE_SKIP;           /* such calls go as they came */
+
+    } else if (hop == NULL || hop->whole) {
         result = SPLICE_BAD;
 
     } else if (hop->edit == NULL) {
