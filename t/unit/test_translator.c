@@ -163,7 +163,8 @@ test_gemini_stream_becomes_chunks_in_either_framing(void **state)
         "\"a]b}\\\"\"}]}}]}\r\n\r\n"
         "data: {\"candidates\": [{\"content\": {\"parts\": [{"
         "\"functionCall\":{\"name\":\"f\",\"args\":{ \"q\" : [1, "
-        "\"x \\\\ \\\"y\\u00e9\"], \"r\":{} }},\"thoughtSignature\":\"c2ln\"}]},"
+        "\"x \\\\ \\\"y\\u00e9\"], \"r\":{} }},\"thoughtSignature\":"
+        "\"c2ln\"}]},"
         "\"finishReason\":\"STOP\"}]," G_USAGE "}\r\n\r\n", &out);
     assert_string_equal(out.text, gemini_out);
 
@@ -198,16 +199,16 @@ test_candidates_become_choices(void **state)
 }
 
 
-#define O_CHUNK(x)  "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\"," \
-                    "\"model\":\"m-1\",\"choices\":[{\"index\":0,\"delta\":{"  \
-                    x "},\"finish_reason\":null}],\"usage\":null}\n\n"
-#define O_FINISH(x) "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":"  \
-                    "{},\"finish_reason\":\"" x "\"}]}\n\n"
-#define O_USAGE     "data: {\"id\":\"c\",\"choices\":[],\"usage\":{"            \
-                    "\"prompt_tokens\":12,\"completion_tokens\":6,"           \
-                    "\"total_tokens\":18,\"prompt_tokens_details\":{"         \
-                    "\"cached_tokens\":10},\"completion_tokens_details\":{"   \
-                    "\"reasoning_tokens\":2}}}\n\n"
+#define O_CHUNK(x)   "data: {\"model\":\"m-1\",\"choices\":[{\"index\":0,"      \
+                     "\"delta\":{" x "},\"finish_reason\":null}],\"usage\":"   \
+                     "null}\n\n"
+#define O_FINISH(x)  "data: {\"choices\":[{\"index\":0,\"delta\":{},"          \
+                     "\"finish_reason\":\"" x "\"}]}\n\n"
+#define O_USAGE      "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,"  \
+                     "\"completion_tokens\":6,\"total_tokens\":18,"          \
+                     "\"prompt_tokens_details\":{\"cached_tokens\":10},"     \
+                     "\"completion_tokens_details\":{\"reasoning_tokens\":"  \
+                     "2}}}\n\n"
 
 static void
 test_openai_stream_becomes_events(void **state)
