@@ -54,9 +54,9 @@ tg_translator_create(tg_mem_t *mem, const tg_translator_ask_t *ask)
     tg_grow_init(&t->head, mem, 0, TG_TRANSLATOR_EVENT_MAX);
     tg_scratch_init(&t->scratch, mem, TG_TRANSLATOR_SCRATCH_MAX);
 
-    if (tg_translator_frame_init(t) != TG_OK
-        || (good && tg_translator_meter_init(t) != TG_OK))
-    {
+    tg_translator_frame_init(t);
+
+    if (good && tg_translator_meter_init(t) != TG_OK) {
         return NULL;
     }
 

@@ -56,14 +56,6 @@ tg_grow_notes(tg_grow_t *g, const tg_choice_t *c)
 
 
 static void
-tg_completion_begin(tg_translator_t *t, tg_choice_t *c)
-{
-    (void) t;
-    (void) c;
-}
-
-
-static void
 tg_completion_say(tg_translator_t *t, tg_choice_t *c, tg_say_t what,
     tg_str_t text)
 {
@@ -210,7 +202,7 @@ tg_completion_close(tg_translator_t *t, const tg_usage_t *u)
 
 
 const tg_target_t  tg_target_openai_whole = {
-    tg_completion_begin, NULL, tg_completion_say, tg_completion_tool,
+    NULL, NULL, tg_completion_say, tg_completion_tool,
     tg_completion_arguments, tg_completion_cite, tg_completion_part_end,
     tg_completion_close, NULL
 };

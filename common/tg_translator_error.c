@@ -206,7 +206,7 @@ tg_error_status(tg_str_t word)
 }
 
 
-/* An error object, or what stands for one, at HTTP status `status` (0: none). */
+/* An error object, or what stands for one; status: of HTTP, 0: none. */
 static void
 tg_translator_tell(tg_translator_t *t, const tg_node_t *error,
     unsigned status)

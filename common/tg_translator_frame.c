@@ -30,7 +30,7 @@ tg_frame_set(tg_translator_t *t, tg_frame_t frame)
 }
 
 
-int
+void
 tg_translator_frame_init(tg_translator_t *t)
 {
     bool    good = t->ask.status >= 200 && t->ask.status < 300;
@@ -49,8 +49,6 @@ tg_translator_frame_init(tg_translator_t *t)
                 : t->stream || events ? TG_TRANSLATOR_EVENT_MAX
                                       : TG_TRANSLATOR_WHOLE_MAX;
     tg_grow_init(&t->in, t->mem, 0, max);
-
-    return TG_OK;
 }
 
 

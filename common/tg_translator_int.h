@@ -61,7 +61,7 @@ typedef struct {
     tg_grow_t       annotations;    /* the same of all parts */
 } tg_choice_t;
 
-/* Strings are the inside of JSON strings. */
+/* Strings are the inside of JSON strings.  begin, part and ping may be NULL. */
 typedef struct {
     void  (*begin)(tg_translator_t *t, tg_choice_t *c);
     /* text or reasoning begins: c->part */
@@ -79,7 +79,7 @@ typedef struct {
     void  (*part_end)(tg_translator_t *t, tg_choice_t *c);
     /* all of it is; every choice has its reason to stop */
     void  (*close)(tg_translator_t *t, const tg_usage_t *u);
-    /* NULL: a comment does it */
+    /* where a comment doesn't do */
     void  (*ping)(tg_translator_t *t);
 } tg_target_t;
 
@@ -204,8 +204,11 @@ void tg_translator_done(tg_translator_t *t);
 /* Sends what is in t->out.  TG_OK or TG_ERROR. */
 int tg_translator_flush(tg_translator_t *t);
 
-/* tg_translator_frame.c: TG_OK or TG_ERROR. */
-int tg_translator_frame_init(tg_translator_t *t);
+/* tg_translator_frame.c */
+
+void tg_translator_frame_init(tg_translator_t *t);
+
+/* TG_OK or TG_ERROR. */
 int tg_translator_frame_feed(tg_translator_t *t, const char *p, size_t n);
 int tg_translator_frame_end(tg_translator_t *t);
 

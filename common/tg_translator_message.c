@@ -9,14 +9,6 @@
  */
 
 static void
-tg_message_begin(tg_translator_t *t, tg_choice_t *c)
-{
-    (void) t;
-    (void) c;
-}
-
-
-static void
 tg_message_block(tg_translator_t *t, tg_choice_t *c)
 {
     tg_grow_str(&c->list, t->blocks++ == 0 ? tg_str("{\"type\":")
@@ -154,7 +146,7 @@ tg_message_close(tg_translator_t *t, const tg_usage_t *u)
 
 
 const tg_target_t  tg_target_anthropic_whole = {
-    tg_message_begin, tg_message_part, tg_message_say, tg_message_tool,
+    NULL, tg_message_part, tg_message_say, tg_message_tool,
     tg_message_arguments, tg_message_cite, tg_message_part_end,
     tg_message_close, NULL
 };

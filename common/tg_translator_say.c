@@ -83,7 +83,10 @@ tg_translator_choice(tg_translator_t *t, uint64_t index)
 
     tg_translator_named(t);
     t->begun = true;
-    t->target->begin(t, c);
+
+    if (t->target->begin != NULL) {
+        t->target->begin(t, c);
+    }
 
     return c;
 }

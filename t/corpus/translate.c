@@ -4,19 +4,20 @@
  *
  *     corpus-translate [-v] [--out DIR] CORPUS [CASE]
  *
- * Each answer is fed whole, in pieces of 7 bytes and of 1 byte: the bytes that come
- * out must be the same.  What the core reads of them must be what it reads of the
- * original, as far as the form can carry it:
+ * Each answer is fed whole, in pieces of 7 bytes and of 1 byte: the bytes that
+ * come out must be the same.  What the core reads of them must be what it reads
+ * of the original, as far as the form can carry it:
  *
  *   - OpenAI's chat has no place for searches and fetches of the provider's own
  *     tools, nor for what was used beside the call (Anthropic's iterations);
- *   - Anthropic's messages have none for audio and image tokens, and no prompt that
- *     is shorter than what of it was cached (some gateways say so); and they must
- *     have counts, so that "not told" becomes 0.
+ *   - Anthropic's messages have none for audio and image tokens, and no prompt
+ *     that is shorter than what of it was cached (some gateways say so); and
+ *     they must have counts, so that "not told" becomes 0.
  *
- * Prints each miss and each answer that is refused, with why; last comes "corpus
- * translated: N/M exact, ...".  Exits 1 where there is a miss.  With --out each
- * translation is left in DIR as CASE.FORM.json or .sse, for other readers.
+ * Prints each miss and each answer that is refused, with why; last comes
+ * "corpus translated: N/M exact, ...".  Exits 1 where there is a miss.  With
+ * --out each translation is left in DIR as CASE.FORM.STATUS.json or .sse, for
+ * other readers.
  */
 
 #include "exchange.h"
@@ -270,7 +271,9 @@ run_target(options_t *o, const char *name, const exchange_t *x, size_t target)
         }
     }
 
-    if (why != NULL && !was->error && strcmp(field, "split") != 0) {
+    if (why != NULL && !was->error
+        && (field == NULL || strcmp(field, "split") != 0))
+    {
         printf("refused %s to %s: %s\n", name, targets[target].name, why);
         o->refused++;
 

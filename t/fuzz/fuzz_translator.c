@@ -1,8 +1,8 @@
 /*
  * Any bytes as an upstream's answer that is to be translated.  However they are
- * cut, the same bytes come out; those are one valid JSON text, or a stream of the
- * client's form whose events are valid and in order, and which ends in its end or
- * in an error.
+ * cut, the same bytes come out; those are one valid JSON text, or a stream of
+ * the client's form whose events are valid and in order, and which ends in its
+ * end or in an error.
  *
  * The first three bytes choose pair and framing, status, cutting.
  */

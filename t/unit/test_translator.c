@@ -1,4 +1,5 @@
 #include "translated.h"
+#include "exchange.h"
 
 /* What each chunk and each event of the output begins with. */
 
@@ -162,7 +163,8 @@ test_gemini_stream_becomes_chunks_in_either_framing(void **state)
         "\"a]b}\\\"\"}]}}]}\r\n\r\n"
         "data: {\"candidates\": [{\"content\": {\"parts\": [{"
         "\"functionCall\":{\"name\":\"f\",\"args\":{ \"q\" : [1, "
-        "\"x \\\\ \\\"y\\u00e9\"], \"r\":{} }},\"thoughtSignature\":\"c2ln\"}]},"
+        "\"x \\\\ \\\"y\\u00e9\"], \"r\":{} }},\"thoughtSignature\":"
+        "\"c2ln\"}]},"
         "\"finishReason\":\"STOP\"}]," G_USAGE "}\r\n\r\n", &out);
     assert_string_equal(out.text, gemini_out);
 
@@ -197,16 +199,16 @@ test_candidates_become_choices(void **state)
 }
 
 
-#define O_CHUNK(x)  "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\"," \
-                    "\"model\":\"m-1\",\"choices\":[{\"index\":0,\"delta\":{"  \
-                    x "},\"finish_reason\":null}],\"usage\":null}\n\n"
-#define O_FINISH(x) "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":"  \
-                    "{},\"finish_reason\":\"" x "\"}]}\n\n"
-#define O_USAGE     "data: {\"id\":\"c\",\"choices\":[],\"usage\":{"            \
-                    "\"prompt_tokens\":12,\"completion_tokens\":6,"           \
-                    "\"total_tokens\":18,\"prompt_tokens_details\":{"         \
-                    "\"cached_tokens\":10},\"completion_tokens_details\":{"   \
-                    "\"reasoning_tokens\":2}}}\n\n"
+#define O_CHUNK(x)   "data: {\"model\":\"m-1\",\"choices\":[{\"index\":0,"      \
+                     "\"delta\":{" x "},\"finish_reason\":null}],\"usage\":"   \
+                     "null}\n\n"
+#define O_FINISH(x)  "data: {\"choices\":[{\"index\":0,\"delta\":{},"          \
+                     "\"finish_reason\":\"" x "\"}]}\n\n"
+#define O_USAGE      "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,"  \
+                     "\"completion_tokens\":6,\"total_tokens\":18,"          \
+                     "\"prompt_tokens_details\":{\"cached_tokens\":10},"     \
+                     "\"completion_tokens_details\":{\"reasoning_tokens\":"  \
+                     "2}}}\n\n"
 
 static void
 test_openai_stream_becomes_events(void **state)
@@ -418,6 +420,109 @@ test_reasons_to_stop(void **state)
 }
 
 
+static void
+dialect_of(tg_arena_t *arena, tg_form_t form, const char *host,
+    tg_dialect_t *d)
+{
+    static const char *const  paths[] = {
+        [TG_FORM_OPENAI_CHAT] = "/v1/chat/completions",
+        [TG_FORM_ANTHROPIC] = "/v1/messages",
+        [TG_FORM_GEMINI] = "/v1beta/models/m:generateContent"
+    };
+
+    tg_dialect_recognise(d, tg_arena_mem(arena), tg_str("POST"),
+                         tg_strz(paths[form]), tg_str(""), tg_strz(host),
+                         NULL);
+}
+
+
+/* What the meter reads of an answer, whole. */
+static tg_usage_t
+usage_of(tg_arena_t *arena, const tg_dialect_t *d, const char *body)
+{
+    tg_answer_t  *a;
+
+    a = tg_answer_create(tg_arena_mem(arena), d, NULL, 200,
+                         tg_str("application/json"));
+    tg_answer_feed(a, body, strlen(body));
+    tg_answer_finish(a);
+
+    return tg_answer_info(a)->usage;
+}
+
+
+static void
+test_the_meter_reads_the_same_usage(void **state)
+{
+    static const struct {
+        tg_form_t    from;
+        tg_form_t    to;
+        const char  *host;
+        const char  *body;
+    } answers[] = {
+        { TG_FORM_ANTHROPIC, TG_FORM_OPENAI_CHAT, "api.anthropic.com",
+          "{\"type\":\"message\",\"content\":[],\"usage\":{\"input_tokens\":5,"
+          "\"cache_read_input_tokens\":100,\"cache_creation_input_tokens\":"
+          "30,\"cache_creation\":{\"ephemeral_5m_input_tokens\":10,"
+          "\"ephemeral_1h_input_tokens\":20},\"output_tokens\":7,"
+          "\"output_tokens_details\":{\"thinking_tokens\":3},\"cost\":"
+          "0.00125}}" },
+        { TG_FORM_GEMINI, TG_FORM_OPENAI_CHAT,
+          "generativelanguage.googleapis.com",
+          "{\"candidates\":[{}],\"usageMetadata\":{\"promptTokenCount\":900,"
+          "\"cachedContentTokenCount\":100,\"toolUsePromptTokenCount\":40,"
+          "\"candidatesTokenCount\":70,\"thoughtsTokenCount\":30,"
+          "\"totalTokenCount\":1040,\"promptTokensDetails\":[{\"modality\":"
+          "\"AUDIO\",\"tokenCount\":300},{\"modality\":\"IMAGE\","
+          "\"tokenCount\":258}],\"candidatesTokensDetails\":[{\"modality\":"
+          "\"IMAGE\",\"tokenCount\":50},{\"modality\":\"AUDIO\","
+          "\"tokenCount\":20}]}}" },
+        { TG_FORM_OPENAI_CHAT, TG_FORM_ANTHROPIC, "openrouter.ai",
+          "{\"choices\":[{\"message\":{\"content\":\"\"}}],\"usage\":{"
+          "\"prompt_tokens\":50,\"completion_tokens\":9,\"total_tokens\":59,"
+          "\"cost\":0.5,\"prompt_tokens_details\":{\"cached_tokens\":20,"
+          "\"cache_write_tokens\":10},\"completion_tokens_details\":{"
+          "\"reasoning_tokens\":4}}}" },
+        /* counts reasoning beside the completion, and in its own unit */
+        { TG_FORM_OPENAI_CHAT, TG_FORM_ANTHROPIC, "api.x.ai",
+          "{\"choices\":[{\"message\":{\"content\":\"\"}}],\"usage\":{"
+          "\"prompt_tokens\":50,\"completion_tokens\":9,\"total_tokens\":159,"
+          "\"cost_in_usd_ticks\":12345670,\"completion_tokens_details\":{"
+          "\"reasoning_tokens\":100}}}" }
+    };
+
+    static const char  *hosts[] = {
+        [TG_FORM_OPENAI_CHAT] = "api.openai.com",
+        [TG_FORM_ANTHROPIC] = "api.anthropic.com"
+    };
+
+    tg_arena_t           *arena = tg_arena_create(0);
+    tg_translator_ask_t   ask;
+    tg_dialect_t          d;
+    tg_usage_t            was, is;
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        dialect_of(arena, answers[i].from, answers[i].host, &d);
+        was = usage_of(arena, &d, answers[i].body);
+
+        ask = asked(answers[i].from, answers[i].to, false);
+        ask.upstream = &d;
+        translate(&ask, answers[i].body, strlen(answers[i].body),
+                  (cut_t) { 0, 0 }, &out);
+        dialect_of(arena, answers[i].to, hosts[answers[i].to], &d);
+        is = usage_of(arena, &d, out.text);
+
+        assert_int_equal(was.source, TG_USAGE_REPORTED);
+        assert_true(was.input >= 50 && was.output >= 7);
+        assert_null(usage_difference(&was, &is));
+    }
+
+    tg_arena_destroy(arena);
+}
+
+
 int
 main(void)
 {
@@ -429,7 +534,8 @@ main(void)
         cmocka_unit_test(test_whole_answers),
         cmocka_unit_test(
             test_stream_asked_and_whole_answer_or_the_other_way_round),
-        cmocka_unit_test(test_reasons_to_stop)
+        cmocka_unit_test(test_reasons_to_stop),
+        cmocka_unit_test(test_the_meter_reads_the_same_usage)
     };
 
     return cmocka_run_group_tests(tests, setup_dialects, NULL);
