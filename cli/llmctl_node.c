@@ -197,6 +197,18 @@ node_state(const node_t *node)
 }
 
 
+/* Records that this host has seen pass their limit. */
+static uint64_t
+over_limit(const nodes_t *n)
+{
+    tg_ledger_fleet_stats_t  st;
+
+    tg_ledger_fleet_stats(&n->server.desk.ledger.ledger, &st);
+
+    return st.over;
+}
+
+
 static void
 list_json(const nodes_t *n)
 {
@@ -217,8 +229,9 @@ list_json(const nodes_t *n)
         (void) json_array_append_new(all, o);
     }
 
-    o = json_pack("{s:s, s:o}", "fleet", n->server.conf->ledger.fleet->name,
-                  "nodes", all);
+    o = json_pack("{s:s, s:I, s:o}", "fleet",
+                  n->server.conf->ledger.fleet->name, "over_limit",
+                  (json_int_t) over_limit(n), "nodes", all);
     (void) json_dumpf(o, stdout, JSON_INDENT(2));
     printf("\n");
     json_decref(o);
@@ -241,6 +254,11 @@ list_text(const nodes_t *n)
                node.heard == 0 ? "never"
                : when_text(when, n->server.desk.zone, node.heard),
                node.here ? ", this host" : "");
+    }
+
+    if (over_limit(n) != 0) {
+        printf("\nThis host has seen %llu records pass their limit.\n",
+               (unsigned long long) over_limit(n));
     }
 }
 
