@@ -136,8 +136,8 @@ $(BUILD)/torture/%: t/torture/%.c $(HOSTED) $(CORE)
 $(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
 
 $(BUILD)/ledger_%: t/torture/ledger_%.c $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
-	    -lz -lcurl $(REDIS_LIBS) -lpthread -lm $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $(filter %.c,$^) -o $@ $(HOSTED) \
+	    $(CORE) -lz -lcurl $(REDIS_LIBS) -lpthread -lm $(ALL_LIBS)
 
 $(BUILD)/fleet_torture: $(wildcard t/torture/fleet_*) $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) $(REDIS_LIBS) \
@@ -213,7 +213,7 @@ corpus: all $(BUILD)/corpus-offline $(BUILD)/corpus-oracle
 
 $(BUILD)/bench/%: bench/%.c $(CORE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) $(ALL_LIBS)
 
 bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk
