@@ -4,9 +4,9 @@
 #include "llmctl_audit.h"
 #include "llmctl_fleet.h"
 #include "llmctl_key.h"
+#include "llmctl_options.h"
 #include "llmctl_time.h"
 
-#include <getopt.h>
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -461,40 +461,27 @@ node_retire(const node_args_t *a)
 static bool
 node_options(int argc, char **argv, node_args_t *a)
 {
-    static const struct option  options[] = {
-        { "ledger", required_argument, NULL, 'l' },
-        { "reason", required_argument, NULL, 'r' },
-        { "json",   no_argument,       NULL, 'j' },
-        { NULL,     0,                 NULL, 0 }
+    int             at;
+    const option_t  options[] = {
+        { "ledger", &a->ledger, NULL }, { "reason", &a->reason, NULL },
+        { "json", NULL, &a->json }, { NULL, NULL, NULL }
     };
-    int  opt;
 
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (opt) {
-        case 'l':
-            a->ledger = optarg;
-            break;
-        case 'r':
-            a->reason = optarg;
-            break;
-        case 'j':
-            a->json = true;
-            break;
-        default:
-            return false;
-        }
+    at = options_read(argc, argv, options);
+
+    if (at == -1) {
+        return false;
     }
 
-    a->node = optind < argc ? argv[optind++] : NULL;
+    a->node = at < argc ? argv[at++] : NULL;
 
-    return optind == argc;
+    return at == argc;
 }
 
 
 int
 node_command(int argc, char **argv)
 {
-    int          rc;
     bool         lists = argc >= 1 && strcmp(argv[0], "list") == 0;
     node_args_t  a;
 
@@ -510,8 +497,5 @@ node_command(int argc, char **argv)
         return node_usage(stderr);
     }
 
-    rc = lists ? node_list(&a) : node_retire(&a);
-
-    return fflush(stdout) == EOF || ferror(stdout)
-           ? fail("node", "can't be written") : rc;
+    return options_done("node", lists ? node_list(&a) : node_retire(&a));
 }
