@@ -186,6 +186,13 @@ void tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
 void tg_call_answer_header(tg_call_t *call, tg_str_t name, tg_str_t value);
 bool tg_call_wants_headers(const tg_call_t *call);
 
+/*
+ * In place of tg_call_answer(), where the server itself tells the client of a
+ * failure: the upstream had the request, in part at least, and then fell silent
+ * or broke off.  It may charge for the prompt: the line has an estimate.
+ */
+void tg_call_unanswered(tg_call_t *call);
+
 /* True where the answer is a stream, which must not be gathered up. */
 bool tg_call_streams(const tg_call_t *call);
 

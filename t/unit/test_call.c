@@ -630,6 +630,35 @@ test_of_a_call_that_is_cut_off_no_usage_is_told(void **state)
 }
 
 
+/* What the server tells the client of it is no answer. */
+static void
+test_a_call_that_gets_no_answer_is_estimated(void **state)
+{
+    fixture_t     f;
+    json_t       *line;
+    tg_refusal_t  refusal;
+
+    begin(&f);
+    make_call(&f, NULL, "/v1/chat/completions",
+              "{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"user\","
+              "\"content\":\"one two three four five six seven eight\"}]}");
+    assert_int_equal(tg_call_admit(f.call, &no_gate, &stopped,
+                                   &refusal), TG_OK);
+    tg_call_unanswered(f.call);
+    tg_call_feed(f.call, "<html>504</html>", 16, &stopped);
+
+    line = line_of(&f, TG_END_COMPLETE, 504);
+    assert_int_equal(num(line, "http.response.status_code"), 504);
+    assert_string_equal(str(line, "llm.usage.source"), "estimated");
+    assert_string_equal(str(line, "error.type"), "server_error");
+    assert_true(num(line, "gen_ai.usage.input_tokens") >= 9);
+    assert_int_equal(num(line, "gen_ai.usage.output_tokens"), 0);
+    json_decref(line);
+    tg_arena_destroy(f.arena);
+    (void) state;
+}
+
+
 int
 main(void)
 {
@@ -643,7 +672,8 @@ main(void)
         cmocka_unit_test(test_hostile_bytes_give_one_valid_line),
         cmocka_unit_test(test_the_longest_line_fits),
         cmocka_unit_test(test_a_call_settles_once),
-        cmocka_unit_test(test_of_a_call_that_is_cut_off_no_usage_is_told)
+        cmocka_unit_test(test_of_a_call_that_is_cut_off_no_usage_is_told),
+        cmocka_unit_test(test_a_call_that_gets_no_answer_is_estimated)
     };
 
     return cmocka_run_group_tests_name("call", tests, setup, teardown);
