@@ -137,8 +137,8 @@ $(BUILD)/torture/%: t/torture/%.c $(HOSTED) $(CORE)
 $(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
 
 $(BUILD)/ledger_%: t/torture/ledger_%.c $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
-	    -lz -lcurl $(REDIS_LIBS) -lpthread -lm $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $(filter %.c,$^) -o $@ $(HOSTED) \
+	    $(CORE) -lz -lcurl $(REDIS_LIBS) -lpthread -lm $(ALL_LIBS)
 
 $(BUILD)/fleet_torture: $(wildcard t/torture/fleet_*) $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) $(REDIS_LIBS) \
@@ -149,7 +149,8 @@ unit: $(UNIT)
 
 memcheck: $(UNIT)
 	@for t in $(UNIT); do \
-	    valgrind -q --error-exitcode=9 --leak-check=full $$t || exit 1; \
+	    valgrind -q --error-exitcode=9 --leak-check=full \
+	        --run-libc-freeres=no $$t || exit 1; \
 	done
 
 # The core knows no server, and no more of libc than it should.
@@ -223,7 +224,7 @@ corpus: all sdk \
 
 $(BUILD)/bench/%: bench/%.c $(CORE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) $(ALL_LIBS)
 
 bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk

@@ -108,6 +108,7 @@ struct llm_ctx_s {
     unsigned              first:1;      /* a byte of the body has */
     unsigned              complete:1;   /* its last byte has */
     unsigned              broken:1;     /* the upstream broke off */
+    unsigned              failed:1;     /* httpd tells of an error itself */
     unsigned              client_gone:1;
     unsigned              draining:1;
     unsigned              opaque:1;     /* can't be unpacked */

@@ -70,6 +70,20 @@ llm_answer(llm_ctx_t *ctx, request_rec *r)
 }
 
 
+/*
+ * httpd tells of the failure of an upstream that has been sent the request, and
+ * sent no answer.  What of a request was sent in part is not known.
+ */
+static bool
+llm_unanswered(const llm_ctx_t *ctx, const request_rec *r)
+{
+    int  status = ctx->request->status;
+
+    return ctx->origin != NULL && (ctx->failed || r != ctx->request)
+           && (status == HTTP_BAD_GATEWAY || status == HTTP_GATEWAY_TIME_OUT);
+}
+
+
 static int
 llm_out(void *data, const char *p, size_t n)
 {
@@ -124,6 +138,12 @@ llm_metadata(llm_ctx_t *ctx, apr_bucket *b, bool *eos)
     if (AP_BUCKET_IS_ERROR(b)) {
         ctx->broken |= ctx->answered;
         ctx->error_status = ((ap_bucket_error *) b->data)->status;
+
+        if (!ctx->answered && ctx->origin != NULL) {
+            (void) pthread_mutex_lock(&ctx->lock);
+            tg_call_unanswered(ctx->call);
+            (void) pthread_mutex_unlock(&ctx->lock);
+        }
     }
 
     if (APR_BUCKET_IS_EOS(b)) {
@@ -264,7 +284,13 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
         if (!ctx->refused) {
             (void) pthread_mutex_lock(&ctx->lock);
-            llm_answer(ctx, f->r);
+
+            if (llm_unanswered(ctx, f->r)) {
+                tg_call_unanswered(ctx->call);
+            } else {
+                llm_answer(ctx, f->r);
+            }
+
             (void) pthread_mutex_unlock(&ctx->lock);
         }
     }
@@ -317,6 +343,19 @@ llm_insert_filter(request_rec *r)
 }
 
 
+/* Its page is no upstream's. */
+static void
+llm_insert_error_filter(request_rec *r)
+{
+    llm_ctx_t  *ctx = llm_get_ctx(r);
+
+    if (ctx != NULL) {
+        ctx->failed |= !ctx->answered;
+        llm_insert_filter(r);
+    }
+}
+
+
 void
 llm_response_hooks(apr_pool_t *p)
 {
@@ -327,6 +366,6 @@ llm_response_hooks(apr_pool_t *p)
 
     ap_hook_insert_filter(llm_insert_filter, NULL, NULL,
                           APR_HOOK_REALLY_FIRST);
-    ap_hook_insert_error_filter(llm_insert_filter, NULL, NULL,
+    ap_hook_insert_error_filter(llm_insert_error_filter, NULL, NULL,
                                 APR_HOOK_REALLY_FIRST);
 }

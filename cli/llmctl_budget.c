@@ -3,11 +3,11 @@
 #include "llmctl_budget.h"
 #include "llmctl.h"
 #include "llmctl_key.h"
+#include "llmctl_options.h"
 #include "llmctl_time.h"
 
 #include "tg_money.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -428,42 +428,22 @@ take_amount(int argc, char **argv, budget_args_t *a)
 static bool
 read_args(int argc, char **argv, budget_args_t *a)
 {
-    static const struct option  options[] = {
-        { "ledger", required_argument, NULL, 'l' },
-        { "limit",  required_argument, NULL, 'm' },
-        { "until",  required_argument, NULL, 'u' },
-        { "reason", required_argument, NULL, 'r' },
-        { "json",   no_argument,       NULL, 'j' },
-        { NULL,     0,                 NULL, 0 }
+    int             at;
+    const option_t  options[] = {
+        { "ledger", &a->ledger, NULL }, { "limit", &a->limit, NULL },
+        { "until", &a->until, NULL }, { "reason", &a->reason, NULL },
+        { "json", NULL, &a->json }, { NULL, NULL, NULL }
     };
-    int  opt;
 
     argc = take_amount(argc, argv, a);
+    at = options_read(argc, argv, options);
 
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (opt) {
-        case 'l':
-            a->ledger = optarg;
-            break;
-        case 'm':
-            a->limit = optarg;
-            break;
-        case 'u':
-            a->until = optarg;
-            break;
-        case 'r':
-            a->reason = optarg;
-            break;
-        case 'j':
-            a->json = true;
-            break;
-        default:
-            return false;
-        }
+    if (at == -1) {
+        return false;
     }
 
-    a->words = argv + optind;
-    a->nwords = argc - optind;
+    a->words = argv + at;
+    a->nwords = argc - at;
 
     return true;
 }
@@ -472,7 +452,6 @@ read_args(int argc, char **argv, budget_args_t *a)
 int
 budget_command(int argc, char **argv)
 {
-    int            rc;
     budget_args_t  a;
 
     memset(&a, 0, sizeof(a));
@@ -487,10 +466,7 @@ budget_command(int argc, char **argv)
                 return budget_misused();
             }
 
-            rc = verbs[i].run(&a);
-
-            return fflush(stdout) == EOF || ferror(stdout)
-                   ? fail("budget", "can't be written") : rc;
+            return options_done("budget", verbs[i].run(&a));
         }
     }
 

@@ -2,11 +2,10 @@
 
 #include "llmctl.h"
 #include "llmctl_key.h"
+#include "llmctl_options.h"
 #include "llmctl_rows.h"
 #include "llmctl_time.h"
 
-
-#include <getopt.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -318,15 +317,14 @@ ledger_dump(const ledger_args_t *a)
 int
 ledger_command(int argc, char **argv)
 {
-    static const struct option  options[] = {
-        { "ledger", required_argument, NULL, 'l' },
-        { "json",   no_argument,       NULL, 'j' },
-        { "lock",   no_argument,       NULL, 'k' },
-        { NULL,     0,                 NULL, 0 }
-    };
-    int            opt, rc;
+    int            at;
     bool           is_check = argc >= 1 && strcmp(argv[0], "check") == 0;
     ledger_args_t  a = { NULL, false, false };
+
+    const option_t  options[] = {
+        { "ledger", &a.ledger, NULL }, { "json", NULL, &a.json },
+        { "lock", NULL, &a.lock }, { NULL, NULL, NULL }
+    };
 
     if (argc >= 1 && strcmp(argv[0], "help") == 0) {
         return ledger_usage(stdout);
@@ -336,28 +334,12 @@ ledger_command(int argc, char **argv)
         return ledger_usage(stderr);
     }
 
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (opt) {
-        case 'l':
-            a.ledger = optarg;
-            break;
-        case 'j':
-            a.json = true;
-            break;
-        case 'k':
-            a.lock = true;
-            break;
-        default:
-            return ledger_usage(stderr);
-        }
-    }
+    at = options_read(argc, argv, options);
 
-    if (optind != argc || (a.lock && !is_check)) {
+    if (at != argc || (a.lock && !is_check)) {
         return ledger_usage(stderr);
     }
 
-    rc = is_check ? ledger_check(&a) : ledger_dump(&a);
-
-    return fflush(stdout) == EOF || ferror(stdout)
-           ? fail("ledger", "can't be written") : rc;
+    return options_done("ledger", is_check ? ledger_check(&a)
+                                           : ledger_dump(&a));
 }

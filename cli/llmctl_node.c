@@ -4,9 +4,9 @@
 #include "llmctl_audit.h"
 #include "llmctl_fleet.h"
 #include "llmctl_key.h"
+#include "llmctl_options.h"
 #include "llmctl_time.h"
 
-#include <getopt.h>
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,6 +197,18 @@ node_state(const node_t *node)
 }
 
 
+/* Records that this host has seen pass their limit. */
+static uint64_t
+over_limit(const nodes_t *n)
+{
+    tg_ledger_fleet_stats_t  st;
+
+    tg_ledger_fleet_stats(&n->server.desk.ledger.ledger, &st);
+
+    return st.over;
+}
+
+
 static void
 list_json(const nodes_t *n)
 {
@@ -217,8 +229,9 @@ list_json(const nodes_t *n)
         (void) json_array_append_new(all, o);
     }
 
-    o = json_pack("{s:s, s:o}", "fleet", n->server.conf->ledger.fleet->name,
-                  "nodes", all);
+    o = json_pack("{s:s, s:I, s:o}", "fleet",
+                  n->server.conf->ledger.fleet->name, "over_limit",
+                  (json_int_t) over_limit(n), "nodes", all);
     (void) json_dumpf(o, stdout, JSON_INDENT(2));
     printf("\n");
     json_decref(o);
@@ -241,6 +254,11 @@ list_text(const nodes_t *n)
                node.heard == 0 ? "never"
                : when_text(when, n->server.desk.zone, node.heard),
                node.here ? ", this host" : "");
+    }
+
+    if (over_limit(n) != 0) {
+        printf("\nThis host has seen %llu records pass their limit.\n",
+               (unsigned long long) over_limit(n));
     }
 }
 
@@ -443,40 +461,27 @@ node_retire(const node_args_t *a)
 static bool
 node_options(int argc, char **argv, node_args_t *a)
 {
-    static const struct option  options[] = {
-        { "ledger", required_argument, NULL, 'l' },
-        { "reason", required_argument, NULL, 'r' },
-        { "json",   no_argument,       NULL, 'j' },
-        { NULL,     0,                 NULL, 0 }
+    int             at;
+    const option_t  options[] = {
+        { "ledger", &a->ledger, NULL }, { "reason", &a->reason, NULL },
+        { "json", NULL, &a->json }, { NULL, NULL, NULL }
     };
-    int  opt;
 
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (opt) {
-        case 'l':
-            a->ledger = optarg;
-            break;
-        case 'r':
-            a->reason = optarg;
-            break;
-        case 'j':
-            a->json = true;
-            break;
-        default:
-            return false;
-        }
+    at = options_read(argc, argv, options);
+
+    if (at == -1) {
+        return false;
     }
 
-    a->node = optind < argc ? argv[optind++] : NULL;
+    a->node = at < argc ? argv[at++] : NULL;
 
-    return optind == argc;
+    return at == argc;
 }
 
 
 int
 node_command(int argc, char **argv)
 {
-    int          rc;
     bool         lists = argc >= 1 && strcmp(argv[0], "list") == 0;
     node_args_t  a;
 
@@ -492,8 +497,5 @@ node_command(int argc, char **argv)
         return node_usage(stderr);
     }
 
-    rc = lists ? node_list(&a) : node_retire(&a);
-
-    return fflush(stdout) == EOF || ferror(stdout)
-           ? fail("node", "can't be written") : rc;
+    return options_done("node", lists ? node_list(&a) : node_retire(&a));
 }

@@ -370,6 +370,13 @@ tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
 }
 
 
+void
+tg_call_unanswered(tg_call_t *call)
+{
+    call->unanswered = true;
+}
+
+
 bool
 tg_call_wants_headers(const tg_call_t *call)
 {
@@ -676,8 +683,10 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
 
     /* The provider has the prompt, and does not know that nobody listens. */
 
-    if (call->answer == NULL && end == TG_END_CLIENT && call->pass != NULL
-        && call->pass->sent)
+    if (call->answer == NULL
+        && (call->unanswered
+            || (end == TG_END_CLIENT && call->pass != NULL
+                && call->pass->sent)))
     {
         tg_call_answer(call, 200, tg_str("application/json"), false);
     }

@@ -265,6 +265,13 @@ bool tg_call_wants_headers(const tg_call_t *call);
 void tg_call_answer_head(const tg_call_t *call, unsigned *status,
     tg_str_t *content_type);
 
+/*
+ * In place of tg_call_answer(), where the server itself tells the client of a
+ * failure: the upstream had the request, in part at least, and then fell silent
+ * or broke off.  It may charge for the prompt: the line has an estimate.
+ */
+void tg_call_unanswered(tg_call_t *call);
+
 /* True where the answer is a stream, which must not be gathered up. */
 bool tg_call_streams(const tg_call_t *call);
 

@@ -174,6 +174,7 @@ struct tg_call_s {
     bool                  refused;
     bool                  would_refuse; /* dry_run */
     bool                  cached;
+    bool                  unanswered;   /* by an upstream that was asked */
     bool                  served;       /* answered here, and no error */
     tg_str_t              rule;         /* what refused it */
     tg_str_t              reason;

@@ -181,8 +181,8 @@ typedef struct {
     uint64_t  asks;             /* calls that waited for an answer */
     uint64_t  reports, hellos, lost, granted, refused, voided;
     uint64_t  epochs;           /* that this node has seen begin */
-    uint64_t  over;             /* answers that showed more on record than the
-                                   limit: facts of a split fleet */
+    uint64_t  over;             /* entries whose record passed the limit: of a
+                                   split fleet, or the limit was lowered */
     uint64_t  unbacked;         /* holds let through while the store was away */
     int64_t   pending;          /* what was asked for, of all entries */
     int64_t   slices;

@@ -34,6 +34,7 @@ static void
 tg_led_hear(tg_led_replying_t *y, tg_led_entry_t *e, tg_led_fent_t *f,
     const tg_ledger_answer_item_t *a, tg_ledger_state_t *st)
 {
+    bool     above;
     int64_t  owned;
 
     if (y->fs->seq <= f->seen) {
@@ -67,10 +68,14 @@ tg_led_hear(tg_led_replying_t *y, tg_led_entry_t *e, tg_led_fent_t *f,
     st->crossed = a->fired & (uint8_t) ~e->pending;
     e->pending |= a->fired;
 
-    if (tg_led_add(a->total, a->retired)
-        > tg_led_raised(e, e->limit, y->now))
-    {
-        y->led->head->over++;
+    /* Before all have said hello, what is kept for the others counts as well,
+     * which may be theirs twice. */
+
+    if (y->answer->open) {
+        above = tg_led_add(a->total, a->retired)
+                > tg_led_raised(e, e->limit, y->now);
+        y->led->head->over += above && !f->above;
+        f->above = above;
     }
 }
 

@@ -150,7 +150,7 @@ typedef struct tg_led_fent_s {
     uint64_t       ops_seq;         /* messages beyond tell of ops */
     int64_t        idle_ms;
     uint32_t       ops;
-    uint32_t       unused;
+    uint32_t       above;           /* more than the limit is on record */
 } tg_led_fent_t;
 
 /* Logged: a fleet's part of a slot. */

@@ -62,6 +62,7 @@ tg_carrier_check(const tg_fleet_options_t *o,
     if (rc == TG_OK) {
         memset(&why, 0, sizeof(why));
         tg_redis_init(&redis, o, &fleet, password);
+        redis.forks = true;
         rc = tg_redis_check(&redis, &why);
         tg_redis_close(&redis);
 

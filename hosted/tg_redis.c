@@ -22,7 +22,7 @@
 #define TG_REDIS_PASSWORD_MAX  512
 
 
-static uint64_t
+uint64_t
 tg_redis_clock(void)
 {
     struct timespec  t;
@@ -30,6 +30,25 @@ tg_redis_clock(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
 
     return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
+}
+
+
+uint64_t
+tg_redis_deadline(const tg_fleet_options_t *options)
+{
+    return tg_redis_clock() + (uint64_t) options->ledger.timeout_ms * 1000;
+}
+
+
+int
+tg_redis_none(tg_ledger_answer_t *answer)
+{
+    answer->status = TG_LEDGER_NO_ANSWER;
+    answer->n = 0;
+    answer->has_nodes = false;
+    answer->nnodes = 0;
+
+    return TG_ERROR;
 }
 
 
@@ -58,6 +77,8 @@ void
 tg_redis_close(tg_redis_t *r)
 {
     tg_redis_disconnect(r);
+    tg_redis_names_free(r->names);
+    r->names = NULL;
 
 #ifdef TG_REDIS_TLS
     if (r->tls != NULL) {
@@ -157,15 +178,23 @@ tg_redis_password(const tg_fleet_options_t *options, char **password,
 }
 
 
-/* What is left of the call's time; at least a millisecond, for 0 is for ever.
- */
+/* What is left of the call's time, us; at least a millisecond, for 0 is for
+ * ever. */
+static uint64_t
+tg_redis_left_us(const tg_redis_t *r)
+{
+    uint64_t  now = tg_redis_clock();
+
+    return r->deadline > now + 1000 ? r->deadline - now : 1000;
+}
+
+
 static struct timeval
 tg_redis_left(const tg_redis_t *r)
 {
-    uint64_t        now = tg_redis_clock(), left;
+    uint64_t        left = tg_redis_left_us(r);
     struct timeval  tv;
 
-    left = r->deadline > now + 1000 ? r->deadline - now : 1000;
     tv.tv_sec = (time_t) (left / 1000000);
     tv.tv_usec = (suseconds_t) (left % 1000000);
 
@@ -350,16 +379,77 @@ tg_redis_auth(tg_redis_t *r, tg_error_t *err)
 
 
 static int
+tg_redis_reached(tg_redis_t *r, struct redisContext *c, tg_error_t *err)
+{
+    r->c = c;
+
+    return c != NULL && c->err == 0
+           ? TG_OK : tg_redis_failed(r, "it can't be reached", err);
+}
+
+
+/* One after the other, IPv4 first as hiredis does. */
+static int
+tg_redis_reach(tg_redis_t *r, const struct addrinfo *found, unsigned port,
+    tg_error_t *err)
+{
+    int   rc = tg_error(err, TG_REDIS_UNREACHED, 0, "it has no address");
+    char  address[NI_MAXHOST];
+
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
+
+            if ((a->ai_family == AF_INET) != (pass == 0)
+                || getnameinfo(a->ai_addr, a->ai_addrlen, address,
+                               sizeof(address), NULL, 0, NI_NUMERICHOST) != 0)
+            {
+                continue;
+            }
+
+            rc = tg_redis_reached(r, redisConnectWithTimeout(address,
+                                                 (int) port, tg_redis_left(r)),
+                                  err);
+
+            if (rc == TG_OK || tg_redis_clock() >= r->deadline) {
+                return rc;
+            }
+        }
+    }
+
+    return rc;
+}
+
+
+static int
 tg_redis_connect_to(tg_redis_t *r, const char *host, unsigned port,
     bool sentinel, tg_error_t *err)
 {
-    struct timeval  tv = tg_redis_left(r);
+    int               rc;
+    struct addrinfo  *found;
 
-    r->c = host[0] == '/' ? redisConnectUnixWithTimeout(host, tv)
-                          : redisConnectWithTimeout(host, (int) port, tv);
+    if (host[0] == '/') {
+        rc = tg_redis_reached(r, redisConnectUnixWithTimeout(host,
+                                                         tg_redis_left(r)),
+                              err);
 
-    if (r->c == NULL || r->c->err != 0) {
-        return tg_redis_failed(r, "it can't be reached", err);
+    } else if (tg_redis_name(&r->names, host,
+                             r->forks ? 0 : tg_redis_left_us(r), &found, err)
+               != TG_OK)
+    {
+        err->code = TG_REDIS_UNREACHED;
+        return TG_ERROR;
+
+    } else {
+        if (r->forks) {
+            r->deadline = tg_redis_deadline(r->options);
+        }
+
+        rc = tg_redis_reach(r, found, port, err);
+        freeaddrinfo(found);
+    }
+
+    if (rc != TG_OK) {
+        return TG_ERROR;
     }
 
     (void) fcntl(r->c->fd, F_SETFD, FD_CLOEXEC);
@@ -459,14 +549,6 @@ tg_redis_connect(tg_redis_t *r, tg_error_t *err)
 }
 
 
-static void
-tg_redis_start(tg_redis_t *r)
-{
-    r->deadline = tg_redis_clock()
-                  + (uint64_t) r->options->ledger.timeout_ms * 1000;
-}
-
-
 void
 tg_redis_reply(const struct redisReply *from, tg_fleet_reply_t *to)
 {
@@ -551,10 +633,7 @@ tg_redis_call_by(tg_redis_t *r, const tg_ledger_message_t *msg,
     int                  rc;
     tg_fleet_command_t  *c;
 
-    answer->status = TG_LEDGER_NO_ANSWER;
-    answer->n = 0;
-    answer->has_nodes = false;
-    answer->nnodes = 0;
+    (void) tg_redis_none(answer);
 
     if (tg_redis_connect(r, err) != TG_OK) {
         return TG_ERROR;
@@ -576,7 +655,7 @@ int
 tg_redis_call(tg_redis_t *r, const tg_ledger_message_t *msg,
     tg_ledger_answer_t *answer, tg_error_t *err)
 {
-    tg_redis_start(r);
+    r->deadline = tg_redis_deadline(r->options);
 
     return tg_redis_call_by(r, msg, answer, err);
 }
@@ -585,7 +664,7 @@ tg_redis_call(tg_redis_t *r, const tg_ledger_message_t *msg,
 struct redisReply *
 tg_redis_command(tg_redis_t *r, const tg_fleet_command_t *c, tg_error_t *err)
 {
-    tg_redis_start(r);
+    r->deadline = tg_redis_deadline(r->options);
 
     if (tg_redis_connect(r, err) != TG_OK) {
         return NULL;
@@ -628,7 +707,7 @@ tg_redis_check(tg_redis_t *r, tg_error_t *err)
     tg_fleet_facts_t  facts;
 
     memset(&facts, 0, sizeof(facts));
-    tg_redis_start(r);
+    r->deadline = tg_redis_deadline(r->options);
 
     if (tg_redis_connect(r, err) != TG_OK) {
         return TG_ERROR;

@@ -12,6 +12,7 @@
 #define TG_REDIS_H
 
 #include "tg_fleet.h"
+#include "tg_redis_name.h"
 
 #define TG_REDIS_POOL_MAX  64
 
@@ -27,8 +28,17 @@ typedef struct {
     char                      *password;    /* NULL: none */
     struct redisContext       *c;           /* NULL: not connected */
     void                      *tls;
+    tg_redis_name_t           *names;       /* being looked up */
+    bool                       forks;       /* names take as long as they take */
     uint64_t                   deadline;    /* of the call, monotonic, us */
 } tg_redis_t;
+
+/* Monotonic, us; the end of a call's time that begins now. */
+uint64_t tg_redis_clock(void);
+uint64_t tg_redis_deadline(const tg_fleet_options_t *options);
+
+/* There is none; TG_ERROR. */
+int tg_redis_none(tg_ledger_answer_t *answer);
 
 /* `password` as read by tg_redis_password(), referred to. Connects to nothing
  * yet. */

@@ -109,34 +109,10 @@ tg_redis_pool_give(tg_redis_pool_t *pool, tg_redis_t *r)
 }
 
 
-static uint64_t
-tg_redis_pool_now(void)
-{
-    struct timespec  t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-
-    return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
-}
-
-
 uint64_t
 tg_redis_pool_deadline(const tg_redis_pool_t *pool)
 {
-    return tg_redis_pool_now()
-           + (uint64_t) pool->options->ledger.timeout_ms * 1000;
-}
-
-
-static int
-tg_redis_pool_none(tg_ledger_answer_t *answer)
-{
-    answer->status = TG_LEDGER_NO_ANSWER;
-    answer->n = 0;
-    answer->has_nodes = false;
-    answer->nnodes = 0;
-
-    return TG_ERROR;
+    return tg_redis_deadline(pool->options);
 }
 
 
@@ -149,9 +125,9 @@ tg_redis_pool_call_by(tg_redis_pool_t *pool, uint64_t deadline,
     tg_redis_t       *r;
     struct timespec   t;
 
-    if (tg_redis_pool_now() >= deadline) {
+    if (tg_redis_clock() >= deadline) {
         (void) tg_error(err, 0, 0, "it took too long");
-        return tg_redis_pool_none(answer);
+        return tg_redis_none(answer);
     }
 
     t.tv_sec = (time_t) (deadline / 1000000);
@@ -161,7 +137,7 @@ tg_redis_pool_call_by(tg_redis_pool_t *pool, uint64_t deadline,
 
     if (r == NULL) {
         (void) tg_error(err, 0, 0, "all %u connections are busy", pool->most);
-        return tg_redis_pool_none(answer);
+        return tg_redis_none(answer);
     }
 
     r->deadline = deadline;

@@ -135,6 +135,34 @@ ngx_http_llm_answer_upstream(ngx_http_llm_ctx_t *ctx)
 }
 
 
+/* This answer is nginx's own, and some upstream had been sent something before
+ * it failed without an answer's head. */
+static ngx_uint_t
+ngx_http_llm_unanswered(ngx_http_request_t *r)
+{
+    ngx_uint_t                  i;
+    ngx_http_upstream_state_t  *state;
+
+    if (r->upstream == NULL || r->upstream->headers_in.status_n != 0
+        || r->upstream_states == NULL)
+    {
+        return 0;
+    }
+
+    state = r->upstream_states->elts;
+
+    for (i = 0; i < r->upstream_states->nelts; i++) {
+        if (state[i].bytes_sent > 0
+            && state[i].header_time == (ngx_msec_t) -1)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
 {
@@ -149,6 +177,11 @@ ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
 #if (NGX_HTTP_CACHE)
     cached = r->cached;
 #endif
+
+    if (!cached && ngx_http_llm_unanswered(r)) {
+        tg_call_unanswered(ctx->call);
+        return NGX_OK;
+    }
 
     tg_call_answer(ctx->call, (unsigned) r->headers_out.status,
                    ngx_http_llm_str(&r->headers_out.content_type), cached);

@@ -129,7 +129,9 @@ def test_a_dead_node_is_retired(server, server2, fake, redis):  # noqa: F811
     # it dies with two calls under way
     os.killpg(server2.process.pid, signal.SIGKILL)
     server2.process.wait()
-    nodes = {n["name"]: n for n in data(server, "node", "list")["nodes"]}
+    listed = data(server, "node", "list")
+    assert listed["over_limit"] == 0
+    nodes = {n["name"]: n for n in listed["nodes"]}
     assert set(nodes) == {"node0", "node1"}
     assert [nodes["node%d" % i]["here"] for i in (0, 1)] == [True, False]
     assert all(n["state"] == "joined" and n["heard"] for n in nodes.values())

@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import os
 import signal
+import socket
 import time
 
 import calls
@@ -13,6 +14,8 @@ from keys import bearer, gated, key, keys
 
 CHAT = "/v1/chat/completions"
 COST = 4 * 150 + 5 * 600                # nano-dollars of calls.chat()
+UNANSWERED = ("connect\\(\\) failed", "timed out", "prematurely closed",
+              "Connection refused", "AH01114", "AH01102", "AH01110", "AH00898")
 
 
 def start(server, fake, *quotas, text=None, llm=(), ledger=("size=1m",),
@@ -248,6 +251,42 @@ def test_who_leaves_before_the_answer_is_billed_his_prompt(server, fake):
     assert line.nusd >= 200 * 150
 
 
+@pytest.mark.parametrize("why", [
+    {"hang": "headers"}, {"fail_first": {"times": 1, "drop": True}}])
+def test_call_that_is_never_answered_is_charged_its_prompt(server, fake, why):
+    """The provider has it, and may charge for it."""
+    server.expect_errors(*UNANSWERED)
+    start(server, fake, "all per=all usd=1/day", keepalive=True,
+          nginx="proxy_read_timeout 300ms;",
+          httpd_server="    ProxyTimeout 1\n")
+    r = server.client.post(CHAT, calls.chat(text="word " * 400, max_tokens=8),
+                           fake=why)
+    assert r.status in (502, 504)
+    line = server.line()
+    assert line.source == "estimated"
+    assert 200 < line.input < 1000 and line.nusd == 150 * line.input
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 504])
+def test_call_that_the_provider_refuses_is_free(server, fake, status):
+    start(server, fake, "all per=all usd=1/day", keepalive=True)
+    r = server.client.post(CHAT, calls.chat(), fake={"status": status})
+    line = server.line()
+    assert r.status == line.status == status
+    assert line.nusd == 0 and line.source != "estimated"
+
+
+def test_call_that_reaches_nobody_is_free(server):
+    server.expect_errors(*UNANSWERED)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        start(server, "http://127.0.0.1:%d" % s.getsockname()[1],
+              "all per=all usd=1/day")
+        assert post(server).status in (502, 503)
+    line = server.line()
+    assert line.nusd == 0 and line.source != "estimated"
+
+
 def test_throttling_waits_for_the_window(server, fake):
     start(server, fake, "slow per=all requests=2/second action=throttle")
     began = time.monotonic()
@@ -396,10 +435,16 @@ def test_call_cut_by_a_fast_stop_costs_what_it_held(server, fake):
 
 
 def test_fast_stop_leaves_a_call_alone_that_is_complete(server, fake):
+    """However fast; its client stays: see Httpd.await_rest()."""
     start(server, fake, "all per=all usd=1/day")
-    assert post(server).status == 200
-    server.terminate()
-    assert server.line().nusd == COST
+    site = server.site
+    for n in range(1, 6):
+        exchange = server.client.open("POST", CHAT, calls.chat(max_tokens=8))
+        assert exchange.read().status == 200
+        server.terminate(at_once=True)
+        exchange.close()
+        assert server.lines(n)[-1].nusd == COST
+        server.start(site)
 
 
 def test_full_ledger_is_told_in_the_line(server, fake):

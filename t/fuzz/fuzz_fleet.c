@@ -8,6 +8,7 @@
  * each a byte: the low bits a small value, the high bits how it is read.
  */
 
+#include "ledger_memory.h"
 #include "tg_fleet.h"
 
 #include <stdlib.h>
@@ -61,26 +62,6 @@ number(input_t *in)
         }
         return v;
     }
-}
-
-
-static bool
-nobody_dead(void *baton, uint32_t owner)
-{
-    (void) baton;
-    (void) owner;
-
-    return false;
-}
-
-
-static bool
-no_wait(void *baton, uint64_t *since)
-{
-    (void) baton;
-    (void) since;
-
-    return false;
 }
 
 
@@ -230,8 +211,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const unsigned char     seed[16] = "fedcba987654321";
     static const unsigned char     boot[16] = "boot";
-    static const tg_ledger_host_t  host = { nobody_dead, no_wait, NULL };
-
     void                 *base;
     input_t               in = { data, size };
     int64_t               now = 1000000000;
@@ -256,7 +235,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     REQUIRE(tg_ledger_format_fleet(base, SIZE, seed, boot, 1, 11, &err)
             == TG_OK);
-    REQUIRE(tg_ledger_attach(&led, base, SIZE, &host, &err) == TG_OK);
+    REQUIRE(tg_ledger_attach(&led, base, SIZE, &ledger_memory_host, &err)
+            == TG_OK);
     REQUIRE(tg_ledger_claim(&led, 1) == TG_LEDGER_OK);
     tg_ledger_fleet_options(&led, &options);
 

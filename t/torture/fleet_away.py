@@ -16,14 +16,17 @@ BODY = json.dumps({"model": "gpt-4o-mini", "max_tokens": 200, "messages": [
     {"role": "user", "content": rig.PROMPT}]})
 
 
-def ask(connection, key, call):
-    """(status, ms)."""
+def ask(port, key, call):
+    """(status, ms).  httpd closes connections that are kept where it is short of
+    threads: each call has its own."""
     began = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("POST", "/v1/chat/completions", BODY, {
         "Content-Type": "application/json", "X-Call": call,
         "Authorization": "Bearer " + rig.secret(key)})
     answer = connection.getresponse()
     answer.read()
+    connection.close()
 
     return answer.status, (time.monotonic() - began) * 1000
 
@@ -36,10 +39,8 @@ def asker(port, name, end):
         if time.monotonic() > end:
             return found
 
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         for key in ("k6", "nobody"):
-            found.append((key, *ask(connection, key, "%s-%d" % (name, i))))
-        connection.close()
+            found.append((key, *ask(port, key, "%s-%d" % (name, i))))
 
     return found
 

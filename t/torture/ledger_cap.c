@@ -13,7 +13,7 @@
  * left cannot be spent.
  */
 
-#include "tg_ledger.h"
+#include "ledger_memory.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -65,26 +65,6 @@ fail(const char *what)
 {
     printf("near cap: WRONG: %s\n", what);
     exit(1);
-}
-
-
-static bool
-owner_dead(void *baton, uint32_t owner)
-{
-    (void) baton;
-    (void) owner;
-
-    return false;
-}
-
-
-static bool
-no_wait(void *baton, uint64_t *since)
-{
-    (void) baton;
-    (void) since;
-
-    return false;
 }
 
 
@@ -253,19 +233,14 @@ finish(run_t *run, int64_t now)
 static double
 simulate(const load_t *load, unsigned n)
 {
-    void                    *base = aligned_alloc(4096, SIZE);
-    run_t                   *run = calloc(1, sizeof(*run));
-    double                   share;
-    client_t                *c;
-    tg_error_t               err;
-    const unsigned char      any[16] = "0123456789abcde";
-    const tg_ledger_host_t   host = { owner_dead, no_wait, NULL };
+    void      *base;
+    run_t     *run = calloc(1, sizeof(*run));
+    double     share;
+    client_t  *c;
 
-    REQUIRE(base != NULL && run != NULL, "out of memory");
-    memset(base, 0, SIZE);
-    REQUIRE(tg_ledger_format(base, SIZE, any, any, 0, &err) == TG_OK
-            && tg_ledger_attach(&run->ledger, base, SIZE, &host, &err) == TG_OK
-            && tg_ledger_claim(&run->ledger, 1) == TG_LEDGER_OK, "no ledger");
+    REQUIRE(run != NULL, "out of memory");
+    base = ledger_memory(&run->ledger, SIZE, 0);
+    REQUIRE(base != NULL, "no ledger");
 
     run->seed = UINT64_C(0x9e3779b97f4a7c15) * (n + 1);
 

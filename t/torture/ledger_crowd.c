@@ -15,6 +15,7 @@
 
 #define _GNU_SOURCE
 
+#include "ledger_memory.h"
 #include "tg_ledger_int.h"
 
 #include <inttypes.h>
@@ -49,26 +50,6 @@ wrong(const char *what, uint64_t n)
     if (bad++ < 20) {
         printf("crowd: WRONG: %s (%" PRIu64 ")\n", what, n);
     }
-}
-
-
-static bool
-owner_dead(void *baton, uint32_t owner)
-{
-    (void) baton;
-    (void) owner;
-
-    return false;
-}
-
-
-static bool
-no_wait(void *baton, uint64_t *since)
-{
-    (void) baton;
-    (void) since;
-
-    return false;
 }
 
 
@@ -393,18 +374,10 @@ pages(size_t size)
 static void
 setup(void)
 {
-    void                           *base = pages(SIZE);
-    tg_error_t                      err;
-    const unsigned char             any[16] = "0123456789abcde";
-    static const tg_ledger_host_t   host = { owner_dead, no_wait, NULL };
-
     spent = pages(SUBJECTS * sizeof(*spent));
 
-    if (tg_ledger_format(base, SIZE, any, any, 0, &err) != TG_OK
-        || tg_ledger_attach(&ledger, base, SIZE, &host, &err) != TG_OK
-        || tg_ledger_claim(&ledger, 1) != TG_LEDGER_OK)
-    {
-        fprintf(stderr, "ledger_crowd: %s\n", err.message);
+    if (ledger_memory(&ledger, SIZE, 0) == NULL) {
+        fprintf(stderr, "ledger_crowd: no ledger\n");
         exit(2);
     }
 }

@@ -189,8 +189,8 @@ def tell(report, counted, verdict):
                   " estimated", "%d, %d, %d" % (verdict.cut,
                                                 verdict.cut_billed,
                                                 verdict.cut_counted))
-    report.figure("conservation: left before an error: calls, estimated",
-                  "%d, %d" % (verdict.left, verdict.left_counted))
+    report.figure("conservation: free, but nobody heard so: calls, estimated",
+                  "%d, %d" % (verdict.unheard, verdict.unheard_counted))
     report.figure("conservation: interrupted by a kill: calls, above the bill",
                   "%d, %d" % (len(verdict.interrupted),
                               sum(n for _, _, n in verdict.interrupted)))

@@ -7,6 +7,7 @@ import json
 
 NANO = 10 ** 9
 INTERRUPTED = "recovered"               # llm.usage.source of such a line
+UNHEARD = (499, 502, 504)               # the client left; no answer came
 
 
 class Prices:
@@ -82,8 +83,8 @@ class Verdict:
     cut: int = 0                        # whose answer ended before its usage
     cut_billed: int = 0
     cut_counted: int = 0
-    left: int = 0                       # their clients, before an answer that
-    left_counted: int = 0               # would have been free: the prompt
+    unheard: int = 0                    # whose end nobody here has heard, and
+    unheard_counted: int = 0            # which was free: the prompt
     interrupted: list = dataclasses.field(default_factory=list)
     wrong: list = dataclasses.field(default_factory=list)
 
@@ -106,10 +107,10 @@ class Verdict:
             self.cut_billed += billed
             self.cut_counted += counted
 
-        elif not bill and all(line.source == "estimated" and line.get(
-                "error.type") == "client_closed" for line in lines):
-            self.left += 1
-            self.left_counted += counted
+        elif not bill and all(line.source == "estimated"
+                              and line.status in UNHEARD for line in lines):
+            self.unheard += 1
+            self.unheard_counted += counted
 
         else:
             self.wrong.append("call %s: billed %d as %s, counted %d: %s" % (

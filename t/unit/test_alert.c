@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "ledger_memory.h"
 #include "tg_alert_record.h"
 
 #define NOW   INT64_C(1767225600000)    /* 2026-01-01T00:00:00Z */
@@ -18,41 +19,14 @@ static tg_arena_t   *arena;
 static tg_ledger_t   led;
 
 
-static bool
-owner_dead(void *baton, uint32_t owner)
-{
-    (void) baton;
-    (void) owner;
-
-    return false;
-}
-
-
-static bool
-no_wait(void *baton, uint64_t *since)
-{
-    (void) baton;
-    (void) since;
-
-    return false;
-}
-
-
 static int
 setup(void **state)
 {
-    tg_error_t               err;
-    const unsigned char      id[16] = "0123456789abcde";
-    const tg_ledger_host_t   host = { owner_dead, no_wait, NULL };
-
     (void) state;
     arena = tg_arena_create(0);
-    base = aligned_alloc(4096, SIZE);
-    memset(base, 0, SIZE);
+    base = ledger_memory(&led, SIZE, NOW);
 
-    return tg_ledger_format(base, SIZE, id, id, NOW, &err) != TG_OK
-           || tg_ledger_attach(&led, base, SIZE, &host, &err) != TG_OK
-           || tg_ledger_claim(&led, 1) != TG_LEDGER_OK;
+    return base == NULL;
 }
 
 

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "ledger_memory.h"
 #include "tg_quota.h"
 #include "tg_when.h"
 
@@ -911,36 +912,12 @@ test_waiting_is_for_windows_only_when_throttled(void **state)
 }
 
 
-static bool
-nobody_dead(void *baton, uint32_t owner)
-{
-    (void) baton;
-    (void) owner;
-
-    return false;
-}
-
-
-static bool
-no_wait(void *baton, uint64_t *since)
-{
-    (void) baton;
-    (void) since;
-
-    return false;
-}
-
-
 static void
 test_the_ledger_takes_what_a_call_holds(void **state)
 {
-    static const unsigned char     seed[16], boot[16];
-    static const tg_ledger_host_t  host = { nobody_dead, no_wait, NULL };
-
-    void               *base = test_malloc(TG_LEDGER_SIZE_MIN + 64), *at;
+    void               *base;
     double              percent;
     int64_t             actual[TG_LEDGER_ITEMS_MAX];
-    tg_error_t          err;
     tg_ledger_t         led;
     tg_quotas_t        *q = QUOTAS("a|per=key|usd=0.01/day|requests=10/minute|"
                                    "tokens=1M/idle=1h|usd=1/total|"
@@ -952,13 +929,8 @@ test_the_ledger_takes_what_a_call_holds(void **state)
     tg_quota_items_t    items;
     tg_ledger_result_t  r;
 
-    at = (char *) base + (64 - (uintptr_t) base % 64);
-    memset(at, 0, TG_LEDGER_SIZE_MIN);
-    assert_int_equal(tg_ledger_format(at, TG_LEDGER_SIZE_MIN, seed, boot, NOW,
-                                      &err), TG_OK);
-    assert_int_equal(tg_ledger_attach(&led, at, TG_LEDGER_SIZE_MIN, &host,
-                                      &err), TG_OK);
-    assert_int_equal(tg_ledger_claim(&led, 1), TG_LEDGER_OK);
+    base = ledger_memory(&led, TG_LEDGER_SIZE_MIN, NOW);
+    assert_non_null(base);
 
     items_of(q, &call, &items);
     assert_true(tg_quota_share(q->list[0], &call, &led, &percent));
@@ -997,7 +969,7 @@ test_the_ledger_takes_what_a_call_holds(void **state)
     assert_true(tg_quota_share(q->list[0], &call, &led, &percent));
     assert_true(percent > 1.1 && percent < 1.3);
 
-    test_free(base);
+    free(base);
     (void) state;
 }
 

@@ -358,6 +358,36 @@ test_nobody_listens(void **state)
 }
 
 
+/* With a deadline, and as a process that is going to fork does. */
+static void
+test_a_name_has_addresses_or_a_reason(void **state)
+{
+    tg_error_t        err;
+    struct addrinfo  *found;
+    tg_redis_name_t  *names = NULL;
+
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(tg_redis_name(&names, "127.0.0.1", i * 5000000,
+                                       &found, &err), TG_OK);
+        assert_int_equal(found->ai_family, AF_INET);
+        freeaddrinfo(found);
+
+        assert_int_equal(tg_redis_name(&names, "localhost", i * 5000000,
+                                       &found, &err), TG_OK);
+        assert_non_null(found);
+        freeaddrinfo(found);
+
+        assert_int_equal(tg_redis_name(&names, "no name", i * 5000000,
+                                       &found, &err), TG_ERROR);
+        assert_non_null(strstr(err.message, "\"no name\" "));
+    }
+
+    tg_redis_names_free(names);
+    sleep(2);                           /* libc's threads end when idle for 1 */
+    (void) state;
+}
+
+
 int
 main(void)
 {
@@ -366,6 +396,7 @@ main(void)
         cmocka_unit_test(test_a_user_with_the_documented_rights),
         cmocka_unit_test(test_a_store_that_hangs_costs_the_timeout_and_no_more),
         cmocka_unit_test(test_nobody_listens),
+        cmocka_unit_test(test_a_name_has_addresses_or_a_reason),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
