@@ -69,6 +69,7 @@ struct tg_call_s {
     tg_str_t             *tags;         /* conf->ntags of them */
     tg_str_t             *fields;       /* conf->nfields of them */
     tg_str_t              traceparent;
+    tg_geo_t              geo;          /* of the client */
     tg_edit_t            *edit;
     tg_strip_t           *strip;
     tg_pass_t            *pass;         /* NULL: no keys, no quotas */

@@ -181,6 +181,11 @@ tg_hold_when(tg_hold_t *h, const tg_request_info_t *info)
     text[TG_WHEN_AGENT] = subject[TG_PER_AGENT];
     text[TG_WHEN_CLIENT] = h->call->head.client;
 
+    if (h->call->geo.country[0] != '\0') {
+        text[TG_WHEN_COUNTRY] = tg_str_of(h->call->geo.country, 2);
+    }
+
+    h->when.asn = h->call->geo.asn;
     h->when.request = info;
     h->when.input_tokens = h->bound.input;
     h->when.local_s = now_s + tg_zone_offset(h->gate->zone, now_s, &until);

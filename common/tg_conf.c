@@ -747,6 +747,8 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
         return tg_conf_ledger(conf, args, nargs, err);
     case TG_DIRECTIVE_QUOTA:
         return tg_quotas_add(&conf->quotas, conf->mem, args, nargs, err);
+    case TG_DIRECTIVE_GEOIP:
+        return tg_conf_geoip(conf, args, nargs, err);
     case TG_DIRECTIVE_ALERT:
         return tg_conf_alert(&conf->alerts, conf->mem, args, nargs, err);
     case TG_DIRECTIVES:

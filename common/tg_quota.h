@@ -108,6 +108,9 @@ typedef struct {
     unsigned           n;
     bool               calibrated;  /* one of them is */
     tg_quota_t        *list[TG_QUOTAS_MAX];
+    tg_expr_bind_t     provider;    /* of healthy() in when=; NULL: its names
+                                       are not known */
+    void              *provider_data;
     tg_str_t           zone;        /* name, "UTC"; of tg_quotas_finish() */
 } tg_quotas_t;
 

@@ -140,6 +140,14 @@ tg_quota_finish(const tg_quotas_t *quotas, tg_quota_t *q, tg_error_t *err)
                         TG_ARG(q->name), e.message);
     }
 
+    if (q->when != NULL && quotas->provider != NULL
+        && tg_expr_bind(q->when, TG_WHEN_HEALTHY, quotas->provider,
+                        quotas->provider_data, &e) != TG_OK)
+    {
+        return tg_error(err, 0, e.offset, "quota \"%.*s\": %s",
+                        TG_ARG(q->name), e.message);
+    }
+
     for (unsigned i = 0; i < q->nlimits; i++) {
         tg_quota_prefix(q, &q->limits[i], quotas->zone);
     }
