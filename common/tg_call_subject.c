@@ -36,6 +36,15 @@ tg_hold_header(void *data, tg_str_t name)
 
 
 static bool
+tg_hold_prompt(void *data, tg_str_t *text)
+{
+    tg_hold_t  *h = data;
+
+    return tg_call_prompt(h->call, text);
+}
+
+
+static bool
 tg_hold_used(void *data, uintptr_t quota, double *percent)
 {
     tg_hold_t  *h = data;
@@ -190,6 +199,7 @@ tg_hold_when(tg_hold_t *h, const tg_request_info_t *info)
     h->when.input_tokens = h->bound.input;
     h->when.local_s = now_s + tg_zone_offset(h->gate->zone, now_s, &until);
     h->when.header = tg_hold_header;
+    h->when.prompt = tg_hold_prompt;
     h->when.tag = tg_hold_tag;
     h->when.used = tg_hold_used;
     h->when.data = h;

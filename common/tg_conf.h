@@ -10,6 +10,7 @@
 #define TG_CONF_H
 
 #include "tg_fleet.h"
+#include "tg_guard.h"
 #include "tg_http.h"
 #include "tg_quota.h"
 #include "tg_conf_alert.h"
@@ -194,6 +195,7 @@ typedef struct {
     tg_conf_keys_t        keys;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
+    tg_guards_t           guards;
     tg_conf_said_t       *said;     /* in order: those of the main level alone
                                        but llm_alert, and each llm_log */
     tg_conf_said_t      **said_end;

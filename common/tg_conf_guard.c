@@ -38,3 +38,30 @@ tg_conf_bind_provider(void *data, tg_str_t name, uintptr_t *handle)
 
     return "is the name of no llm_provider";
 }
+
+
+/* What guards name, once the quotas know theirs. */
+int
+tg_conf_finish_guards(tg_conf_t *conf, tg_error_t *err)
+{
+    tg_error_t  why;
+
+    for (unsigned i = 0; i < conf->guards.n; i++) {
+        const tg_guard_t  *g = conf->guards.list[i];
+
+        if (g->when != NULL
+            && tg_quotas_bind(&conf->quotas, g->when, &why) != TG_OK)
+        {
+            return tg_error(err, 0, why.offset, "guard \"%.*s\": %s",
+                            TG_ARG(g->name), why.message);
+        }
+
+        if (g->ncountries != 0 && conf->ngeoip == 0) {
+            return tg_error(err, 0, 0, "guard \"%.*s\" can't tell where a"
+                            " call comes from: llm_geoip (LLMGeoIP) is"
+                            " missing", TG_ARG(g->name));
+        }
+    }
+
+    return TG_OK;
+}

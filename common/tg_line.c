@@ -514,6 +514,10 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
         tg_line_lit(p, under, ",\"llm.served\":true");
     }
 
+    if (call->guarded != NULL) {
+        p = tg_line_guard(p, under, call->guarded);
+    }
+
     if (call->pass != NULL) {
         p = tg_line_quota(p, under, call->pass);
     }

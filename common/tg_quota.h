@@ -128,6 +128,10 @@ int tg_quotas_add(tg_quotas_t *quotas, tg_mem_t *mem, const tg_str_t *args,
 int tg_quotas_finish(tg_quotas_t *quotas, tg_mem_t *mem, tg_str_t zone,
     tg_error_t *err);
 
+/* Binds what a when= names of used() and healthy(), once all are declared. */
+int tg_quotas_bind(const tg_quotas_t *quotas, tg_expr_t *when,
+    tg_error_t *err);
+
 /* Frees what tg_expr_destroy() frees. */
 void tg_quotas_destroy(tg_quotas_t *quotas);
 
