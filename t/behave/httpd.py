@@ -23,7 +23,8 @@ REST = 0.5                              # seconds
 NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
          "llm_tag": "LLMTag", "llm_provider": "LLMProvider",
          "llm_keys": "LLMKeys", "llm_ledger": "LLMLedger",
-         "llm_quota": "LLMQuota", "llm_alert": "LLMAlert"}
+         "llm_quota": "LLMQuota", "llm_alert": "LLMAlert",
+         "llm_geoip": "LLMGeoIP", "llm_guard": "LLMGuard"}
 
 
 def quote(arg):
