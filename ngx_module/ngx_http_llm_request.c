@@ -62,7 +62,8 @@ ngx_http_llm_variable(void *req, uintptr_t handle)
 
 static const tg_host_t  ngx_http_llm_host = {
     ngx_http_llm_header,
-    ngx_http_llm_variable
+    ngx_http_llm_variable,
+    NULL
 };
 
 

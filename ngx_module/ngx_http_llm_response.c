@@ -35,14 +35,23 @@ ngx_http_llm_add(ngx_http_llm_ctx_t *ctx, const tg_header_t *own)
 static ngx_int_t
 ngx_http_llm_add_own(ngx_http_llm_ctx_t *ctx)
 {
+    unsigned     i, n;
+    tg_header_t  says[TG_SAYS_MAX];
     tg_header_t  own = { tg_str("x-llm-request-id"), tg_call_id(ctx->call) };
 
     if (ngx_http_llm_add(ctx, &own) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return tg_call_clamped(ctx->call, &own) ? ngx_http_llm_add(ctx, &own)
-                                         : NGX_OK;
+    n = tg_call_says(ctx->call, says);
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_llm_add(ctx, &says[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
