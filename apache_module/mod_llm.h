@@ -63,6 +63,7 @@ typedef struct {
     unsigned             enabled:1;     /* somewhere */
     unsigned             logged:1;
     unsigned             secrets:1;     /* some provider has a key */
+    unsigned             passes:1;      /* LLMPass On is said somewhere */
 } llm_main_t;
 
 typedef struct {
@@ -91,6 +92,14 @@ struct llm_ctx_s {
     apr_bucket_brigade   *body;         /* of the request */
     apr_file_t           *file;         /* where it is long */
     apr_off_t             size;
+    void                 *map;          /* of the file, if asked for */
+    const char           *whole;        /* in one piece, if asked for */
+    apr_bucket_brigade   *send;         /* what goes upstream instead */
+
+    apr_table_t          *given;        /* headers as mod_proxy is not to
+                                           change them */
+    ap_conf_vector_t     *dir_config;   /* the location's */
+    uint64_t              swallowed;    /* bytes */
 
     apr_bucket_brigade   *out;          /* of an altered answer */
     tg_inflate_t         *inflate;
@@ -104,6 +113,8 @@ struct llm_ctx_s {
     unsigned              valued:1;     /* its early values are there */
     unsigned              refused:1;
     unsigned              keyed:1;      /* a provider's key is to go with it */
+    unsigned              passing:1;    /* mod_proxy's handler runs for us */
+    unsigned              again:1;      /* this attempt's answer is nobody's */
     unsigned              answered:1;   /* the head has gone by */
     unsigned              first:1;      /* a byte of the body has */
     unsigned              complete:1;   /* its last byte has */
@@ -129,6 +140,8 @@ void *llm_merge_dir(apr_pool_t *p, void *base, void *add);
 int llm_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     server_rec *s);
+int llm_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+    server_rec *s);
 int llm_open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     server_rec *s);
 
@@ -144,6 +157,8 @@ int llm_sent(llm_ctx_t *ctx);
 /* mod_llm_tls.c: the provider's key. */
 void llm_tls_hooks(apr_pool_t *p);
 void llm_tls_key(request_rec *r, llm_ctx_t *ctx);
+void llm_tls_attempt(void);
+bool llm_tls_sent(void);
 void llm_tls_answered(void);
 
 /* mod_llm_desk.c: keys and ledger */
@@ -155,10 +170,29 @@ void llm_desk_tick(llm_main_t *main);
 void llm_desk_retire(llm_main_t *main);
 void llm_desk_end(llm_main_t *main);
 
-/* mod_llm_body.c: OK, or a status. */
-void llm_body_hooks(apr_pool_t *p);
-int llm_body_read(llm_ctx_t *ctx);
-int llm_body_hand_back(llm_ctx_t *ctx);
+/* mod_llm_body.c */
+int llm_body_read(llm_ctx_t *ctx);      /* OK, or a status */
+int llm_body_whole(void *req, tg_str_t *body);
+void llm_body_free(llm_ctx_t *ctx);
+
+/* mod_llm_send.c */
+void llm_send_hooks(apr_pool_t *p);
+int llm_send_body(llm_ctx_t *ctx, const tg_edit_t *edit,
+    const tg_str_t *whole);
+void llm_send_forget(llm_ctx_t *ctx);
+
+/* mod_llm_pass.c: where the provider is ours to choose. */
+void llm_pass_hooks(apr_pool_t *p);
+int llm_pass(llm_ctx_t *ctx);
+bool llm_pass_answered(llm_ctx_t *ctx, bool error);
+apr_status_t llm_pass_swallow(llm_ctx_t *ctx, apr_bucket_brigade *bb);
+
+/* mod_llm_worker.c: OK, or a status. */
+void *llm_create_server(apr_pool_t *p, server_rec *s);
+void llm_worker_declare(server_rec *s);
+bool llm_worker_balances(server_rec *s, unsigned provider);
+int llm_worker_check(apr_pool_t *p, server_rec *s);
+int llm_worker_define(apr_pool_t *p, server_rec *s);
 
 /* mod_llm_response.c */
 void llm_response_hooks(apr_pool_t *p);

@@ -120,6 +120,12 @@ llm_directive_done(cmd_parms *cmd, llm_dir_t *conf, tg_directive_id_t id,
         }
         return NULL;
 
+    case TG_DIRECTIVE_PASS:
+        if (conf->scope.pass == 1) {
+            llm_worker_declare(cmd->server);
+        }
+        return NULL;
+
     case TG_DIRECTIVE_PRICES:
         for ( ; nprices < llm_main->conf->nprices; nprices++) {
             error = llm_prices_declare(cmd,
@@ -275,7 +281,6 @@ llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 
     (void) pconf;
     (void) plog;
-    (void) ptemp;
 
     llm_main->server = s;
 
@@ -306,7 +311,18 @@ llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "llm: %s", err.message);
     }
 
-    return OK;
+    return llm_worker_check(ptemp, s);
+}
+
+
+int
+llm_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+    server_rec *s)
+{
+    (void) plog;
+    (void) ptemp;
+
+    return llm_first_pass() ? OK : llm_worker_define(pconf, s);
 }
 
 

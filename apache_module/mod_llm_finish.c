@@ -228,6 +228,7 @@ llm_cleanup(void *data)
         tg_call_free(ctx->call);
     }
 
+    llm_body_free(ctx);
     (void) pthread_mutex_destroy(&ctx->lock);
     tg_arena_destroy(ctx->arena);
 

@@ -21,7 +21,10 @@ MPM = os.environ.get("TG_HTTPD_MPM", "event")
 NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
          "llm_tag": "LLMTag", "llm_provider": "LLMProvider",
          "llm_keys": "LLMKeys", "llm_ledger": "LLMLedger",
-         "llm_quota": "LLMQuota", "llm_alert": "LLMAlert"}
+         "llm_quota": "LLMQuota", "llm_alert": "LLMAlert",
+         "llm_pass": "LLMPass", "llm_route": "LLMRoute",
+         "llm_guard": "LLMGuard", "llm_geoip": "LLMGeoIP",
+         "llm_cache": "LLMCache"}
 
 
 def quote(arg):
@@ -87,6 +90,7 @@ class Httpd(Server):
     def location(self, loc, target):
         text = "    <Location %s>\n" % quote(loc.path)
         text += directives(loc.llm, 8)
+        text += "        LLMPass On\n" if loc.passes else ""
         text += "        %s\n" % loc.httpd if loc.httpd else ""
 
         if target:
@@ -138,11 +142,24 @@ class Httpd(Server):
                 self.path("etc/cert.pem"), self.path("etc/key.pem"))
 
         text += "    AllowEncodedSlashes NoDecode\n"
-        text += directives(site.server_llm, 4) + site.httpd_server + "\n"
+        text += directives(site.server_llm, 4)
+        text += self.authorities(site) + site.httpd_server + "\n"
         text += "".join(self.location(loc, passes.get(id(loc)))
                         for loc in reversed(site.locs))
 
         return text + "</VirtualHost>\n"
+
+    def authorities(self, site):
+        """httpd verifies by virtual host."""
+        asked = {loc.ca for loc in site.locs if loc.passes}
+        assert len(asked) < 2, "one file of authorities is possible"
+
+        if not any(arg.startswith("url=https:") for d in site.llm for arg in d):
+            return ""
+
+        return "".join("    SSLProxyEngine on\n    SSLProxyVerify require\n"
+                       "    SSLProxyCACertificateFile %s\n" % ca
+                       for ca in asked)
 
     def argv(self, *more):
         return [BINARY, "-f", self.path("etc", "httpd.conf"), *more]
