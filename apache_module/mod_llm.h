@@ -184,6 +184,7 @@ void llm_send_forget(llm_ctx_t *ctx);
 /* mod_llm_pass.c: where the provider is ours to choose. */
 void llm_pass_hooks(apr_pool_t *p);
 int llm_pass(llm_ctx_t *ctx);
+void llm_pass_fixups(request_rec *r, const llm_ctx_t *ctx);
 bool llm_pass_answered(llm_ctx_t *ctx, bool error);
 apr_status_t llm_pass_swallow(llm_ctx_t *ctx, apr_bucket_brigade *bb);
 

@@ -147,6 +147,28 @@ llm_pass_hop(llm_ctx_t *ctx)
 }
 
 
+/* With mod_proxy's copy of the headers: a provider is another company, which is
+ * not told who calls, unless it is said that it should be. */
+void
+llm_pass_fixups(request_rec *r, const llm_ctx_t *ctx)
+{
+    const proxy_dir_conf  *own;
+
+    if (!ctx->passing) {
+        return;
+    }
+
+    own = ap_get_module_config(r->per_dir_config,
+                               ap_find_linked_module("mod_proxy.c"));
+
+    if (!own->add_forwarded_headers_set) {
+        apr_table_unset(r->headers_in, "X-Forwarded-For");
+        apr_table_unset(r->headers_in, "X-Forwarded-Host");
+        apr_table_unset(r->headers_in, "X-Forwarded-Server");
+    }
+}
+
+
 /* What an attempt is to find as the first one did. */
 typedef struct {
     apr_table_t  *headers_out;

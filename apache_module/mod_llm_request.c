@@ -273,6 +273,8 @@ llm_proxy_fixups(request_rec *r)
         if (apr_table_get(r->headers_in, "Accept-Encoding") != NULL) {
             apr_table_setn(r->headers_in, "Accept-Encoding", "identity");
         }
+
+        llm_pass_fixups(r, ctx);
     }
 
     llm_tls_key(r, ctx);
