@@ -58,12 +58,12 @@ class Httpd(Server):
         """As many as asked for: none that is just being born when a test ends,
         which httpd does not always survive."""
         n = max(1, site.workers)
-        text = "StartServers %d\n" % n
 
         if MPM == "prefork":
-            return text
+            return ("StartServers %d\nMinSpareServers 1\nMaxSpareServers 32\n"
+                    % (8 * n))
 
-        return text + (
+        return "StartServers %d\n" % n + (
             "ServerLimit %d\nThreadLimit 64\nThreadsPerChild 64\n"
             "MaxRequestWorkers %d\nMinSpareThreads 1\n"
             "MaxSpareThreads %d\n" % (8 * n, 64 * n, 64 * n))
@@ -213,6 +213,10 @@ class Httpd(Server):
 
     def reopen(self):
         self.reload()
+
+    def await_everywhere(self, pattern):
+        self.wait_until(lambda: len(re.findall(pattern, self.messages()))
+                        >= (len(self.workers()) if MPM == "prefork" else 1))
 
     def finish(self):
         """A fast stop in the very moment in which a connection ends crashes

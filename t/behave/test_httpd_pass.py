@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import calls
+import httpd
 from keys import SECRETS, bearer, gated, key, keys
 from pki import secure
 from servers import Loc, Site
@@ -130,6 +131,7 @@ def test_request_line_in_the_log_stays_the_clients(server, fake):
         assert '"POST %s?x=1 HTTP/1.1" 200' % CHAT in f.read()
 
 
+@pytest.mark.skipif(httpd.MPM == "prefork", reason="mod_http2 needs threads")
 def test_http2_client(server, fake, tls):
     site = server.routed([("one", fake)], tls=True)
     server.start(site)
