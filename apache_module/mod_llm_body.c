@@ -313,13 +313,18 @@ llm_body_hand_back(llm_ctx_t *ctx)
 {
     request_rec      *r = ctx->request;
     ap_filter_t      *f;
-    tg_header_t       note;
+    unsigned          n;
+    tg_header_t       says[TG_SAYS_MAX];
     const tg_edit_t  *edit = tg_call_edit(ctx->call);
 
-    if (tg_call_clamped(ctx->call, &note)) {
+    n = tg_call_says(ctx->call, says);
+
+    for (unsigned i = 0; i < n; i++) {
         apr_table_setn(r->err_headers_out,
-                       apr_pstrmemdup(r->pool, note.name.p, note.name.len),
-                       apr_pstrmemdup(r->pool, note.value.p, note.value.len));
+                       apr_pstrmemdup(r->pool, says[i].name.p,
+                                      says[i].name.len),
+                       apr_pstrmemdup(r->pool, says[i].value.p,
+                                      says[i].value.len));
     }
 
     if (edit != NULL) {

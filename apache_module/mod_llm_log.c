@@ -387,8 +387,8 @@ llm_log_syslog(llm_sink_t *sink, const char *line, size_t n)
 
 /* Where the line waits in a buffer, *slot, if not NULL, waits with it. */
 static void
-llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, uint64_t seq,
-    tg_log_format_t format, tg_ledger_slot_t **slot)
+llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, unsigned i,
+    uint64_t seq, tg_log_format_t format, tg_ledger_slot_t **slot)
 {
     char    line[TG_LINE_MAX];
     size_t  n;
@@ -406,10 +406,10 @@ llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, uint64_t seq,
             sink->since_ns = ctx->now.mono_ns;
         }
 
-        sink->used += tg_call_line(ctx->call, sink->buf + sink->used, seq,
-                                   format);
+        sink->used += tg_call_line(ctx->call, i, sink->buf + sink->used,
+                                   seq, format);
 
-        if (*slot != NULL) {
+        if (slot != NULL && *slot != NULL) {
             sink->slots[sink->nslots++] = **slot;
             *slot = NULL;
         }
@@ -418,7 +418,7 @@ llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, uint64_t seq,
         return;
     }
 
-    n = tg_call_line(ctx->call, line, seq, format);
+    n = tg_call_line(ctx->call, i, line, seq, format);
 
     if (sink->syslog == NULL) {
         (void) pthread_mutex_lock(&sink->lock);
@@ -477,16 +477,17 @@ llm_log_wanted(const llm_ctx_t *ctx, const llm_log_t *log, bool stopping)
 
 
 static uint64_t
-llm_log_seq(void)
+llm_log_seq(unsigned n)
 {
-    return __atomic_add_fetch(&llm_main->shared->seq, 1, __ATOMIC_RELAXED);
+    return __atomic_fetch_add(&llm_main->shared->seq, n, __ATOMIC_RELAXED) + 1;
 }
 
 
 void
 llm_log_write(llm_ctx_t *ctx, bool stopping)
 {
-    uint64_t           seq = llm_log_seq();
+    unsigned           n = tg_call_lines(ctx->call);
+    uint64_t           seq = llm_log_seq(n);
     const tg_log_t    *log;
     tg_ledger_slot_t   settled, *slot;
 
@@ -495,9 +496,13 @@ llm_log_write(llm_ctx_t *ctx, bool stopping)
     for (unsigned i = 0; i < ctx->scope.nlogs; i++) {
         log = &ctx->scope.logs[i];
 
-        if (!log->off && llm_log_wanted(ctx, log->handle, stopping)) {
-            llm_log_line(((llm_log_t *) log->handle)->sink, ctx, seq,
-                         log->format, &slot);
+        if (log->off || !llm_log_wanted(ctx, log->handle, stopping)) {
+            continue;
+        }
+
+        for (unsigned k = 0; k < n; k++) {
+            llm_log_line(((llm_log_t *) log->handle)->sink, ctx, k, seq + k,
+                         log->format, k + 1 == n ? &slot : NULL);
         }
     }
 
@@ -603,7 +608,7 @@ llm_log_recovered(void *data, const tg_ledger_swept_t *call)
         }
 
         if (seq == 0) {
-            seq = llm_log_seq();
+            seq = llm_log_seq(1);
         }
 
         n = tg_recovered_line(m->conf, call, line, seq, logs[i]->format);

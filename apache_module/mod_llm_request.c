@@ -47,7 +47,8 @@ llm_variable(void *req, uintptr_t handle)
 
 static const tg_host_t  llm_host = {
     llm_header,
-    llm_variable
+    llm_variable,
+    NULL
 };
 
 

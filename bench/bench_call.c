@@ -209,7 +209,7 @@ bench_setup(bench_t *b, const char *prices)
 static tg_call_t *
 bench_create(bench_t *b, const tg_now_t *now)
 {
-    static const tg_host_t  host = { bench_header, bench_variable };
+    static const tg_host_t  host = { bench_header, bench_variable, NULL };
     tg_call_head_t          head = {
         .method = tg_str("POST"),
         .path = tg_str("/v1/chat/completions"),
@@ -269,7 +269,7 @@ bench_call(bench_t *b, int stage)
     }
 
     if (stage >= LINE) {
-        b->sum += tg_call_line(call, b->line, ++b->seq, TG_LOG_JSON);
+        b->sum += tg_call_line(call, 0, b->line, ++b->seq, TG_LOG_JSON);
     }
 }
 

@@ -46,7 +46,11 @@ explain_variable(void *req, uintptr_t handle)
 }
 
 
-static const tg_host_t  explain_host = { explain_header, explain_variable };
+static const tg_host_t  explain_host = {
+    explain_header,
+    explain_variable,
+    NULL
+};
 
 
 static void
@@ -318,7 +322,7 @@ run(explain_t *x)
 
     text = tg_alloc(x->server.mem, TG_LINE_MAX);
     x->line = text == NULL ? NULL
-              : json_loadb(text, tg_call_line(x->call, text, 0, TG_LOG_JSON), 0,
+              : json_loadb(text, tg_call_line(x->call, 0, text, 0, TG_LOG_JSON), 0,
                            NULL);
 
     return x->line != NULL || failed("explain", "out of memory");

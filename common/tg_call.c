@@ -92,13 +92,19 @@ tg_call_create(tg_mem_t *mem, const tg_conf_t *conf, const tg_scope_t *scope,
         }
     }
 
-    call->provider = tg_conf_provider(conf, head->upstream);
+    if (scope->pass == 1) {
+        call->head.upstream = tg_str_null;
 
-    tg_dialect_recognise(&call->dialect, call->mem, head->method, head->path,
-                         head->args, head->upstream,
+    } else {
+        call->provider = tg_conf_provider(conf, head->upstream);
+    }
+
+    tg_dialect_recognise(&call->asked, call->mem, head->method, head->path,
+                         head->args, call->head.upstream,
                          call->provider ? call->provider->vendor : NULL);
+    call->dialect = call->asked;
 
-    call->request = tg_request_create(call->mem, &call->dialect,
+    call->request = tg_request_create(call->mem, &call->asked,
                                       head->content_type,
                                       head->content_encoding, conf->fields,
                                       call->fields);
@@ -110,9 +116,8 @@ tg_call_create(tg_mem_t *mem, const tg_conf_t *conf, const tg_scope_t *scope,
 bool
 tg_call_wants_body(const tg_call_t *call)
 {
-    return tg_api_json(call->dialect.api)
-           || tg_api_multipart(call->dialect.api)
-           || call->conf->nfields != 0;
+    return tg_api_json(call->asked.api) || tg_api_multipart(call->asked.api)
+           || call->conf->nfields != 0 || call->scope->pass == 1;
 }
 
 
@@ -156,7 +161,7 @@ tg_call_refusal(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
     refusal->body = tg_str_of(buf, n);
     refusal->nheaders = 0;
 
-    if (tg_api_shape(call->dialect.api) == TG_SHAPE_BEDROCK) {
+    if (tg_api_shape(call->asked.api) == TG_SHAPE_BEDROCK) {
         tg_refusal_header(refusal, tg_str("x-amzn-errortype"),
                           tg_error_aws_type(status));
     }
@@ -179,6 +184,16 @@ tg_call_refuse(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
         return TG_OK;
     }
 
+    return tg_call_turn_away(call, refusal, status, rule, message);
+}
+
+
+int
+tg_call_turn_away(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
+    tg_str_t rule, tg_str_t message)
+{
+    call->rule = rule;
+    call->reason = tg_dup(call->mem, message);
     call->refused = true;
     tg_call_refusal(call, refusal, status, rule, message);
 
@@ -240,6 +255,10 @@ tg_call_judge(tg_call_t *call, tg_refusal_t *refusal)
         }
     }
 
+    if (call->scope->pass == 1 && tg_call_route(call, refusal) != TG_OK) {
+        return TG_ERROR;
+    }
+
     if (tg_call_provided(call, refusal) != TG_OK) {
         return TG_ERROR;
     }
@@ -256,6 +275,8 @@ int
 tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal)
 {
+    int  rc = TG_OK;
+
     if (!call->admitted) {
         call->admitted = true;
 
@@ -269,16 +290,37 @@ tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
         return TG_OK;
     }
 
-    return call->pass == NULL ? TG_OK
-           : tg_call_hold(call, gate, now, refusal);
+    if (call->pass != NULL) {
+        rc = tg_call_hold(call, gate, now, refusal);
+    }
+
+    return tg_call_admitted(call, rc, refusal);
+}
+
+
+/* The last thing: where it goes is known, and what is held. */
+int
+tg_call_admitted(tg_call_t *call, int rc, tg_refusal_t *refusal)
+{
+    if (rc != TG_OK || call->routing == NULL) {
+        return rc;
+    }
+
+    return tg_call_hop_make(call) == TG_OK ? TG_OK
+           : tg_call_turn_away(call, refusal, 503, tg_str("no_memory"),
+                               tg_str("no memory for this call"));
 }
 
 
 void
 tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts)
 {
-    if (attempts != 0) {
+    if (attempts > call->attempts) {
         call->attempts = attempts;
+    }
+
+    if (call->routing != NULL) {
+        return;
     }
 
     if (host.len != 0 && !tg_str_eq(call->head.upstream, host)) {
@@ -428,13 +470,33 @@ tg_call_gratis(const tg_call_t *call)
 }
 
 
-/* As asked for. */
 tg_str_t
 tg_call_model(const tg_call_t *call)
 {
     const tg_request_info_t  *info = tg_request_info(call->request);
 
-    return info->model.len != 0 ? info->model : call->dialect.model;
+    return info->model.len != 0 ? info->model : call->asked.model;
+}
+
+
+tg_str_t
+tg_call_sent_model(const tg_call_t *call)
+{
+    const tg_routing_t  *routing = call->routing;
+
+    return routing != NULL
+           && routing->aims[routing->at].model.len != 0
+           ? routing->aims[routing->at].model : tg_call_model(call);
+}
+
+
+tg_str_t
+tg_call_price_vendor(const tg_call_t *call)
+{
+    const tg_provider_t  *pr = call->provider;
+
+    return tg_vendor_name(pr != NULL && pr->price != NULL
+                          ? pr->price : call->dialect.vendor);
 }
 
 
@@ -449,10 +511,10 @@ tg_call_models(const tg_call_t *call, unsigned i, tg_str_t *model)
         return true;
     }
 
-    if (call->dialect.model.len != 0
-        && !tg_str_eq(call->dialect.model, *model) && --i == 0)
+    if (call->asked.model.len != 0
+        && !tg_str_eq(call->asked.model, *model) && --i == 0)
     {
-        *model = call->dialect.model;
+        *model = call->asked.model;
         return true;
     }
 
@@ -470,16 +532,16 @@ static const tg_price_t *
 tg_call_find_price(const tg_call_t *call, const tg_price_book_t *book,
     const tg_answer_info_t *a)
 {
-    const tg_request_info_t  *info = tg_request_info(call->request);
-    tg_str_t                  vendor = tg_vendor_name(call->dialect.vendor);
+    tg_str_t                  sent = tg_call_sent_model(call);
+    tg_str_t                  vendor = tg_call_price_vendor(call);
     const tg_price_t         *price = NULL;
 
     if (a->model.len != 0) {
         price = tg_price_find(book, vendor, a->model);
     }
 
-    if (price == NULL && info->model.len != 0) {
-        price = tg_price_find(book, vendor, info->model);
+    if (price == NULL && sent.len != 0) {
+        price = tg_price_find(book, vendor, sent);
     }
 
     if (price == NULL && call->dialect.model.len != 0) {
@@ -512,7 +574,7 @@ tg_call_price(tg_call_t *call, const tg_price_book_t *book,
     }
 
     tier = a->service_tier.len ? a->service_tier : info->service_tier;
-    tg_price_cost(book, price, tg_vendor_name(call->dialect.vendor), u,
+    tg_price_cost(book, price, tg_call_price_vendor(call), u,
                   tg_tier_parse(tier), &call->cost);
 
     if (price != NULL) {

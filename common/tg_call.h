@@ -7,11 +7,13 @@
  *     tg_call_enter         who calls? a verdict
  *     tg_call_body ...      the request's body, in pieces
  *     tg_call_admit         may it go? a verdict, and what to change in it
+ *     tg_call_hop           where to, in a location with llm_pass
  *     tg_call_sent          its first byte goes upstream
+ *     tg_call_failed        it came to nothing there: where to now?
  *     tg_call_answer        status and headers of the answer
  *     tg_call_feed ...      the answer's body, in pieces; what to hand on
  *     tg_call_finish        it is over, for whatever reason: settled, once
- *     tg_call_line          its line
+ *     tg_call_line ...      its lines
  *     tg_call_free          gives back what is not of `mem`
  *
  * Each step may be missing: a call that is refused has no answer, one whose
@@ -27,7 +29,9 @@
 #include "tg_answer.h"
 #include "tg_conf.h"
 #include "tg_gate.h"
+#include "tg_http.h"
 #include "tg_id.h"
+#include "tg_out.h"
 #include "tg_price.h"
 #include "tg_text.h"
 
@@ -44,6 +48,14 @@ typedef struct {
 
     /* A variable by the handle that the server put into its tg_source_t. */
     tg_str_t  (*variable)(void *req, uintptr_t handle);
+
+    /*
+     * The request's whole body in one piece, as it came, valid until the call's
+     * end.  TG_ERROR where memory is exhausted or it can't be read.  Called from
+     * within tg_call_admit(), _reply() and _failed() only, and only for what
+     * needs all of it at once.  May be NULL: nothing that does works then.
+     */
+    int       (*body)(void *req, tg_str_t *body);
 } tg_host_t;
 
 /* The strings must live as long as the call. */
@@ -64,7 +76,7 @@ typedef struct tg_call_s  tg_call_t;
  * JSON and an answer of JSON or a stream of it.  A server may keep such pieces
  * for other calls, once nobody looks at this one.
  */
-#define TG_CALL_CHUNK  (2648 + sizeof(tg_json_t))
+#define TG_CALL_CHUNK  (2720 + sizeof(tg_json_t))
 
 /* NULL on exhaustion. */
 tg_call_t *tg_call_create(tg_mem_t *mem, const tg_conf_t *conf,
@@ -79,11 +91,6 @@ void tg_call_free(tg_call_t *call);
 
 /* What to answer instead of handing the call on. */
 #define TG_REFUSAL_HEADERS_MAX  16
-
-typedef struct {
-    tg_str_t  name;             /* lower case */
-    tg_str_t  value;
-} tg_header_t;
 
 typedef struct {
     unsigned     status;
@@ -129,7 +136,8 @@ int tg_call_reply(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal);
 
 /*
- * After tg_call_enter(): true where what the request carries as credentials is
+ * After tg_call_enter(), in a location with llm_pass after tg_call_admit() (and
+ * tg_call_failed()): true where what the request carries as credentials is
  * for here only.  Then none of tg_carrier_headers goes upstream, the query is
  * tg_call_args(), and *header, if its name is not empty, is added: the
  * provider's own key, for an upstream whose certificate is verified, and no
@@ -156,28 +164,92 @@ void tg_call_sent(tg_call_t *call, const tg_gate_t *gate);
  * (a member as a whole: its old place is blanked), and what gets no longer, a
  * number that is lowered, stays where it is.
  */
-#define TG_EDIT_SPANS  (2 + TG_MAXIMA_MAX)
-
 typedef struct {
     uint64_t  start, end;       /* becomes `text`, then spaces */
     tg_str_t  text;             /* no longer than that; or empty */
 } tg_edit_span_t;
 
 typedef struct {
-    unsigned        nspans;
-    tg_edit_span_t  spans[TG_EDIT_SPANS];       /* in order, apart */
-    uint64_t        tail_at;    /* everything from here on is dropped ... */
-    tg_str_t        tail;       /* ... and this put there */
+    unsigned               nspans;
+    const tg_edit_span_t  *spans;       /* in order, apart; the call's */
+    uint64_t               tail_at;     /* everything from here on is dropped
+                                           ... */
+    tg_str_t               tail;        /* ... and this put there */
 } tg_edit_t;
 
-/* NULL where the body goes as it came. */
+/* NULL where the body goes as it came.  Where there is a tg_call_hop(), it is
+ * that one's. */
 const tg_edit_t *tg_call_edit(const tg_call_t *call);
 
-/* Of a call that was let through: true where its answer is to say *header. */
-bool tg_call_clamped(const tg_call_t *call, tg_header_t *header);
+/*
+ * Where the call goes, where that is ours to say.  All strings are the call's or
+ * the configuration's.
+ */
+#define TG_HOP_HEADERS_MAX  (TG_PROVIDER_HEADERS_MAX + 2)
+#define TG_HOP_HIDDEN_MAX   8
 
-/* The upstream's host, where it became known only later or is another one now.
- * attempts: how often the call has been sent; 0: not known. */
+typedef struct {
+    const tg_provider_t  *provider;
+    unsigned              index;        /* of it in conf->providers */
+    tg_str_t              scheme;       /* "http", "https" */
+    tg_str_t              authority;    /* host[:port]: the Host header; lower
+                                           case */
+    tg_str_t              path;         /* percent-encoded */
+    tg_str_t              args;         /* without '?'; may be empty; without
+                                           credentials that are not for there */
+    const tg_edit_t      *edit;         /* of the body as it came, whatever an
+                                           earlier hop made of it; but where it
+                                           was edited in place, what earlier
+                                           edits blanked may stay blank.
+                                           NULL: as it came */
+    bool                  whole;        /* `body` takes its place; edit is
+                                           NULL */
+    tg_str_t              body;
+    unsigned              nheaders;     /* to be set, replacing the client's */
+    tg_header_t           headers[TG_HOP_HEADERS_MAX];
+    unsigned              nhidden;      /* the client's that are not for there,
+                                           besides credentials */
+    tg_str_t              hidden[TG_HOP_HIDDEN_MAX];        /* lower case */
+} tg_hop_t;
+
+/*
+ * After tg_call_admit() said TG_OK, in a location with llm_pass; else NULL: where
+ * the call goes is for the server's configuration to say.  It is another one after
+ * tg_call_failed() said TG_OK.
+ */
+const tg_hop_t *tg_call_hop(const tg_call_t *call);
+
+/* What came of sending it. */
+typedef enum {
+    TG_FAIL_CONNECT = 0,        /* no connection; nothing was sent */
+    TG_FAIL_TIMEOUT,            /* sent, and no answer in time */
+    TG_FAIL_BROKEN,             /* sent, and no valid head of an answer */
+    TG_FAIL_STATUS              /* an answer with this status */
+} tg_fail_t;
+
+/*
+ * An attempt has failed, and nothing of an answer has gone to the client.  status
+ * is of TG_FAIL_STATUS, retry_after the value of that header, if there is one.
+ * TG_OK: the call is to be sent again, to what tg_call_hop() and
+ * tg_call_credentials() say now; tg_call_sent() is to be told again.  TG_ERROR:
+ * nothing is left to be tried, or it is no such failure: what came is the answer.
+ */
+int tg_call_failed(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
+    tg_fail_t why, unsigned status, tg_str_t retry_after);
+
+/* True where tg_call_failed() would say TG_OK; changes nothing. */
+bool tg_call_falls_back(const tg_call_t *call, tg_fail_t why, unsigned status);
+
+/* Of a call that was let through: what its answer is to say in headers of our
+ * own, besides x-llm-request-id.  Returns how many; they are the call's. */
+#define TG_SAYS_MAX  4
+
+unsigned tg_call_says(const tg_call_t *call,
+    tg_header_t headers[TG_SAYS_MAX]);
+
+/* The upstream's host, where it became known only later or is another one now;
+ * where there is a tg_call_hop(), its word holds.  attempts: how often the call
+ * has been sent; 0: not known. */
 void tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts);
 
 /* The answer's head.  cached: a cache of the server answers. */
@@ -185,6 +257,13 @@ void tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
     bool cached);
 void tg_call_answer_header(tg_call_t *call, tg_str_t name, tg_str_t value);
 bool tg_call_wants_headers(const tg_call_t *call);
+
+/*
+ * After tg_call_answer(): the answer's head as the client is to get it.  Both are
+ * in and out; they change where the answer is translated.
+ */
+void tg_call_answer_head(const tg_call_t *call, unsigned *status,
+    tg_str_t *content_type);
 
 /* True where the answer is a stream, which must not be gathered up. */
 bool tg_call_streams(const tg_call_t *call);
@@ -198,8 +277,6 @@ bool tg_call_alters(const tg_call_t *call);
 /* A piece of the answer's body, decoded. */
 void tg_call_feed(tg_call_t *call, const char *p, size_t n,
     const tg_now_t *now);
-
-typedef int (*tg_out_t)(void *data, const char *p, size_t n);
 
 /*
  * The same, and what the client is to get goes to out(), in order, in pieces that
@@ -289,10 +366,16 @@ tg_str_t tg_call_id(const tg_call_t *call);
 #define TG_LINE_MAX  32768      /* no line is longer, its newline included */
 
 /*
- * Writes the call's line with its newline into buf, of TG_LINE_MAX bytes, and
+ * After tg_call_finish(): how many lines the call has.  The last is the call's
+ * own; those before it are of attempts that failed and may have cost something.
+ */
+unsigned tg_call_lines(const tg_call_t *call);
+
+/*
+ * Writes line i of them with its newline into buf, of TG_LINE_MAX bytes, and
  * returns its length.  Any byte in any value gives one valid line.
  */
-size_t tg_call_line(const tg_call_t *call, char *buf, uint64_t seq,
-    tg_log_format_t format);
+size_t tg_call_line(const tg_call_t *call, unsigned i, char *buf,
+    uint64_t seq, tg_log_format_t format);
 
 #endif /* TG_CALL_H */

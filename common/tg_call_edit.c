@@ -57,13 +57,27 @@ static const struct {
 
 #define TG_CALL_NO_MAXIMUM  (sizeof(tg_call_maxima) / sizeof(tg_call_maxima[0]))
 
+/* Members that are taken out where they are, and put at the end. */
+typedef enum {
+    TG_MOVED_MODEL = 0,
+    TG_MOVED_OPTIONS,           /* stream_options */
+    TG_MOVED_LIMITS,            /* the object that the maximum is in */
+    TG_MOVED
+} tg_moved_t;
+
 /* An edit that is being made. */
 typedef struct {
-    tg_edit_t   edit;
-    uint64_t    root_end;
-    uint64_t    covered;        /* up to here members are blanked */
-    bool        kept;           /* a member is left before the end */
-    tg_text_t   t;              /* the tail */
+    bool             ask;
+    int64_t          max;
+    tg_str_t         model;     /* to be sent; empty: as it came */
+    uint32_t         moved;     /* bit tg_moved_t: now, or by an earlier edit */
+    uint32_t         written;   /* bit i: maximum i, likewise */
+    unsigned         nspans;
+    tg_edit_span_t  *spans;
+    uint64_t         root_end;
+    uint64_t         covered;   /* up to here members are blanked */
+    bool             kept;      /* a member is left before the end */
+    tg_text_t        t;         /* the tail */
 } tg_compose_t;
 
 
@@ -174,8 +188,8 @@ tg_call_inside(tg_str_t object)
 static void
 tg_compose_span(tg_compose_t *c, uint64_t start, uint64_t end, tg_str_t text)
 {
-    unsigned         i = c->edit.nspans++;
-    tg_edit_span_t  *s = c->edit.spans;
+    unsigned         i = c->nspans++;
+    tg_edit_span_t  *s = c->spans;
 
     for ( ; i > 0 && s[i - 1].start > start; i--) {
         s[i] = s[i - 1];
@@ -205,24 +219,34 @@ tg_compose_blank(tg_compose_t *c, const tg_member_t *m)
 }
 
 
+/* What is absent is at TG_JSON_NOWHERE, the end of all. */
 static void
-tg_compose_blanks(tg_compose_t *c, const tg_member_t *a, const tg_member_t *b)
+tg_compose_blanks(tg_compose_t *c, const tg_request_info_t *info)
 {
-    const tg_member_t  *first = a, *second = b;
+    unsigned            n = 0, i;
+    const tg_member_t  *m, *list[TG_MOVED];
+    const tg_member_t  *places[TG_MOVED] = {
+        [TG_MOVED_MODEL] = &info->model_member,
+        [TG_MOVED_OPTIONS] = &info->stream_options_member,
+        [TG_MOVED_LIMITS] = &info->limits_member
+    };
 
-    if (b->key < a->key) {
-        first = b;
-        second = a;
+    for (unsigned k = 0; k < TG_MOVED; k++) {
+        m = places[k];
+
+        if (!(c->moved >> k & 1) || m->key == TG_JSON_NOWHERE) {
+            continue;
+        }
+
+        for (i = n++; i > 0 && list[i - 1]->key > m->key; i--) {
+            list[i] = list[i - 1];
+        }
+
+        list[i] = m;
     }
 
-    /* what is absent is at TG_JSON_NOWHERE, the end of all */
-
-    if (first->key != TG_JSON_NOWHERE) {
-        tg_compose_blank(c, first);
-    }
-
-    if (second->key != TG_JSON_NOWHERE) {
-        tg_compose_blank(c, second);
+    for (i = 0; i < n; i++) {
+        tg_compose_blank(c, list[i]);
     }
 }
 
@@ -239,29 +263,68 @@ tg_compose_comma(tg_compose_t *c)
 
 
 static void
-tg_compose_ask(tg_compose_t *c, const tg_request_info_t *info)
+tg_compose_model(tg_compose_t *c, const tg_request_info_t *info)
 {
+    tg_str_t  model = c->model.len != 0 ? c->model : info->model;
+
+    if (c->model.len == 0 && info->model_member.key == TG_JSON_NOWHERE) {
+        return;
+    }
+
     tg_compose_comma(c);
-    tg_put_lit(&c->t, "\"stream_options\":{");
-    tg_put_siblings(&c->t, info->stream_options);
-    tg_put_lit(&c->t, "\"include_usage\":true}");
+    tg_put_lit(&c->t, "\"model\":\"");
+    tg_put_json(&c->t, model, SIZE_MAX);
+    tg_put_lit(&c->t, "\"");
 }
 
 
-/* The maximum is said nowhere yet. */
 static void
-tg_compose_add_max(tg_compose_t *c, const tg_request_info_t *info, size_t row,
-    tg_str_t max)
+tg_compose_options(tg_compose_t *c, const tg_request_info_t *info)
+{
+    if (!c->ask && info->stream_options.len == 0) {
+        return;
+    }
+
+    tg_compose_comma(c);
+    tg_put_lit(&c->t, "\"stream_options\":");
+
+    if (c->ask) {
+        tg_put_lit(&c->t, "{");
+        tg_put_siblings(&c->t, info->stream_options);
+        tg_put_lit(&c->t, "\"include_usage\":true}");
+
+    } else {
+        tg_put_str(&c->t, info->stream_options);
+    }
+}
+
+
+/* The object that the maximum is in, with it or as it came; or the maximum, at
+ * the top. */
+static void
+tg_compose_limits(tg_compose_t *c, const tg_request_info_t *info, size_t row,
+    bool add)
 {
     bool      nested = tg_call_maxima[row].object.len != 0;
     tg_str_t  inside = tg_call_inside(info->limits);
+
+    if (!add && info->limits_member.key == TG_JSON_NOWHERE) {
+        return;
+    }
 
     tg_compose_comma(c);
 
     if (nested) {
         tg_put_lit(&c->t, "\"");
         tg_put_str(&c->t, tg_call_maxima[row].object);
-        tg_put_lit(&c->t, "\":{");
+        tg_put_lit(&c->t, "\":");
+
+        if (!add) {
+            tg_put_str(&c->t, info->limits);
+            return;
+        }
+
+        tg_put_lit(&c->t, "{");
 
         if (inside.len != 0) {
             tg_put_str(&c->t, inside);
@@ -272,7 +335,7 @@ tg_compose_add_max(tg_compose_t *c, const tg_request_info_t *info, size_t row,
     tg_put_lit(&c->t, "\"");
     tg_put_str(&c->t, tg_call_maxima[row].member);
     tg_put_lit(&c->t, "\":");
-    tg_put_str(&c->t, max);
+    tg_put_int(&c->t, c->max);
 
     if (nested) {
         tg_put_lit(&c->t, "}");
@@ -290,48 +353,85 @@ tg_call_max_text(tg_call_t *call, int64_t max)
 }
 
 
+/*
+ * Maxima that are too large, or that are none, are written over where they
+ * stand; one that an earlier edit has written over gets back what it was.
+ */
 static int
-tg_call_compose_to(tg_call_t *call, tg_compose_t *c, bool ask, int64_t max)
+tg_compose_maxima(tg_call_t *call, tg_compose_t *c,
+    const tg_request_info_t *info)
 {
-    bool                      add;
-    size_t                    row = tg_call_max_row(call);
-    tg_str_t                  text = tg_str_null;
-    tg_member_t               none = { .key = TG_JSON_NOWHERE };
-    const tg_member_t        *options = &none, *limits = &none;
-    const tg_request_info_t  *info = tg_request_info(call->request);
+    int64_t              value;
+    tg_str_t             text;
+    const tg_maximum_t  *m;
 
-    add = max != 0 && info->nmaxima == 0;
+    for (unsigned i = 0; i < info->nmaxima && i < TG_MAXIMA_MAX; i++) {
+        m = &info->maxima[i];
+        value = m->value;
 
-    if (max != 0) {
-        text = tg_call_max_text(call, max);
+        if (c->max != 0 && (value <= 0 || value > c->max)) {
+            value = c->max;
+            c->written |= 1u << i;
+
+        } else if (!(c->written >> i & 1)) {
+            continue;
+        }
+
+        if (value <= 0) {
+            return TG_ERROR;
+        }
+
+        text = tg_call_max_text(call, value);
         if (text.p == NULL) {
             return TG_ERROR;
         }
+
+        tg_compose_span(c, m->start, m->end, text);
     }
 
-    if (ask) {
-        options = &info->stream_options_member;
+    return TG_OK;
+}
+
+
+static int
+tg_call_compose_to(tg_call_t *call, tg_compose_t *c)
+{
+    size_t                    row = tg_call_max_row(call);
+    const tg_request_info_t  *info = tg_request_info(call->request);
+    bool                      add = c->max != 0 && info->nmaxima == 0;
+
+    if (c->model.len != 0) {
+        c->moved |= 1u << TG_MOVED_MODEL;
+    }
+
+    if (c->ask) {
+        c->moved |= 1u << TG_MOVED_OPTIONS;
     }
 
     if (add && tg_call_maxima[row].object.len != 0) {
-        limits = &info->limits_member;
+        c->moved |= 1u << TG_MOVED_LIMITS;
     }
 
-    tg_compose_blanks(c, options, limits);
-
-    for (unsigned i = 0; max != 0 && i < info->nmaxima; i++) {
-        if (info->maxima[i].value <= 0 || info->maxima[i].value > max) {
-            tg_compose_span(c, info->maxima[i].start, info->maxima[i].end,
-                            text);
-        }
+    for (unsigned i = 0; i < call->ncuts; i++) {
+        c->spans[c->nspans++] = call->cuts[i];
     }
 
-    if (ask) {
-        tg_compose_ask(c, info);
+    tg_compose_blanks(c, info);
+
+    if (tg_compose_maxima(call, c, info) != TG_OK) {
+        return TG_ERROR;
     }
 
-    if (add) {
-        tg_compose_add_max(c, info, row, text);
+    if (c->moved >> TG_MOVED_MODEL & 1) {
+        tg_compose_model(c, info);
+    }
+
+    if (c->moved >> TG_MOVED_OPTIONS & 1) {
+        tg_compose_options(c, info);
+    }
+
+    if (add || c->moved >> TG_MOVED_LIMITS & 1) {
+        tg_compose_limits(c, info, row, add);
     }
 
     tg_put_lit(&c->t, "}");
@@ -368,15 +468,51 @@ tg_call_strip(tg_call_t *call)
 }
 
 
+/* The model that the body is to say; empty: what it says. */
+static tg_str_t
+tg_call_body_model(const tg_call_t *call)
+{
+    tg_str_t                  model = tg_call_sent_model(call);
+    const tg_request_info_t  *info = tg_request_info(call->request);
+
+    if (call->routing == NULL || tg_api_path_model(call->dialect.api)) {
+        return tg_str_null;
+    }
+
+    /* An Azure deployment's path says it; nobody else reads that. */
+
+    if (info->model_member.key == TG_JSON_NOWHERE) {
+        return tg_str_starts(tg_vendor_name(call->dialect.vendor),
+                             tg_str("azure."))
+               ? tg_str_null : model;
+    }
+
+    return tg_str_eq(info->model, model) ? tg_str_null : model;
+}
+
+
 int
 tg_call_compose(tg_call_t *call, bool ask, int64_t max)
 {
     char                     *buf;
+    size_t                    size;
     tg_edit_t                *edit;
     tg_compose_t              c;
     const tg_request_info_t  *info = tg_request_info(call->request);
 
-    if (!ask && max == 0) {
+    memset(&c, 0, sizeof(c));
+    c.ask = ask;
+    c.max = max;
+    c.model = tg_call_body_model(call);
+
+    if (call->routing != NULL) {
+        c.moved = call->routing->moved;
+        c.written = call->routing->written;
+    }
+
+    if (!ask && max == 0 && c.model.len == 0 && c.moved == 0 && c.written == 0
+        && call->ncuts == 0)
+    {
         call->edit = NULL;
         return TG_OK;
     }
@@ -387,27 +523,35 @@ tg_call_compose(tg_call_t *call, bool ask, int64_t max)
         return TG_ERROR;
     }
 
+    size = TG_TAIL_MAX + 6 * (c.model.len + info->model.len);
     edit = tg_alloc(call->mem, sizeof(tg_edit_t));
-    buf = tg_alloc(call->mem, TG_TAIL_MAX);
-    if (edit == NULL || buf == NULL) {
+    buf = tg_alloc(call->mem, size);
+    c.spans = tg_alloc(call->mem, (call->ncuts + TG_MOVED + TG_MAXIMA_MAX)
+                                  * sizeof(tg_edit_span_t));
+    if (edit == NULL || buf == NULL || c.spans == NULL) {
         return TG_ERROR;
     }
 
-    memset(&c, 0, sizeof(c));
     c.root_end = info->root_end;
     c.kept = !info->root_empty;
-    tg_text_init(&c.t, buf, TG_TAIL_MAX);
+    tg_text_init(&c.t, buf, size);
 
-    if (tg_call_compose_to(call, &c, ask, max) != TG_OK
+    if (tg_call_compose_to(call, &c) != TG_OK
         || (ask && tg_call_strip(call) != TG_OK))
     {
         return TG_ERROR;
     }
 
-    c.edit.tail_at = info->root_end;
-    c.edit.tail = tg_str_of(buf, (size_t) (c.t.p - buf));
-    *edit = c.edit;
+    edit->nspans = c.nspans;
+    edit->spans = c.spans;
+    edit->tail_at = info->root_end;
+    edit->tail = tg_str_of(buf, (size_t) (c.t.p - buf));
     call->edit = edit;
+
+    if (call->routing != NULL) {
+        call->routing->composed_moved = c.moved;
+        call->routing->composed_written = c.written;
+    }
 
     return TG_OK;
 }

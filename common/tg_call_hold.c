@@ -327,7 +327,9 @@ tg_call_reply(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     call->pass->asking = false;
     call->pass->waited_ms = now->wall_ms - call->pass->asked;
 
-    return tg_hold_verdict(&h, call->pass->items, rc, &r, NULL, refusal);
+    rc = tg_hold_verdict(&h, call->pass->items, rc, &r, NULL, refusal);
+
+    return tg_call_admitted(call, rc, refusal);
 }
 
 

@@ -51,6 +51,30 @@ typedef struct {
     tg_ledger_state_t        state;
 } tg_pass_t;
 
+#define TG_AIMS_MAX  8
+
+/* A place where the call may go. */
+typedef struct {
+    const tg_provider_t  *provider;
+    tg_str_t              model;        /* as it is called there; empty: as
+                                           asked for */
+} tg_aim_t;
+
+/* Of a call whose place is chosen here. */
+typedef struct {
+    const tg_provider_t  *meant;        /* by models=; NULL: nobody knows */
+    unsigned              naims;
+    unsigned              at;
+    tg_aim_t              aims[TG_AIMS_MAX];
+    bool                  hidden;       /* credentials are not for there */
+    uint32_t              moved;        /* by edits that were handed out: see */
+    uint32_t              written;      /* tg_call_edit.c */
+    uint32_t              composed_moved;       /* by the one that is ready */
+    uint32_t              composed_written;
+    bool                  ready;        /* hop is made */
+    tg_hop_t              hop;
+} tg_routing_t;
+
 struct tg_call_s {
     tg_mem_t             *mem;          /* &own */
     tg_mem_t              own;          /* what is left of the chunk, then ... */
@@ -62,7 +86,8 @@ struct tg_call_s {
     const tg_host_t      *host;
     void                 *req;
     tg_call_head_t        head;
-    tg_dialect_t          dialect;
+    tg_dialect_t          dialect;      /* of the upstream */
+    tg_dialect_t          asked;        /* of the client */
     const tg_provider_t  *provider;
     tg_request_t         *request;      /* NULL: exhausted */
     tg_answer_t          *answer;
@@ -70,6 +95,12 @@ struct tg_call_s {
     tg_str_t             *fields;       /* conf->nfields of them */
     tg_str_t              traceparent;
     tg_edit_t            *edit;
+    const tg_edit_span_t *cuts;         /* of guards: what is blanked or written
+                                           over, in order, apart */
+    unsigned              ncuts;
+    int64_t               cap_output;   /* of guards; 0: none */
+    tg_routing_t         *routing;      /* NULL: it goes where the server's
+                                           configuration says */
     tg_strip_t           *strip;
     tg_pass_t            *pass;         /* NULL: no keys, no quotas */
     tg_out_t              out;          /* of the tg_call_filter() under way */
@@ -104,10 +135,24 @@ struct tg_call_s {
  * NULL. */
 const tg_tag_t *tg_call_resolve_tags(tg_call_t *call);
 
+/* tg_call.c: after a hold has said rc: where the call goes is made ready. */
+int tg_call_admitted(tg_call_t *call, int rc, tg_refusal_t *refusal);
+
 /* tg_call.c: refuses, or says that it would have: then TG_OK. */
 int tg_call_refuse(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
     tg_str_t rule, tg_str_t message);
+
+/* The same, but also where calls are let through that rules refuse: there is
+ * nowhere to go. */
+int tg_call_turn_away(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
+    tg_str_t rule, tg_str_t message);
+
+/* As asked for; as it is sent. */
 tg_str_t tg_call_model(const tg_call_t *call);
+tg_str_t tg_call_sent_model(const tg_call_t *call);
+
+/* Whose prices hold. */
+tg_str_t tg_call_price_vendor(const tg_call_t *call);
 
 /* All that the call may be answered by, i from 0: what it asks for, what its
  * path has where that is another, then the others of its body.  False where
@@ -133,6 +178,13 @@ int tg_call_list_models(tg_call_t *call, const tg_gate_t *gate,
 
 /* Refuses a model that the provider does not have. */
 int tg_call_provided(tg_call_t *call, tg_refusal_t *refusal);
+
+/* tg_call_route.c: where the call goes, in a location with llm_pass. */
+int tg_call_route(tg_call_t *call, tg_refusal_t *refusal);
+void tg_call_aim(tg_call_t *call, unsigned at);
+
+/* tg_call_hop.c: to routing->aims[routing->at].  TG_ERROR where it can't. */
+int tg_call_hop_make(tg_call_t *call);
 
 /* What tg_quota_items() looks into. */
 typedef struct {
@@ -167,6 +219,7 @@ int64_t tg_call_max_room(const tg_call_t *call);
 bool tg_hold_clamp(tg_hold_t *h, tg_quota_items_t *items,
     const tg_ledger_result_t *r);
 void tg_hold_unclamp(tg_call_t *call);
+bool tg_call_clamped(const tg_call_t *call, tg_header_t *header);
 
 /* tg_call_learn.c: what was learned of calls like this one; what this one
  * teaches. */

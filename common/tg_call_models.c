@@ -13,10 +13,10 @@
 tg_shape_t
 tg_call_shape(const tg_call_t *call)
 {
-    tg_str_t    vendor = tg_vendor_name(call->dialect.vendor);
-    tg_shape_t  shape = tg_api_shape(call->dialect.api);
+    tg_str_t    vendor = tg_vendor_name(call->asked.vendor);
+    tg_shape_t  shape = tg_api_shape(call->asked.api);
 
-    if (!tg_api_catalog(call->dialect.api) || shape != TG_SHAPE_OPENAI) {
+    if (!tg_api_catalog(call->asked.api) || shape != TG_SHAPE_OPENAI) {
         return shape;
     }
 
@@ -50,7 +50,7 @@ bool
 tg_call_lists_models(const tg_call_t *call)
 {
     return call->pass->key != NULL && call->scope->enable == TG_ON
-           && tg_api_catalog(call->dialect.api)
+           && tg_api_catalog(call->asked.api)
            && !(call->conf->keys.allow >> TG_OP_MODELS & 1);
 }
 
@@ -59,7 +59,7 @@ static int
 tg_call_no_model(tg_call_t *call, tg_refusal_t *refusal)
 {
     char       buf[256];
-    tg_str_t   model = call->dialect.model;
+    tg_str_t   model = call->asked.model;
     tg_text_t  t;
 
     tg_text_init(&t, buf, sizeof(buf));
@@ -91,8 +91,8 @@ tg_call_list_models(tg_call_t *call, const tg_gate_t *gate,
 
     if (tg_models_gather(call->mem, &ask, &models, &n) == TG_OK) {
 
-        if (call->dialect.model.len != 0) {
-            one = tg_models_find(models, n, call->dialect.model);
+        if (call->asked.model.len != 0) {
+            one = tg_models_find(models, n, call->asked.model);
             if (one == NULL) {
                 return tg_call_no_model(call, refusal);
             }

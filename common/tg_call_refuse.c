@@ -80,7 +80,7 @@ tg_hold_headers(tg_hold_t *h, const tg_quota_items_t *items,
 
     n = r->nstates != items->n ? 0
         : tg_quota_headers(items, r->states,
-                           tg_api_shape(h->call->dialect.api), h->quota.now,
+                           tg_api_shape(h->call->asked.api), h->quota.now,
                            headers);
 
     for (unsigned i = 0; i < n; i++) {

@@ -149,7 +149,7 @@ tg_hold_subjects(tg_hold_t *h, const tg_request_info_t *info)
     subject[TG_PER_USER] = pass->user;
     subject[TG_PER_TEAM] = pass->team;
     subject[TG_PER_ORG] = pass->org;
-    subject[TG_PER_MODEL] = tg_call_model(call);
+    subject[TG_PER_MODEL] = tg_call_sent_model(call);
     subject[TG_PER_PROVIDER] = call->provider != NULL
                                && call->provider->host.len != 0
                                ? call->provider->name
@@ -199,7 +199,7 @@ static void
 tg_hold_dearest(tg_hold_t *h)
 {
     tg_str_t        model, vendor;
-    const tg_str_t  path = h->call->dialect.model;
+    const tg_str_t  path = h->call->asked.model;
     tg_bound_t      bound;
     tg_bound_ask_t  ask = h->ask;
 
@@ -207,7 +207,7 @@ tg_hold_dearest(tg_hold_t *h)
         return;
     }
 
-    vendor = tg_vendor_name(h->call->dialect.vendor);
+    vendor = tg_call_price_vendor(h->call);
 
     for (unsigned i = 1; tg_call_models(h->call, i, &model); i++) {
         ask.price = tg_price_find(h->gate->book, vendor, model);
@@ -244,9 +244,8 @@ tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
                  tg_request_inspected(call->request));
     h->ask.default_output = call->conf->ledger.default_output;
     h->ask.price = gate->book == NULL ? NULL
-                   : tg_price_find(gate->book,
-                                   tg_vendor_name(call->dialect.vendor),
-                                   tg_call_model(call));
+                   : tg_price_find(gate->book, tg_call_price_vendor(call),
+                                   tg_call_sent_model(call));
     tg_bound(&h->ask, &h->bound);
     tg_hold_dearest(h);
 

@@ -12,7 +12,7 @@
 static bool
 tg_call_forwards(const tg_call_t *call)
 {
-    tg_op_t  op = tg_api_op(call->dialect.api);
+    tg_op_t  op = tg_api_op(call->asked.api);
 
     switch (op) {
     case TG_OP_UNKNOWN:
@@ -112,7 +112,7 @@ tg_call_strip_args(tg_call_t *call)
 int
 tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
 {
-    bool        query = tg_api_shape(call->dialect.api) == TG_SHAPE_GEMINI;
+    bool        query = tg_api_shape(call->asked.api) == TG_SHAPE_GEMINI;
     tg_pass_t  *pass;
 
     if (call->conf->keys.file.len == 0 && call->conf->quotas.n == 0) {
@@ -212,7 +212,12 @@ tg_call_credentials(const tg_call_t *call, tg_header_t *header)
     header->name = tg_str_null;
     header->value = tg_str_null;
 
-    if (call->pass == NULL || call->pass->key == NULL) {
+    if (call->scope->pass == 1) {
+        if (tg_call_hop(call) == NULL || !call->routing->hidden) {
+            return call->pass != NULL && call->pass->key != NULL;
+        }
+
+    } else if (call->pass == NULL || call->pass->key == NULL) {
         return false;
     }
 
@@ -345,7 +350,7 @@ tg_call_may(tg_call_t *call, tg_refusal_t *refusal)
     const tg_key_t  *key = call->pass->key;
 
     if (key == NULL || key->nmodels == 0
-        || tg_api_op(call->dialect.api) == TG_OP_MODELS
+        || tg_api_op(call->asked.api) == TG_OP_MODELS
         || !tg_call_forbidden(call, key, &model))
     {
         return TG_OK;

@@ -12,10 +12,6 @@ const tg_directive_t  tg_directives[TG_DIRECTIVES] = {
 };
 
 
-/* printf("%.*s") of a string, cut so that a message stays readable. */
-#define TG_ARG(s)  (int) ((s).len < 80 ? (s).len : 80), (s).p
-
-
 tg_conf_t *
 tg_conf_create(tg_mem_t *mem)
 {
@@ -47,6 +43,7 @@ tg_scope_init(tg_scope_t *scope)
 
     scope->enable = TG_UNSET;
     scope->reject_unknown = TG_UNSET;
+    scope->pass = TG_UNSET;
     scope->drain_ms = TG_UNSET;
 }
 
@@ -181,7 +178,7 @@ tg_conf_file(tg_conf_t *conf, tg_str_t name, tg_str_t *file, tg_error_t *err)
 }
 
 
-static int
+int
 tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err)
 {
     return tg_error(err, 0, 0, "unknown parameter \"%.*s\"; known are %s",
@@ -189,7 +186,7 @@ tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err)
 }
 
 
-static tg_str_t
+tg_str_t
 tg_conf_lower(tg_conf_t *conf, tg_str_t s)
 {
     char  *p = tg_dupz(conf->mem, s);
@@ -268,6 +265,30 @@ tg_conf_enable(tg_scope_t *scope, const tg_str_t *args, unsigned nargs,
 
         return tg_conf_unknown_param(args[i], "on_disconnect=, unknown=", err);
     }
+
+    return TG_OK;
+}
+
+
+static int
+tg_conf_pass(tg_scope_t *scope, tg_str_t arg, tg_error_t *err)
+{
+    if (scope->own_pass) {
+        return tg_error(err, 0, 0, "is given twice here");
+    }
+
+    if (tg_str_caseeq(arg, tg_str("on"))) {
+        scope->pass = 1;
+
+    } else if (tg_str_caseeq(arg, tg_str("off"))) {
+        scope->pass = 0;
+
+    } else {
+        return tg_error(err, 0, 0, "takes on or off, not \"%.*s\"",
+                        TG_ARG(arg));
+    }
+
+    scope->own_pass = true;
 
     return TG_OK;
 }
@@ -591,110 +612,6 @@ tg_conf_tag(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
 }
 
 
-static int
-tg_conf_provider_param(tg_conf_t *conf, tg_provider_t *pr, tg_str_t arg,
-    tg_error_t *err)
-{
-    tg_str_t  v;
-
-    if (tg_conf_param(arg, "dialect", &v)) {
-        pr->vendor = tg_vendor_by_name(v);
-        if (pr->vendor == NULL) {
-            v = tg_str_of(v.p, v.len < 32 ? v.len : 32);
-            return tg_error(err, 0, 0, "unknown dialect \"%.*s\"; known are"
-                            " %.*s", TG_ARG(v),
-                            (int) tg_vendor_names().len, tg_vendor_names().p);
-        }
-        return TG_OK;
-    }
-
-    if (tg_conf_param(arg, "url", &v)) {
-        if (!tg_str_starts(v, tg_str("http://"))
-            && !tg_str_starts(v, tg_str("https://")))
-        {
-            return tg_error(err, 0, 0, "url= takes http:// or https://, not"
-                            " \"%.*s\"", TG_ARG(v));
-        }
-        pr->https = tg_str_starts(v, tg_str("https://"));
-        pr->host = tg_conf_lower(conf, tg_conf_host(v));
-        return pr->host.len != 0 ? TG_OK
-               : tg_error(err, 0, 0, "url= has no host");
-    }
-
-    if (tg_conf_param(arg, "stream_usage", &v)) {
-        pr->inject = tg_str_eq(v, tg_str("inject"));
-        return pr->inject || tg_str_eq(v, tg_str("off")) ? TG_OK
-               : tg_error(err, 0, 0, "stream_usage= takes inject or off, not"
-                          " \"%.*s\"", TG_ARG(v));
-    }
-
-    if (tg_conf_param(arg, "key", &v)) {
-        if (!tg_str_starts(v, tg_str("file:")) || v.len == 5) {
-            return tg_error(err, 0, 0, "key= takes file:<path>: a secret is"
-                            " not for the configuration");
-        }
-        return tg_conf_file(conf, tg_str_of(v.p + 5, v.len - 5), &pr->key_file,
-                            err);
-    }
-
-    if (tg_conf_param(arg, "models", &v)) {
-        return tg_conf_models(conf, pr, v, err);
-    }
-
-    return tg_conf_unknown_param(arg, "dialect=, url=, key=, models=,"
-                                 " stream_usage=", err);
-}
-
-
-static int
-tg_conf_add_provider(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
-    tg_error_t *err)
-{
-    tg_provider_t  *pr;
-
-    if (!tg_str_is_name(args[0])) {
-        return tg_error(err, 0, 0, "name \"%.*s\" is not of letters, digits, _"
-                        " and -", TG_ARG(args[0]));
-    }
-
-    for (unsigned i = 0; i < conf->nproviders; i++) {
-        if (tg_str_eq(conf->providers[i].name, args[0])) {
-            return tg_error(err, 0, 0, "\"%.*s\" is declared twice",
-                            TG_ARG(args[0]));
-        }
-    }
-
-    if (conf->nproviders == TG_PROVIDERS_MAX) {
-        return tg_error(err, 0, 0, "more than %d providers", TG_PROVIDERS_MAX);
-    }
-
-    pr = &conf->providers[conf->nproviders];
-    pr->name = tg_dup(conf->mem, args[0]);
-    pr->inject = true;
-
-    for (unsigned i = 1; i < nargs; i++) {
-        if (tg_conf_provider_param(conf, pr, args[i], err) != TG_OK) {
-            return TG_ERROR;
-        }
-    }
-
-    if (pr->host.len == 0 && !tg_str_eq(pr->name, tg_str("default"))) {
-        return tg_error(err, 0, 0, "\"%.*s\" needs url=; only the provider"
-                        " named default has none", TG_ARG(args[0]));
-    }
-
-    if (pr->key_file.len != 0 && !pr->https) {
-        return tg_error(err, 0, 0, "\"%.*s\" has a key= and no https:// in its"
-                        " url=: a key goes over verified TLS only",
-                        TG_ARG(args[0]));
-    }
-
-    conf->nproviders++;
-
-    return TG_OK;
-}
-
-
 static void
 tg_conf_hash(tg_conf_t *conf, tg_directive_id_t id, const tg_str_t *args,
     unsigned nargs)
@@ -733,6 +650,8 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
     switch (id) {
     case TG_DIRECTIVE_ENABLE:
         return tg_conf_enable(scope, args, nargs, err);
+    case TG_DIRECTIVE_PASS:
+        return tg_conf_pass(scope, args[0], err);
     case TG_DIRECTIVE_PRICES:
         return tg_conf_prices(conf, args, nargs, err);
     case TG_DIRECTIVE_LOG:
@@ -768,6 +687,10 @@ tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child)
         child->reject_unknown = parent->reject_unknown;
     }
 
+    if (child->pass == TG_UNSET) {
+        child->pass = parent->pass;
+    }
+
     if (child->drain_ms == TG_UNSET) {
         child->drain_ms = parent->drain_ms;
     }
@@ -790,6 +713,10 @@ tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child)
 
     if (child->reject_unknown == TG_UNSET) {
         child->reject_unknown = 0;
+    }
+
+    if (child->pass == TG_UNSET) {
+        child->pass = 0;
     }
 
     if (child->drain_ms == TG_UNSET) {
@@ -883,82 +810,4 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
             return enabled && tg_conf_quota_warning(conf, 3, i, warning);
         }
     }
-}
-
-
-const tg_provider_t *
-tg_conf_provider(const tg_conf_t *conf, tg_str_t host)
-{
-    const tg_provider_t  *pr, *deflt = NULL;
-
-    if (conf->nproviders == 0) {
-        return NULL;
-    }
-
-    host = tg_conf_host(host);
-
-    for (unsigned i = 0; i < conf->nproviders; i++) {
-        pr = &conf->providers[i];
-
-        if (pr->host.len != 0 && tg_str_caseeq(pr->host, host)) {
-            return pr;
-        }
-
-        if (pr->host.len == 0) {
-            deflt = pr;
-        }
-    }
-
-    return deflt;
-}
-
-
-bool
-tg_conf_needs_verified(const tg_conf_t *conf, tg_str_t host)
-{
-    const tg_provider_t  *pr = tg_conf_provider(conf, host);
-
-    return pr != NULL && pr->key.len != 0;
-}
-
-
-int
-tg_conf_provider_key(tg_conf_t *conf, unsigned i, tg_str_t text,
-    tg_error_t *err)
-{
-    char           *buf;
-    tg_provider_t  *pr = &conf->providers[i];
-
-    while (text.len != 0 && (unsigned char) text.p[0] <= ' ') {
-        text = tg_str_of(text.p + 1, text.len - 1);
-    }
-
-    while (text.len != 0 && (unsigned char) text.p[text.len - 1] <= ' ') {
-        text.len--;
-    }
-
-    if (text.len == 0 || text.len > TG_PROVIDER_KEY_MAX) {
-        return tg_error(err, 0, 0, "key file \"%.*s\" has no key, or more than"
-                        " that", TG_ARG(pr->key_file));
-    }
-
-    for (size_t k = 0; k < text.len; k++) {
-        if (text.p[k] <= ' ' || text.p[k] > '~') {
-            return tg_error(err, 0, 0, "key file \"%.*s\" has more in it than"
-                            " one key", TG_ARG(pr->key_file));
-        }
-    }
-
-    buf = tg_alloc(conf->mem, text.len + 7);
-    if (buf == NULL) {
-        return tg_error(err, 0, 0, "no memory");
-    }
-
-    memcpy(buf, "Bearer ", 7);
-    memcpy(buf + 7, text.p, text.len);
-
-    pr->bearer = tg_str_of(buf, text.len + 7);
-    pr->key = tg_str_of(buf + 7, text.len);
-
-    return TG_OK;
 }

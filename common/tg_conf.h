@@ -10,6 +10,7 @@
 #define TG_CONF_H
 
 #include "tg_fleet.h"
+#include "tg_http.h"
 #include "tg_quota.h"
 #include "tg_conf_alert.h"
 #include "tg_request.h"
@@ -21,8 +22,10 @@
 #define TG_LOGS_MAX       8      /* of one scope */
 #define TG_ARGS_MAX       32     /* of a directive: none takes as many */
 
-#define TG_PROVIDER_KEY_MAX     4096
-#define TG_PROVIDER_MODELS_MAX  64
+#define TG_PROVIDER_KEY_MAX      4096
+#define TG_PROVIDER_MODELS_MAX   64
+#define TG_PROVIDER_HEADERS_MAX  8
+#define TG_PROVIDER_BASE_MAX     512    /* bytes of a url's path */
 
 enum {
     TG_IN_MAIN     = 0x01,
@@ -97,9 +100,17 @@ typedef struct {
 typedef struct {
     tg_str_t            name;
     tg_str_t            host;       /* of url=, lower case, port left off */
+    tg_str_t            scheme;     /* of url=; empty with it */
+    tg_str_t            authority;  /* of url=, lower case: host[:port] */
+    tg_str_t            base;       /* of url=: a path before the API's own,
+                                       without a last slash; or empty */
     const tg_vendor_t  *vendor;     /* NULL: told by the host */
+    const tg_vendor_t  *price;      /* whose prices hold; NULL: the vendor's */
     bool                inject;
     bool                https;      /* url= says so */
+    unsigned            nheaders;   /* of header= */
+    tg_header_t        *headers;    /* TG_PROVIDER_HEADERS_MAX of them, or
+                                       NULL */
     tg_str_t            key_file;   /* of key=file:; empty: none */
     tg_str_t            key;        /* of tg_conf_provider_key() */
     tg_str_t            bearer;     /* "Bearer " and the key */
@@ -122,8 +133,10 @@ typedef struct {
 typedef struct {
     int8_t     enable;              /* TG_UNSET, or TG_OFF, _ON, _DRY_RUN */
     int8_t     reject_unknown;      /* TG_UNSET, 0, 1 */
+    int8_t     pass;                /* TG_UNSET, 0, 1: llm_pass */
     int64_t    drain_ms;            /* TG_UNSET; 0: abort */
     bool       own_enable;          /* `llm` is written in this very scope */
+    bool       own_pass;
     unsigned   nlogs;
     tg_log_t  *logs;                /* TG_LOGS_MAX of them; NULL until the first */
 } tg_scope_t;

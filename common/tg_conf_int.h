@@ -7,8 +7,20 @@
 
 #include "tg_conf.h"
 
+/* printf("%.*s") of a string, cut so that a message stays readable. */
+#define TG_ARG(s)  (int) ((s).len < 80 ? (s).len : 80), (s).p
+
 /* tg_conf.c: true where arg is "name=value"; the rest goes to *value. */
 bool tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value);
+
+int tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err);
+
+/* A copy in lower case, with a NUL behind it; NULL on exhaustion. */
+tg_str_t tg_conf_lower(tg_conf_t *conf, tg_str_t s);
+
+/* tg_conf_provider.c: the arguments of llm_provider. */
+int tg_conf_add_provider(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
 
 /* tg_conf_models.c: models= of llm_provider. */
 int tg_conf_models(tg_conf_t *conf, tg_provider_t *pr, tg_str_t list,

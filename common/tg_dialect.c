@@ -403,12 +403,9 @@ tg_path_squeeze(tg_str_t path, char *buf, size_t *segments)
 }
 
 
-/*
- * True where a server may make another path of it than the one that is written:
- * it has a dot for a segment, or a fragment.  A dot and a slash may be encoded.
- */
-static bool
-tg_path_devious(tg_str_t path)
+/* A dot and a slash may be encoded. */
+bool
+tg_path_plain(tg_str_t path)
 {
     bool    slash, dot;
     size_t  width, dots = 0;
@@ -419,7 +416,7 @@ tg_path_devious(tg_str_t path)
             && memchr(path.p, '%', path.len) == NULL
             && memchr(path.p, '#', path.len) == NULL))
     {
-        return false;
+        return true;
     }
 
     /* dots: so many are all of the segment, or 3: it has something else */
@@ -431,7 +428,7 @@ tg_path_devious(tg_str_t path)
         dot = a == '.';
 
         if (a == '#') {
-            return true;
+            return false;
         }
 
         if (a == '%' && path.len - i > 2 && path.p[i + 1] == '2') {
@@ -443,7 +440,7 @@ tg_path_devious(tg_str_t path)
 
         if (slash) {
             if (dots == 1 || dots == 2) {
-                return true;
+                return false;
             }
             dots = 0;
 
@@ -452,7 +449,7 @@ tg_path_devious(tg_str_t path)
         }
     }
 
-    return dots == 1 || dots == 2;
+    return dots != 1 && dots != 2;
 }
 
 
@@ -497,11 +494,11 @@ tg_model_decode(tg_mem_t *mem, tg_str_t s)
 }
 
 
-/* The API that the path is of; its model goes to *model, a slice of the path or
- * of buf. */
-static const tg_api_t *
-tg_dialect_api(const tg_tables_t *t, tg_str_t method, tg_str_t path,
-    char *buf, tg_str_t *model)
+/* The pattern that the path fits, or NULL; its model goes to *model, a slice of
+ * the path or of buf, and so is *squeezed. */
+static const tg_pattern_t *
+tg_dialect_pattern(const tg_tables_t *t, tg_str_t method, tg_str_t path,
+    char *buf, tg_str_t *squeezed, tg_str_t *model)
 {
     size_t               segments;
     uint64_t             end;
@@ -509,6 +506,7 @@ tg_dialect_api(const tg_tables_t *t, tg_str_t method, tg_str_t path,
     const tg_pattern_t  *pat;
 
     path = tg_path_squeeze(path, buf, &segments);
+    *squeezed = path;
     end = tg_suffix_load(path);
     kind = tg_suffix_kind(end);
 
@@ -528,13 +526,58 @@ tg_dialect_api(const tg_tables_t *t, tg_str_t method, tg_str_t path,
                         : tg_api_path_match(pat->pattern, path, model))
             && tg_method_in(method, pat->methods))
         {
-            return pat->api;
+            return pat;
         }
 
         model->len = 0;
     }
 
-    return tg_api_unknown;
+    return NULL;
+}
+
+
+bool
+tg_dialect_path(tg_api_path_t *own, tg_mem_t *mem, tg_str_t method,
+    tg_str_t path)
+{
+    char                *buf;
+    size_t               n = 0, at;
+    tg_str_t             model = tg_str_null, whole;
+    const tg_pattern_t  *pat;
+
+    if (path.len == 0 || path.len > TG_PATH_MAX || tg_tables == NULL
+        || !tg_path_plain(path))
+    {
+        return false;
+    }
+
+    buf = tg_alloc(mem, path.len);
+    if (buf == NULL) {
+        return false;
+    }
+
+    pat = tg_dialect_pattern(tg_tables, method, path, buf, &whole, &model);
+    if (pat == NULL) {
+        return false;
+    }
+
+    /* A model of several segments: how many is not known. */
+
+    at = tg_str_match(pat->pattern, tg_str("*{+}*")) ? 0 : whole.len;
+
+    while (at > 0) {
+        at--;
+
+        if (whole.p[at] == '/' && ++n == pat->segments) {
+            break;
+        }
+    }
+
+    own->path = whole;
+    own->at = at;
+    own->model = model;
+
+    return true;
 }
 
 
@@ -542,14 +585,18 @@ void
 tg_dialect_recognise(tg_dialect_t *d, tg_mem_t *mem, tg_str_t method,
     tg_str_t path, tg_str_t args, tg_str_t host, const tg_vendor_t *vendor)
 {
-    tg_str_t  model = tg_str_null;
-    char      buf[TG_PATH_MAX];
+    tg_str_t             model = tg_str_null, whole;
+    char                 buf[TG_PATH_MAX];
+    const tg_pattern_t  *pat;
 
     d->api = tg_api_unknown;
     d->model = tg_str_null;
 
-    if (tg_tables != NULL && !tg_path_devious(path)) {
-        d->api = tg_dialect_api(tg_tables, method, path, buf, &model);
+    if (tg_tables != NULL && tg_path_plain(path)) {
+        pat = tg_dialect_pattern(tg_tables, method, path, buf, &whole, &model);
+        if (pat != NULL) {
+            d->api = pat->api;
+        }
     }
 
     if (model.len != 0) {
@@ -621,4 +668,11 @@ bool
 tg_api_catalog(const tg_api_t *api)
 {
     return api->flags & TG_API_CATALOG;
+}
+
+
+bool
+tg_api_path_model(const tg_api_t *api)
+{
+    return api->flags & TG_API_PATH_MODEL;
 }

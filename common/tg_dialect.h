@@ -74,6 +74,27 @@ void tg_dialect_recognise(tg_dialect_t *d, tg_mem_t *mem, tg_str_t method,
     tg_str_t path, tg_str_t args, tg_str_t host, const tg_vendor_t *vendor);
 
 /*
+ * What of a call's path is the API's own, and what is before it because a server
+ * or a gateway has it there.  False where the path is of no API, or memory is
+ * exhausted.
+ */
+typedef struct {
+    tg_str_t  path;             /* without runs of slashes; of mem, or as given */
+    size_t    at;               /* the slash before the API's own segments; 0
+                                   where it can't be told */
+    tg_str_t  model;            /* a slice of path, as encoded there; or empty */
+} tg_api_path_t;
+
+bool tg_dialect_path(tg_api_path_t *own, tg_mem_t *mem, tg_str_t method,
+    tg_str_t path);
+
+/*
+ * False where a server may make another path of it than the one that is written:
+ * a segment is a dot or two, or there is a fragment.
+ */
+bool tg_path_plain(tg_str_t path);
+
+/*
  * The upstream has become known, or changed: sets d->vendor from the operator's
  * word, else the host, else what vendor's shape the API is.
  */
@@ -117,6 +138,9 @@ tg_str_t   tg_op_name(tg_op_t op);
 /* True where a request of this API carries a JSON / multipart body. */
 bool tg_api_json(const tg_api_t *api);
 bool tg_api_multipart(const tg_api_t *api);
+
+/* True where the path says the model, and the body need not. */
+bool tg_api_path_model(const tg_api_t *api);
 
 /* True where it lists models, or tells of the one that the path names. */
 bool tg_api_catalog(const tg_api_t *api);

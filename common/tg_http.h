@@ -10,6 +10,11 @@
 /* nginx's word for a client that left before its answer. */
 #define TG_HTTP_CLIENT_CLOSED  499
 
+typedef struct {
+    tg_str_t  name;             /* lower case */
+    tg_str_t  value;
+} tg_header_t;
+
 /*
  * True for the names of our own headers, x-llm-*: a client's copies are removed
  * before anything reads them.  "_" counts as "-", as it does for some servers

@@ -148,7 +148,7 @@ tg_line_request(char *p, bool under, const tg_call_t *call,
     *p++ = '"';
 
     tg_line_str(p, under, "gen_ai.request.model",
-                info->model.len ? info->model : call->dialect.model);
+                tg_call_model(call));
 
     if (info->stream || (a != NULL && a->stream)) {
         tg_line_lit(p, under, ",\"gen_ai.request.stream\":true");
@@ -518,13 +518,15 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
 
 
 size_t
-tg_call_line(const tg_call_t *call, char *buf, uint64_t seq,
+tg_call_line(const tg_call_t *call, unsigned i, char *buf, uint64_t seq,
     tg_log_format_t format)
 {
     char                     *p = buf;
     bool                      under = format == TG_LOG_UNDERSCORE;
     const tg_answer_info_t   *a = NULL;
     const tg_request_info_t  *info = tg_request_info(call->request);
+
+    (void) i;
 
     if (call->answer != NULL) {
         a = tg_answer_info(call->answer);

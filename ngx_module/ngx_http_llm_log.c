@@ -324,24 +324,24 @@ ngx_http_llm_log_append(ngx_http_llm_log_t *ll, u_char *line, size_t n)
 /* Where the line waits in a buffer, *slot, if not NULL, waits with it. */
 static void
 ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
-    uint64_t seq, tg_ledger_slot_t **slot)
+    unsigned i, uint64_t seq, tg_ledger_slot_t **slot)
 {
     size_t               n;
     static u_char        line[TG_LINE_MAX];     /* a worker's */
     ngx_http_llm_log_t  *to;
 
     if (ll->syslog != NULL) {
-        n = tg_call_line(ctx->call, (char *) line, seq, ll->conf->format);
+        n = tg_call_line(ctx->call, i, (char *) line, seq, ll->conf->format);
         ngx_http_llm_log_syslog(ll, line, n);
         return;
     }
 
     to = ll->file->data;
 
-    to->pos += tg_call_line(ctx->call, (char *) to->pos, seq,
+    to->pos += tg_call_line(ctx->call, i, (char *) to->pos, seq,
                             ll->conf->format);
 
-    if (*slot != NULL) {
+    if (slot != NULL && *slot != NULL) {
         to->slots[to->nslots++] = **slot;
         *slot = NULL;
     }
@@ -351,11 +351,11 @@ ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
 
 
 static uint64_t
-ngx_http_llm_log_seq(ngx_http_llm_main_conf_t *lmcf)
+ngx_http_llm_log_seq(ngx_http_llm_main_conf_t *lmcf, unsigned n)
 {
     ngx_http_llm_shared_t  *shared = lmcf->shm_zone->data;
 
-    return (uint64_t) ngx_atomic_fetch_add(&shared->seq, 1) + 1;
+    return (uint64_t) ngx_atomic_fetch_add(&shared->seq, n) + 1;
 }
 
 
@@ -364,7 +364,7 @@ ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx)
 {
     tg_log_t          *log = ctx->llcf->scope.logs;
     uint64_t           seq = 0;
-    unsigned           i;
+    unsigned           i, k, n = tg_call_lines(ctx->call);
     tg_ledger_slot_t   settled, *slot;
 
     slot = tg_call_slot(ctx->call, &settled) ? &settled : NULL;
@@ -378,10 +378,13 @@ ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx)
         /* A gap says that a line was lost, not that it was not wanted. */
 
         if (seq == 0) {
-            seq = ngx_http_llm_log_seq(ctx->lmcf);
+            seq = ngx_http_llm_log_seq(ctx->lmcf, n);
         }
 
-        ngx_http_llm_log_line(log[i].handle, ctx, seq, &slot);
+        for (k = 0; k < n; k++) {
+            ngx_http_llm_log_line(log[i].handle, ctx, k, seq + k,
+                                  k + 1 == n ? &slot : NULL);
+        }
     }
 
     if (slot != NULL) {
@@ -464,7 +467,7 @@ ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call)
         }
 
         if (seq == 0) {
-            seq = ngx_http_llm_log_seq(lmcf);
+            seq = ngx_http_llm_log_seq(lmcf, 1);
         }
 
         n = tg_recovered_line(lmcf->conf, call, (char *) line, seq,

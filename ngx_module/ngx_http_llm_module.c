@@ -452,6 +452,7 @@ static ngx_int_t
 ngx_http_llm_postconfiguration(ngx_conf_t *cf)
 {
     ngx_str_t                   name = ngx_string("ngx_http_llm");
+    ngx_str_t                   request_uri = ngx_string("request_uri");
     tg_error_t                  err;
     ngx_http_llm_main_conf_t   *lmcf;
     ngx_http_core_main_conf_t  *cmcf;
@@ -465,6 +466,11 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
     }
 
     if (ngx_http_llm_bind_variables(cf, lmcf->conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    lmcf->request_uri = ngx_http_get_variable_index(cf, &request_uri);
+    if (lmcf->request_uri == NGX_ERROR) {
         return NGX_ERROR;
     }
 

@@ -72,7 +72,7 @@ fake_variable(void *req, uintptr_t handle)
 }
 
 
-static const tg_host_t  host = { fake_header, fake_variable };
+static const tg_host_t  host = { fake_header, fake_variable, NULL };
 
 
 typedef struct {
@@ -152,7 +152,7 @@ line_of(fixture_t *f, tg_end_t end, unsigned status)
 
     priced.book = book;
     tg_call_finish(f->call, end, status, &priced, &now);
-    n = tg_call_line(f->call, buf, 1, TG_LOG_JSON);
+    n = tg_call_line(f->call, 0, buf, 1, TG_LOG_JSON);
     assert_int_equal(buf[n - 1], '\n');
     assert_null(memchr(buf, '\n', n - 1));
     root = json_loadb(buf, n, JSON_REJECT_DUPLICATES
@@ -510,7 +510,7 @@ test_the_longest_line_fits(void **state)
     tg_call_answer(f.call, 200, tg_str("application/json"), false);
     tg_call_feed(f.call, answer, (size_t) (p - answer), &now);
     json_decref(line_of(&f, TG_END_COMPLETE, 200));
-    assert_true(tg_call_line(f.call, line, UINT64_MAX >> 1,
+    assert_true(tg_call_line(f.call, 0, line, UINT64_MAX >> 1,
                              TG_LOG_UNDERSCORE) < TG_LINE_MAX);
     tg_arena_destroy(f.arena);
     (void) state;

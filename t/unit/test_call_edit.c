@@ -25,7 +25,7 @@ no_header(void *req, tg_str_t name)
 }
 
 
-static const tg_host_t  host = { no_header, NULL };
+static const tg_host_t  host = { no_header, NULL, NULL };
 
 typedef struct {
     tg_arena_t  *arena;

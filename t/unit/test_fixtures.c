@@ -42,7 +42,7 @@ no_variable(void *req, uintptr_t handle)
 static tg_call_t *
 make_call(const exchange_t *x, tg_mem_t *mem, const tg_now_t *now)
 {
-    static const tg_host_t      host = { no_header, no_variable };
+    static const tg_host_t      host = { no_header, no_variable, NULL };
     static const unsigned char  seed[32] = { 3 };
     static tg_id_source_t       ids;
     tg_call_head_t             *head = tg_zalloc(mem, sizeof(*head));
@@ -104,7 +104,7 @@ line_of(const exchange_t *x, cut_t cut)
     }
 
     tg_call_finish(call, TG_END_COMPLETE, x->status, &gate, &now);
-    n = tg_call_line(call, buf, 1, TG_LOG_JSON);
+    n = tg_call_line(call, 0, buf, 1, TG_LOG_JSON);
     line = json_loadb(buf, n, 0, NULL);
     tg_arena_destroy(pool);
 
