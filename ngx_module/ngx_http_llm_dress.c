@@ -1,5 +1,7 @@
 #include "ngx_http_llm.h"
 
+#include "tg_key_presented.h"
+
 /*
  * What the proxy makes its request of, when it goes to a provider: the provider's
  * key and headers, and the path there.  It is put on right before, and taken off
