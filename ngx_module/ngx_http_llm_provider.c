@@ -127,8 +127,9 @@ ngx_http_llm_new_upstream(ngx_conf_t *cf, const tg_provider_t *pr,
         return NULL;
     }
 
-    /* As $llm_proxy_url says it. */
+    /* As $llm_proxy_url says it; and not one of the configuration's. */
 
+    us->flags &= ~(ngx_uint_t) NGX_HTTP_UPSTREAM_CREATE;
     us->host = url->host;
     us->port = url->port;
     us->no_port = url->no_port;
