@@ -136,6 +136,11 @@ const char *tg_json_number(tg_json_t *s, const tg_json_input_t *in,
 /* Would the number be complete if it ended here? */
 bool tg_json_number_complete(const tg_json_t *s);
 
+/* A number that is whole in [p, end): returns what is behind it, or, with *err
+ * set, the byte that is wrong. */
+const char *tg_json_number_skip(const char *p, const char *end,
+    tg_json_errcode_t *err);
+
 /*
  * tg_json_event.c: what the handler is told of wanted values.  These return
  * false with s->error set where the handler stops the scan; p is where it is

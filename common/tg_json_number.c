@@ -133,3 +133,37 @@ tg_json_number_begin(tg_json_t *s, const tg_json_input_t *in, const char *p,
 
     return tg_json_number(s, in, p, more);
 }
+
+
+const char *
+tg_json_number_skip(const char *p, const char *end, tg_json_errcode_t *err)
+{
+    const char  *begin = p;
+    unsigned     state = TG_JSON_N_NONE, next;
+
+    for ( /* void */ ; p < end; p++, state = next) {
+        next = tg_json_number_next[state][tg_json_number_class(*p)];
+
+        if (next >= TG_JSON_N_STOP) {
+            break;
+        }
+
+        if (p - begin == TG_JSON_NUMBER_MAX) {
+            *err = TG_JSON_E_LONG_NUMBER;
+            return p;
+        }
+    }
+
+    *err = TG_JSON_E_NONE;
+
+    if (p < end && tg_json_number_next[state][tg_json_number_class(*p)]
+                   == TG_JSON_N_BAD)
+    {
+        *err = TG_JSON_E_NUMBER;
+
+    } else if (tg_json_number_next[state][0] != TG_JSON_N_STOP) {
+        *err = TG_JSON_E_TRUNCATED;
+    }
+
+    return p;
+}

@@ -114,7 +114,10 @@ ngx_http_llm_answer_upstream(ngx_http_llm_ctx_t *ctx)
     ngx_http_upstream_t        *u = r->upstream;
     ngx_http_upstream_state_t  *state;
 
-    if (u->resolved != NULL) {
+    if (ngx_http_llm_hop(ctx) != NULL) {
+        host = tg_call_hop(ctx->call)->authority;
+
+    } else if (u->resolved != NULL) {
         host = ngx_http_llm_str(&u->resolved->host);
 
     } else if (u->upstream != NULL) {
@@ -132,6 +135,33 @@ ngx_http_llm_answer_upstream(ngx_http_llm_ctx_t *ctx)
     }
 
     tg_call_upstream(ctx->call, host, attempts);
+}
+
+
+/* Where it is translated, its head is as well. */
+static void
+ngx_http_llm_answer_head(ngx_http_llm_ctx_t *ctx)
+{
+    unsigned             status;
+    tg_str_t             type;
+    ngx_http_request_t  *r = ctx->request;
+
+    status = (unsigned) r->headers_out.status;
+    type = ngx_http_llm_str(&r->headers_out.content_type);
+
+    tg_call_answer_head(ctx->call, &status, &type);
+
+    if (status != r->headers_out.status) {
+        r->headers_out.status = status;
+        ngx_str_null(&r->headers_out.status_line);
+    }
+
+    if (type.p != (char *) r->headers_out.content_type.data) {
+        r->headers_out.content_type.data = (u_char *) type.p;
+        r->headers_out.content_type.len = type.len;
+        r->headers_out.content_type_len = type.len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
 }
 
 
@@ -175,6 +205,7 @@ ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
         ngx_http_clear_content_length(r);
         ngx_http_clear_accept_ranges(r);
         ngx_http_clear_etag(r);
+        ngx_http_llm_answer_head(ctx);
         ctx->last_out = &ctx->out;
     }
 
@@ -191,6 +222,9 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
     if (ctx == NULL || ctx->request != r || ctx->answered) {
         return ngx_http_next_header_filter(r);
     }
+
+    ctx->proxying = 0;
+    (void) ngx_http_llm_take_off(ctx);
 
     /* "100 Continue" and its like are not the answer; a tunnel is all of it. */
 

@@ -1,0 +1,92 @@
+/*
+ * tg_translate.h - a call of one provider's API served by another's.
+ *
+ * The client speaks `from`, the upstream `to`: requests are translated one way,
+ * answers the other.  docs/translation.md lists what becomes what, what is
+ * refused and what is left out because it has no effect on the answer.
+ */
+
+#ifndef TG_TRANSLATE_H
+#define TG_TRANSLATE_H
+
+#include "tg_dialect.h"
+#include "tg_error.h"
+#include "tg_mem.h"
+#include "tg_out.h"
+
+typedef enum {
+    TG_FORM_NONE = 0,
+    TG_FORM_OPENAI_CHAT,        /* POST /v1/chat/completions */
+    TG_FORM_ANTHROPIC,          /* POST /v1/messages */
+    TG_FORM_GEMINI              /* POST .../models/{}:generateContent, and
+                                   :streamGenerateContent?alt=sse */
+} tg_form_t;
+
+/* The form of an API's requests and answers; TG_FORM_NONE: can't be translated. */
+tg_form_t tg_form_of(const tg_api_t *api);
+
+/* Can a client's request of form `from` be served by an upstream of form `to`? */
+bool tg_translates(tg_form_t from, tg_form_t to);
+
+typedef struct {
+    tg_form_t  from;            /* of the client */
+    tg_form_t  to;              /* of the upstream */
+    tg_str_t   model;           /* as the upstream calls it; not of JSON */
+    int64_t    max_tokens;      /* to be sent; -1: as the body says */
+    int64_t    default_output;  /* where the target needs a maximum and neither
+                                   the body nor max_tokens has one */
+    bool       ask_usage;       /* a stream's usage is wanted (to OpenAI chat) */
+} tg_translate_t;
+
+/* Codes of errors, beside those of tg_tree.h. */
+enum {
+    TG_TRANSLATE_E_MEMORY = 200,
+    TG_TRANSLATE_E_PAIR,        /* tg_translates() is false */
+    TG_TRANSLATE_E_INVALID,     /* not a request of its form */
+    TG_TRANSLATE_E_REFUSED      /* the target has nothing like it */
+};
+
+/*
+ * The request's body for the upstream: TG_OK and *out, in mem, or TG_ERROR.  The
+ * message then names the member by its path ("messages[2].content[0].type") and
+ * says why; offset is the member's in the body.  Nothing is dropped in silence: a
+ * member that is not known is an error, too.  `body` must be valid JSON in UTF-8;
+ * it may go once this has returned.
+ */
+int tg_translate_request(tg_mem_t *mem, const tg_translate_t *t, tg_str_t body,
+    tg_str_t *out, tg_error_t *err);
+
+typedef struct tg_translator_s  tg_translator_t;
+
+/* What is asked of the translation of an answer. */
+typedef struct {
+    tg_form_t  from;            /* of the upstream */
+    tg_form_t  to;              /* of the client */
+    unsigned   status;          /* the upstream's */
+    tg_str_t   content_type;    /* the upstream's */
+    bool       stream;          /* the client asked for one */
+    bool       include_usage;   /* and for its usage */
+    tg_str_t   model;           /* asked for, where the answer names none */
+    tg_str_t   id;              /* the call's, likewise */
+    int64_t    created_s;       /* Unix time */
+} tg_translator_ask_t;
+
+/* NULL on exhaustion, or where tg_translates(to, from) is false.  The strings of
+ * *ask must live as long as the translator. */
+tg_translator_t *tg_translator_create(tg_mem_t *mem,
+    const tg_translator_ask_t *ask);
+
+/* The answer's head for the client; known at once. */
+unsigned tg_translator_status(const tg_translator_t *t);
+tg_str_t tg_translator_content_type(const tg_translator_t *t);
+
+/*
+ * A piece of the upstream's answer, decoded.  Of streams each event goes out as
+ * soon as it is complete; other answers at their end.  TG_ERROR where out()
+ * returned non-zero, or on exhaustion.
+ */
+int tg_translator_feed(tg_translator_t *t, const char *p, size_t n,
+    tg_out_t out, void *data);
+int tg_translator_end(tg_translator_t *t, tg_out_t out, void *data);
+
+#endif /* TG_TRANSLATE_H */
