@@ -219,6 +219,7 @@ llm_child_init(apr_pool_t *pchild, server_rec *s)
     llm_finish_init();
     llm_log_child(llm_main);
     llm_desk_child(llm_main);
+    llm_cache_child(pchild);
     llm_keeper_start(pchild);
 }
 

@@ -46,6 +46,7 @@ typedef struct {
 
 typedef struct llm_sink_s  llm_sink_t;
 typedef struct llm_prices_s  llm_prices_t;
+typedef struct llm_cache_s  llm_cache_t;
 
 /* What is said once for the whole server; lives in pconf. */
 typedef struct {
@@ -56,6 +57,7 @@ typedef struct {
     tg_conf_t           *conf;
     llm_shared_t        *shared;
     llm_prices_t        *prices;
+    llm_cache_t         *cache;         /* NULL: no answer is kept */
     tg_desk_t            desk;
     apr_array_header_t  *sinks;         /* llm_sink_t * */
     apr_array_header_t  *logs;          /* tg_log_t *, all LLMLog */
@@ -101,6 +103,11 @@ struct llm_ctx_s {
     ap_conf_vector_t     *dir_config;   /* the location's */
     uint64_t              swallowed;    /* bytes */
 
+    tg_str_t              cache_key;    /* empty: its answer is not kept */
+    apr_bucket_brigade   *kept;         /* of the answer; NULL: nothing is */
+    const char           *kept_type;
+    size_t                kept_size;
+
     apr_bucket_brigade   *out;          /* of an altered answer */
     tg_inflate_t         *inflate;
     conn_rec             *origin;       /* to the upstream */
@@ -113,6 +120,7 @@ struct llm_ctx_s {
     unsigned              valued:1;     /* its early values are there */
     unsigned              refused:1;
     unsigned              keyed:1;      /* a provider's key is to go with it */
+    unsigned              hit:1;        /* its answer was kept */
     unsigned              passing:1;    /* mod_proxy's handler runs for us */
     unsigned              again:1;      /* this attempt's answer is nobody's */
     unsigned              answered:1;   /* the head has gone by */
@@ -187,6 +195,17 @@ int llm_pass(llm_ctx_t *ctx);
 void llm_pass_fixups(request_rec *r, const llm_ctx_t *ctx);
 bool llm_pass_answered(llm_ctx_t *ctx, bool error);
 apr_status_t llm_pass_swallow(llm_ctx_t *ctx, apr_bucket_brigade *bb);
+
+/* mod_llm_cache.c */
+int llm_cache_register(apr_pool_t *pconf);
+const char *llm_cache_declare(cmd_parms *cmd);
+int llm_cache_open(apr_pool_t *pconf, server_rec *s);
+void llm_cache_child(apr_pool_t *pchild);
+void llm_cache_key(llm_ctx_t *ctx);
+int llm_cache_answer(llm_ctx_t *ctx);
+void llm_cache_begin(llm_ctx_t *ctx, request_rec *r);
+void llm_cache_keep(llm_ctx_t *ctx, const char *p, size_t n);
+void llm_cache_store(llm_ctx_t *ctx);
 
 /* mod_llm_worker.c: OK, or a status. */
 void *llm_create_server(apr_pool_t *p, server_rec *s);

@@ -126,6 +126,9 @@ llm_directive_done(cmd_parms *cmd, llm_dir_t *conf, tg_directive_id_t id,
         }
         return NULL;
 
+    case TG_DIRECTIVE_CACHE:
+        return llm_cache_declare(cmd);
+
     case TG_DIRECTIVE_PRICES:
         for ( ; nprices < llm_main->conf->nprices; nprices++) {
             error = llm_prices_declare(cmd,
@@ -237,6 +240,10 @@ llm_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         m->conf->node = tg_strz(apr_pstrdup(pconf, name));
     }
 
+    if (llm_cache_register(pconf) != OK) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     m->conf->full_name = llm_full_name;
     m->conf->full_name_data = m;
 
@@ -322,7 +329,12 @@ llm_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     (void) plog;
     (void) ptemp;
 
-    return llm_first_pass() ? OK : llm_worker_define(pconf, s);
+    if (llm_first_pass()) {
+        return OK;
+    }
+
+    return llm_cache_open(pconf, s) == OK ? llm_worker_define(pconf, s)
+           : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 

@@ -200,6 +200,8 @@ llm_log_transaction(request_rec *r)
         (void) pthread_mutex_lock(&ctx->lock);
         llm_close(ctx, llm_end(ctx), false);
         (void) pthread_mutex_unlock(&ctx->lock);
+
+        llm_cache_store(ctx);
     }
 
     return DECLINED;

@@ -197,6 +197,10 @@ llm_fixups(request_rec *r)
 
     llm_values_early(ctx);
 
+    if (!ctx->refused) {
+        llm_cache_key(ctx);
+    }
+
     if (ctx->refused || ctx->scope.pass || ctx->body == NULL) {
         return OK;
     }
@@ -220,7 +224,10 @@ llm_handler(request_rec *r)
     }
 
     if (!ctx->refused) {
-        return ctx->scope.pass ? llm_pass(ctx) : llm_sent(ctx);
+        rc = llm_cache_answer(ctx);
+
+        return rc != DECLINED ? rc
+               : ctx->scope.pass ? llm_pass(ctx) : llm_sent(ctx);
     }
 
     /* A body that was not worth reading ends the connection. */

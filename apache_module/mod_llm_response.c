@@ -88,13 +88,18 @@ llm_answer(llm_ctx_t *ctx, request_rec *r)
 
     tg_call_upstream(ctx->call, tg_str_null, ctx->attempts);
     tg_call_answer(ctx->call, (unsigned) r->status, llm_str(r->content_type),
-                   false);
+                   ctx->hit);
 
     if (tg_call_wants_headers(ctx->call)) {
         apr_table_do(llm_answer_header, ctx, r->headers_out, NULL);
     }
 
     llm_answer_encoding(ctx, r);
+
+    if (ctx->inflate == NULL && !ctx->opaque) {
+        llm_cache_begin(ctx, r);
+    }
+
     llm_answer_head(ctx, r);
 
     if (ctx->inflate == NULL && !ctx->opaque && tg_call_alters(ctx->call)) {
@@ -124,6 +129,8 @@ llm_feed(llm_ctx_t *ctx, const char *p, size_t n)
         ctx->first = 1;
         llm_now(&ctx->now);
     }
+
+    llm_cache_keep(ctx, p, n);
 
     (void) pthread_mutex_lock(&ctx->lock);
 
