@@ -8,6 +8,7 @@
 
 #include "ngx_http_llm_compat.h"
 
+#include "tg_cache_key.h"
 #include "tg_call.h"
 #include "tg_desk.h"
 #include "tg_http.h"
@@ -72,6 +73,7 @@ typedef struct {
     ngx_http_llm_body_t        *body;           /* once it was changed */
     ngx_http_llm_dress_t       *dress;
     ngx_http_llm_attempt_t     *attempt;
+    tg_str_t                    cache_key;      /* empty: not to be kept */
     tg_errand_t                *errand;         /* the answer it waits for */
 
     unsigned                    open:1;         /* in the queue */
@@ -85,6 +87,7 @@ typedef struct {
     unsigned                    complete:1;     /* its last byte has */
     unsigned                    ending:1;       /* nginx frees the request */
     unsigned                    client_gone:1;
+    unsigned                    prompt:1;       /* each piece goes at once */
     unsigned                    opaque:1;       /* can't be unpacked */
 } ngx_http_llm_ctx_t;
 

@@ -364,13 +364,50 @@ ngx_http_llm_resume(ngx_http_llm_ctx_t *ctx)
 }
 
 
+/* The call may go: as it is to, from this location. */
+static ngx_int_t
+ngx_http_llm_go(ngx_http_llm_ctx_t *ctx, const tg_gate_t *gate)
+{
+    ngx_chain_t               *body;
+    ngx_http_request_t        *r = ctx->request;
+#if (NGX_HTTP_CACHE)
+    ngx_http_upstream_conf_t  *ucf;
+
+    ucf = ngx_http_get_module_loc_conf(r, ngx_http_proxy_module);
+
+    if (ucf->cache > 0
+        && tg_call_cache_key(ctx->call, &ctx->cache_key) != TG_OK)
+    {
+        ctx->cache_key = tg_str_null;
+    }
+#endif
+
+    if (ngx_http_llm_body_out(ctx, &body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->request_body != NULL) {
+        r->request_body->bufs = body;
+    }
+
+    ngx_http_llm_intercept(ctx);
+
+    /* Where nothing tells of the upstream's choice, it is at hand. */
+
+    if (tg_call_hop(ctx->call) == NULL && !ngx_http_llm_hooked(r)) {
+        tg_call_sent(ctx->call, gate);
+    }
+
+    return NGX_DECLINED;
+}
+
+
 ngx_int_t
 ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx)
 {
     int                  rc;
     tg_gate_t            gate;
     tg_refusal_t         refusal;
-    ngx_chain_t         *body;
     ngx_http_request_t  *r = ctx->request;
 
     ctx->waiting = 0;
@@ -411,21 +448,5 @@ ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx)
         return NGX_DONE;
     }
 
-    if (ngx_http_llm_body_out(ctx, &body) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (r->request_body != NULL) {
-        r->request_body->bufs = body;
-    }
-
-    ngx_http_llm_intercept(ctx);
-
-    /* Where nothing tells of the upstream's choice, it is at hand. */
-
-    if (tg_call_hop(ctx->call) == NULL && !ngx_http_llm_hooked(r)) {
-        tg_call_sent(ctx->call, &gate);
-    }
-
-    return NGX_DECLINED;
+    return ngx_http_llm_go(ctx, &gate);
 }

@@ -138,6 +138,27 @@ ngx_http_llm_answer_upstream(ngx_http_llm_ctx_t *ctx)
 }
 
 
+/*
+ * nginx would hold a close-delimited stream back to its end.  What it writes to its
+ * cache it has to buffer: so only chunked streams go there, each piece of which is
+ * passed on as it comes.
+ */
+static void
+ngx_http_llm_answer_stream(ngx_http_llm_ctx_t *ctx, ngx_http_upstream_t *u)
+{
+#if (NGX_HTTP_CACHE)
+    if (u->cacheable && u->headers_in.chunked) {
+        ctx->prompt = 1;
+        return;
+    }
+
+    u->cacheable = 0;
+#endif
+
+    u->buffering = 0;
+}
+
+
 /* Where it is translated, its head is as well. */
 static void
 ngx_http_llm_answer_head(ngx_http_llm_ctx_t *ctx)
@@ -193,12 +214,8 @@ ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
 
     r->filter_need_in_memory = 1;
 
-    /* nginx would hold a close-delimited stream back to its end. */
-
-    if (u != NULL && !u->cacheable && !u->store
-        && tg_call_streams(ctx->call))
-    {
-        u->buffering = 0;
+    if (u != NULL && !cached && !u->store && tg_call_streams(ctx->call)) {
+        ngx_http_llm_answer_stream(ctx, u);
     }
 
     if (ctx->inflate == NULL && !ctx->opaque && tg_call_alters(ctx->call)) {
@@ -554,6 +571,7 @@ ngx_http_llm_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
             ngx_http_llm_feed(ctx, b->pos, (size_t) (b->last - b->pos));
         }
 
+        b->flush |= ctx->prompt && ngx_buf_in_memory(b);
         last |= b->last_buf || (b->last_in_chain && r != r->main);
     }
 

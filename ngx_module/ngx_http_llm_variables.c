@@ -187,6 +187,47 @@ ngx_http_llm_host_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
 
 /*
+ * $llm_cache_key: for proxy_cache_key.  A call whose answer is not to be kept has
+ * a key of its own, its id: nginx takes an empty one for a key like any other.
+ */
+static ngx_int_t
+ngx_http_llm_cache_key_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    tg_str_t             key;
+    ngx_http_llm_ctx_t  *ctx = ngx_http_llm_get_ctx(r);
+
+    (void) data;
+
+    v->not_found = 1;
+
+    if (ctx != NULL && ctx->request == r) {
+        key = ctx->cache_key.len != 0 ? ctx->cache_key
+                                      : tg_call_id(ctx->call);
+        ngx_http_llm_variable_is(v, key.p, key.len);
+    }
+
+    return NGX_OK;
+}
+
+
+/* $llm_no_cache: for proxy_cache_bypass and proxy_no_cache. */
+static ngx_int_t
+ngx_http_llm_no_cache_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_llm_ctx_t  *ctx = ngx_http_llm_get_ctx(r);
+
+    (void) data;
+
+    ngx_http_llm_variable_is(v, ctx != NULL && ctx->request == r
+                                && ctx->cache_key.len != 0 ? "0" : "1", 1);
+
+    return NGX_OK;
+}
+
+
+/*
  * The Host header that nginx sends where a location has a proxy_set_header of its
  * own is $proxy_host, and that is of the first target.
  */
@@ -230,12 +271,21 @@ ngx_http_llm_add_variable(ngx_conf_t *cf, ngx_str_t *name, ngx_uint_t flags,
 }
 
 
+static const struct {
+    ngx_str_t                 name;
+    ngx_http_get_variable_pt  handler;
+} ngx_http_llm_named[] = {
+    { ngx_string("llm_proxy_url"), ngx_http_llm_url_variable },
+    { ngx_string("llm_proxy_host"), ngx_http_llm_host_variable },
+    { ngx_string("llm_cache_key"), ngx_http_llm_cache_key_variable },
+    { ngx_string("llm_no_cache"), ngx_http_llm_no_cache_variable }
+};
+
+
 ngx_int_t
 ngx_http_llm_add_variables(ngx_conf_t *cf)
 {
     ngx_str_t   name, prefix = ngx_string("llm_tag_");
-    ngx_str_t   url = ngx_string("llm_proxy_url");
-    ngx_str_t   host = ngx_string("llm_proxy_host");
     ngx_uint_t  i;
 
     for (i = 0; i < TG_VALUES; i++) {
@@ -255,13 +305,20 @@ ngx_http_llm_add_variables(ngx_conf_t *cf)
         }
     }
 
-    if (ngx_http_llm_add_variable(cf, &url, 0, ngx_http_llm_url_variable, 0)
-        != NGX_OK
-        || ngx_http_llm_add_variable(cf, &host, 0, ngx_http_llm_host_variable,
-                                     0)
-           != NGX_OK
-        || ngx_http_llm_replace_proxy_host(cf) != NGX_OK)
+    for (i = 0; i < sizeof(ngx_http_llm_named) / sizeof(ngx_http_llm_named[0]);
+         i++)
     {
+        name = ngx_http_llm_named[i].name;
+
+        if (ngx_http_llm_add_variable(cf, &name, 0,
+                                      ngx_http_llm_named[i].handler, 0)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_llm_replace_proxy_host(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -20,6 +20,11 @@ def two(fake, fake2, *more):
             ("two", fake2, "dialect=openai", "models=own-*", *more)]
 
 
+def named(up):
+    """By a name that its certificate has."""
+    return up.url.replace("127.0.0.1", "localhost")
+
+
 def own_key(tmp_path, name="provider.key", text=REAL):
     path = tmp_path / name
     path.write_text(text + "\n")
@@ -111,8 +116,8 @@ def test_stream_asks_for_its_usage(server, fake, size):
 def test_provider_behind_tls_gets_its_key_and_no_other(server, pki, tmp_path):
     with secure(pki) as up, Fake() as plain:
         server.route(
-            [("own", up.url.replace("127.0.0.1", "localhost"),
-              "dialect=openai", "models=gpt-*", own_key(tmp_path)),
+            [("own", named(up), "dialect=openai", "models=gpt-*",
+              own_key(tmp_path)),
              ("free", plain, "dialect=openai")],
             *gated(server, text=keys(key("ann"))), ca=pki / "ca.pem")
         for _ in range(2):
@@ -135,7 +140,8 @@ def test_provider_that_does_not_verify_gets_nothing(server, pki, tmp_path,
                                                     cert):
     server.expect_errors("SSL", "AH0", "proxy")
     with secure(pki, cert) as up:
-        server.route([("own", up, "dialect=openai", own_key(tmp_path))],
+        server.route([("own", named(up), "dialect=openai",
+                       own_key(tmp_path))],
                      *gated(server, text=keys(key("ann"))),
                      ca=pki / "ca.pem")
         r = server.client.post(CHAT, calls.chat(), bearer("ann"))
