@@ -42,6 +42,7 @@
 typedef struct {
     uint64_t         seq;               /* of cost lines, per node */
     pthread_mutex_t  pipe;              /* for what is longer than PIPE_BUF */
+    tg_breakers_t    breakers;
 } llm_shared_t;
 
 typedef struct llm_sink_s  llm_sink_t;

@@ -185,6 +185,7 @@ llm_close(llm_ctx_t *ctx, tg_end_t end, bool stopping)
 
     if (!stopping) {
         llm_values_late(ctx, last);
+        llm_cache_store(ctx);
     }
 
     llm_log_write(ctx, stopping);
@@ -200,8 +201,6 @@ llm_log_transaction(request_rec *r)
         (void) pthread_mutex_lock(&ctx->lock);
         llm_close(ctx, llm_end(ctx), false);
         (void) pthread_mutex_unlock(&ctx->lock);
-
-        llm_cache_store(ctx);
     }
 
     return DECLINED;

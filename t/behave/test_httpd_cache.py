@@ -20,6 +20,14 @@ def post(server, body=None, headers=(), **more):
                               **more)
 
 
+def twice(server, body=None):
+    """The answer is kept when its line is written."""
+    first = post(server, body)
+    server.line()
+
+    return first, post(server, body)
+
+
 def hits(lines):
     return [line.source == "cached" for line in lines]
 
@@ -30,7 +38,7 @@ def test_same_call_costs_once(server, fake, how):
         server.meter(fake, STORE)
     else:
         server.route([("one", fake)], STORE)
-    first, second = post(server), post(server)
+    first, second = twice(server)
     assert len(fake.requests) == 1
     assert first.status == second.status == 200
     assert first.body == second.body
@@ -57,7 +65,7 @@ def test_stream_is_kept_as_it_came(server, fake):
     """With the chunk that we asked for taken out, both times."""
     server.meter(fake, STORE)
     body = calls.chat(stream=True, seed=7)
-    first, second = post(server, body), post(server, body)
+    first, second = twice(server, body)
     assert len(fake.requests) == 1
     assert first.body == second.body and b"[DONE]" in second.body
     assert b'"usage": {' not in second.body
