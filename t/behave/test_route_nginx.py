@@ -1,0 +1,259 @@
+"""nginx alone: its variables, upstreams, caches and settings where the provider
+of each call is chosen."""
+
+import os
+
+import pytest
+
+import calls
+from keys import bearer, gated, key, keys
+from pki import secure
+from servers import Loc
+from test_route import CHAT, REAL, named, own_key, two
+
+pytestmark = pytest.mark.only("nginx", "the settings are nginx's")
+
+SEEN = ("log_format seen '$status|$upstream_addr|$upstream_status|$request_uri|"
+        "$uri|$http_authorization|$http_x_team|$llm_cost_usd';")
+CACHE = ("proxy_cache calls; proxy_cache_methods POST; proxy_cache_valid 200 1m;"
+         " proxy_cache_key $llm_cache_key; proxy_cache_bypass $llm_no_cache;"
+         " proxy_no_cache $llm_no_cache; add_header X-Cache"
+         " $upstream_cache_status always;")
+ZERO = {"temperature": 0}
+
+
+def seen(server):
+    return "access_log %s seen;" % server.path("log", "seen.log")
+
+
+def logged(server, n=1):
+    def lines():
+        if not os.path.exists(server.path("log", "seen.log")):
+            return []
+        with open(server.path("log", "seen.log")) as f:
+            return [line.split("|") for line in f.read().splitlines()]
+
+    server.wait_until(lambda: len(lines()) >= n)
+
+    return lines()
+
+
+def cached(server, *providers, more="", llm=()):
+    zone = "proxy_cache_path %s keys_zone=calls:1m use_temp_path=off;\n" \
+        % server.mkdir("cache")
+    server.route(providers, *llm, nginx=CACHE + more, nginx_http=zone)
+
+
+def ask(server, body, **more):
+    r = server.client.post(CHAT, body, **more)
+    assert r.status == 200
+
+    return r.header("X-Cache"), r
+
+
+def test_access_log_has_the_clients_words_and_no_key(server, pki, tmp_path):
+    with secure(pki) as up:
+        server.route(
+            [("own", named(up) + "/base", "dialect=openai",
+              "header=X-Team:ours", own_key(tmp_path))],
+            *gated(server, text=keys(key("ann"))), ca=pki / "ca.pem",
+            nginx=seen(server), nginx_http=SEEN)
+        server.client.post("/llm" + CHAT + "?q=1", calls.chat(),
+                           {**bearer("ann"), "X-Team": "mine"})
+        sent = up.requests[0]
+    assert sent.target == "/base" + CHAT + "?q=1"
+    assert sent.header("Authorization") == "Bearer " + REAL
+    assert [v for n, v in sent.headers if n.lower() == "x-team"] == ["ours"]
+    line = logged(server)[0]
+    assert line[3:7] == ["/llm" + CHAT + "?q=1", "/llm" + CHAT, "-", "mine"]
+    assert float(line[7]) == server.line()["llm.cost.total"]
+
+
+def test_key_of_a_static_upstream_is_not_in_the_log_either(server, pki,
+                                                           tmp_path):
+    with secure(pki) as up:
+        server.meter(
+            up, ("llm_provider", "own", "url=https://api.openai.com",
+                 own_key(tmp_path)), *gated(server, text=keys(key("ann"))),
+            nginx="proxy_ssl_verify on; proxy_ssl_trusted_certificate %s; %s"
+            % (pki / "ca.pem", seen(server)), nginx_http=SEEN)
+        r = server.client.post(CHAT, calls.chat(), bearer("ann"))
+        assert r.status == 200
+        assert up.requests[0].header("Authorization") == "Bearer " + REAL
+    assert logged(server)[0][5] == "-"
+    server.line()
+
+
+def test_header_of_the_location_keeps_the_host_right(server, fake, fake2):
+    """proxy_set_header in the location drops those of llm_proxy_params in the
+    server."""
+    site = server.routed(two(fake, fake2))
+    site.locs[0].passes = False
+    site.locs[0].nginx = "proxy_set_header X-Mine 1;" \
+        " proxy_pass $llm_proxy_url;"
+    site.nginx_server = "include %s;\n" % server.params(site.locs[0])
+    server.start(site)
+    for model, there in (("gpt-4o-mini", fake), ("own-8b", fake2)):
+        assert server.client.post(CHAT, calls.chat(model)).status == 200
+        assert there.requests[0].header("Host") == "127.0.0.1:%d" % there.port
+        assert there.requests[0].header("X-Mine") == "1"
+    server.lines(2)
+
+
+def test_upstream_of_that_name_is_used(server, fake):
+    server.route(
+        [("gpus", "http://gpus", "dialect=vllm")],
+        nginx_http="upstream gpus { server 127.0.0.1:%d; keepalive 4; }\n"
+        % fake.port)
+    for _ in range(3):
+        assert server.client.post(CHAT, calls.chat("own")).status == 200
+    assert {req.header("Host") for req in fake.requests} == {"gpus"}
+    assert len({req.connection for req in fake.requests}) == 1
+    server.lines(3)
+
+
+@pytest.mark.parametrize("providers,upstream,message", [
+    ([("a", "http://gpus:8000")], "upstream gpus { server 127.0.0.1:1; }",
+     'upstream "gpus" may not have port 8000'),
+    ([("a", "http://gpus"), ("b", "https://gpus")],
+     "upstream gpus { server 127.0.0.1:1; }",
+     '"a" and "b" talk to one upstream in http and in https'),
+    ([("a", "http://no-such-host.invalid")], "",
+     'llm_provider "a": host not found'),
+])
+def test_configurations_that_can_not_be(server, providers, upstream, message):
+    good, messages = server.test_config(server.routed(
+        [(name, url, "dialect=openai") for name, url in providers],
+        nginx_http=upstream + "\n"))
+    assert not good and message in messages
+
+
+def test_static_upstream_and_llm_pass_contradict(server, fake):
+    good, messages = server.test_config(server.metered(
+        fake, ("llm_provider", "a", "url=" + fake.url, "dialect=openai"),
+        nginx="llm_pass on;"))
+    assert not good and "llm_pass goes with" in messages
+
+
+def test_key_needs_verification_in_such_a_location(server, tmp_path):
+    site = server.routed([("own", "https://localhost", "dialect=openai",
+                           own_key(tmp_path))])
+    site.locs[0].passes = False
+    site.locs[0].nginx = "llm_pass on; proxy_pass $llm_proxy_url;"
+    good, messages = server.test_config(site)
+    assert not good
+    assert 'the key of provider "own" goes over verified TLS only' in messages
+
+
+def test_url_without_the_switch_says_what_is_missing(server, fake):
+    server.expect_errors("has no value here", "invalid URL prefix")
+    server.start(server.metered(
+        None, ("llm_provider", "a", "url=" + fake.url, "dialect=openai"),
+        nginx="proxy_pass $llm_proxy_url;"))
+    assert server.client.post(CHAT, calls.chat()).status == 500
+    assert '"llm_pass on"' in server.messages()
+    server.line()
+
+
+def test_other_upstream_than_the_chosen_one_gets_nothing(server, fake, fake2):
+    """A location that says llm_pass and sends calls elsewhere."""
+    server.expect_errors("and no other")
+    site = server.routed([("a", fake, "dialect=openai")])
+    site.locs[0].passes = False
+    site.locs[0].nginx = "llm_pass on; set $up 127.0.0.1:%d;" \
+        " proxy_pass http://$up;" % fake.port
+    server.start(site)
+    assert server.client.post(CHAT, calls.chat()).status == 500
+    assert fake.requests == []
+    server.line()
+
+
+def test_no_resolver_and_no_port_are_needed(server, fake):
+    """The name is found when the configuration is read."""
+    server.route([("a", "http://localhost:%d" % fake.port,
+                   "dialect=openai")])
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    assert fake.requests[0].header("Host") == "localhost:%d" % fake.port
+    server.line()
+
+
+def test_static_locations_beside_it(server, fake, fake2):
+    site = server.routed([("a", fake, "dialect=openai")])
+    site.locs.append(Loc("/static/", [("llm", "on")], fake2))
+    server.start(site)
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    assert server.client.post("/static" + CHAT, calls.chat()).status == 200
+    assert len(fake.requests) == len(fake2.requests) == 1
+    server.lines(2)
+
+
+def test_error_page_of_the_operator_is_kept(server, fake):
+    site = server.routed([("a", fake, "dialect=openai")],
+                         nginx="proxy_intercept_errors on;"
+                         " error_page 500 = @sorry;")
+    site.locs.append(Loc("@sorry", [], nginx="return 503 sorry;"))
+    server.start(site)
+    r = server.client.post(CHAT, calls.chat("error-500"))
+    assert (r.status, r.body) == (503, b"sorry")
+    server.line()
+
+
+@pytest.mark.parametrize("size", [10, 200000], ids=["memory", "file"])
+def test_same_call_is_answered_by_the_cache(server, fake, size):
+    cached(server, ("a", fake, "dialect=openai"))
+    body = calls.chat(text="abc " * (size // 4), **ZERO)
+    first, again = ask(server, body), ask(server, body)
+    assert (first[0], again[0]) == ("MISS", "HIT")
+    assert first[1].body == again[1].body
+    assert [req.json for req in fake.requests] == [body]
+    paid, free = server.lines(2)
+    assert paid.nusd > 0 and free.nusd == 0
+    assert (paid.source, free.source) == ("reported", "cached")
+    assert free["llm.cost.saved"] == paid["llm.cost.total"]
+    assert free.output == paid.output
+
+
+def test_stream_is_kept_too_and_comes_at_once(server, fake):
+    cached(server, ("a", fake, "dialect=openai"))
+    body = calls.chat(stream=True, **ZERO)
+    exchange = server.client.open("POST", CHAT, body,
+                                  [("x-fake", '{"gate": 2}')])
+    assert exchange.head().header("X-Cache") == "MISS"
+    pieces = exchange.pieces()
+    first = next(pieces)
+    assert b"data:" in first
+    fake.release()
+    whole = first + b"".join(pieces)
+    state, r = ask(server, body)
+    assert state == "HIT" and r.body == whole and b"usage" not in whole
+    assert len(fake.requests) == 1
+    assert [line.source for line in server.lines(2)] == ["reported", "cached"]
+
+
+def test_what_is_left_to_chance_is_not_kept(server, fake):
+    cached(server, ("a", fake, "dialect=openai"))
+    for _ in range(2):
+        assert ask(server, calls.chat())[0] == "BYPASS"
+    assert len(fake.requests) == 2
+    server.lines(2)
+
+
+def test_forgotten_bypass_is_no_leak(server, fake):
+    cached(server, ("a", fake, "dialect=openai"))
+    site = server.site
+    site.locs[0].nginx = CACHE.replace(
+        " proxy_cache_bypass $llm_no_cache; proxy_no_cache $llm_no_cache;", "")
+    server.reload(site)
+    for text in ("one", "two"):
+        assert ask(server, calls.chat(text=text))[0] == "MISS"
+    server.lines(2)
+
+
+def test_teams_do_not_share_a_cache(server, fake):
+    cached(server, ("a", fake, "dialect=openai"), llm=gated(
+        server, text=keys(key("ann", team="red"), key("bob", team="red"),
+                          key("eve", team="blue"))))
+    states = [ask(server, calls.chat(**ZERO), headers=bearer(name))[0]
+              for name in ("ann", "bob", "eve")]
+    assert states == ["MISS", "HIT", "MISS"]
+    server.lines(3)
