@@ -178,7 +178,7 @@ sdk:
 	@command -v npm > /dev/null || $(MAKE) deps MORE='nodejs npm'
 	$(MAKE) t/behave/node_modules/.done
 
-behave: all sdk
+behave: all sdk $(BUILD)/translate
 	$(PYTHON) -m pytest -q t/behave
 
 # httpd's other ways to run children; behave has mpm_event.
@@ -197,14 +197,21 @@ demo: deps
 	$(MAKE) -s all
 	$(PYTHON) cli/demo $(SERVER)
 
+# A request translated, for t/behave/test_translation.py.
+$(BUILD)/translate: t/translate/translate.c $(CORE)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+
 $(BUILD)/corpus-%: t/corpus/%.c $(CORE) $(wildcard t/unit/*.h)
 	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) $(ALL_LIBS)
 
-corpus: all $(BUILD)/corpus-offline $(BUILD)/corpus-oracle
+corpus: all sdk $(patsubst %,$(BUILD)/corpus-%,offline oracle translate)
 	$(BUILD)/corpus-offline $(CORPUS)
 	$(BUILD)/corpus-offline --splits $(CORPUS)
 	$(BUILD)/corpus-offline --bounds prices/default.json $(CORPUS)
 	$(BUILD)/corpus-oracle $(CORPUS)
+	rm -rf $(BUILD)/translated && mkdir -p $(BUILD)/translated
+	$(BUILD)/corpus-translate --out $(BUILD)/translated $(CORPUS)
+	node t/behave/sdk/translated.mjs $(BUILD)/translated $(CORPUS)
 	$(PYTHON) t/corpus/replay.py --server nginx --corpus $(CORPUS) \
 	    --lines $(BUILD)/corpus-nginx.log
 	$(PYTHON) t/corpus/replay.py --server apache --corpus $(CORPUS) \

@@ -54,8 +54,8 @@ tg_bound_bytes(uint64_t bytes)
 }
 
 
-static void
-tg_bound_model(tg_bound_ask_t *ask, tg_str_t model)
+void
+tg_bound_ask_model(tg_bound_ask_t *ask, tg_str_t model)
 {
     const size_t  n = sizeof(tg_bound_models) / sizeof(tg_bound_models[0]);
 
@@ -108,10 +108,10 @@ tg_bound_ask(tg_bound_ask_t *ask, tg_op_t op, const tg_request_info_t *info,
     ask->answers = info->n;
     ask->tier = tg_tier_parse(info->service_tier);
 
-    tg_bound_model(ask, info->model);
+    tg_bound_ask_model(ask, info->model);
 
     for (unsigned i = 0; i < info->nothers; i++) {
-        tg_bound_model(ask, info->others[i]);
+        tg_bound_ask_model(ask, info->others[i]);
     }
 }
 

@@ -123,6 +123,9 @@ typedef struct {
 void tg_bound_ask(tg_bound_ask_t *ask, tg_op_t op,
     const tg_request_info_t *info, bool inspected);
 
+/* The same call, but of that model: some do more than they are asked for. */
+void tg_bound_ask_model(tg_bound_ask_t *ask, tg_str_t model);
+
 void tg_bound(const tg_bound_ask_t *ask, tg_bound_t *bound);
 
 /*

@@ -255,17 +255,26 @@ tg_call_judge(tg_call_t *call, tg_refusal_t *refusal)
         }
     }
 
-    if (call->scope->pass == 1 && tg_call_route(call, refusal) != TG_OK) {
+    return TG_OK;
+}
+
+
+/* Where it goes, and what it says there. */
+static int
+tg_call_direct(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
+    tg_refusal_t *refusal)
+{
+    if (tg_call_plan(call, gate, now->wall_ms, refusal) != TG_OK) {
         return TG_ERROR;
     }
 
-    if (tg_call_provided(call, refusal) != TG_OK) {
+    if ((call->routing == NULL || call->routing->route == NULL)
+        && tg_call_provided(call, refusal) != TG_OK)
+    {
         return TG_ERROR;
     }
 
-    if (tg_call_should_ask_usage(call)) {
-        (void) tg_call_compose(call, true, 0);
-    }
+    (void) tg_call_recompose(call);
 
     return TG_OK;
 }
@@ -280,7 +289,9 @@ tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     if (!call->admitted) {
         call->admitted = true;
 
-        if (tg_call_judge(call, refusal) != TG_OK) {
+        if (tg_call_judge(call, refusal) != TG_OK
+            || tg_call_direct(call, gate, now, refusal) != TG_OK)
+        {
             return TG_ERROR;
         }
 
@@ -294,21 +305,7 @@ tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
         rc = tg_call_hold(call, gate, now, refusal);
     }
 
-    return tg_call_admitted(call, rc, refusal);
-}
-
-
-/* The last thing: where it goes is known, and what is held. */
-int
-tg_call_admitted(tg_call_t *call, int rc, tg_refusal_t *refusal)
-{
-    if (rc != TG_OK || call->routing == NULL) {
-        return rc;
-    }
-
-    return tg_call_hop_make(call) == TG_OK ? TG_OK
-           : tg_call_turn_away(call, refusal, 503, tg_str("no_memory"),
-                               tg_str("no memory for this call"));
+    return tg_call_admitted(call, rc, now, refusal);
 }
 
 
@@ -341,11 +338,16 @@ tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
     }
 
     call->cached = cached;
+    tg_call_answered(call, status);
     call->answer = tg_answer_create_with(call->admitted
                                          ? tg_request_scanner(call->request)
                                          : NULL, call->mem, &call->dialect,
                                          tg_request_info(call->request),
                                          status, content_type);
+
+    if (tg_call_translates(call, status, content_type)) {
+        return;
+    }
 
     if (call->answer == NULL) {
         call->strip = NULL;
@@ -397,7 +399,7 @@ tg_call_streams(const tg_call_t *call)
 bool
 tg_call_alters(const tg_call_t *call)
 {
-    return call->strip != NULL;
+    return call->strip != NULL || tg_call_is_foreign(call);
 }
 
 
@@ -422,6 +424,15 @@ int
 tg_call_filter(tg_call_t *call, const char *p, size_t n, const tg_now_t *now,
     tg_out_t out, void *data)
 {
+    tg_translator_t  *tr;
+
+    if (tg_call_is_foreign(call)) {
+        tr = call->routing->translator;
+        tg_call_feed(call, p, n, now);
+        return tr == NULL ? TG_ERROR
+               : tg_translator_feed(tr, p, n, out, data);
+    }
+
     if (call->strip == NULL) {
         tg_call_feed(call, p, n, now);
         return n == 0 || out(data, p, n) == 0 ? TG_OK : TG_ERROR;
@@ -440,6 +451,11 @@ tg_call_filter(tg_call_t *call, const char *p, size_t n, const tg_now_t *now,
 int
 tg_call_filter_end(tg_call_t *call, tg_out_t out, void *data)
 {
+    if (tg_call_is_foreign(call)) {
+        return call->routing->translator == NULL ? TG_ERROR
+               : tg_translator_end(call->routing->translator, out, data);
+    }
+
     if (call->strip == NULL) {
         return TG_OK;
     }
@@ -585,6 +601,32 @@ tg_call_price(tg_call_t *call, const tg_price_book_t *book,
 }
 
 
+/* What it would have cost where a route's dry run would have sent it. */
+static void
+tg_call_price_dry(tg_call_t *call, const tg_price_book_t *book,
+    const tg_answer_info_t *a)
+{
+    tg_cost_t          cost;
+    tg_routing_t      *routing = call->routing;
+    const tg_price_t  *price;
+
+    if (routing == NULL || routing->dry == NULL || !call->cost_known
+        || call->cached)
+    {
+        return;
+    }
+
+    price = tg_call_aim_price(call, &routing->dry_aim, book);
+
+    if (price != NULL) {
+        tg_price_cost(book, price, tg_call_price_vendor(call), &a->usage,
+                      TG_TIER_STANDARD, &cost);
+        routing->dry_known = true;
+        routing->dry_saved = call->cost.total - cost.total;
+    }
+}
+
+
 static void
 tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
 {
@@ -616,6 +658,10 @@ tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
         call->cost.total = a->usage.provider_cost;
         call->cost_known = true;
         call->cost_by_provider = true;
+    }
+
+    if (book != NULL) {
+        tg_call_price_dry(call, book, a);
     }
 }
 
@@ -652,6 +698,8 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
     call->end_ns = now->mono_ns;
     call->status = status != 0 ? status
                    : end == TG_END_CLIENT ? TG_HTTP_CLIENT_CLOSED : 500;
+
+    tg_call_lost(call, gate, now);
 
     if (call->pass != NULL) {
         tg_call_give_back(call, gate, now);

@@ -79,6 +79,21 @@ tg_clamp_limits(const tg_hold_t *h, tg_clamp_t *c,
 }
 
 
+static bool
+tg_clamp_compose(tg_call_t *call, int64_t fit)
+{
+    call->pass->sent_max = fit;
+
+    if (tg_call_recompose(call) == TG_OK) {
+        return true;
+    }
+
+    call->pass->sent_max = 0;
+
+    return false;
+}
+
+
 bool
 tg_hold_clamp(tg_hold_t *h, tg_quota_items_t *items,
     const tg_ledger_result_t *r)
@@ -110,14 +125,13 @@ tg_hold_clamp(tg_hold_t *h, tg_quota_items_t *items,
     fit = fit < room ? fit : room;
 
     if (fit < c.least || (info->max_tokens > 0 && fit >= info->max_tokens)
-        || tg_call_compose(call, call->strip != NULL, fit) != TG_OK)
+        || !tg_clamp_compose(call, fit))
     {
         return false;
     }
 
-    call->pass->sent_max = fit;
     h->ask.max_tokens = fit;
-    tg_bound(&h->ask, &h->bound);
+    tg_hold_bound(h);
 
     return tg_hold_items(h, items, &err) == TG_OK;
 }
@@ -129,7 +143,7 @@ tg_hold_unclamp(tg_call_t *call)
 {
     if (call->pass->sent_max != 0) {
         call->pass->sent_max = 0;
-        (void) tg_call_compose(call, call->strip != NULL, 0);
+        (void) tg_call_recompose(call);
     }
 }
 

@@ -468,6 +468,50 @@ tg_call_strip(tg_call_t *call)
 }
 
 
+int64_t
+tg_call_sent_max(const tg_call_t *call)
+{
+    int64_t                   max = call->cap_output;
+    const tg_pass_t          *pass = call->pass;
+    const tg_request_info_t  *info = tg_request_info(call->request);
+
+    if (pass != NULL && pass->sent_max != 0
+        && (max == 0 || pass->sent_max < max))
+    {
+        max = pass->sent_max;
+    }
+
+    /* A model that has less to give refuses to be asked for more. */
+
+    if (call->routing != NULL && call->routing->naims != 0
+        && call->routing->aims[call->routing->at].most > 0
+        && info->max_tokens > call->routing->aims[call->routing->at].most
+        && (max == 0 || call->routing->aims[call->routing->at].most < max))
+    {
+        max = call->routing->aims[call->routing->at].most;
+    }
+
+    return max;
+}
+
+
+int
+tg_call_recompose(tg_call_t *call)
+{
+    bool     ask = tg_call_should_ask_usage(call);
+    int64_t  max = tg_call_sent_max(call);
+
+    if (!ask) {
+        call->strip = NULL;
+    }
+
+    return tg_call_compose(call, ask, max) == TG_OK
+           || (ask && (call->strip = NULL,
+                       tg_call_compose(call, false, max)) == TG_OK)
+           ? TG_OK : TG_ERROR;
+}
+
+
 /* The model that the body is to say; empty: what it says. */
 static tg_str_t
 tg_call_body_model(const tg_call_t *call)

@@ -61,7 +61,7 @@ tg_hold_dry(tg_hold_t *h, const tg_quota_items_t *items,
     const tg_ledger_result_t *r)
 {
     for (unsigned i = 0; i < items->n; i++) {
-        if (r->states[i].dry) {
+        if (r->states[i].dry && !tg_call_by_quota(h->call, items->quota[i])) {
             h->call->rule = items->quota[i]->name;
             h->call->would_refuse = true;
             tg_hold_note(h, items, i, &r->states[i]);
@@ -143,8 +143,34 @@ tg_hold_drop(tg_hold_t *h, const tg_quota_items_t *items,
 }
 
 
+/*
+ * Over its budget, elsewhere: held anew, for there.  Where that can't be asked for
+ * here, as soon as may be.
+ */
+static int
+tg_hold_elsewhere(tg_hold_t *h, tg_quota_items_t *again,
+    tg_refusal_t *refusal)
+{
+    tg_call_t   *call = h->call;
+    tg_error_t   err;
+
+    if (again == NULL) {
+        call->pass->wait_ms = 1;
+        return TG_AGAIN;
+    }
+
+    tg_hold_prepare(h, call, h->gate, h->quota.now);
+
+    if (tg_hold_items(h, again, &err) != TG_OK) {
+        return tg_hold_unfit(call, &err, again, refusal);
+    }
+
+    return again->n == 0 ? TG_OK : tg_hold_try(h, again, refusal);
+}
+
+
 /* What a hold, or the fleet's answer to one, means for the call.  With less to
- * take, if it may be lowered, `again` is tried. */
+ * take, if it may be lowered, or elsewhere, `again` is tried. */
 static int
 tg_hold_verdict(tg_hold_t *h, const tg_quota_items_t *items, int rc,
     const tg_ledger_result_t *r, tg_quota_items_t *again,
@@ -164,8 +190,13 @@ tg_hold_verdict(tg_hold_t *h, const tg_quota_items_t *items, int rc,
             return TG_AGAIN;
         }
 
-        return again != NULL && tg_hold_clamp(h, again, r)      /* once */
-               ? tg_hold_try(h, again, refusal)
+        if (again != NULL && tg_hold_clamp(h, again, r)) {      /* once */
+            return tg_hold_try(h, again, refusal);
+        }
+
+        return tg_call_replan(h->call, h->gate, h->quota.now,   /* once */
+                              items->quota[r->item])
+               ? tg_hold_elsewhere(h, again, refusal)
                : tg_hold_refuse(h, items, r, rc, refusal);
 
     case TG_LEDGER_DOWN:
@@ -329,7 +360,7 @@ tg_call_reply(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
 
     rc = tg_hold_verdict(&h, call->pass->items, rc, &r, NULL, refusal);
 
-    return tg_call_admitted(call, rc, refusal);
+    return tg_call_admitted(call, rc, now, refusal);
 }
 
 
@@ -397,10 +428,11 @@ tg_call_actual(const tg_call_t *call, int64_t *actual)
     if (pass->sent) {
         used.requests = 1;
         used.cost = call->cost_known ? call->cost.total : 0;
+        tg_call_attempts_used(call, &used);
 
         if (call->usage != NULL && !call->cached) {
-            used.input = call->usage->input;
-            used.output = call->usage->output;
+            used.input = tg_money_add(used.input, call->usage->input);
+            used.output = tg_money_add(used.output, call->usage->output);
         }
     }
 

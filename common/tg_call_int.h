@@ -7,6 +7,7 @@
 
 #include "tg_call.h"
 #include "tg_strip.h"
+#include "tg_translate.h"
 #include "tg_when.h"
 
 /* What identity and quotas know of a call; where neither is configured it has
@@ -51,28 +52,76 @@ typedef struct {
     tg_ledger_state_t        state;
 } tg_pass_t;
 
-#define TG_AIMS_MAX  8
+#define TG_AIMS_MAX  TG_TARGETS_MAX
 
 /* A place where the call may go. */
 typedef struct {
     const tg_provider_t  *provider;
     tg_str_t              model;        /* as it is called there; empty: as
                                            asked for */
+    int64_t               most;         /* tokens of output that the model has
+                                           to give; 0: not known */
+    tg_form_t             form;         /* what it is translated to, or
+                                           TG_FORM_NONE */
+    uint64_t              keys[2];      /* of its breakers: the provider's, the
+                                           target's; may be the same */
+    bool                  tried;
 } tg_aim_t;
+
+/* One that failed. */
+typedef struct {
+    const tg_provider_t  *provider;
+    const tg_vendor_t    *vendor;
+    tg_str_t              model;        /* as it was sent */
+    unsigned              number;       /* from 1 */
+    tg_fail_t             why;
+    unsigned              status;
+    int64_t               start_ns;
+    int64_t               end_ns;
+    bool                  billed;       /* perhaps: it has a line */
+    bool                  cost_known;
+    tg_usage_t            usage;        /* where billed */
+    tg_cost_t             cost;
+    tg_str_t              price_id;
+} tg_attempt_t;
 
 /* Of a call whose place is chosen here. */
 typedef struct {
-    const tg_provider_t  *meant;        /* by models=; NULL: nobody knows */
+    const tg_provider_t  *meant;        /* without rules; NULL: nobody */
+    const tg_route_t     *route;        /* NULL: none took it */
+    const tg_route_t     *dry;          /* would have, or NULL ... */
+    tg_aim_t              dry_aim;      /* ... to this, ... */
+    bool                  dry_known;
+    int64_t               dry_saved;    /* ... which would have cost so much
+                                           less, in nano-dollars */
+    const tg_quota_t     *by_quota;     /* that was over its limit, and sent it
+                                           there */
+    tg_breakers_t        *breakers;
     unsigned              naims;
     unsigned              at;
     tg_aim_t              aims[TG_AIMS_MAX];
+    unsigned              nattempts;
+    tg_attempt_t         *attempts;     /* TG_AIMS_MAX of them; NULL until the
+                                           first */
+    int64_t               sent_ns;      /* when this one began */
+    tg_translator_t      *translator;   /* of the answer; NULL: exhausted */
+    bool                  foreign;      /* the answer is to be translated */
+    bool                  judged;       /* what came of this attempt is told to
+                                           its target's breaker */
     bool                  hidden;       /* credentials are not for there */
+    bool                  lost;         /* the last one may be billed, and no
+                                           answer tells what it was */
     uint32_t              moved;        /* by edits that were handed out: see */
     uint32_t              written;      /* tg_call_edit.c */
     uint32_t              composed_moved;       /* by the one that is ready */
     uint32_t              composed_written;
     bool                  ready;        /* hop is made */
     tg_hop_t              hop;
+    tg_str_t              whole;        /* the body as it came, with the cuts of
+                                           guards; once it was needed */
+    tg_usage_t            last_usage;   /* where it was lost */
+    char                  target_text[TG_STR_NAME_MAX + TG_TARGET_MODEL_MAX
+                                      + 2];
 } tg_routing_t;
 
 struct tg_call_s {
@@ -135,8 +184,9 @@ struct tg_call_s {
  * NULL. */
 const tg_tag_t *tg_call_resolve_tags(tg_call_t *call);
 
-/* tg_call.c: after a hold has said rc: where the call goes is made ready. */
-int tg_call_admitted(tg_call_t *call, int rc, tg_refusal_t *refusal);
+/* tg_call_attempt.c: after a hold has said rc: where the call goes is made ready. */
+int tg_call_admitted(tg_call_t *call, int rc, const tg_now_t *now,
+    tg_refusal_t *refusal);
 
 /* tg_call.c: refuses, or says that it would have: then TG_OK. */
 int tg_call_refuse(tg_call_t *call, tg_refusal_t *refusal, unsigned status,
@@ -179,19 +229,54 @@ int tg_call_list_models(tg_call_t *call, const tg_gate_t *gate,
 /* Refuses a model that the provider does not have. */
 int tg_call_provided(tg_call_t *call, tg_refusal_t *refusal);
 
-/* tg_call_route.c: where the call goes, in a location with llm_pass. */
-int tg_call_route(tg_call_t *call, tg_refusal_t *refusal);
+/*
+ * tg_call_route.c: where the call may go.  _plan: by the rules, before it is held;
+ * _replan: to that route, for a quota; false where none of its targets can serve
+ * it.  _aim: it is a call to aims[at] now, of that dialect.  _next: the best that
+ * was not tried; -1: none is left; take: it will be.
+ */
+int tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    tg_refusal_t *refusal);
+bool tg_call_replan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    const tg_quota_t *quota);
 void tg_call_aim(tg_call_t *call, unsigned at);
+int tg_call_next(const tg_call_t *call, int64_t now, bool take);
+bool tg_call_is_open(const tg_call_t *call, const tg_aim_t *aim, int64_t now);
 
-/* tg_call_hop.c: to routing->aims[routing->at].  TG_ERROR where it can't. */
-int tg_call_hop_make(tg_call_t *call);
+/* tg_call_serve.c: can that provider serve the call, as that model (empty: as
+ * asked for)?  Fills *aim. */
+bool tg_call_serves(const tg_call_t *call, const tg_provider_t *pr,
+    tg_str_t model, tg_aim_t *aim);
+
+/* tg_call_hop.c: what is sent to aims[at].  TG_ERROR and *err where it can't be. */
+int tg_call_hop_make(tg_call_t *call, tg_error_t *err);
+
+/* tg_call_answered(): the target works, or does not.  tg_call_translates(): true
+ * where the answer has to be translated, of which tg_call_translator() is then. */
+void tg_call_answered(tg_call_t *call, unsigned status);
+bool tg_call_translates(tg_call_t *call, unsigned status,
+    tg_str_t content_type);
+bool tg_call_is_foreign(const tg_call_t *call);
+
+/* Before the first hop: what a later one needs of the body as it came. */
+int tg_call_prefetch(tg_call_t *call);
+
+/* tg_call_attempt.c: what the attempts that failed have cost, and of a call that
+ * got no answer the last one. */
+void tg_call_attempts_used(const tg_call_t *call, tg_quota_used_t *used);
+void tg_call_lost(tg_call_t *call, const tg_gate_t *gate,
+    const tg_now_t *now);
+
+/* The attempt that line is of; NULL: the call's own. */
+const tg_attempt_t *tg_call_attempt(const tg_call_t *call, unsigned line);
 
 /* What tg_quota_items() looks into. */
 typedef struct {
     tg_call_t          *call;
     const tg_gate_t    *gate;
     tg_bound_ask_t      ask;
-    tg_bound_t          bound;
+    tg_bound_t          bound;      /* of all attempts that there can be */
+    int64_t             once;       /* tokens of input, of one attempt */
     tg_bound_t          likely;
     tg_when_t           when;
     tg_quota_call_t     quota;
@@ -208,6 +293,14 @@ typedef struct {
 int tg_call_compose(tg_call_t *call, bool ask, int64_t max);
 bool tg_call_should_ask_usage(const tg_call_t *call);
 
+/* The most output that it is to have as it is sent; 0: as it says. */
+int64_t tg_call_sent_max(const tg_call_t *call);
+
+/* For the place that is the call's now, and the maximum that it is to have.
+ * TG_ERROR where something can't be done; then it goes as it came, as far as that
+ * is allowed. */
+int tg_call_recompose(tg_call_t *call);
+
 /* The largest number that a place of the maximum has room for; 0: it can't be
  * set at all. */
 int64_t tg_call_max_room(const tg_call_t *call);
@@ -223,14 +316,31 @@ bool tg_call_clamped(const tg_call_t *call, tg_header_t *header);
 
 /* tg_call_learn.c: what was learned of calls like this one; what this one
  * teaches. */
+tg_calibrate_name_t tg_call_name(const tg_call_t *call,
+    const tg_vendor_t *vendor, tg_str_t model);
 void tg_hold_likely(tg_hold_t *h);
 void tg_call_estimate(tg_call_t *call, const tg_gate_t *gate);
 void tg_call_learn(tg_call_t *call, const tg_gate_t *gate);
+
+/* tg_call_bound.c: h->bound, by h->ask. */
+void tg_hold_bound(tg_hold_t *h);
+
+/* The price of aim (NULL: as asked for) and its ask. */
+const tg_price_t *tg_call_aim_price(const tg_call_t *call, const tg_aim_t *aim,
+    const tg_price_book_t *book);
+
+/* What it would ask of the price list there; what calls like it took there:
+ * false where that is not known. */
+void tg_call_aim_ask(const tg_hold_t *h, const tg_aim_t *aim,
+    tg_bound_ask_t *ask);
+bool tg_call_aim_likely(const tg_hold_t *h, const tg_aim_t *aim,
+    const tg_bound_ask_t *ask, const tg_bound_t *bound, tg_bound_t *likely);
 
 /* tg_call_subject.c: fills in *h; all that the call is to take, by it. */
 void tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
     int64_t now);
 int tg_hold_items(tg_hold_t *h, tg_quota_items_t *items, tg_error_t *err);
+bool tg_call_by_quota(const tg_call_t *call, const tg_quota_t *quota);
 
 /*
  * tg_call_refuse.c: as tg_call_refuse().  unfit: it can't be told what the call

@@ -3,16 +3,23 @@
 #include "tg_call_int.h"
 
 
-static tg_calibrate_name_t
-tg_call_name(const tg_call_t *call)
+tg_calibrate_name_t
+tg_call_name(const tg_call_t *call, const tg_vendor_t *vendor, tg_str_t model)
 {
     const tg_pass_t  *pass = call->pass;
 
-    return tg_calibrate_name(tg_vendor_name(call->dialect.vendor),
-                             tg_api_name(call->dialect.api),
-                             tg_call_model(call),
+    return tg_calibrate_name(tg_vendor_name(vendor),
+                             tg_api_name(call->asked.api), model,
                              pass != NULL && pass->key != NULL ? pass->key->id
                                                                : tg_str_null);
+}
+
+
+/* Of the place that is the call's now. */
+static tg_calibrate_name_t
+tg_call_own_name(const tg_call_t *call)
+{
+    return tg_call_name(call, call->dialect.vendor, tg_call_sent_model(call));
 }
 
 
@@ -20,7 +27,7 @@ tg_call_name(const tg_call_t *call)
 static bool
 tg_call_writes(const tg_call_t *call)
 {
-    switch (tg_api_op(call->dialect.api)) {
+    switch (tg_api_op(call->asked.api)) {
     case TG_OP_CHAT:
     case TG_OP_TEXT_COMPLETION:
     case TG_OP_GENERATE_CONTENT:
@@ -36,7 +43,7 @@ tg_call_learns(const tg_call_t *call)
 {
     return tg_call_model(call).len != 0
            && (tg_call_writes(call)
-               || tg_api_op(call->dialect.api) == TG_OP_EMBEDDINGS);
+               || tg_api_op(call->asked.api) == TG_OP_EMBEDDINGS);
 }
 
 
@@ -45,7 +52,7 @@ tg_hold_likely(tg_hold_t *h)
 {
     int64_t              input = -1, each = -1;
     tg_calibrate_t      *cal = h->gate->calibrate;
-    tg_calibrate_name_t  name = tg_call_name(h->call);
+    tg_calibrate_name_t  name = tg_call_own_name(h->call);
 
     /* Server-side tools read what they find, as often as they like. */
 
@@ -76,7 +83,7 @@ tg_call_estimate(tg_call_t *call, const tg_gate_t *gate)
         return;
     }
 
-    name = tg_call_name(call);
+    name = tg_call_own_name(call);
     tg_answer_calibrate(call->answer,
                         tg_calibrate_prompt(gate->calibrate, name),
                         tg_calibrate_answer(gate->calibrate, name));
@@ -114,5 +121,5 @@ tg_call_learn(tg_call_t *call, const tg_gate_t *gate)
         taught.answer = a->text_bytes;
     }
 
-    tg_calibrate_learn(gate->calibrate, tg_call_name(call), &taught);
+    tg_calibrate_learn(gate->calibrate, tg_call_own_name(call), &taught);
 }

@@ -36,6 +36,28 @@ tg_route_provider(const tg_conf_t *conf, tg_str_t model)
 }
 
 
+/* Who has it speaks another API, of which nothing is known to translate. */
+static int
+tg_route_foreign(tg_call_t *call, tg_refusal_t *refusal)
+{
+    char       buf[512];
+    tg_str_t   model = tg_call_model(call);
+    tg_text_t  t;
+
+    tg_text_init(&t, buf, sizeof(buf));
+    tg_put_lit(&t, "model ");
+    tg_put_str(&t, tg_str_of(model.p, model.len < 128 ? model.len : 128));
+    tg_put_lit(&t, " is at ");
+    tg_put_str(&t, call->routing->meant->name);
+    tg_put_lit(&t, ", which does not serve this API (");
+    tg_put_str(&t, tg_api_name(call->asked.api));
+    tg_put_lit(&t, "), nor can it be translated");
+
+    return tg_call_turn_away(call, refusal, 404, tg_str("not_served"),
+                             tg_str_of(buf, (size_t) (t.p - buf)));
+}
+
+
 /* Nobody has it: says what there is. */
 static int
 tg_route_nowhere(tg_call_t *call, tg_refusal_t *refusal, tg_str_t model)
@@ -77,7 +99,6 @@ tg_route_nowhere(tg_call_t *call, tg_refusal_t *refusal, tg_str_t model)
 }
 
 
-/* From here on it is a call to that provider, of that dialect. */
 void
 tg_call_aim(tg_call_t *call, unsigned at)
 {
@@ -88,8 +109,11 @@ tg_call_aim(tg_call_t *call, unsigned at)
     routing->at = at;
     routing->ready = false;
     call->provider = pr;
-    call->head.upstream = pr->host;
     call->dialect = call->asked;
+
+    if (call->scope->pass == 1) {
+        call->head.upstream = pr->host;
+    }
 
     if (aim->model.len != 0 && call->asked.model.len != 0) {
         call->dialect.model = aim->model;
@@ -99,15 +123,340 @@ tg_call_aim(tg_call_t *call, unsigned at)
 }
 
 
-int
-tg_call_route(tg_call_t *call, tg_refusal_t *refusal)
+bool
+tg_call_is_open(const tg_call_t *call, const tg_aim_t *aim, int64_t now)
 {
-    tg_str_t              model = tg_call_model(call);
-    tg_routing_t         *routing;
-    const tg_provider_t  *pr = tg_route_provider(call->conf, model);
+    tg_breakers_t  *b = call->routing->breakers;
+
+    return !tg_breaker_closed(b, aim->keys[0], now, false)
+           || !tg_breaker_closed(b, aim->keys[1], now, false);
+}
+
+
+/* One that is open is better than none: no call is refused for that. */
+int
+tg_call_next(const tg_call_t *call, int64_t now, bool take)
+{
+    int              any = -1;
+    const tg_aim_t  *aim;
+    tg_breakers_t   *b = call->routing->breakers;
+
+    for (unsigned i = 0; i < call->routing->naims; i++) {
+        aim = &call->routing->aims[i];
+
+        if (aim->tried) {
+            continue;
+        }
+
+        if (!tg_call_is_open(call, aim, now)
+            && (!take || (tg_breaker_closed(b, aim->keys[0], now, true)
+                          && (aim->keys[0] == aim->keys[1]
+                              || tg_breaker_closed(b, aim->keys[1], now,
+                                                   true)))))
+        {
+            return (int) i;
+        }
+
+        any = any < 0 ? (int) i : any;
+    }
+
+    return any;
+}
+
+
+/* The same calls go the same way. */
+static tg_str_t
+tg_route_subject(const tg_call_t *call)
+{
+    const tg_conf_t  *conf = call->conf;
+
+    for (unsigned i = 0; i < conf->ntags; i++) {
+        if (conf->tags[i].role == TG_TAG_SESSION && call->tags[i].len != 0) {
+            return call->tags[i];
+        }
+    }
+
+    if (call->pass != NULL && call->pass->key != NULL) {
+        return call->pass->key->id;
+    }
+
+    return call->head.client;
+}
+
+
+static void
+tg_aims_swap_first(tg_aim_t *aims, unsigned first)
+{
+    tg_aim_t  a = aims[first];
+
+    for ( ; first > 0; first--) {
+        aims[first] = aims[first - 1];
+    }
+
+    aims[0] = a;
+}
+
+
+/* What the call would cost at each; below 0: not known. */
+static void
+tg_aims_cost(tg_hold_t *h, const tg_aim_t *aims, unsigned n, int64_t *cost)
+{
+    bool            likely = h->gate->calibrate != NULL;
+    tg_bound_t      bound[TG_AIMS_MAX], is;
+    tg_bound_ask_t  ask[TG_AIMS_MAX];
+
+    for (unsigned i = 0; i < n; i++) {
+        tg_call_aim_ask(h, &aims[i], &ask[i]);
+        tg_bound(&ask[i], &bound[i]);
+        cost[i] = bound[i].cost;
+        likely = likely && tg_call_aim_likely(h, &aims[i], &ask[i], &bound[i],
+                                              &is);
+    }
+
+    /* Bounds are only compared with bounds. */
+
+    for (unsigned i = 0; likely && i < n; i++) {
+        (void) tg_call_aim_likely(h, &aims[i], &ask[i], &bound[i], &is);
+        cost[i] = is.cost;
+    }
+}
+
+
+/* The cheapest first; what has no price last; else as written. */
+static void
+tg_aims_sort(tg_hold_t *h, tg_aim_t *aims, unsigned n)
+{
+    int64_t   c, cost[TG_AIMS_MAX];
+    unsigned  k;
+    tg_aim_t  a;
+
+    tg_aims_cost(h, aims, n, cost);
+
+    for (unsigned i = 1; i < n; i++) {
+        a = aims[i];
+        c = cost[i];
+
+        for (k = i; k > 0 && c >= 0 && (cost[k - 1] < 0 || cost[k - 1] > c);
+             k--)
+        {
+            aims[k] = aims[k - 1];
+            cost[k] = cost[k - 1];
+        }
+
+        aims[k] = a;
+        cost[k] = c;
+    }
+}
+
+
+/* The targets that can serve the call, in the order in which they are tried; 0:
+ * none can. */
+static unsigned
+tg_route_aims(tg_hold_t *h, const tg_route_t *route, tg_aim_t *aims)
+{
+    unsigned              n = 0, first, picked;
+    const tg_call_t      *call = h->call;
+    const tg_target_t    *t;
+
+    picked = tg_route_pick(route, tg_route_subject(call));
+    first = TG_AIMS_MAX;
+
+    for (unsigned i = 0; i < route->ntargets; i++) {
+        t = &route->targets[i];
+
+        if (!tg_call_serves(call, &call->conf->providers[t->provider],
+                            t->model, &aims[n]))
+        {
+            continue;
+        }
+
+        first = i == picked ? n : first;
+        n++;
+    }
+
+    if (route->weights != 0 && first < n) {
+        tg_aims_swap_first(aims, first);
+
+    } else if (route->cheapest && n > 1) {
+        tg_aims_sort(h, aims, n);
+    }
+
+    return call->scope->pass == 1 || n == 0 ? n : 1;
+}
+
+
+/* What writes text; of others only what is meant by name. */
+static bool
+tg_route_operation(const tg_call_t *call, const tg_route_t *route)
+{
+    if (tg_call_model(call).len == 0) {
+        return false;
+    }
+
+    switch (tg_api_op(call->asked.api)) {
+
+    case TG_OP_CHAT:
+    case TG_OP_TEXT_COMPLETION:
+    case TG_OP_GENERATE_CONTENT:
+        return true;
+
+    case TG_OP_UNKNOWN:
+    case TG_OP_BATCH:
+    case TG_OP_RETRIEVE:
+    case TG_OP_CACHE:
+    case TG_OP_MODELS:
+        return false;
+
+    default:
+        return route->any_operation;
+    }
+}
+
+
+static bool
+tg_route_holds(tg_hold_t *h, const tg_route_t *route)
+{
+    return (route->when != NULL || !route->by_quota)
+           && tg_route_operation(h->call, route)
+           && (route->when == NULL
+               || tg_expr_eval(route->when, h->quota.scratch, h->quota.get,
+                               h->quota.get_data));
+}
+
+
+static void
+tg_aim_most(const tg_call_t *call, const tg_price_book_t *book, tg_aim_t *aim)
+{
+    const tg_price_t  *price = tg_call_aim_price(call, aim, book);
+
+    aim->most = price == NULL ? 0 : tg_price_max_output(price);
+}
+
+
+static void
+tg_route_take(tg_call_t *call, const tg_price_book_t *book,
+    const tg_route_t *route, const tg_aim_t *aims, unsigned n)
+{
+    tg_routing_t      *routing = call->routing;
+    tg_route_count_t  *count = tg_route_count(routing->breakers, route->name);
+
+    memcpy(routing->aims, aims, n * sizeof(tg_aim_t));
+    routing->naims = n;
+    routing->route = route;
+
+    for (unsigned i = 0; i < n; i++) {
+        tg_aim_most(call, book, &routing->aims[i]);
+    }
+
+    if (count != NULL) {
+        count->taken++;
+    }
+}
+
+
+static void
+tg_route_dry(tg_call_t *call, const tg_route_t *route, const tg_aim_t *aim)
+{
+    tg_route_count_t  *count;
+
+    if (call->routing->dry != NULL) {
+        return;
+    }
+
+    call->routing->dry = route;
+    call->routing->dry_aim = *aim;
+    count = tg_route_count(call->routing->breakers, route->name);
+
+    if (count != NULL) {
+        count->dry++;
+    }
+}
+
+
+static void
+tg_route_choose(tg_call_t *call, const tg_gate_t *gate, int64_t now)
+{
+    unsigned           n;
+    tg_aim_t           aims[TG_AIMS_MAX];
+    tg_hold_t          h;
+    const tg_route_t  *route;
+
+    if (call->conf->routes.n == 0 || call->pass == NULL) {
+        return;
+    }
+
+    tg_hold_prepare(&h, call, gate, now);
+
+    for (unsigned i = 0; i < call->conf->routes.n; i++) {
+        route = call->conf->routes.list[i];
+
+        if (!tg_route_holds(&h, route)) {
+            continue;
+        }
+
+        n = tg_route_aims(&h, route, aims);
+
+        if (n == 0) {
+            continue;
+        }
+
+        if (route->dry_run || call->scope->enable == TG_DRY_RUN) {
+            tg_route_dry(call, route, &aims[0]);
+            continue;
+        }
+
+        tg_route_take(call, gate->book, route, aims, n);
+        return;
+    }
+}
+
+
+/* Without rules. */
+static void
+tg_route_meant(tg_call_t *call, const tg_price_book_t *book)
+{
+    tg_aim_t              aim;
+    tg_routing_t         *routing = call->routing;
+    const tg_provider_t  *pr = call->provider;
+
+    if (call->scope->pass == 1) {
+        pr = tg_route_provider(call->conf, tg_call_model(call));
+    }
+
+    routing->meant = pr;
 
     if (pr == NULL) {
-        return tg_route_nowhere(call, refusal, model);
+        return;
+    }
+
+    if (call->scope->pass != 1) {
+        memset(&aim, 0, sizeof(aim));
+        aim.provider = pr;
+
+    } else if (!tg_call_serves(call, pr, tg_str_null, &aim)) {
+        return;
+    }
+
+    if (aim.form != TG_FORM_NONE) {
+        tg_aim_most(call, book, &aim);
+    }
+
+    routing->aims[0] = aim;
+    routing->naims = 1;
+}
+
+
+int
+tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    tg_refusal_t *refusal)
+{
+    int            at;
+    tg_routing_t  *routing;
+
+    if (call->scope->pass != 1
+        && (call->provider == NULL || call->conf->routes.n == 0))
+    {
+        return TG_OK;
     }
 
     routing = tg_zalloc(call->mem, sizeof(tg_routing_t));
@@ -116,11 +465,70 @@ tg_call_route(tg_call_t *call, tg_refusal_t *refusal)
                                  tg_str("no memory for this call"));
     }
 
-    routing->meant = pr;
-    routing->aims[0].provider = pr;
-    routing->naims = 1;
     call->routing = routing;
-    tg_call_aim(call, 0);
+    routing->breakers = gate->breakers;
+    tg_route_meant(call, gate->book);
+
+    if (routing->naims != 0) {
+        tg_call_aim(call, 0);
+    }
+
+    tg_route_choose(call, gate, now);
+
+    if (routing->naims == 0) {
+        return routing->meant == NULL
+               ? tg_route_nowhere(call, refusal, tg_call_model(call))
+               : tg_route_foreign(call, refusal);
+    }
+
+    at = tg_call_next(call, call->start.mono_ns / 1000000, false);
+    tg_call_aim(call, (unsigned) at);
 
     return TG_OK;
+}
+
+
+bool
+tg_call_replan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    const tg_quota_t *quota)
+{
+    int                at;
+    unsigned           n;
+    tg_aim_t           aims[TG_AIMS_MAX];
+    tg_hold_t          h;
+    const tg_route_t  *route;
+
+    if (call->routing == NULL || call->routing->by_quota != NULL
+        || quota->action != TG_ACTION_ROUTE
+        || call->scope->enable == TG_DRY_RUN)
+    {
+        return false;
+    }
+
+    route = tg_routes_find(&call->conf->routes, quota->route);
+
+    if (route == NULL || !tg_route_operation(call, route)) {
+        return false;
+    }
+
+    tg_hold_prepare(&h, call, gate, now);
+    n = tg_route_aims(&h, route, aims);
+
+    if (n == 0) {
+        return false;
+    }
+
+    if (route->dry_run) {
+        tg_route_dry(call, route, &aims[0]);
+        return false;
+    }
+
+    tg_route_take(call, gate->book, route, aims, n);
+    call->routing->by_quota = quota;
+
+    at = tg_call_next(call, call->start.mono_ns / 1000000, false);
+    tg_call_aim(call, (unsigned) at);
+    (void) tg_call_recompose(call);
+
+    return true;
 }

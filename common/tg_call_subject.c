@@ -182,49 +182,12 @@ tg_hold_when(tg_hold_t *h, const tg_request_info_t *info)
     text[TG_WHEN_CLIENT] = h->call->head.client;
 
     h->when.request = info;
-    h->when.input_tokens = h->bound.input;
+    h->when.input_tokens = h->once;
     h->when.local_s = now_s + tg_zone_offset(h->gate->zone, now_s, &until);
     h->when.header = tg_hold_header;
     h->when.tag = tg_hold_tag;
     h->when.used = tg_hold_used;
     h->when.data = h;
-}
-
-
-/*
- * The bound of a call that several models may answer: of the dearest.  What a
- * path has for a model may be a deployment, which has no price.
- */
-static void
-tg_hold_dearest(tg_hold_t *h)
-{
-    tg_str_t        model, vendor;
-    const tg_str_t  path = h->call->asked.model;
-    tg_bound_t      bound;
-    tg_bound_ask_t  ask = h->ask;
-
-    if (h->gate->book == NULL) {
-        return;
-    }
-
-    vendor = tg_call_price_vendor(h->call);
-
-    for (unsigned i = 1; tg_call_models(h->call, i, &model); i++) {
-        ask.price = tg_price_find(h->gate->book, vendor, model);
-
-        if (ask.price == NULL && tg_str_eq(model, path)) {
-            continue;
-        }
-
-        tg_bound(&ask, &bound);
-
-        if (h->bound.cost >= 0
-            && (bound.cost < 0 || bound.cost > h->bound.cost))
-        {
-            h->ask.price = ask.price;
-            h->bound = bound;
-        }
-    }
 }
 
 
@@ -246,8 +209,19 @@ tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
     h->ask.price = gate->book == NULL ? NULL
                    : tg_price_find(gate->book, tg_call_price_vendor(call),
                                    tg_call_sent_model(call));
-    tg_bound(&h->ask, &h->bound);
-    tg_hold_dearest(h);
+
+    if (call->routing != NULL && call->routing->naims != 0) {
+        tg_bound_ask_model(&h->ask, tg_call_sent_model(call));
+        h->ask.own_prompt |= tg_vendor_own_prompt(call->dialect.vendor);
+    }
+
+    if (call->cap_output > 0 && (h->ask.max_tokens <= 0
+                                 || h->ask.max_tokens > call->cap_output))
+    {
+        h->ask.max_tokens = call->cap_output;
+    }
+
+    tg_hold_bound(h);
 
     h->quota.tag = tg_hold_tag;
     h->quota.tag_data = h;
@@ -307,6 +281,18 @@ tg_hold_budgets(const tg_hold_t *h, const tg_quota_t **list)
 }
 
 
+/* A quota that has sent the call to its route counts it there, and no more. */
+bool
+tg_call_by_quota(const tg_call_t *call, const tg_quota_t *quota)
+{
+    const tg_routing_t  *routing = call->routing;
+
+    return routing != NULL && routing->by_quota != NULL
+           && quota->action == TG_ACTION_ROUTE
+           && tg_str_eq(quota->route, routing->by_quota->route);
+}
+
+
 /* All that the call is to take, by the bound as it is. */
 int
 tg_hold_items(tg_hold_t *h, tg_quota_items_t *items, tg_error_t *err)
@@ -333,6 +319,18 @@ tg_hold_items(tg_hold_t *h, tg_quota_items_t *items, tg_error_t *err)
         h->quota.likely = &h->likely;
     }
 
-    return tg_quota_items(&h->call->conf->quotas, budgets, n, &h->quota, items,
-                          err);
+    if (tg_quota_items(&h->call->conf->quotas, budgets, n, &h->quota, items,
+                       err)
+        != TG_OK)
+    {
+        return TG_ERROR;
+    }
+
+    for (unsigned i = 0; i < items->n; i++) {
+        if (tg_call_by_quota(h->call, items->quota[i])) {
+            items->items[i].flags |= TG_LEDGER_DRY_RUN;
+        }
+    }
+
+    return TG_OK;
 }

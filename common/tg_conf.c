@@ -32,6 +32,7 @@ tg_conf_destroy(tg_conf_t *conf)
 {
     if (conf != NULL) {
         tg_quotas_destroy(&conf->quotas);
+        tg_routes_destroy(&conf->routes);
     }
 }
 
@@ -666,6 +667,8 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
         return tg_conf_ledger(conf, args, nargs, err);
     case TG_DIRECTIVE_QUOTA:
         return tg_quotas_add(&conf->quotas, conf->mem, args, nargs, err);
+    case TG_DIRECTIVE_ROUTE:
+        return tg_routes_add(&conf->routes, conf->mem, args, nargs, err);
     case TG_DIRECTIVE_ALERT:
         return tg_conf_alert(&conf->alerts, conf->mem, args, nargs, err);
     case TG_DIRECTIVES:
@@ -767,7 +770,8 @@ tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
         return tg_error(err, 0, 0, "no memory");
     }
 
-    return tg_conf_finish_quotas(conf, err);
+    return tg_conf_finish_quotas(conf, err) == TG_OK
+           ? tg_conf_finish_routes(conf, err) : TG_ERROR;
 }
 
 

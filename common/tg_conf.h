@@ -14,6 +14,7 @@
 #include "tg_quota.h"
 #include "tg_conf_alert.h"
 #include "tg_request.h"
+#include "tg_route.h"
 
 #define TG_TAGS_MAX       16
 #define TG_SOURCES_MAX    8      /* of one tag */
@@ -191,6 +192,7 @@ typedef struct {
     tg_conf_keys_t        keys;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
+    tg_routes_t           routes;
     tg_conf_said_t       *said;     /* in order: those of the main level alone
                                        but llm_alert, and each llm_log */
     tg_conf_said_t      **said_end;

@@ -41,6 +41,9 @@ int tg_conf_keys(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
 int tg_conf_ledger(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
     tg_error_t *err);
 
+/* tg_conf_route.c: binds what routes and the actions of quotas name. */
+int tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err);
+
 int tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err);
 
 /* As tg_conf_warning(), for the quotas; *i is `first` for the first. */

@@ -676,3 +676,10 @@ tg_api_path_model(const tg_api_t *api)
 {
     return api->flags & TG_API_PATH_MODEL;
 }
+
+
+bool
+tg_vendor_own_prompt(const tg_vendor_t *v)
+{
+    return v->quirks & TG_QUIRK_OWN_PROMPT;
+}

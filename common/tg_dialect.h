@@ -139,6 +139,9 @@ tg_str_t   tg_op_name(tg_op_t op);
 bool tg_api_json(const tg_api_t *api);
 bool tg_api_multipart(const tg_api_t *api);
 
+/* True where the vendor may write something before the client's prompt. */
+bool tg_vendor_own_prompt(const tg_vendor_t *v);
+
 /* True where the path says the model, and the body need not. */
 bool tg_api_path_model(const tg_api_t *api);
 

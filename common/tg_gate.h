@@ -9,6 +9,7 @@
 #ifndef TG_GATE_H
 #define TG_GATE_H
 
+#include "tg_breaker.h"
 #include "tg_ledger_fleet.h"
 #include "tg_calibrate.h"
 #include "tg_price.h"
@@ -50,6 +51,8 @@ typedef struct {
     tg_calibrate_t         *calibrate;  /* NULL: nothing is learned */
     const tg_zone_t        *zone;       /* the ledger's; NULL: UTC */
     tg_gate_scratch_t      *scratch;
+    tg_breakers_t          *breakers;   /* shared by all processes; NULL: what
+                                           has failed is not remembered */
     tg_gate_look_t         *look;       /* NULL; else the ledger is only looked
                                            at, and this filled in: nothing is
                                            held, and no call waits */

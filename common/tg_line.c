@@ -28,8 +28,11 @@ tg_line_quoted(char *p, tg_str_t s, size_t max)
 
 
 static char *
-tg_line_ids(char *p, bool under, const tg_call_t *call, uint64_t seq)
+tg_line_ids(char *p, bool under, const tg_call_t *call,
+    const tg_attempt_t *attempt, uint64_t seq)
 {
+    unsigned  number = attempt != NULL ? attempt->number : call->attempts;
+
     p = tg_line_plain(p, under ? tg_str("{\"timestamp\":\"")
                                : tg_str("{\"@timestamp\":\""));
     p = tg_text_time(p, call->start.wall_ms);
@@ -37,15 +40,20 @@ tg_line_ids(char *p, bool under, const tg_call_t *call, uint64_t seq)
     memcpy(p, call->id, TG_ID_LEN);
     p += TG_ID_LEN;
     *p++ = '-';
-    p = tg_text_int(p, call->attempts);
+    p = tg_text_int(p, number);
     tg_line_lit(p, under, "\",\"llm.call_id\":\"");
     memcpy(p, call->id, TG_ID_LEN);
     p += TG_ID_LEN;
     tg_line_lit(p, under, "\",\"llm.seq\":");
     p = tg_text_int(p, (int64_t) seq);
     tg_line_key(p, under, "llm.attempt");
-    p = tg_text_int(p, call->attempts);
-    tg_line_lit(p, under, ",\"llm.final\":true");
+    p = tg_text_int(p, number);
+
+    if (attempt != NULL) {
+        tg_line_lit(p, under, ",\"llm.final\":false");
+    } else {
+        tg_line_lit(p, under, ",\"llm.final\":true");
+    }
 
     if (call->traceparent.len != 0) {
         tg_line_lit(p, under, ",\"trace.id\":\"");
@@ -131,20 +139,113 @@ tg_line_who(char *p, bool under, const tg_call_t *call,
 }
 
 
+/* "provider/model: 429" of what failed before. */
+static char *
+tg_line_fallbacks(char *p, bool under, const tg_routing_t *routing)
+{
+    static const tg_str_t  why[] = {
+        [TG_FAIL_CONNECT] = TG_STR("connect"),
+        [TG_FAIL_TIMEOUT] = TG_STR("timeout"),
+        [TG_FAIL_BROKEN] = TG_STR("broken")
+    };
+
+    const tg_attempt_t  *a;
+
+    tg_line_key(p, under, "llm.fallbacks");
+
+    for (unsigned i = 0; i < routing->nattempts; i++) {
+        a = &routing->attempts[i];
+        *p++ = i == 0 ? '[' : ',';
+        *p++ = '"';
+        p = tg_line_plain(p, a->provider->name);
+        *p++ = '/';
+        p = tg_text_json(p, a->model, TG_LINE_SHORT);
+        *p++ = ':';
+        *p++ = ' ';
+
+        if (a->why == TG_FAIL_STATUS) {
+            p = tg_text_int(p, a->status);
+        } else {
+            p = tg_line_plain(p, why[a->why]);
+        }
+
+        *p++ = '"';
+    }
+
+    *p++ = ']';
+
+    return p;
+}
+
+
+static char *
+tg_line_routing(char *p, bool under, const tg_call_t *call,
+    const tg_attempt_t *attempt)
+{
+    tg_str_t             sent;
+    const tg_routing_t  *routing = call->routing;
+
+    if (routing->route != NULL) {
+        tg_line_str(p, under, "llm.route", routing->route->name);
+    }
+
+    sent = attempt != NULL ? attempt->model : tg_call_sent_model(call);
+
+    if (!tg_str_eq(sent, tg_call_model(call))) {
+        tg_line_str(p, under, "llm.sent_model", sent);
+    }
+
+    if (attempt == NULL && routing->nattempts != 0) {
+        p = tg_line_fallbacks(p, under, routing);
+    }
+
+    if (attempt != NULL || routing->dry == NULL) {
+        return p;
+    }
+
+    tg_line_str(p, under, "llm.route.dry", routing->dry->name);
+    tg_line_lit(p, under, ",\"llm.route.dry_to\":\"");
+    p = tg_line_plain(p, routing->dry_aim.provider->name);
+
+    if (routing->dry_aim.model.len != 0) {
+        *p++ = '/';
+        p = tg_text_json(p, routing->dry_aim.model, TG_LINE_VALUE);
+    }
+
+    *p++ = '"';
+
+    if (routing->dry_known) {
+        tg_line_key(p, under, "llm.route.dry_saved");
+        p = tg_text_decimal(p, routing->dry_saved, 9);
+    }
+
+    return p;
+}
+
+
 static char *
 tg_line_request(char *p, bool under, const tg_call_t *call,
-    const tg_request_info_t *info, const tg_answer_info_t *a)
+    const tg_request_info_t *info, const tg_answer_info_t *a,
+    const tg_attempt_t *attempt)
 {
-    tg_line_lit(p, under, ",\"gen_ai.operation.name\":\"");
-    p = tg_line_plain(p, tg_op_name(tg_api_op(call->dialect.api)));
+    const tg_vendor_t    *vendor = call->dialect.vendor;
+    const tg_provider_t  *provider = call->provider;
 
-    if (call->provider != NULL && call->provider->host.len != 0) {
+    if (attempt != NULL) {
+        vendor = attempt->vendor;
+        provider = attempt->provider;
+    }
+
+    tg_line_lit(p, under, ",\"gen_ai.operation.name\":\"");
+    p = tg_line_plain(p, tg_op_name(tg_api_op(call->asked.api)));
+
+    if (provider != NULL && provider->host.len != 0) {
         tg_line_lit(p, under, "\",\"llm.provider\":\"");
-        p = tg_line_plain(p, call->provider->name);
+        p = tg_line_plain(p, provider->name);
     }
 
     tg_line_lit(p, under, "\",\"gen_ai.provider.name\":\"");
-    p = tg_line_plain(p, tg_vendor_name(call->dialect.vendor));
+    p = tg_line_plain(p, tg_vendor_name(vendor));
     *p++ = '"';
 
     tg_line_str(p, under, "gen_ai.request.model",
@@ -163,7 +264,12 @@ tg_line_request(char *p, bool under, const tg_call_t *call,
                     call->pass->held ? call->pass->sent_max : 0);
     }
 
-    tg_line_str(p, under, "server.address", call->head.upstream);
+    if (call->routing != NULL) {
+        p = tg_line_routing(p, under, call, attempt);
+    }
+
+    tg_line_str(p, under, "server.address",
+                attempt != NULL ? provider->host : call->head.upstream);
     tg_line_int(p, under, "llm.prompt.messages", info->messages);
     tg_line_int(p, under, "llm.prompt.system_tokens",
                 (int64_t) (info->system_bytes / TG_ESTIMATE_BYTES_PER_TOKEN));
@@ -299,6 +405,30 @@ tg_line_parts(char *p, bool under, const tg_cost_t *c)
     tg_line_usd(p, under, "llm.cost.output", c->output);
     tg_line_usd(p, under, "llm.cost.tools", c->tools);
     tg_line_usd(p, under, "llm.cost.extra", c->extra);
+
+    return p;
+}
+
+
+/* Of an attempt. */
+static char *
+tg_line_charge(char *p, bool under, const tg_cost_t *c, bool known,
+    tg_str_t price_id)
+{
+    if (!known) {
+        tg_line_lit(p, under, ",\"llm.cost.total_nusd\":0"
+                              ",\"llm.cost.unpriced\":true");
+        return p;
+    }
+
+    p = tg_line_parts(p, under, c);
+    tg_line_usd(p, under, "llm.cost.list", c->list);
+    tg_line_key(p, under, "llm.cost.total");
+    p = tg_text_decimal(p, c->total, 9);
+    tg_line_key(p, under, "llm.cost.total_nusd");
+    p = tg_text_int(p, c->total);
+    tg_line_lit(p, under, ",\"llm.cost.source\":\"prices\"");
+    tg_line_str(p, under, "llm.price_id", price_id);
 
     return p;
 }
@@ -517,30 +647,53 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
 }
 
 
+/* The attempt failed, and may be billed all the same. */
+static char *
+tg_line_attempt(char *p, bool under, const tg_call_t *call,
+    const tg_attempt_t *a)
+{
+    p = tg_line_usage(p, under, &a->usage, a->usage.source);
+    p = tg_line_charge(p, under, &a->cost, a->cost_known, a->price_id);
+    p = tg_line_plain(p, call->conf->allowed[under]);
+    p = tg_text_int(p, a->end_ns - a->start_ns);
+    tg_line_str(p, under, "error.type",
+                a->why == TG_FAIL_TIMEOUT ? tg_str("upstream_timeout")
+                                          : tg_str("upstream_cut"));
+    tg_line_lit(p, under, ",\"event.outcome\":\"failure\"");
+    *p++ = '}';
+    *p++ = '\n';
+
+    return p;
+}
+
+
 size_t
 tg_call_line(const tg_call_t *call, unsigned i, char *buf, uint64_t seq,
     tg_log_format_t format)
 {
     char                     *p = buf;
     bool                      under = format == TG_LOG_UNDERSCORE;
+    const tg_attempt_t       *attempt = tg_call_attempt(call, i);
     const tg_answer_info_t   *a = NULL;
     const tg_request_info_t  *info = tg_request_info(call->request);
 
-    (void) i;
-
-    if (call->answer != NULL) {
+    if (call->answer != NULL && attempt == NULL) {
         a = tg_answer_info(call->answer);
     }
 
-    p = tg_line_ids(p, under, call, seq);
+    p = tg_line_ids(p, under, call, attempt, seq);
     p = tg_line_who(p, under, call, info);
-    p = tg_line_request(p, under, call, info, a);
+    p = tg_line_request(p, under, call, info, a, attempt);
+
+    if (attempt != NULL) {
+        return (size_t) (tg_line_attempt(p, under, call, attempt) - buf);
+    }
 
     if (a != NULL) {
         p = tg_line_answer(p, under, a);
     }
 
-    if (a != NULL || call->source == TG_USAGE_RECOVERED) {
+    if (a != NULL || call->source != TG_USAGE_NONE) {
         p = tg_line_usage(p, under, call->usage, call->source);
     }
 

@@ -80,7 +80,8 @@ typedef struct {
 
 typedef enum {
     TG_ACTION_REJECT = 0,
-    TG_ACTION_THROTTLE          /* waits for the window's end, too */
+    TG_ACTION_THROTTLE,         /* waits for the window's end, too */
+    TG_ACTION_ROUTE             /* goes elsewhere, and is not refused there */
 } tg_quota_action_t;
 
 typedef struct {
@@ -94,6 +95,7 @@ typedef struct {
     uint8_t            alert[TG_LEDGER_ALERTS_MAX];     /* percent, then 0 */
     unsigned           stop;        /* percent */
     tg_quota_action_t  action;
+    tg_str_t           route;       /* of TG_ACTION_ROUTE */
     int64_t            wait_ms;
     int64_t            clamp;       /* least tokens of output; 0: no clamping */
     bool               calibrated;  /* holds what is likely, no bound */

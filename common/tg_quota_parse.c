@@ -336,9 +336,17 @@ tg_quota_action(tg_quota_draft_t *d, tg_str_t v)
     } else if (tg_str_eq(v, tg_str("throttle"))) {
         d->q->action = TG_ACTION_THROTTLE;
 
+    } else if (tg_str_starts(v, tg_str("route:"))
+               && tg_str_is_name(tg_str_of(v.p + 6, v.len - 6)))
+    {
+        d->q->action = TG_ACTION_ROUTE;
+        d->q->route = tg_dup(d->mem, tg_str_of(v.p + 6, v.len - 6));
+
+        return d->q->route.p != NULL ? TG_OK : tg_quota_fail(d, "no memory");
+
     } else {
-        return tg_quota_fail(d, "action= takes reject or throttle, not"
-                             " \"%.*s\"", TG_ARG(v));
+        return tg_quota_fail(d, "action= takes reject, throttle or"
+                             " route:<name>, not \"%.*s\"", TG_ARG(v));
     }
 
     return TG_OK;
@@ -593,6 +601,17 @@ tg_quota_complete(tg_quota_draft_t *d)
 
     if (q->action == TG_ACTION_THROTTLE && !d->wait) {
         q->wait_ms = TG_QUOTA_THROTTLE;
+    }
+
+    /* It need not wait: there is somewhere else to go. */
+
+    if (q->action == TG_ACTION_ROUTE && !d->wait) {
+        q->wait_ms = 0;
+    }
+
+    if (q->action == TG_ACTION_ROUTE && (q->budget || q->latch)) {
+        return tg_quota_fail(d, "action=route: is for llm_quota, and has no"
+                             " use beside latch");
     }
 
     return TG_OK;

@@ -35,6 +35,8 @@ typedef struct {
     int64_t    max_tokens;      /* to be sent; -1: as the body says */
     int64_t    default_output;  /* where the target needs a maximum and neither
                                    the body nor max_tokens has one */
+    tg_str_t   limit_name;      /* what an OpenAI chat upstream calls the
+                                   maximum; empty: "max_completion_tokens" */
     bool       ask_usage;       /* a stream's usage is wanted (to OpenAI chat) */
 } tg_translate_t;
 
@@ -60,33 +62,63 @@ typedef struct tg_translator_s  tg_translator_t;
 
 /* What is asked of the translation of an answer. */
 typedef struct {
-    tg_form_t  from;            /* of the upstream */
-    tg_form_t  to;              /* of the client */
-    unsigned   status;          /* the upstream's */
-    tg_str_t   content_type;    /* the upstream's */
-    bool       stream;          /* the client asked for one */
-    bool       include_usage;   /* and for its usage */
-    tg_str_t   model;           /* asked for, where the answer names none */
-    tg_str_t   id;              /* the call's, likewise */
-    int64_t    created_s;       /* Unix time */
+    tg_form_t            from;          /* of the upstream */
+    tg_form_t            to;            /* of the client */
+    const tg_dialect_t  *upstream;      /* whose counts are read by its rules;
+                                           NULL: the inventor of the form.  Not
+                                           needed once created */
+    unsigned             status;        /* the upstream's */
+    tg_str_t             content_type;  /* the upstream's */
+    bool                 stream;        /* the client asked for one */
+    bool                 include_usage; /* and for its usage */
+    tg_str_t             model;         /* asked for, where the answer names
+                                           none */
+    tg_str_t             id;            /* the call's */
+    int64_t              created_s;     /* Unix time */
 } tg_translator_ask_t;
 
-/* NULL on exhaustion, or where tg_translates(to, from) is false.  The strings of
- * *ask must live as long as the translator. */
+/*
+ * NULL on exhaustion, or where tg_translates(to, from) is false.  The strings of
+ * *ask must live as long as the translator.  Takes about 5 KB of mem, and, for a
+ * stream, a small multiple of its largest event; that may be
+ * TG_TRANSLATOR_EVENT_MAX bytes.  An answer that is no stream is gathered first,
+ * up to TG_TRANSLATOR_WHOLE_MAX bytes.
+ */
+#define TG_TRANSLATOR_EVENT_MAX  (1024 * 1024)
+#define TG_TRANSLATOR_WHOLE_MAX  (32 * 1024 * 1024)
+
 tg_translator_t *tg_translator_create(tg_mem_t *mem,
     const tg_translator_ask_t *ask);
 
-/* The answer's head for the client; known at once. */
+/*
+ * The answer's head for the client.  Of a stream it is known at once.  Of any other
+ * answer the status is what the upstream's says, until tg_translator_end() has
+ * found what can't be translated: then it is 502, or what the error in the answer
+ * amounts to.  So where tg_translator_whole() is true the head should be held
+ * back until the end; nothing of the body comes sooner.
+ */
 unsigned tg_translator_status(const tg_translator_t *t);
 tg_str_t tg_translator_content_type(const tg_translator_t *t);
+bool tg_translator_whole(const tg_translator_t *t);
 
 /*
  * A piece of the upstream's answer, decoded.  Of streams each event goes out as
- * soon as it is complete; other answers at their end.  TG_ERROR where out()
- * returned non-zero, or on exhaustion.
+ * soon as it is complete; other answers at their end.  What can't be translated,
+ * is too large, or is no answer, ends in an error of the client's shape that says
+ * what it is; what comes behind it is passed over.  TG_ERROR only where out()
+ * returned non-zero, or on exhaustion, then and ever after.
  */
 int tg_translator_feed(tg_translator_t *t, const char *p, size_t n,
     tg_out_t out, void *data);
+
+/*
+ * No more is to come.  A stream that the upstream did not end as its form ends
+ * one gets no end here either, but an error event.
+ */
 int tg_translator_end(tg_translator_t *t, tg_out_t out, void *data);
+
+/* What could not be translated, or was wrong with the answer; NULL: nothing.  For
+ * a log: the client has been told. */
+const char *tg_translator_error(const tg_translator_t *t);
 
 #endif /* TG_TRANSLATE_H */

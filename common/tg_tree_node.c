@@ -21,7 +21,10 @@ tg_node_count(const tg_node_t *n)
 bool
 tg_node_key_is(const tg_node_t *n, tg_str_t name)
 {
-    return tg_tree_compare(tg_node_key(n), n->key_escaped, name, false) == 0;
+    tg_str_t  key = tg_node_key(n);
+
+    return n->key_escaped ? tg_tree_compare(key, true, name, false) == 0
+                          : tg_str_eq(key, name);
 }
 
 
@@ -45,8 +48,13 @@ tg_node_get(const tg_node_t *n, tg_str_t name)
 bool
 tg_node_is(const tg_node_t *n, tg_str_t text)
 {
-    return n != NULL && n->type == TG_JSON_STRING
-           && tg_tree_compare(tg_node_inside(n), n->escaped, text, false) == 0;
+    if (n == NULL || n->type != TG_JSON_STRING) {
+        return false;
+    }
+
+    return n->escaped
+           ? tg_tree_compare(tg_node_inside(n), true, text, false) == 0
+           : tg_str_eq(tg_node_inside(n), text);
 }
 
 

@@ -1,0 +1,65 @@
+/* What routes name, and who names routes. */
+
+#include "tg_conf_int.h"
+#include "tg_when.h"
+
+
+static int
+tg_conf_route_provider(void *data, tg_str_t name)
+{
+    const tg_conf_t  *conf = data;
+
+    for (unsigned i = 0; i < conf->nproviders; i++) {
+        if (tg_str_eq(conf->providers[i].name, name)
+            && conf->providers[i].host.len != 0)
+        {
+            return (int) i;
+        }
+    }
+
+    return -1;
+}
+
+
+static const char *
+tg_conf_bind_quota(void *data, tg_str_t name, uintptr_t *handle)
+{
+    const tg_conf_t  *conf = data;
+
+    for (unsigned i = 0; i < conf->quotas.n; i++) {
+        if (tg_str_eq(conf->quotas.list[i]->name, name)) {
+            *handle = i + 1;
+            return NULL;
+        }
+    }
+
+    return "is the name of no quota";
+}
+
+
+int
+tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err)
+{
+    tg_error_t   e;
+    tg_route_t  *route;
+
+    if (tg_routes_finish(&conf->routes, tg_conf_route_provider, conf, err)
+        != TG_OK)
+    {
+        return TG_ERROR;
+    }
+
+    for (unsigned i = 0; i < conf->routes.n; i++) {
+        route = conf->routes.list[i];
+
+        if (route->when != NULL
+            && tg_expr_bind(route->when, TG_WHEN_USED, tg_conf_bind_quota,
+                            conf, &e) != TG_OK)
+        {
+            return tg_error(err, 0, e.offset, "route \"%.*s\": %s",
+                            TG_ARG(route->name), e.message);
+        }
+    }
+
+    return TG_OK;
+}
