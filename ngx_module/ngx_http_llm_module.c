@@ -292,6 +292,11 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     unsigned                   nprices;
     ngx_uint_t                 i, n = cf->args->nelts - 1;
 
+    if (id == TG_DIRECTIVE_CACHE) {
+        return "is httpd's: here proxy_cache does it, with proxy_cache_key"
+               " $llm_cache_key";
+    }
+
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
 
     for (i = 0; i < n && i < TG_ARGS_MAX; i++) {

@@ -301,6 +301,10 @@ class Server:
         self.wait_until(lambda: re.search(pattern, self.messages()),
                         timeout, "%r in the error log" % pattern)
 
+    def await_everywhere(self, pattern):
+        """The same, where each process finds out for itself."""
+        self.await_message(pattern)
+
     def wait_until(self, condition, timeout=DEADLINE, what="a condition"):
         end = time.monotonic() + timeout
 
