@@ -148,7 +148,8 @@ unit: $(UNIT)
 
 memcheck: $(UNIT)
 	@for t in $(UNIT); do \
-	    valgrind -q --error-exitcode=9 --leak-check=full $$t || exit 1; \
+	    valgrind -q --error-exitcode=9 --leak-check=full \
+	        --suppressions=t/unit/valgrind.supp $$t || exit 1; \
 	done
 
 # The core knows no server, and no more of libc than it should.
