@@ -151,7 +151,7 @@ unit: $(UNIT)
 memcheck: $(UNIT)
 	@for t in $(UNIT); do \
 	    valgrind -q --error-exitcode=9 --leak-check=full \
-	        --run-libc-freeres=no $$t || exit 1; \
+	        --suppressions=t/unit/valgrind.supp $$t || exit 1; \
 	done
 
 # The core knows no server, and no more of libc than it should.

@@ -7,6 +7,11 @@
 #define TG_WAIT_FIRST  2
 #define TG_WAIT_MOST   50
 
+/* Where the ledger's lock is not had in its 10 ms, each of which a server with
+ * an event loop stands still for: so often, 5, 20, 80 ms later. */
+#define TG_BUSY_FIRST  5
+#define TG_BUSY_TRIES  3
+
 static int tg_hold_try(tg_hold_t *h, tg_quota_items_t *items,
     tg_refusal_t *refusal);
 
@@ -50,6 +55,21 @@ tg_hold_waits(tg_hold_t *h, const tg_quota_items_t *items,
 
     pass->tries++;
     pass->wait_ms = step < left ? step : left;
+
+    return true;
+}
+
+
+/* Who has the lock has been stopped in mid-work: most likely not for long. */
+static bool
+tg_hold_busy(tg_pass_t *pass)
+{
+    if (pass->busy >= TG_BUSY_TRIES) {
+        return false;
+    }
+
+    pass->wait_ms = (int64_t) TG_BUSY_FIRST << 2 * pass->busy++;
+    pass->tries += pass->tries == 0;
 
     return true;
 }
@@ -202,6 +222,10 @@ tg_hold_verdict(tg_hold_t *h, const tg_quota_items_t *items, int rc,
     case TG_LEDGER_DOWN:
     case TG_LEDGER_RETIRED:
         return tg_hold_down(h->call, rc, refusal);
+
+    case TG_LEDGER_BUSY:
+        return again != NULL && tg_hold_busy(h->call->pass)
+               ? TG_AGAIN : tg_hold_full(h->call, rc, refusal);
 
     default:
         return tg_hold_full(h->call, rc, refusal);

@@ -36,6 +36,7 @@ typedef struct {
 
     int64_t                  wait_ms;   /* until it is asked again */
     int64_t                  tries;
+    unsigned                 busy;      /* of them, without the ledger's lock */
     int64_t                  asked;     /* when it was for the first time */
     int64_t                  waited_ms; /* in all */
 

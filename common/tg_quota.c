@@ -400,27 +400,23 @@ tg_quota_warn_subject(const tg_quota_t *q, const tg_quota_facts_t *facts,
 }
 
 
-/* A limit that a few calls of the ordinary size fill, by what they hold. */
+/* A limit that a few calls of the ordinary size fill, by what they hold; what
+ * that is in dollars depends on the model, and nobody says here which it is. */
 static bool
 tg_quota_warn_cap(const tg_quota_t *q, const tg_quota_facts_t *facts,
     tg_error_t *warning)
 {
-    int64_t                  hold, output = facts->default_output > 0
-                                            ? facts->default_output
-                                            : TG_BOUND_OUTPUT;
+    int64_t                  hold = facts->default_output > 0
+                                    ? facts->default_output : TG_BOUND_OUTPUT;
     const tg_quota_limit_t  *l;
 
     for (unsigned i = 0; i < q->nlimits; i++) {
         l = &q->limits[i];
 
-        switch (l->measure) {
-        case TG_MEASURE_TOKENS:
-        case TG_MEASURE_OUTPUT_TOKENS: hold = output; break;
-        case TG_MEASURE_USD:           hold = facts->hold; break;
-        default:                       hold = 0; break;
-        }
-
-        if (hold > 0 && l->limit / 5 < hold) {
+        if ((l->measure == TG_MEASURE_TOKENS
+             || l->measure == TG_MEASURE_OUTPUT_TOKENS)
+            && l->limit / 5 < hold)
+        {
             (void) tg_error(warning, 0, 0, "quota \"%.*s\": its %s= is worth"
                             " fewer than five calls that do not say max_tokens,"
                             " for each holds what it could use while it is"

@@ -273,9 +273,6 @@ typedef struct {
     unsigned         ntags;
     bool             prices;
     int64_t          default_output;
-    int64_t          hold;          /* nano-dollars that an ordinary call at the
-                                       dearest model in use holds; 0: not
-                                       known */
 } tg_quota_facts_t;
 
 /* Quotas that can't work, one at a time: *i starts at 0; false at the end. */

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ledger_memory.h"
 #include "tg_call.h"
+#include "tg_ledger_int.h"
 
 static tg_arena_t      *arena;
 static tg_price_book_t *book;
@@ -659,6 +661,87 @@ test_a_call_that_gets_no_answer_is_estimated(void **state)
 }
 
 
+/* Asks until it is told something else than to come again; its waits, ms. */
+static int
+admit_waiting(fixture_t *f, const tg_gate_t *gate, tg_ledger_t *other,
+    unsigned free_at, int64_t *waits, tg_refusal_t *refusal)
+{
+    int       rc;
+    unsigned  n = 0;
+    tg_now_t  now = stopped;
+
+    for ( ;; ) {
+        other->head->lock = n < free_at ? other->me : 0;
+        rc = tg_call_admit(f->call, gate, &now, refusal);
+
+        if (rc != TG_AGAIN) {
+            waits[n] = 0;
+            return rc;
+        }
+
+        assert_true(n < 8);
+        waits[n] = tg_call_wait(f->call);
+        now.wall_ms += waits[n++];
+    }
+}
+
+
+/* Another process stands still with the ledger's lock. */
+static void
+test_a_ledger_that_is_busy_is_asked_again(void **state)
+{
+    void               *base;
+    int64_t             waits[9];
+    fixture_t           f;
+    tg_gate_t           gate;
+    tg_error_t          err;
+    tg_ledger_t         led, other;
+    tg_backlog_t        backlog = { NULL };
+    tg_refusal_t        refusal;
+    tg_gate_scratch_t   scratch;
+
+    for (unsigned free_at = 0; free_at < 6; free_at++) {
+        base = ledger_memory(&led, TG_LEDGER_SIZE_MIN, stopped.wall_ms);
+        assert_non_null(base);
+        assert_int_equal(tg_ledger_attach(&other, base, TG_LEDGER_SIZE_MIN,
+                                          &ledger_memory_host, &err), TG_OK);
+        assert_int_equal(tg_ledger_claim(&other, 2), TG_LEDGER_OK);
+        memset(&gate, 0, sizeof(gate));
+        memset(&scratch, 0, sizeof(scratch));
+        gate.ledger = &led;
+        gate.backlog = &backlog;
+        gate.scratch = &scratch;
+
+        begin(&f);
+        configure(&f, TG_DIRECTIVE_LEDGER, "/ledger", NULL, NULL);
+        configure(&f, TG_DIRECTIVE_QUOTA, "q", "per=all", "requests=1/day");
+        make_call(&f, NULL, "/v1/chat/completions", "{\"model\":\"m\"}");
+        assert_int_equal(tg_call_enter(f.call, &gate, &refusal), TG_OK);
+
+        assert_int_equal(admit_waiting(&f, &gate, &other, free_at, waits,
+                                       &refusal),
+                         free_at <= 3 ? TG_OK : TG_ERROR);
+
+        for (unsigned i = 0; i < 3 && i < free_at; i++) {
+            assert_int_equal(waits[i], ((int64_t[]) { 5, 20, 80 })[i]);
+        }
+
+        if (free_at > 3) {
+            assert_int_equal(refusal.status, 503);
+            assert_int_equal(waits[3], 0);
+        }
+
+        led.head->lock = 0;
+        tg_call_finish(f.call, TG_END_COMPLETE, 200, &gate, &stopped);
+        tg_call_free(f.call);
+        tg_arena_destroy(f.arena);
+        free(base);
+    }
+
+    (void) state;
+}
+
+
 int
 main(void)
 {
@@ -673,7 +756,8 @@ main(void)
         cmocka_unit_test(test_the_longest_line_fits),
         cmocka_unit_test(test_a_call_settles_once),
         cmocka_unit_test(test_of_a_call_that_is_cut_off_no_usage_is_told),
-        cmocka_unit_test(test_a_call_that_gets_no_answer_is_estimated)
+        cmocka_unit_test(test_a_call_that_gets_no_answer_is_estimated),
+        cmocka_unit_test(test_a_ledger_that_is_busy_is_asked_again)
     };
 
     return cmocka_run_group_tests_name("call", tests, setup, teardown);
