@@ -346,6 +346,10 @@ int64_t tg_call_max_room(const tg_call_t *call);
 bool tg_hold_clamp(tg_hold_t *h, tg_quota_items_t *items,
     const tg_ledger_result_t *r);
 void tg_hold_unclamp(tg_call_t *call);
+
+/* What the maximum of output tokens was lowered to, by a quota or a guard; 0: it
+ * was not. */
+int64_t tg_call_lowered(const tg_call_t *call);
 bool tg_call_clamped(const tg_call_t *call, tg_header_t *header);
 
 /* tg_call_learn.c: what was learned of calls like this one; what this one

@@ -267,10 +267,7 @@ tg_line_request(char *p, bool under, const tg_call_t *call,
 
     tg_line_int(p, under, "gen_ai.request.max_tokens", info->max_tokens);
 
-    if (call->pass != NULL) {
-        tg_line_int(p, under, "llm.sent_max_tokens",
-                    call->pass->held ? call->pass->sent_max : 0);
-    }
+    tg_line_int(p, under, "llm.sent_max_tokens", tg_call_lowered(call));
 
     if (call->routing != NULL) {
         p = tg_line_routing(p, under, call, attempt);
