@@ -339,24 +339,28 @@ void
 tg_tr_quoted(tg_tr_t *tr, tg_str_t raw)
 {
     size_t  from = 0;
-    char    c;
+    bool    string = false;
 
     tg_grow_lit(&tr->out, "\"");
 
     for (size_t i = 0; i < raw.len; i++) {
-        c = raw.p[i];
 
-        if (c != '"' && c != '\\' && (uint8_t) c >= ' ') {
-            continue;
-        }
-
-        tg_grow(&tr->out, raw.p + from, i - from);
-        from = i;
-
-        if ((uint8_t) c < ' ') {
-            from++;             /* white space between values */
-        } else {
+        if (raw.p[i] == '"' || raw.p[i] == '\\') {
+            tg_grow(&tr->out, raw.p + from, i - from);
             tg_grow_lit(&tr->out, "\\");
+            from = i;
+
+            if (raw.p[i] == '"') {
+                string = !string;
+
+            } else if (raw.p[++i] == '"' || raw.p[i] == '\\') {
+                tg_grow_lit(&tr->out, "\\\\");
+                from = i;
+            }
+
+        } else if (!string && tg_json_is_space(raw.p[i])) {
+            tg_grow(&tr->out, raw.p + from, i - from);
+            from = i + 1;
         }
     }
 

@@ -109,7 +109,7 @@ void tg_tr_member_int(tg_tr_t *tr, tg_str_t name, int64_t value);
 void tg_tr_member_lit(tg_tr_t *tr, tg_str_t name, tg_str_t json);
 void tg_tr_close(tg_tr_t *tr, tg_str_t bracket);
 
-/* JSON within a JSON string: raw is valid JSON. */
+/* JSON, which raw is, within a JSON string, without white space between. */
 void tg_tr_quoted(tg_tr_t *tr, tg_str_t raw);
 
 /* A JSON Schema with a description, that is not in it, at its head. */
