@@ -21,7 +21,8 @@ MPM = os.environ.get("TG_HTTPD_MPM", "event")
 NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
          "llm_tag": "LLMTag", "llm_provider": "LLMProvider",
          "llm_keys": "LLMKeys", "llm_ledger": "LLMLedger",
-         "llm_quota": "LLMQuota", "llm_alert": "LLMAlert"}
+         "llm_quota": "LLMQuota", "llm_alert": "LLMAlert",
+         "llm_geoip": "LLMGeoIP", "llm_guard": "LLMGuard"}
 
 
 def quote(arg):
