@@ -17,6 +17,7 @@
 
 typedef struct {
     ngx_atomic_t                seq;            /* of cost lines, per node */
+    tg_breakers_t               breakers;
 } ngx_http_llm_shared_t;
 
 typedef struct {
@@ -73,8 +74,8 @@ typedef struct {
     ngx_http_llm_body_t        *body;           /* once it was changed */
     ngx_http_llm_dress_t       *dress;
     ngx_http_llm_attempt_t     *attempt;
-    tg_str_t                    cache_key;      /* empty: not to be kept */
     tg_errand_t                *errand;         /* the answer it waits for */
+    tg_str_t                    cache_key;      /* empty: not to be kept */
 
     unsigned                    open:1;         /* in the queue */
     unsigned                    body_read:1;

@@ -10,11 +10,13 @@
 void
 ngx_http_llm_gate(ngx_http_llm_main_conf_t *lmcf, tg_gate_t *gate)
 {
+    ngx_http_llm_shared_t    *shared = lmcf->shm_zone->data;
     static tg_gate_scratch_t  scratch;          /* a worker's */
 
     scratch.expr = lmcf->scratch;
     tg_desk_gate(&lmcf->desk, lmcf->book, &scratch, gate);
     gate->roster = lmcf->desk.roster;
+    gate->breakers = &shared->breakers;
 }
 
 

@@ -489,8 +489,11 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    lmcf->shm_zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize,
-                                           &ngx_http_llm_module);
+    lmcf->shm_zone = ngx_shared_memory_add(cf, &name,
+                           8 * ngx_pagesize
+                           + ngx_align(2 * sizeof(ngx_http_llm_shared_t),
+                                       ngx_pagesize),
+                           &ngx_http_llm_module);
     if (lmcf->shm_zone == NULL) {
         return NGX_ERROR;
     }

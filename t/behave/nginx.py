@@ -63,14 +63,19 @@ class Nginx(Server):
         return text, passes
 
     def params(self, loc):
-        """The file as it is installed, but for the authorities."""
+        """The file as it is installed, but for the authorities, and for what the
+        location says itself."""
+        own = set(re.findall(r"(?:^|[;{]\s*)(\w+)", loc.nginx))
+        own.discard("proxy_set_header")
+
         with open(root("conf", "llm_proxy_params")) as f:
-            text = f.read()
+            text = "".join(line for line in f
+                           if line.split(" ")[0] not in own)
 
-        assert Loc.ca in text
-        name = "etc/llm_proxy_params.%x" % zlib.crc32(loc.ca.encode())
+        text = text.replace(Loc.ca, loc.ca)
+        name = "etc/llm_proxy_params.%x" % zlib.crc32(text.encode())
 
-        return self.write(name, text.replace(Loc.ca, loc.ca))
+        return self.write(name, text)
 
     def location(self, loc, target):
         text = "        location %s {\n" % loc.path

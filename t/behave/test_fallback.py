@@ -92,8 +92,6 @@ def test_next_target_answers_where_nobody_listens(server, second):
     {"raw": "HTTP/1.1 200 OK\r\nContent-Ty"}, {"raw": "\0\1\2\3"}],
     ids=["closed", "reset", "cut head", "garbage"])
 def test_next_target_answers_for_a_broken_one(server, first, second, knobs):
-    if "raw" in knobs and server.name == "nginx" and knobs["raw"][0] == "\0":
-        pytest.skip("nginx takes it for an answer of HTTP/0.9")
     first.scripts["as told"] = knobs
     start(server, first, second)
     assert post(server).status == 200
