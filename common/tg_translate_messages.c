@@ -245,7 +245,21 @@ tg_messages_tools(tg_tr_t *tr, const tg_node_t *const *slot)
 }
 
 
-/* Where output_config doesn't say it. */
+/*
+ * The most effort whose budget it reaches, by what Google has its own models
+ * think for one (https://ai.google.dev/gemini-api/docs/openai).
+ */
+static void
+tg_messages_budget(tg_tr_t *tr, int64_t budget)
+{
+    tg_tr_member_lit(tr, tg_str("reasoning_effort"),
+                     budget >= 24576 ? tg_str("\"high\"")
+                     : budget >= 8192 ? tg_str("\"medium\"")
+                     : tg_str("\"low\""));
+}
+
+
+/* `said`: output_config has an effort. */
 static int
 tg_messages_thinking(tg_tr_t *tr, const tg_node_t *thinking, bool said)
 {
@@ -276,10 +290,10 @@ tg_messages_thinking(tg_tr_t *tr, const tg_node_t *thinking, bool said)
 
     switch (i) {
     case DISABLED:
-        if (said) {
-            return TG_OK;
+        if (!said) {
+            tg_tr_member_lit(tr, tg_str("reasoning_effort"),
+                             tg_str("\"none\""));
         }
-        tg_tr_member_lit(tr, tg_str("reasoning_effort"), tg_str("\"none\""));
         return TG_OK;
 
     case ADAPTIVE:
@@ -291,18 +305,9 @@ tg_messages_thinking(tg_tr_t *tr, const tg_node_t *thinking, bool said)
         {
             return TG_ERROR;
         }
-        if (said) {
-            return TG_OK;
+        if (!said) {
+            tg_messages_budget(tr, budget);
         }
-
-        /*
-         * The most whose budget it reaches, by what Google has its own models
-         * think for an effort (https://ai.google.dev/gemini-api/docs/openai).
-         */
-        tg_tr_member_lit(tr, tg_str("reasoning_effort"),
-                         budget >= 24576 ? tg_str("\"high\"")
-                         : budget >= 8192 ? tg_str("\"medium\"")
-                         : tg_str("\"low\""));
         return TG_OK;
 
     default:
