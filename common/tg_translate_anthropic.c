@@ -7,6 +7,7 @@
  */
 
 #include "tg_translate_chat.h"
+#include "tg_money.h"
 
 #define TG_ANTHROPIC_NAME_MAX  128      /* characters of a tool's name */
 #define TG_ANTHROPIC_ID_MAX    256      /* of a call's id */
@@ -219,13 +220,24 @@ tg_anthropic_tool(tg_chat_t *c, const tg_node_t *tool)
 
     } else {
         tg_tr_member_lit(&c->tr, tg_str("input_schema"),
-                         tg_str("{\"type\":\"object\",\"properties\":{}}"));
+                         tg_str("{\"type\":\"object\",\"properties\":{},"
+                                "\"additionalProperties\":false}"));
     }
 
     tg_tr_member(&c->tr, tg_str("strict"), f.strict);
     tg_tr_close(&c->tr, tg_str("},"));
 
     return TG_OK;
+}
+
+
+/* Is it asked to think, which a forced call and a temperature rule out? */
+static bool
+tg_anthropic_thinks(const tg_chat_t *c)
+{
+    const tg_node_t  *effort = c->slot[TG_CHAT_EFFORT];
+
+    return effort != NULL && !tg_node_is(effort, tg_str("none"));
 }
 
 
@@ -255,6 +267,12 @@ tg_anthropic_choice(tg_chat_t *c, bool tools)
 
     if (choice == TG_CHAT_CHOICE_AUTO && !one) {
         return TG_OK;
+    }
+
+    if (choice >= TG_CHAT_CHOICE_REQUIRED && tg_anthropic_thinks(c)) {
+        return tg_tr_refused(&c->tr, c->slot[TG_CHAT_TOOL_CHOICE],
+                             "Anthropic does not think before a forced call:"
+                             " reasoning_effort must be none");
     }
 
     tg_grow_lit(&c->tr.out, "\"tool_choice\":");
@@ -361,6 +379,13 @@ tg_anthropic_rest(tg_chat_t *c)
 
     if (n != NULL && tg_tr_range(&c->tr, n, 1) != TG_OK) {
         return TG_ERROR;
+    }
+
+    if (n != NULL && tg_anthropic_thinks(c)
+        && tg_money_parse(tg_node_raw(n), 6) != 1000000)
+    {
+        return tg_tr_refused(&c->tr, n, "Anthropic takes 1 where it thinks:"
+                             " reasoning_effort must be none");
     }
 
     tg_tr_member(&c->tr, tg_str("temperature"), n);

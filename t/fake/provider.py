@@ -7,7 +7,8 @@ As a program:       provider.py [--port N] [--replay DIR]; prints its port
 Over HTTP:          GET /__fake/requests, POST /__fake/reset, /__fake/release
 
 Models named error-<status> answer with that status, "no-such-model" with 404;
-the key "bad-key" with 401.  See wire.py for what a request can ask for.
+the key "bad-key" with 401.  See wire.py for what a request can ask for.  A strict
+one answers 400 to what the provider would not take (validate.py).
 """
 
 import argparse
@@ -23,11 +24,11 @@ if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(
         os.path.abspath(__file__))))
     from fake import (api_anthropic, api_gemini, api_ollama, api_openai,
-                      api_responses, replay, wire)
+                      api_responses, replay, validate, wire)
     from fake.answer import as_json, error
 else:
     from . import (api_anthropic, api_gemini, api_ollama, api_openai,
-                   api_responses, replay, wire)
+                   api_responses, replay, validate, wire)
     from .answer import as_json, error
 
 APIS = (api_responses, api_openai, api_anthropic, api_gemini, api_ollama)
@@ -75,8 +76,10 @@ def wanted_error(req):
 class Fake:
     """One process' worth of provider, in a thread of its own."""
 
-    def __init__(self, port=0, replay_dir=None, tls=None, host="127.0.0.1"):
+    def __init__(self, port=0, replay_dir=None, tls=None, host="127.0.0.1",
+                 strict=False):
         self.host = host
+        self.strict = strict            # may be changed at any time
         self.port = port
         self.replay_dir = replay_dir
         self.tls = tls                  # an ssl.SSLContext
@@ -260,6 +263,11 @@ class Fake:
         if failure:
             return error(api_of(req), *failure)
 
+        wrong = validate.request(req) if self.strict else None
+
+        if wrong:
+            return error(api_of(req), 400, wrong)
+
         for api in APIS:
             handler = api.route(req)
             if handler:
@@ -288,11 +296,13 @@ def main():
     parser = argparse.ArgumentParser(description="A fake model provider.")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--replay", help="directory of recorded cases")
+    parser.add_argument("--strict", action="store_true",
+                        help="refuse what the provider would")
     parser.add_argument("--forget", action="store_true",
                         help="do not keep requests")
     args = parser.parse_args()
 
-    fake = Fake(args.port, args.replay)
+    fake = Fake(args.port, args.replay, strict=args.strict)
     fake.keep = not args.forget
     fake.start()
     print(fake.port, flush=True)
