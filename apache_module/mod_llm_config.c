@@ -338,20 +338,25 @@ llm_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 }
 
 
-/* Outlives restarts: old children and new ones count together. */
+/* Outlives restarts: old children and new ones count together.  Not a restart
+ * with another version of this module. */
 static llm_shared_t *
 llm_share(void)
 {
+    char                  name[32];
     apr_shm_t            *shm;
     llm_shared_t        **kept;
     pthread_mutexattr_t   attr;
 
-    kept = ap_retained_data_get("llm_shared");
+    apr_snprintf(name, sizeof(name), "llm_shared %" APR_SIZE_T_FMT,
+                 sizeof(llm_shared_t));
+
+    kept = ap_retained_data_get(name);
     if (kept != NULL) {
         return *kept;
     }
 
-    kept = ap_retained_data_create("llm_shared", sizeof(llm_shared_t *));
+    kept = ap_retained_data_create(name, sizeof(llm_shared_t *));
 
     if (apr_shm_create(&shm, sizeof(llm_shared_t), NULL, ap_pglobal)
         != APR_SUCCESS)

@@ -424,11 +424,29 @@ tg_pii_word(tg_finder_t *f, const char *p)
 }
 
 
+/* Of words: letters, digits, _ and what is not ASCII. */
+static const uint8_t  tg_pii_words[256] = {
+    ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1, ['_'] = 1,
+    [0x80 ... 0xff] = 1
+};
+
+
+/* p is of a word, which may begin there. Returns what found() did. */
+static int
+tg_pii_in_word(tg_finder_t *f, const char *p)
+{
+    return tg_pii_digit(*p) ? tg_pii_number(f, p)
+           : tg_pii_letter(*p) ? tg_pii_word(f, p) : 0;
+}
+
+
 int
 tg_pii_find(tg_str_t text, size_t from, size_t to, unsigned kinds,
     tg_pii_found_t found, void *data)
 {
     int          rc = 0;
+    bool         ascii;
+    const char  *p = text.p + from, *end = text.p + to;
     tg_finder_t  f;
 
     memset(&f, 0, sizeof(f));
@@ -442,22 +460,45 @@ tg_pii_find(tg_str_t text, size_t from, size_t to, unsigned kinds,
         f.behind[i] = text.p;
     }
 
-    for (const char *p = text.p + from; rc == 0 && p < text.p + to; p++) {
-        if (tg_pii_digit(*p)) {
-            rc = tg_pii_number(&f, p);
+    while (rc == 0 && p < end) {
 
-        } else if (tg_pii_letter(*p) || *p == '-') {
-            rc = tg_pii_word(&f, p);
+        if (tg_pii_words[(uint8_t) *p]) {
+            rc = tg_pii_in_word(&f, p);
 
-        } else if (*p == '@' && (kinds >> TG_PII_EMAIL & 1)) {
-            rc = tg_pii_email(&f, p);
+            /* Within a word none of them begins, but behind what is not ASCII. */
 
-        } else if ((*p == '+' || *p == '(')
-                   && tg_pii_wanted(&f, TG_PII_PHONE, p)
-                   && tg_pii_begins(text, p))
-        {
-            rc = tg_pii_phone(&f, p);
+            do {
+                ascii = (*p & 0x80) == 0;
+                p++;
+            } while (p < end && tg_pii_words[(uint8_t) *p]
+                     && (ascii || (*p & 0x80)));
+            continue;
         }
+
+        switch (*p) {
+
+        case '-':
+            rc = tg_pii_word(&f, p);
+            break;
+
+        case '@':
+            rc = (kinds >> TG_PII_EMAIL & 1) ? tg_pii_email(&f, p) : 0;
+            break;
+
+        case '+':
+        case '(':
+            if (tg_pii_wanted(&f, TG_PII_PHONE, p)
+                && tg_pii_begins(text, p))
+            {
+                rc = tg_pii_phone(&f, p);
+            }
+            break;
+
+        default:
+            break;
+        }
+
+        p++;
     }
 
     return rc;

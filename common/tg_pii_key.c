@@ -66,6 +66,35 @@ static const tg_key_shape_t  tg_key_shapes[] = {
 };
 
 
+/* The first two letters of all of these: few words have them. */
+static bool
+tg_key_may(char first, char second)
+{
+    const char  *seconds;
+
+    switch (first) {
+    case 's': seconds = "kqh"; break;
+    case 'r': seconds = "k8"; break;
+    case 'w': seconds = "h"; break;
+    case 'A': seconds = "KSI"; break;
+    case 'y': seconds = "a"; break;
+    case 'G': seconds = "O"; break;
+    case 'g': seconds = "hils"; break;
+    case 'x': seconds = "oa"; break;
+    case 'h': seconds = "fv"; break;
+    case 'p': seconds = "py"; break;
+    case 'n': seconds = "p"; break;
+    case 'S': seconds = "G"; break;
+    case 'd': seconds = "o"; break;
+    case 'l': seconds = "i"; break;
+    case 'E': seconds = "A"; break;
+    default:  return false;
+    }
+
+    return second != '\0' && strchr(seconds, second) != NULL;
+}
+
+
 static bool
 tg_key_has(char c, unsigned of)
 {
@@ -194,17 +223,19 @@ tg_pii_key(tg_str_t text, const char *p)
     const char  *end = text.p + text.len;
     tg_str_t     rest = tg_str_of(p, (size_t) (end - p));
 
+    if (rest.len < 2) {
+        return 0;
+    }
+
     switch (*p) {
     case '-':
-        return tg_key_pem(p, end);
+        return p[1] == '-' ? tg_key_pem(p, end) : 0;
     case 'e':
-        return tg_key_jwt(p, end);
-    case 's': case 'r': case 'w': case 'A': case 'y': case 'G': case 'g':
-    case 'x': case 'h': case 'p': case 'n': case 'S': case 'd': case 'l':
-    case 'E':
-        break;
+        return p[1] == 'y' ? tg_key_jwt(p, end) : 0;
     default:
-        return 0;
+        if (!tg_key_may(p[0], p[1])) {
+            return 0;
+        }
     }
 
     for (size_t i = 0; i < sizeof(tg_key_shapes) / sizeof(tg_key_shapes[0]);

@@ -34,6 +34,8 @@ struct ngx_http_llm_attempt_s {
 
     unsigned                           again:1; /* the call goes on */
     unsigned                           invalid:1;   /* the answer's head is */
+    unsigned                           usual:1;     /* its status is nginx's
+                                                       to try again for */
 };
 
 
@@ -200,7 +202,7 @@ ngx_http_llm_attempt_free(ngx_peer_connection_t *pc, void *data,
 
     a->free(pc, a->data, state);
 
-    if (state != 0 && !a->again) {
+    if (state != 0 && !a->again && !a->usual) {
         tries = pc->tries;
 
         if (pc->cached && fault == NGX_HTTP_UPSTREAM_FT_ERROR) {
@@ -407,6 +409,7 @@ ngx_http_llm_attempt_get(ngx_peer_connection_t *pc, void *data)
     }
 
     a->invalid = 0;
+    a->usual = 0;
 
     rc = a->get(pc, a->data);
 
@@ -485,9 +488,16 @@ ngx_http_llm_attempt_header(ngx_http_request_t *r)
         return rc;
     }
 
-    if (rc != NGX_OK || status < NGX_HTTP_SPECIAL_RESPONSE
-        || !tg_call_falls_back(a->ctx->call, TG_FAIL_STATUS, (unsigned) status)
-        || ngx_http_llm_attempt_status_usual(r, status)
+    if (rc != NGX_OK || status < NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    if (ngx_http_llm_attempt_status_usual(r, status)) {
+        a->usual = 1;
+        return rc;
+    }
+
+    if (!tg_call_falls_back(a->ctx->call, TG_FAIL_STATUS, (unsigned) status)
         || !ngx_http_llm_attempt_failed(a, TG_FAIL_STATUS, status))
     {
         return rc;

@@ -76,7 +76,7 @@ ngx_http_llm_answer_headers(ngx_http_llm_ctx_t *ctx)
 
 
 /* Asked for as identity; where it comes packed all the same it is unpacked for
- * the meter alone. */
+ * the meter, and for the client only where it is altered. */
 static ngx_int_t
 ngx_http_llm_answer_encoding(ngx_http_llm_ctx_t *ctx)
 {
@@ -215,6 +215,39 @@ ngx_http_llm_answer_head(ngx_http_llm_ctx_t *ctx)
 
 
 static ngx_int_t
+ngx_http_llm_answer_altered(ngx_http_llm_ctx_t *ctx)
+{
+    const tg_hop_t      *hop = tg_call_hop(ctx->call);
+    ngx_http_request_t  *r = ctx->request;
+
+    if (ctx->opaque) {
+        if (hop == NULL || !hop->whole) {
+            return NGX_OK;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "llm: the provider's answer is to be translated, and comes"
+                      " packed in a way that is not known here");
+        return NGX_ERROR;
+    }
+
+    if (ctx->inflate != NULL) {
+        r->headers_out.content_encoding->hash = 0;
+        r->headers_out.content_encoding = NULL;
+    }
+
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_etag(r);
+    ngx_http_llm_answer_head(ctx);
+
+    ctx->last_out = &ctx->out;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
 {
     ngx_uint_t            cached = 0;
@@ -251,15 +284,8 @@ ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
         ngx_http_llm_answer_stream(ctx, u);
     }
 
-    if (ctx->inflate == NULL && !ctx->opaque && tg_call_alters(ctx->call)) {
-        ngx_http_clear_content_length(r);
-        ngx_http_clear_accept_ranges(r);
-        ngx_http_clear_etag(r);
-        ngx_http_llm_answer_head(ctx);
-        ctx->last_out = &ctx->out;
-    }
-
-    return NGX_OK;
+    return tg_call_alters(ctx->call) ? ngx_http_llm_answer_altered(ctx)
+                                     : NGX_OK;
 }
 
 
@@ -507,6 +533,19 @@ ngx_http_llm_feed_rest(ngx_http_llm_ctx_t *ctx)
 }
 
 
+static int
+ngx_http_llm_filter(ngx_http_llm_ctx_t *ctx, ngx_buf_t *b)
+{
+    size_t  n = (size_t) (b->last - b->pos);
+    char   *p = (char *) b->pos;
+
+    return ctx->inflate != NULL
+           ? tg_inflate_filter(ctx->inflate, ctx->call, p, n, &ctx->now,
+                               ngx_http_llm_out, ctx)
+           : tg_call_filter(ctx->call, p, n, &ctx->now, ngx_http_llm_out, ctx);
+}
+
+
 static ngx_int_t
 ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
 {
@@ -521,11 +560,7 @@ ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
         if (ngx_buf_in_memory(b) && b->pos != b->last) {
             ngx_http_llm_first_byte(ctx);
 
-            if (tg_call_filter(ctx->call, (char *) b->pos,
-                               (size_t) (b->last - b->pos), &ctx->now,
-                               ngx_http_llm_out, ctx)
-                != TG_OK)
-            {
+            if (ngx_http_llm_filter(ctx, b) != TG_OK) {
                 return NGX_ERROR;
             }
 

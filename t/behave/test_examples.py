@@ -13,6 +13,7 @@ import pytest
 import budgets
 import calls
 import nginx
+import routes
 from pki import secure
 from servers import free_port, root, server_user
 from test_alerts import Hook
@@ -103,10 +104,24 @@ def test_budgets_example(server, pki):
 
 
 @pytest.mark.only("nginx", "the files are nginx's")
+@pytest.mark.parametrize("name", routes.CHECKS)
+def test_routing_example(server, pki, name):
+    server.expect_errors("connect\\(\\) failed|upstream")
+
+    with routes.Scene(server, pki) as scene:
+        start(server, name, scene.gpu, scene.place)
+        assert not re.search(r"warn.*llm: ", server.messages())
+        routes.CHECKS[name](scene)
+        server.lines(server.log_of(server.path("logs", "llm.jsonl")).count(),
+                     server.path("logs", "llm.jsonl"))
+
+
+@pytest.mark.only("nginx", "the files are nginx's")
 def test_every_example_is_tested(server):
     """A file without a test of its name would be an untested one."""
     with open(__file__) as f:
         tests = f.read()
 
     for path in glob.glob(root("conf-examples", "nginx", "*.conf")):
-        assert '"%s"' % os.path.basename(path) in tests
+        assert '"%s"' % os.path.basename(path) in tests \
+            or os.path.basename(path) in routes.CHECKS

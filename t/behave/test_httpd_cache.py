@@ -95,7 +95,7 @@ def test_tenants_have_answers_of_their_own(server, fake):
 
 def test_a_hit_takes_nothing_of_a_budget(server, fake):
     server.meter(fake, STORE, *gated(server, text=keys(key(
-        "ann", budgets=["tokens=150/day"]))))
+        "ann", budgets=["tokens=240/day"]))))
     body = calls.chat(temperature=0, max_tokens=10)
     for _ in range(12):
         assert post(server, body, bearer("ann")).status == 200

@@ -13,6 +13,7 @@ import pytest
 import budgets
 import calls
 import httpd
+import routes
 from pki import secure
 from servers import free_port, root, server_user
 from test_alerts import Hook
@@ -122,10 +123,22 @@ def test_budgets_example(server, pki):
         budgets.check(server, up, hook, secret)
 
 
+@pytest.mark.parametrize("name", routes.CHECKS)
+def test_routing_example(server, pki, name):
+    server.expect_errors("proxy|AH01102|AH01114|AH00957|AH01084|AH00898")
+
+    with routes.Scene(server, pki) as scene:
+        start(server, name, scene.gpu, scene.place)
+        assert not re.search(r"warn.*llm: ", server.messages())
+        routes.CHECKS[name](scene)
+        server.lines(server.log_of().count())
+
+
 def test_every_example_is_tested(server):
     """A file without a test of its name would be an untested one."""
     with open(__file__) as f:
         tests = f.read()
 
     for path in glob.glob(root("conf-examples", "apache", "*.conf")):
-        assert '"%s"' % os.path.basename(path) in tests
+        assert '"%s"' % os.path.basename(path) in tests \
+            or os.path.basename(path) in routes.CHECKS

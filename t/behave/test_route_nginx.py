@@ -6,6 +6,7 @@ import os
 import pytest
 
 import calls
+from fake.provider import Fake
 from keys import bearer, gated, key, keys
 from pki import secure
 from servers import Loc
@@ -20,6 +21,7 @@ CACHE = ("proxy_cache calls; proxy_cache_methods POST; proxy_cache_valid 200 1m;
          " proxy_no_cache $llm_no_cache; add_header X-Cache"
          " $upstream_cache_status always;")
 ZERO = {"temperature": 0}
+FAILING = {"script": "as told"}
 
 
 def seen(server):
@@ -45,6 +47,7 @@ def cached(server, *providers, more="", llm=()):
 
 
 def ask(server, body, **more):
+    """(what the cache did, the answer)"""
     r = server.client.post(CHAT, body, **more)
     assert r.status == 200
 
@@ -257,3 +260,215 @@ def test_teams_do_not_share_a_cache(server, fake):
               for name in ("ann", "bob", "eve")]
     assert states == ["MISS", "HIT", "MISS"]
     server.lines(3)
+
+
+def test_answer_of_another_target_is_not_kept(server, fake, fake2):
+    """The key is of the first; by the next call it may be well again."""
+    cached(server, ("a", fake, "dialect=openai"),
+           ("b", fake2, "dialect=anthropic"),
+           llm=[("llm_route", "all", "to=a,b/claude-sonnet-4-5")])
+    fake.scripts["as told"] = {"status": 503}
+    body = calls.chat(**ZERO)
+    state, r = ask(server, body, fake=FAILING)
+    assert state == "MISS" and b"chat.completion" in r.body
+    fake.scripts["as told"] = {}
+    state, again = ask(server, body, fake=FAILING)
+    assert state == "MISS" and again.json["model"] == "gpt-4o-mini"
+    assert ask(server, body, fake=FAILING)[0] == "HIT"
+    assert (len(fake.requests), len(fake2.requests)) == (2, 1)
+    server.lines(3)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_kept_answer_is_translated_again(server, fake, stream):
+    cached(server, ("a", fake, "dialect=anthropic"),
+           llm=[("llm_route", "all", "to=a/claude-sonnet-4-5")])
+    body = calls.asked_stream(**ZERO) if stream else calls.chat(**ZERO)
+    first, again = ask(server, body), ask(server, body)
+    assert (first[0], again[0]) == ("MISS", "HIT")
+    assert len(fake.requests) == 1 and fake.requests[0].path == "/v1/messages"
+    for _, r in first, again:
+        assert b"chat.completion" in r.body and b"word5" in r.body
+    assert [line.output for line in server.lines(2)] == [5, 5]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_packed_answer_is_unpacked_to_be_translated(server, fake, stream):
+    server.route([("a", fake, "dialect=anthropic")],
+                 ("llm_route", "all", "to=a/claude-sonnet-4-5"))
+    body = calls.asked_stream() if stream else calls.chat()
+    r = server.client.post(CHAT, body, fake={"encoding": "gzip"})
+    assert r.status == 200 and r.header("Content-Encoding") is None
+    assert b"chat.completion" in r.body and b"word5" in r.body
+    assert server.line().source == "reported"
+
+
+def test_answer_packed_in_an_unknown_way_is_none(server, fake):
+    server.expect_errors("packed in a way that is not known")
+    server.route([("a", fake, "dialect=anthropic")],
+                 ("llm_route", "all", "to=a/claude-sonnet-4-5"))
+    with pytest.raises(Exception):
+        server.client.post(CHAT, calls.chat(),
+                           fake={"headers": {"Content-Encoding": "br"}})
+    server.line()
+
+
+def test_translated_events_come_one_by_one(server, fake):
+    server.route([("a", fake, "dialect=anthropic")],
+                 ("llm_route", "all", "to=a/claude-sonnet-4-5"))
+    exchange = server.client.open("POST", CHAT, calls.asked_stream(),
+                                  [("x-fake", '{"gate": 4}')])
+    exchange.head()
+    pieces, got = exchange.pieces(), b""
+    while b"word1" not in got:
+        got += next(pieces)
+    assert b"word5" not in got
+    fake.release()
+    assert b"[DONE]" in b"".join(pieces)
+    server.line()
+
+
+def test_servers_of_one_upstream_come_first(server, fake, fake2):
+    """As proxy_next_upstream says, before the next target."""
+    server.expect_errors("Connection refused")
+    server.route(
+        [("gpus", "http://gpus", "dialect=vllm"),
+         ("cloud", fake2, "dialect=openai")],
+        ("llm_route", "all", "to=gpus,cloud"),
+        nginx=seen(server), nginx_http=SEEN + "upstream gpus {"
+        " server 127.0.0.2:1 max_fails=0; server 127.0.0.1:%d; }\n"
+        % fake.port)
+    for _ in range(4):
+        assert server.client.post(CHAT, calls.chat()).status == 200
+    assert len(fake.requests) == 4 and fake2.requests == []
+    assert "127.0.0.2:1, 127.0.0.1:%d" % fake.port \
+        in [line[1] for line in logged(server, 4)]
+    server.lines(4)
+
+
+@pytest.mark.parametrize("setting,there", [
+    ("", [1, 0, 1]), ("proxy_next_upstream http_503 non_idempotent;",
+                      [1, 1, 0])])
+def test_status_goes_on_within_an_upstream_where_told_so(server, fake, fake2,
+                                                         setting, there):
+    with Fake() as second:
+        for one in fake, second:
+            one.scripts["as told"] = {}
+        fake.scripts["as told"] = {"status": 503}
+        server.route(
+            [("gpus", "http://gpus", "dialect=vllm"),
+             ("cloud", fake2, "dialect=openai")],
+            ("llm_route", "all", "to=gpus,cloud"), nginx=setting,
+            nginx_http="upstream gpus { server 127.0.0.1:%d;"
+            " server 127.0.0.1:%d backup; }\n" % (fake.port, second.port))
+        fake2.scripts["as told"] = {}
+        r = server.client.post(CHAT, calls.chat(), fake=FAILING)
+        assert r.status == 200
+        assert [len(f.requests) for f in (fake, second, fake2)] == there
+    server.line()
+
+
+def test_upstream_without_live_servers_is_passed_over(server, fake):
+    server.expect_errors("no live upstreams")
+    server.route(
+        [("gpus", "http://gpus", "dialect=vllm"),
+         ("cloud", fake, "dialect=openai")],
+        ("llm_route", "all", "to=gpus,cloud"),
+        nginx=seen(server), nginx_http=SEEN + "upstream gpus {"
+        " server 127.0.0.1:1 down; server 127.0.0.2:1 down; }\n")
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    assert len(fake.requests) == 1
+    assert logged(server)[0][2] == "502, 200"
+    server.line()
+
+
+def test_states_of_all_attempts_are_in_the_log(server, fake, fake2):
+    fake.scripts["as told"] = {"status": 529}
+    fake2.scripts["as told"] = {}
+    server.route(
+        [("a", fake, "dialect=openai"), ("b", fake2, "dialect=openai")],
+        ("llm_route", "all", "to=a,b"), nginx=seen(server), nginx_http=SEEN)
+    r = server.client.post(CHAT + "?q=1", calls.chat(), fake=FAILING)
+    assert r.status == 200
+    line = logged(server)[0]
+    assert line[:3] == ["200", "127.0.0.1:%d, 127.0.0.1:%d"
+                        % (fake.port, fake2.port), "529, 200"]
+    assert line[3] == CHAT + "?q=1"
+    assert fake2.requests[0].header("Host") == "127.0.0.1:%d" % fake2.port
+    server.line()
+
+
+def test_each_target_gets_its_own_key_over_its_own_tls(server, pki, tmp_path,
+                                                       fake):
+    """Plain and without a key, then verified with one, then another."""
+    keys_of = [own_key(tmp_path, "k%d" % i, "sk-own-%d-0123456789" % i)
+               for i in range(2)]
+    with secure(pki) as first, secure(pki) as second:
+        for up in fake, first:
+            up.scripts["as told"] = {"status": 503}
+        second.scripts["as told"] = {}
+        server.route(
+            [("plain", fake, "dialect=openai"),
+             ("one", named(first), "dialect=openai", keys_of[0]),
+             ("two", named(second), "dialect=openai", keys_of[1])],
+            ("llm_route", "all", "to=plain,one,two"),
+            *gated(server, text=keys(key("ann"))), ca=pki / "ca.pem",
+            nginx=seen(server), nginx_http=SEEN)
+        r = server.client.post(CHAT, calls.chat(), bearer("ann"),
+                               fake=FAILING)
+        assert r.status == 200
+        assert [up.requests[0].header("Authorization")
+                for up in (fake, first, second)] \
+            == [None, "Bearer sk-own-0-0123456789",
+                "Bearer sk-own-1-0123456789"]
+        assert second.requests[0].header("Host") == "localhost:%d" % second.port
+    assert logged(server)[0][5] == "-"
+    server.line()
+
+
+def test_unverified_target_is_passed_over(server, pki, tmp_path):
+    server.expect_errors("certificate")
+    with secure(pki, "other") as bad, secure(pki) as good:
+        server.route(
+            [("bad", named(bad), "dialect=openai", own_key(tmp_path)),
+             ("good", named(good), "dialect=openai", own_key(tmp_path))],
+            ("llm_route", "all", "to=bad,good"),
+            *gated(server, text=keys(key("ann"))), ca=pki / "ca.pem")
+        r = server.client.post(CHAT, calls.chat(), bearer("ann"))
+        assert r.status == 200 and bad.requests == []
+        assert len(good.requests) == 1
+    server.line()
+
+
+def test_mirror_does_not_see_the_key(server, pki, tmp_path, fake):
+    with secure(pki) as up:
+        site = server.routed(
+            [("own", named(up), "dialect=openai", own_key(tmp_path))],
+            *gated(server, text=keys(key("ann"))), ca=pki / "ca.pem",
+            nginx="mirror /copy;")
+        site.locs.append(Loc("/copy", [("llm", "off")], fake, nginx="internal;"))
+        server.start(site)
+        assert server.client.post(CHAT, calls.chat(),
+                                  bearer("ann")).status == 200
+        assert up.requests[0].header("Authorization") == "Bearer " + REAL
+        fake.wait(1)
+        assert REAL not in repr(fake.requests[0].headers)
+        assert fake.requests[0].json == calls.chat()
+        assert fake.malformed == []
+    server.line()
+
+
+def test_worker_remembers_what_another_saw_fail(server, fake, fake2):
+    """The circuit breaker is the workers' in common."""
+    server.expect_errors("upstream")
+    fake.scripts["as told"] = {"status": 429,
+                               "headers": {"retry-after": "60"}}
+    fake2.scripts["as told"] = {}
+    server.route(
+        [("a", fake, "dialect=openai"), ("b", fake2, "dialect=openai")],
+        ("llm_route", "all", "to=a,b"), workers=2)
+    for _ in range(20):
+        assert server.client.post(CHAT, calls.chat(),
+                                  fake=FAILING).status == 200
+    assert len(fake.requests) == 1
+    server.lines(20)

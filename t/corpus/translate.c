@@ -211,67 +211,30 @@ difference(const tg_answer_info_t *was, const tg_answer_info_t *is,
 }
 
 
-static void
-run_target(options_t *o, const char *name, const exchange_t *x, size_t target)
+static tg_translator_ask_t
+ask_of(const exchange_t *x, const tg_dialect_t *d, bool stream, size_t target)
 {
-    static const size_t       sizes[] = { 0, 7, 1 };
+    return (tg_translator_ask_t) {
+        .from = form_of(d),
+        .to = targets[target].form,
+        .upstream = d,
+        .status = x->status,
+        .content_type = x->response_type,
+        .stream = stream,
+        .include_usage = true,
+        .model = tg_str("asked-model"),
+        .id = tg_str("0190d3a4-7c1e-7bbb-8ccc-0123456789ab"),
+        .created_s = 1750000000
+    };
+}
 
-    tg_arena_t               *arena = tg_arena_create(0);
-    tg_mem_t                 *mem = tg_arena_mem(arena);
-    tg_dialect_t              d;
-    tg_request_t             *r = exchange_ask(x, mem, &d, (cut_t) { 0, 0 });
-    const tg_answer_info_t   *was, *is;
-    tg_translator_ask_t       ask = { 0 };
-    tg_translator_t          *t = NULL;
-    output_t                  out[3];
-    const char               *field, *why;
 
-    was = tg_answer_info(exchange_answer(x, mem, &d, NULL,
-                                         (cut_t) { 0, 0 }));
-    ask.from = form_of(&d);
-    ask.to = targets[target].form;
-    (void) r;
-
-    if (!tg_translates(ask.to, ask.from)) {
-        tg_arena_destroy(arena);
-        return;
-    }
-
-    ask.upstream = &d;
-    ask.status = x->status;
-    ask.content_type = x->response_type;
-    ask.stream = was->stream;
-    ask.include_usage = true;
-    ask.model = tg_str("asked-model");
-    ask.id = tg_str("0190d3a4-7c1e-7bbb-8ccc-0123456789ab");
-    ask.created_s = 1750000000;
-
-    for (size_t i = 3; i-- > 0; /* void */ ) {
-        t = translate(x, mem, &ask, sizes[i], &out[i]);
-
-        if (t == NULL) {
-            printf("MISS %s to %s: failed\n", name, targets[target].name);
-            o->missed++;
-            tg_arena_destroy(arena);
-            return;
-        }
-    }
-
-    leave(o, name, targets[target].name, t, &out[0]);
-    is = read_back(mem, &out[0], target, tg_translator_status(t),
-                   tg_translator_content_type(t));
-    field = difference(was, is, ask.to);
-    why = tg_translator_error(t);
-
-    for (size_t i = 1; i < 3; i++) {
-        if (out[i].len != out[0].len
-            || memcmp(out[i].p, out[0].p, out[0].len) != 0)
-        {
-            field = "split";
-        }
-    }
-
-    if (why != NULL && !was->error
+/* field: what differs; why: what the translator says is wrong; or NULL. */
+static void
+judge(options_t *o, const char *name, size_t target, bool error,
+    const char *field, const char *why)
+{
+    if (why != NULL && !error
         && (field == NULL || strcmp(field, "split") != 0))
     {
         printf("refused %s to %s: %s\n", name, targets[target].name, why);
@@ -284,20 +247,70 @@ run_target(options_t *o, const char *name, const exchange_t *x, size_t target)
 
     } else {
         o->exact++;
-        o->errors += was->error;
+        o->errors += error;
     }
+}
+
+
+static void
+run_target(options_t *o, const char *name, const exchange_t *x, size_t target)
+{
+    static const size_t       sizes[] = { 1, 7, 0 };
+
+    tg_arena_t               *arena = tg_arena_create(0);
+    tg_mem_t                 *mem = tg_arena_mem(arena);
+    const tg_answer_info_t   *was, *is;
+    tg_translator_ask_t       ask;
+    tg_translator_t          *t = NULL;
+    tg_dialect_t              d;
+    output_t                  out = { NULL, 0 }, other = { NULL, 0 };
+    const char               *field = NULL;
+
+    (void) exchange_ask(x, mem, &d, (cut_t) { 0, 0 });
+    was = tg_answer_info(exchange_answer(x, mem, &d, NULL,
+                                         (cut_t) { 0, 0 }));
+    ask = ask_of(x, &d, was->stream, target);
+
+    if (!tg_translates(ask.to, ask.from)) {
+        tg_arena_destroy(arena);
+        return;
+    }
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        free(other.p);
+        other = out;
+        t = translate(x, mem, &ask, sizes[i], &out);
+
+        if (t == NULL) {
+            fprintf(stderr, "%s to %s: failed\n", name, targets[target].name);
+            exit(2);
+        }
+
+        if (i != 0 && (out.len != other.len
+                       || memcmp(out.p, other.p, out.len) != 0))
+        {
+            field = "split";
+        }
+    }
+
+    leave(o, name, targets[target].name, t, &out);
+    is = read_back(mem, &out, target, tg_translator_status(t),
+                   tg_translator_content_type(t));
+
+    if (field == NULL) {
+        field = difference(was, is, ask.to);
+    }
+
+    judge(o, name, target, was->error, field, tg_translator_error(t));
 
     if (o->verbose) {
-        printf("%s to %s: %u %zu bytes, in=%" PRId64 " out=%" PRId64 "%s%s\n",
-               name, targets[target].name, tg_translator_status(t),
-               out[0].len, is->usage.input, is->usage.output,
-               why != NULL ? ": " : "", why != NULL ? why : "");
+        printf("%s to %s: %u, %zu bytes, in=%" PRId64 " out=%" PRId64 "\n",
+               name, targets[target].name, tg_translator_status(t), out.len,
+               is->usage.input, is->usage.output);
     }
 
-    for (size_t i = 0; i < 3; i++) {
-        free(out[i].p);
-    }
-
+    free(out.p);
+    free(other.p);
     tg_arena_destroy(arena);
 }
 

@@ -228,10 +228,29 @@ test_keys(void **state)
         { "ey" "J" A16 "." A16 "." A16, "" }
     };
 
+    static const char *const  prefixes[] = {
+        "sk-", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_",
+        "AKIA", "ASIA", "AIza", "ya29.", "GOCSPX-", "ghp_", "gho_", "ghu_",
+        "ghs_", "ghr_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xoxa-",
+        "xoxr-", "xoxs-", "xapp-", "hf_", "gsk_", "xai-", "pplx-", "r8_",
+        "npm_", "pypi-", "SG.", "dop_v1_", "shpat_", "hvs.", "lin_api_",
+        "sq0atp-", "EAAA"
+    };
+
+    char  text[128], want[140];
+
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         finds(cases[i].text, 1u << TG_PII_KEY, cases[i].want);
     }
 
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        (void) snprintf(text, sizeof(text), "%s%064d", prefixes[i], 7);
+        (void) snprintf(want, sizeof(want), "key:%s;", text);
+        finds(text, 1u << TG_PII_KEY, want);
+    }
+
+    finds("\xc3\xa4" "4111111111111111", 1u << TG_PII_CARD,
+          "card:4111111111111111;");
     (void) state;
 }
 
