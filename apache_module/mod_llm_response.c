@@ -47,19 +47,60 @@ llm_answer_encoding(llm_ctx_t *ctx, request_rec *r)
 }
 
 
+/* The head as the client gets it. */
+static void
+llm_answer_head(llm_ctx_t *ctx, request_rec *r)
+{
+    unsigned     n, status = (unsigned) r->status;
+    tg_str_t     given = llm_str(r->content_type), type = given;
+    tg_header_t  says[TG_SAYS_MAX];
+
+    tg_call_answer_head(ctx->call, &status, &type);
+
+    if ((int) status != r->status) {
+        r->status = (int) status;
+        r->status_line = NULL;
+    }
+
+    if (type.p != given.p) {
+        ap_set_content_type(r, apr_pstrmemdup(r->pool, type.p, type.len));
+    }
+
+    n = tg_call_says(ctx->call, says);
+
+    for (unsigned i = 0; i < n; i++) {
+        apr_table_setn(r->err_headers_out,
+                   apr_pstrmemdup(r->pool, says[i].name.p, says[i].name.len),
+                   apr_pstrmemdup(r->pool, says[i].value.p, says[i].value.len));
+    }
+}
+
+
 /* With the call's lock held. */
 static void
 llm_answer(llm_ctx_t *ctx, request_rec *r)
 {
+    /* It won't be sent again. */
+
+    if (ctx->scope.pass && ctx->body != NULL) {
+        apr_brigade_cleanup(ctx->body);
+    }
+
     tg_call_upstream(ctx->call, tg_str_null, ctx->attempts);
     tg_call_answer(ctx->call, (unsigned) r->status, llm_str(r->content_type),
-                   false);
+                   ctx->hit);
 
     if (tg_call_wants_headers(ctx->call)) {
         apr_table_do(llm_answer_header, ctx, r->headers_out, NULL);
     }
 
     llm_answer_encoding(ctx, r);
+
+    if (ctx->inflate == NULL && !ctx->opaque) {
+        llm_cache_begin(ctx, r);
+    }
+
+    llm_answer_head(ctx, r);
 
     if (ctx->inflate == NULL && !ctx->opaque && tg_call_alters(ctx->call)) {
         apr_table_unset(r->headers_out, "Content-Length");
@@ -88,6 +129,8 @@ llm_feed(llm_ctx_t *ctx, const char *p, size_t n)
         ctx->first = 1;
         llm_now(&ctx->now);
     }
+
+    llm_cache_keep(ctx, p, n);
 
     (void) pthread_mutex_lock(&ctx->lock);
 
@@ -142,7 +185,7 @@ llm_metadata(llm_ctx_t *ctx, apr_bucket *b, bool *eos)
 
 
 static apr_status_t
-llm_pass(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb, bool eos)
+llm_hand_on(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb, bool eos)
 {
     apr_status_t  rv;
 
@@ -189,7 +232,7 @@ llm_read_long(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb,
     flush = apr_bucket_flush_create(f->c->bucket_alloc);
     APR_BRIGADE_INSERT_TAIL(ctx->out != NULL ? ctx->out : bb, flush);
 
-    rv = llm_pass(ctx, f, ctx->out != NULL ? ctx->out : bb, false);
+    rv = llm_hand_on(ctx, f, ctx->out != NULL ? ctx->out : bb, false);
     apr_brigade_cleanup(bb);
     APR_BRIGADE_CONCAT(bb, rest);
 
@@ -227,7 +270,7 @@ llm_data(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb, apr_bucket *b,
 
     if (rv == APR_SUCCESS && large && *next != APR_BRIGADE_SENTINEL(bb)) {
         rest = apr_brigade_split_ex(bb, *next, NULL);
-        rv = llm_pass(ctx, f, ctx->out != NULL ? ctx->out : bb, false);
+        rv = llm_hand_on(ctx, f, ctx->out != NULL ? ctx->out : bb, false);
         apr_brigade_cleanup(bb);
         APR_BRIGADE_CONCAT(bb, rest);
         *next = APR_BRIGADE_FIRST(bb);
@@ -255,6 +298,14 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     }
 
     b = APR_BRIGADE_FIRST(bb);
+
+    if (ctx->again
+        || (!ctx->answered
+            && llm_pass_answered(ctx, b != APR_BRIGADE_SENTINEL(bb)
+                                      && AP_BUCKET_IS_ERROR(b))))
+    {
+        return llm_pass_swallow(ctx, bb);
+    }
 
     if (!ctx->answered
         && !(b != APR_BRIGADE_SENTINEL(bb) && AP_BUCKET_IS_ERROR(b)))
@@ -290,7 +341,7 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         b = next;
     }
 
-    rv = llm_pass(ctx, f, ctx->out != NULL ? ctx->out : bb, eos);
+    rv = llm_hand_on(ctx, f, ctx->out != NULL ? ctx->out : bb, eos);
 
     return rv == APR_SUCCESS && waits ? llm_client_wait(ctx) : rv;
 }

@@ -167,8 +167,8 @@ const tg_json_want_t  tg_want_openai_request[] = {
     { "stream", TG_R_STREAM, 0 },
     { "stream_options", TG_R_STREAM_OPTIONS, TG_JSON_RAW | TG_JSON_MEMBER },
     { "stream_options.include_usage", TG_R_INCLUDE_USAGE, 0 },
-    { "max_tokens", TG_R_MAX_TOKENS, 0 },
-    { "max_completion_tokens", TG_R_MAX_TOKENS, 0 },
+    { "max_tokens", TG_R_MAX_TOKENS, TG_JSON_MEMBER },
+    { "max_completion_tokens", TG_R_MAX_COMPLETION, TG_JSON_MEMBER },
     { "max_output_tokens", TG_R_MAX_TOKENS, 0 },
     { "n", TG_R_N, 0 },
     { "best_of", TG_R_N, 0 },
@@ -203,6 +203,19 @@ const tg_json_want_t  tg_want_openai_request[] = {
 };
 
 const tg_json_want_t  tg_want_openai_messages[] = {
+    { "temperature", TG_R_PARAM + TG_PARAM_TEMPERATURE, TG_JSON_MEMBER },
+    { "top_p", TG_R_PARAM + TG_PARAM_TOP_P, TG_JSON_MEMBER },
+    { "presence_penalty", TG_R_PARAM + TG_PARAM_PRESENCE_PENALTY,
+      TG_JSON_MEMBER },
+    { "frequency_penalty", TG_R_PARAM + TG_PARAM_FREQUENCY_PENALTY,
+      TG_JSON_MEMBER },
+    { "logprobs", TG_R_PARAM + TG_PARAM_LOGPROBS, TG_JSON_MEMBER },
+    { "top_logprobs", TG_R_PARAM + TG_PARAM_TOP_LOGPROBS, TG_JSON_MEMBER },
+    { "logit_bias", TG_R_PARAM + TG_PARAM_LOGIT_BIAS, TG_JSON_MEMBER },
+    { "reasoning_effort", TG_R_PARAM + TG_PARAM_REASONING_EFFORT,
+      TG_JSON_MEMBER },
+    { "verbosity", TG_R_PARAM + TG_PARAM_VERBOSITY, TG_JSON_MEMBER },
+
     { "messages[]", TG_R_MESSAGE, 0 },
     { "messages[].role", TG_R_ROLE, 0 },
     { "messages[].content", TG_R_TEXT, TG_JSON_COUNT },

@@ -3,14 +3,14 @@
 #include "tg_call_int.h"
 
 
-static tg_str_t
+tg_str_t
 tg_aim_model(const tg_call_t *call, const tg_aim_t *aim)
 {
     return aim->model.len != 0 ? aim->model : tg_call_model(call);
 }
 
 
-static const tg_vendor_t *
+const tg_vendor_t *
 tg_aim_vendor(const tg_call_t *call, const tg_aim_t *aim)
 {
     tg_dialect_t  d = call->asked;
@@ -43,9 +43,9 @@ tg_call_aim_ask(const tg_hold_t *h, const tg_aim_t *aim, tg_bound_ask_t *ask)
 {
     *ask = h->ask;
     ask->price = tg_call_aim_price(h->call, aim, h->gate->book);
-    ask->own_prompt |= tg_vendor_own_prompt(tg_aim_vendor(h->call, aim));
+    ask->own_prompt = tg_vendor_own_prompt(tg_aim_vendor(h->call, aim));
 
-    tg_bound_ask_model(ask, aim->model);
+    tg_bound_ask_model(ask, tg_aim_model(h->call, aim));
 }
 
 

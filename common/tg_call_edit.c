@@ -55,14 +55,36 @@ static const struct {
     { TG_STR("watsonx.chat"), TG_STR("*"), TG_STR(""), TG_STR("max_tokens") }
 };
 
+/*
+ * Models that think refuse to be told how to choose words, others how hard to
+ * think.
+ *
+ * https://platform.openai.com/docs/guides/reasoning
+ * https://learn.microsoft.com/azure/ai-foundry/openai/how-to/reasoning
+ */
+static const char *const  tg_target_thinkers[] = {
+    "o1*", "o3*", "o4*", "gpt-5*"
+};
+
+#define TG_TARGET_CHOICE                                                      \
+    (1u << TG_PARAM_TEMPERATURE | 1u << TG_PARAM_TOP_P                        \
+     | 1u << TG_PARAM_PRESENCE_PENALTY | 1u << TG_PARAM_FREQUENCY_PENALTY     \
+     | 1u << TG_PARAM_LOGPROBS | 1u << TG_PARAM_TOP_LOGPROBS                  \
+     | 1u << TG_PARAM_LOGIT_BIAS)
+
+#define TG_TARGET_EFFORT                                                      \
+    (1u << TG_PARAM_REASONING_EFFORT | 1u << TG_PARAM_VERBOSITY)
+
 #define TG_CALL_NO_MAXIMUM  (sizeof(tg_call_maxima) / sizeof(tg_call_maxima[0]))
 
-/* Members that are taken out where they are, and put at the end. */
+/* Members that are taken out where they are, and put at the end, or left out. */
 typedef enum {
     TG_MOVED_MODEL = 0,
     TG_MOVED_OPTIONS,           /* stream_options */
     TG_MOVED_LIMITS,            /* the object that the maximum is in */
-    TG_MOVED
+    TG_MOVED_MAXIMA,            /* each that stands at the top */
+    TG_MOVED_PARAMS = TG_MOVED_MAXIMA + TG_MAXIMA_MAX,
+    TG_MOVED = TG_MOVED_PARAMS + TG_PARAMS
 } tg_moved_t;
 
 /* An edit that is being made. */
@@ -70,8 +92,12 @@ typedef struct {
     bool             ask;
     int64_t          max;
     tg_str_t         model;     /* to be sent; empty: as it came */
+    tg_str_t         max_name;  /* what the target calls a maximum at the top;
+                                   empty: what the call says */
+    uint32_t         drop;      /* bit tg_param_t: not for the target */
     uint32_t         moved;     /* bit tg_moved_t: now, or by an earlier edit */
     uint32_t         written;   /* bit i: maximum i, likewise */
+    tg_str_t         whole;     /* the body, where it is needed */
     unsigned         nspans;
     tg_edit_span_t  *spans;
     uint64_t         root_end;
@@ -98,6 +124,49 @@ tg_call_max_row(const tg_call_t *call)
     }
 
     return i;
+}
+
+
+/* Bits of tg_param_t. */
+static uint32_t
+tg_target_drops(tg_str_t vendor, tg_str_t model)
+{
+    if (!tg_str_eq(vendor, tg_str("openai"))
+        && !tg_str_eq(vendor, tg_str("azure.ai.openai")))
+    {
+        return 0;
+    }
+
+    if (tg_str_match(model, tg_str("gpt-5*-chat*"))) {
+        return TG_TARGET_EFFORT;
+    }
+
+    for (size_t i = 0; i < sizeof(tg_target_thinkers) / sizeof(char *); i++) {
+        if (tg_str_match(model, tg_strz(tg_target_thinkers[i]))) {
+            return TG_TARGET_CHOICE;
+        }
+    }
+
+    return TG_TARGET_EFFORT;
+}
+
+
+/* What the target calls the maximum; empty where that is not known. */
+static tg_str_t
+tg_target_max_name(const tg_call_t *call)
+{
+    size_t               row = tg_call_max_row(call);
+    const tg_provider_t *pr = call->provider;
+
+    if (row == TG_CALL_NO_MAXIMUM
+        || tg_str_eq(tg_vendor_name(pr->vendor != NULL ? pr->vendor
+                                    : tg_vendor_by_host(pr->host)),
+                     tg_str("unknown")))
+    {
+        return tg_str_null;
+    }
+
+    return tg_call_maxima[row].member;
 }
 
 
@@ -219,22 +288,43 @@ tg_compose_blank(tg_compose_t *c, const tg_member_t *m)
 }
 
 
-/* What is absent is at TG_JSON_NOWHERE, the end of all. */
+/* NULL where there is none. */
+static const tg_member_t *
+tg_compose_place(const tg_request_info_t *info, unsigned k)
+{
+    const tg_member_t  *m = NULL;
+
+    if (k >= TG_MOVED_PARAMS) {
+        m = info->params == NULL ? NULL : &info->params[k - TG_MOVED_PARAMS];
+
+    } else if (k >= TG_MOVED_MAXIMA) {
+        k -= TG_MOVED_MAXIMA;
+        m = k < info->nmaxima ? &info->maxima[k].member : NULL;
+
+    } else if (k == TG_MOVED_LIMITS) {
+        m = &info->limits_member;
+
+    } else if (k == TG_MOVED_OPTIONS) {
+        m = &info->stream_options_member;
+
+    } else {
+        m = &info->model_member;
+    }
+
+    return m == NULL || m->key == TG_JSON_NOWHERE ? NULL : m;
+}
+
+
 static void
 tg_compose_blanks(tg_compose_t *c, const tg_request_info_t *info)
 {
     unsigned            n = 0, i;
     const tg_member_t  *m, *list[TG_MOVED];
-    const tg_member_t  *places[TG_MOVED] = {
-        [TG_MOVED_MODEL] = &info->model_member,
-        [TG_MOVED_OPTIONS] = &info->stream_options_member,
-        [TG_MOVED_LIMITS] = &info->limits_member
-    };
 
     for (unsigned k = 0; k < TG_MOVED; k++) {
-        m = places[k];
+        m = tg_compose_place(info, k);
 
-        if (!(c->moved >> k & 1) || m->key == TG_JSON_NOWHERE) {
+        if (!(c->moved >> k & 1) || m == NULL) {
             continue;
         }
 
@@ -343,6 +433,15 @@ tg_compose_limits(tg_compose_t *c, const tg_request_info_t *info, size_t row,
 }
 
 
+static size_t
+tg_call_digits(int64_t v)
+{
+    char  buf[TG_TEXT_INT_MAX];
+
+    return (size_t) (tg_text_int(buf, v) - buf);
+}
+
+
 /* The digits, in the call's memory. */
 static tg_str_t
 tg_call_max_text(tg_call_t *call, int64_t max)
@@ -353,9 +452,36 @@ tg_call_max_text(tg_call_t *call, int64_t max)
 }
 
 
+/* Whether maximum i has another name there, or no room for what it is to be. */
+static void
+tg_compose_see_maxima(tg_compose_t *c, const tg_request_info_t *info)
+{
+    bool                 named, lower;
+    const tg_maximum_t  *m;
+
+    for (unsigned i = 0; i < info->nmaxima && i < TG_MAXIMA_MAX; i++) {
+        m = &info->maxima[i];
+        lower = c->max != 0 && (m->value <= 0 || m->value > c->max);
+        named = c->max_name.len == 0
+                || m->completion == tg_str_eq(c->max_name,
+                                              tg_str("max_completion_tokens"));
+
+        if (m->member.key != TG_JSON_NOWHERE
+            && (!named || (lower && m->end - m->start
+                                    < tg_call_digits(c->max))))
+        {
+            c->moved |= 1u << (TG_MOVED_MAXIMA + i);
+
+        } else if (lower) {
+            c->written |= 1u << i;
+        }
+    }
+}
+
+
 /*
- * Maxima that are too large, or that are none, are written over where they
- * stand; one that an earlier edit has written over gets back what it was.
+ * Maxima that are too large, or that are none, are written over where they stand;
+ * one that an earlier edit has written over gets back what it was.
  */
 static int
 tg_compose_maxima(tg_call_t *call, tg_compose_t *c,
@@ -369,20 +495,17 @@ tg_compose_maxima(tg_call_t *call, tg_compose_t *c,
         m = &info->maxima[i];
         value = m->value;
 
-        if (c->max != 0 && (value <= 0 || value > c->max)) {
-            value = c->max;
-            c->written |= 1u << i;
-
-        } else if (!(c->written >> i & 1)) {
+        if (!(c->written >> i & 1) || c->moved >> (TG_MOVED_MAXIMA + i) & 1) {
             continue;
         }
 
-        if (value <= 0) {
-            return TG_ERROR;
+        if (c->max != 0 && (value <= 0 || value > c->max)) {
+            value = c->max;
         }
 
         text = tg_call_max_text(call, value);
-        if (text.p == NULL) {
+
+        if (value <= 0 || text.p == NULL || text.len > m->end - m->start) {
             return TG_ERROR;
         }
 
@@ -393,6 +516,69 @@ tg_compose_maxima(tg_call_t *call, tg_compose_t *c,
 }
 
 
+/* Of several names for one number the larger holds, and goes. */
+static void
+tg_compose_moved_maxima(tg_compose_t *c, const tg_request_info_t *info)
+{
+    int64_t   value = info->max_tokens;
+    tg_str_t  name = c->max_name;
+    unsigned  moved = c->moved >> TG_MOVED_MAXIMA & ((1u << TG_MAXIMA_MAX) - 1);
+
+    if (moved == 0) {
+        return;
+    }
+
+    if (name.len == 0) {
+        name = info->maxima[moved & 1 ? 0 : 1].completion
+               ? tg_str("max_completion_tokens") : tg_str("max_tokens");
+    }
+
+    /* One that stays where it is says it already. */
+
+    for (unsigned i = 0; i < info->nmaxima && i < TG_MAXIMA_MAX; i++) {
+        if (!(moved >> i & 1)) {
+            return;
+        }
+    }
+
+    if (c->max != 0 && (value <= 0 || value > c->max)) {
+        value = c->max;
+    }
+
+    tg_compose_comma(c);
+    tg_put_lit(&c->t, "\"");
+    tg_put_str(&c->t, name);
+    tg_put_lit(&c->t, "\":");
+
+    if (value > 0) {
+        tg_put_int(&c->t, value);
+    } else {
+        tg_put_lit(&c->t, "null");
+    }
+}
+
+
+/* What an earlier target did not take, and this one does. */
+static void
+tg_compose_params(tg_compose_t *c, const tg_request_info_t *info)
+{
+    const tg_member_t  *m;
+
+    for (unsigned i = 0; i < TG_PARAMS; i++) {
+        m = tg_compose_place(info, TG_MOVED_PARAMS + i);
+
+        if (m == NULL || c->drop >> i & 1
+            || !(c->moved >> (TG_MOVED_PARAMS + i) & 1))
+        {
+            continue;
+        }
+
+        tg_compose_comma(c);
+        tg_put(&c->t, c->whole.p + m->key, m->end - m->key);
+    }
+}
+
+
 static int
 tg_call_compose_to(tg_call_t *call, tg_compose_t *c)
 {
@@ -400,13 +586,9 @@ tg_call_compose_to(tg_call_t *call, tg_compose_t *c)
     const tg_request_info_t  *info = tg_request_info(call->request);
     bool                      add = c->max != 0 && info->nmaxima == 0;
 
-    if (c->model.len != 0) {
-        c->moved |= 1u << TG_MOVED_MODEL;
-    }
-
-    if (c->ask) {
-        c->moved |= 1u << TG_MOVED_OPTIONS;
-    }
+    c->moved |= (c->model.len != 0 ? 1u << TG_MOVED_MODEL : 0)
+                | (c->ask ? 1u << TG_MOVED_OPTIONS : 0)
+                | c->drop << TG_MOVED_PARAMS;
 
     if (add && tg_call_maxima[row].object.len != 0) {
         c->moved |= 1u << TG_MOVED_LIMITS;
@@ -434,6 +616,8 @@ tg_call_compose_to(tg_call_t *call, tg_compose_t *c)
         tg_compose_limits(c, info, row, add);
     }
 
+    tg_compose_moved_maxima(c, info);
+    tg_compose_params(c, info);
     tg_put_lit(&c->t, "}");
 
     return c->t.full ? TG_ERROR : TG_OK;
@@ -535,39 +719,125 @@ tg_call_body_model(const tg_call_t *call)
 }
 
 
+/* What is to be done for the place where the call goes. */
+static void
+tg_compose_want(const tg_call_t *call, tg_compose_t *c)
+{
+    const tg_request_info_t  *info = tg_request_info(call->request);
+    const tg_routing_t       *routing = call->routing;
+
+    c->model = tg_call_body_model(call);
+
+    if (routing == NULL) {
+        return;
+    }
+
+    c->moved = routing->moved;
+    c->written = routing->written;
+
+    if (routing->route != NULL
+        && tg_str_eq(tg_api_name(call->asked.api), tg_str("openai.chat")))
+    {
+        c->max_name = tg_target_max_name(call);
+        c->drop = info->params == NULL ? 0
+                  : tg_target_drops(tg_vendor_name(call->dialect.vendor),
+                                    tg_call_sent_model(call));
+    }
+}
+
+
+/* The maxima are what they are to be. */
+static bool
+tg_compose_max_done(const tg_request_info_t *info, int64_t max)
+{
+    if (info->nmaxima == 0 || info->nmaxima > TG_MAXIMA_MAX) {
+        return false;
+    }
+
+    for (unsigned i = 0; i < info->nmaxima; i++) {
+        if (info->maxima[i].value <= 0 || info->maxima[i].value > max) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+static bool
+tg_compose_can(const tg_call_t *call, const tg_compose_t *c)
+{
+    const tg_request_info_t  *info = tg_request_info(call->request);
+
+    return info->root_end != TG_JSON_NOWHERE
+           && !(c->ask && info->stream_options_cut)
+           && !(c->drop != 0 && info->params_twice)
+           && !(c->max != 0 && tg_call_max_room(call) == 0);
+}
+
+
+/* Of those members what is there. */
+static uint32_t
+tg_compose_there(const tg_request_info_t *info, uint32_t drop)
+{
+    for (unsigned i = 0; i < TG_PARAMS; i++) {
+        if (tg_compose_place(info, TG_MOVED_PARAMS + i) == NULL) {
+            drop &= ~(1u << i);
+        }
+    }
+
+    return drop;
+}
+
+
+bool
+tg_call_aim_drops(const tg_call_t *call, const tg_aim_t *aim)
+{
+    const tg_request_info_t  *info = tg_request_info(call->request);
+
+    return info->params != NULL && call->routing->route != NULL
+           && tg_str_eq(tg_api_name(call->asked.api), tg_str("openai.chat"))
+           && tg_compose_there(info,
+                  tg_target_drops(tg_vendor_name(tg_aim_vendor(call, aim)),
+                                  tg_aim_model(call, aim)))
+              != 0;
+}
+
+
 int
 tg_call_compose(tg_call_t *call, bool ask, int64_t max)
 {
     char                     *buf;
     size_t                    size;
+    uint32_t                  back;
     tg_edit_t                *edit;
     tg_compose_t              c;
     const tg_request_info_t  *info = tg_request_info(call->request);
 
     memset(&c, 0, sizeof(c));
     c.ask = ask;
-    c.max = max;
-    c.model = tg_call_body_model(call);
+    c.max = max != 0 && tg_compose_max_done(info, max) ? 0 : max;
+    tg_compose_want(call, &c);
+    c.drop = tg_compose_there(info, c.drop);
+    tg_compose_see_maxima(&c, info);
 
-    if (call->routing != NULL) {
-        c.moved = call->routing->moved;
-        c.written = call->routing->written;
-    }
-
-    if (!ask && max == 0 && c.model.len == 0 && c.moved == 0 && c.written == 0
-        && call->ncuts == 0)
+    if (!ask && c.max == 0 && c.model.len == 0 && c.moved == 0 && c.drop == 0
+        && c.written == 0 && call->ncuts == 0)
     {
         call->edit = NULL;
         return TG_OK;
     }
 
-    if (info->root_end == TG_JSON_NOWHERE || (ask && info->stream_options_cut)
-        || max > tg_call_max_room(call))
+    back = c.moved >> TG_MOVED_PARAMS & ~c.drop;
+
+    if (!tg_compose_can(call, &c)
+        || (back != 0 && tg_call_whole(call, &c.whole) != TG_OK))
     {
         return TG_ERROR;
     }
 
-    size = TG_TAIL_MAX + 6 * (c.model.len + info->model.len);
+    size = TG_TAIL_MAX + 6 * (c.model.len + info->model.len)
+           + (back != 0 ? c.whole.len : 0);
     edit = tg_alloc(call->mem, sizeof(tg_edit_t));
     buf = tg_alloc(call->mem, size);
     c.spans = tg_alloc(call->mem, (call->ncuts + TG_MOVED + TG_MAXIMA_MAX)

@@ -132,8 +132,8 @@ tg_hop_gemini(tg_call_t *call, tg_str_t model, bool stream)
 
 
 /* The body as it came, but for what guards took out; asked for once. */
-static int
-tg_hop_whole(tg_call_t *call, tg_str_t *whole)
+int
+tg_call_whole(tg_call_t *call, tg_str_t *whole)
 {
     char                  *buf;
     tg_str_t               body;
@@ -141,6 +141,10 @@ tg_hop_whole(tg_call_t *call, tg_str_t *whole)
     const tg_edit_span_t  *cut;
 
     if (routing->whole.p == NULL) {
+        if (call->host->body == NULL) {
+            return TG_ERROR;
+        }
+
         if (call->host->body(call->req, &body) != TG_OK || body.p == NULL) {
             return TG_ERROR;
         }
@@ -189,8 +193,10 @@ tg_call_prefetch(tg_call_t *call)
     const tg_routing_t  *routing = call->routing;
 
     for (unsigned i = 0; routing->naims > 1 && i < routing->naims; i++) {
-        if (routing->aims[i].form != TG_FORM_NONE) {
-            return tg_hop_whole(call, &whole);
+        if (routing->aims[i].form != TG_FORM_NONE
+            || tg_call_aim_drops(call, &routing->aims[i]))
+        {
+            return tg_call_whole(call, &whole);
         }
     }
 
@@ -213,7 +219,7 @@ tg_hop_translate(tg_call_t *call, tg_hop_t *hop, const tg_aim_t *aim,
                 : tg_hop_path_join(call->mem, hop->provider->base, own);
     hop->args = gemini && info->stream ? tg_str("alt=sse") : tg_str_null;
 
-    if (hop->path.len == 0 || tg_hop_whole(call, &body) != TG_OK) {
+    if (hop->path.len == 0 || tg_call_whole(call, &body) != TG_OK) {
         return tg_error(err, TG_TRANSLATE_E_MEMORY, 0,
                         "the request's body is not to be had");
     }

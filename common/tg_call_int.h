@@ -290,6 +290,9 @@ bool tg_call_translates(tg_call_t *call, unsigned status,
     tg_str_t content_type);
 bool tg_call_is_foreign(const tg_call_t *call);
 
+/* The body as it came, but for what guards took out. */
+int tg_call_whole(tg_call_t *call, tg_str_t *whole);
+
 /* Before the first hop: what a later one needs of the body as it came. */
 int tg_call_prefetch(tg_call_t *call);
 
@@ -324,6 +327,9 @@ typedef struct {
  */
 int tg_call_compose(tg_call_t *call, bool ask, int64_t max);
 bool tg_call_should_ask_usage(const tg_call_t *call);
+
+/* True where something that the call says is not for there. */
+bool tg_call_aim_drops(const tg_call_t *call, const tg_aim_t *aim);
 
 /* The most output that it is to have as it is sent; 0: as it says. */
 int64_t tg_call_sent_max(const tg_call_t *call);
@@ -364,6 +370,9 @@ void tg_hold_bound(tg_hold_t *h);
 /* The price of aim (NULL: as asked for) and its ask. */
 const tg_price_t *tg_call_aim_price(const tg_call_t *call, const tg_aim_t *aim,
     const tg_price_book_t *book);
+
+const tg_vendor_t *tg_aim_vendor(const tg_call_t *call, const tg_aim_t *aim);
+tg_str_t tg_aim_model(const tg_call_t *call, const tg_aim_t *aim);
 
 /* What it would ask of the price list there; what calls like it took there:
  * false where that is not known. */

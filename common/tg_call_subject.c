@@ -245,9 +245,12 @@ tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
                    : tg_price_find(gate->book, tg_call_price_vendor(call),
                                    tg_call_sent_model(call));
 
-    if (call->routing != NULL && call->routing->naims != 0) {
+    /* Of who it is sent to; of nobody yet, nothing. */
+
+    if (call->routing != NULL) {
+        h->ask.own_prompt = call->routing->naims != 0
+                            && tg_vendor_own_prompt(call->dialect.vendor);
         tg_bound_ask_model(&h->ask, tg_call_sent_model(call));
-        h->ask.own_prompt |= tg_vendor_own_prompt(call->dialect.vendor);
     }
 
     if (call->cap_output > 0 && (h->ask.max_tokens <= 0

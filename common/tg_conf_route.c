@@ -20,6 +20,34 @@ tg_conf_route_provider(void *data, tg_str_t name)
 }
 
 
+/* action=route:<name> of quotas. */
+static int
+tg_conf_finish_actions(tg_conf_t *conf, tg_error_t *err)
+{
+    tg_route_t        *route;
+    const tg_quota_t  *q;
+
+    for (unsigned i = 0; i < conf->quotas.n; i++) {
+        q = conf->quotas.list[i];
+
+        if (q->action != TG_ACTION_ROUTE) {
+            continue;
+        }
+
+        route = tg_routes_find(&conf->routes, q->route);
+
+        if (route == NULL) {
+            return tg_error(err, 0, 0, "quota \"%.*s\": there is no llm_route"
+                            " \"%.*s\"", TG_ARG(q->name), TG_ARG(q->route));
+        }
+
+        route->by_quota = true;
+    }
+
+    return TG_OK;
+}
+
+
 int
 tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err)
 {
@@ -43,5 +71,5 @@ tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err)
         }
     }
 
-    return TG_OK;
+    return tg_conf_finish_actions(conf, err);
 }

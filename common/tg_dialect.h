@@ -44,6 +44,20 @@ typedef enum {
     TG_SHAPE_BEDROCK        /* {"message"} and x-amzn-ErrorType */
 } tg_shape_t;
 
+/* Members of OpenAI's chat requests that some models do not take. */
+typedef enum {
+    TG_PARAM_TEMPERATURE = 0,
+    TG_PARAM_TOP_P,
+    TG_PARAM_PRESENCE_PENALTY,
+    TG_PARAM_FREQUENCY_PENALTY,
+    TG_PARAM_LOGPROBS,
+    TG_PARAM_TOP_LOGPROBS,
+    TG_PARAM_LOGIT_BIAS,
+    TG_PARAM_REASONING_EFFORT,
+    TG_PARAM_VERBOSITY,
+    TG_PARAMS
+} tg_param_t;
+
 typedef struct tg_api_s     tg_api_t;       /* private: tg_api_*.c */
 typedef struct tg_vendor_s  tg_vendor_t;    /* private: tg_vendor.c */
 

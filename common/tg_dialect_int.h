@@ -64,6 +64,7 @@ typedef enum {
     TG_R_INCLUDE_USAGE,
     TG_R_BACKGROUND,
     TG_R_MAX_TOKENS,
+    TG_R_MAX_COMPLETION,    /* the same, by OpenAI's newer name */
     TG_R_LIMITS,        /* the object that the maximum is in, of APIs that have
                            one */
     TG_R_N,
@@ -100,7 +101,9 @@ typedef enum {
     TG_R_FORMAT,        /* a string: "json_schema" */
     TG_R_TIER,
     TG_R_USER,
-    TG_R_LAST
+    TG_R_PARAM,         /* the first of tg_param_t, in their order */
+    TG_R_PARAM_END = TG_R_PARAM + TG_PARAMS,
+    TG_R_LAST = TG_R_PARAM_END
 } tg_request_id_t;
 
 /* What is read from an answer.  First the counters: see tg_usage_read.h. */

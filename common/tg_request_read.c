@@ -64,6 +64,7 @@ tg_request_duplicate(tg_request_t *r, unsigned id, uint64_t offset)
         [TG_R_INCLUDE_USAGE] = "include_usage",
         [TG_R_BACKGROUND] = "background",
         [TG_R_MAX_TOKENS] = "the largest number of tokens",
+        [TG_R_MAX_COMPLETION] = "the largest number of tokens",
         [TG_R_LIMITS] = "the object of the largest number of tokens",
         [TG_R_N] = "the number of answers",
         [TG_R_TIER] = "service_tier"
@@ -337,6 +338,8 @@ tg_request_max_tokens(tg_request_t *r, const tg_json_event_t *ev)
         m->start = ev->start;
         m->end = ev->end;
         m->value = -1;
+        m->completion = TG_ID(ev->id) == TG_R_MAX_COMPLETION;
+        m->member.key = TG_JSON_NOWHERE;
         (void) tg_request_number(&m->value, ev);
     }
 
@@ -496,6 +499,7 @@ static const tg_request_handler_t  tg_request_handlers[TG_R_LAST] = {
     [TG_R_INCLUDE_USAGE] = tg_request_include_usage,
     [TG_R_BACKGROUND] = tg_request_background,
     [TG_R_MAX_TOKENS] = tg_request_max_tokens,
+    [TG_R_MAX_COMPLETION] = tg_request_max_tokens,
     [TG_R_LIMITS] = tg_request_limits,
     [TG_R_N] = tg_request_answers,
     [TG_R_THINKING] = tg_request_thinking,
@@ -572,6 +576,42 @@ tg_request_own(tg_request_t *r, unsigned k, const tg_json_event_t *ev)
 }
 
 
+static void
+tg_request_maximum(tg_request_t *r, const tg_json_event_t *ev)
+{
+    for (unsigned i = 0; i < r->info.nmaxima && i < TG_MAXIMA_MAX; i++) {
+        if (r->info.maxima[i].start == ev->start) {
+            tg_request_member(&r->info.maxima[i].member, ev);
+        }
+    }
+}
+
+
+/* Few calls are changed for what these say: only where they are is noted. */
+static void
+tg_request_param(tg_request_t *r, unsigned param, const tg_json_event_t *ev)
+{
+    tg_member_t  *m = r->info.params;
+
+    if (m == NULL) {
+        m = tg_alloc(r->mem, TG_PARAMS * sizeof(tg_member_t));
+
+        if (m == NULL) {
+            r->info.params_twice = true;
+            return;
+        }
+
+        for (unsigned i = 0; i < TG_PARAMS; i++) {
+            m[i].key = TG_JSON_NOWHERE;
+        }
+
+        r->info.params = m;
+    }
+
+    tg_request_member(&m[param], ev);
+}
+
+
 /* What is said of a member or the document, rather than a value of it. */
 static int
 tg_request_about(tg_request_t *r, const tg_json_event_t *ev)
@@ -579,6 +619,7 @@ tg_request_about(tg_request_t *r, const tg_json_event_t *ev)
     unsigned  id = TG_ID(ev->id);
 
     if (ev->type == TG_JSON_DUPLICATE) {
+        r->info.params_twice |= id >= TG_R_PARAM;
         return tg_request_duplicate(r, id, ev->key);
     }
 
@@ -591,6 +632,12 @@ tg_request_about(tg_request_t *r, const tg_json_event_t *ev)
 
         } else if (id == TG_R_LIMITS) {
             tg_request_member(&r->info.limits_member, ev);
+
+        } else if (id == TG_R_MAX_TOKENS || id == TG_R_MAX_COMPLETION) {
+            tg_request_maximum(r, ev);
+
+        } else if (id >= TG_R_PARAM) {
+            tg_request_param(r, id - TG_R_PARAM, ev);
         }
 
     } else if (ev->type == TG_JSON_END_DOC) {
@@ -615,6 +662,10 @@ tg_request_json(void *data, const tg_json_event_t *ev)
 
     if (field != 0) {
         tg_request_own(r, field - 1, ev);
+    }
+
+    if (TG_ID(ev->id) >= TG_R_PARAM) {
+        return r->failed;
     }
 
     return r->failed ? 1 : tg_request_handlers[TG_ID(ev->id)](r, ev);
@@ -693,7 +744,9 @@ tg_request_form(void *data, const tg_multipart_part_t *part)
                       ? TG_JSON_TRUE : TG_JSON_FALSE;
         }
 
-        return r->failed || tg_request_handlers[wants[i].id](r, &ev);
+        return r->failed
+               || (wants[i].id < TG_R_PARAM
+                   && tg_request_handlers[wants[i].id](r, &ev));
     }
 
     return r->failed;

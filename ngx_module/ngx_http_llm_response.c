@@ -76,7 +76,7 @@ ngx_http_llm_answer_headers(ngx_http_llm_ctx_t *ctx)
 
 
 /* Asked for as identity; where it comes packed all the same it is unpacked for
- * the meter alone. */
+ * the meter, and for the client only where it is altered. */
 static ngx_int_t
 ngx_http_llm_answer_encoding(ngx_http_llm_ctx_t *ctx)
 {
@@ -114,7 +114,10 @@ ngx_http_llm_answer_upstream(ngx_http_llm_ctx_t *ctx)
     ngx_http_upstream_t        *u = r->upstream;
     ngx_http_upstream_state_t  *state;
 
-    if (u->resolved != NULL) {
+    if (ngx_http_llm_hop(ctx) != NULL) {
+        host = tg_call_hop(ctx->call)->authority;
+
+    } else if (u->resolved != NULL) {
         host = ngx_http_llm_str(&u->resolved->host);
 
     } else if (u->upstream != NULL) {
@@ -132,6 +135,87 @@ ngx_http_llm_answer_upstream(ngx_http_llm_ctx_t *ctx)
     }
 
     tg_call_upstream(ctx->call, host, attempts);
+}
+
+
+/*
+ * nginx would hold a close-delimited stream back to its end.  What it writes to its
+ * cache it has to buffer: so only chunked streams go there, each piece of which is
+ * passed on as it comes.
+ */
+static void
+ngx_http_llm_answer_stream(ngx_http_llm_ctx_t *ctx, ngx_http_upstream_t *u)
+{
+#if (NGX_HTTP_CACHE)
+    if (u->cacheable && u->headers_in.chunked) {
+        ctx->prompt = 1;
+        return;
+    }
+
+    u->cacheable = 0;
+#endif
+
+    u->buffering = 0;
+}
+
+
+/* Where it is translated, its head is as well. */
+static void
+ngx_http_llm_answer_head(ngx_http_llm_ctx_t *ctx)
+{
+    unsigned             status;
+    tg_str_t             type;
+    ngx_http_request_t  *r = ctx->request;
+
+    status = (unsigned) r->headers_out.status;
+    type = ngx_http_llm_str(&r->headers_out.content_type);
+
+    tg_call_answer_head(ctx->call, &status, &type);
+
+    if (status != r->headers_out.status) {
+        r->headers_out.status = status;
+        ngx_str_null(&r->headers_out.status_line);
+    }
+
+    if (type.p != (char *) r->headers_out.content_type.data) {
+        r->headers_out.content_type.data = (u_char *) type.p;
+        r->headers_out.content_type.len = type.len;
+        r->headers_out.content_type_len = type.len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_llm_answer_altered(ngx_http_llm_ctx_t *ctx)
+{
+    const tg_hop_t      *hop = tg_call_hop(ctx->call);
+    ngx_http_request_t  *r = ctx->request;
+
+    if (ctx->opaque) {
+        if (hop == NULL || !hop->whole) {
+            return NGX_OK;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "llm: the provider's answer is to be translated, and comes"
+                      " packed in a way that is not known here");
+        return NGX_ERROR;
+    }
+
+    if (ctx->inflate != NULL) {
+        r->headers_out.content_encoding->hash = 0;
+        r->headers_out.content_encoding = NULL;
+    }
+
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_etag(r);
+    ngx_http_llm_answer_head(ctx);
+
+    ctx->last_out = &ctx->out;
+
+    return NGX_OK;
 }
 
 
@@ -163,22 +247,12 @@ ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
 
     r->filter_need_in_memory = 1;
 
-    /* nginx would hold a close-delimited stream back to its end. */
-
-    if (u != NULL && !u->cacheable && !u->store
-        && tg_call_streams(ctx->call))
-    {
-        u->buffering = 0;
+    if (u != NULL && !cached && !u->store && tg_call_streams(ctx->call)) {
+        ngx_http_llm_answer_stream(ctx, u);
     }
 
-    if (ctx->inflate == NULL && !ctx->opaque && tg_call_alters(ctx->call)) {
-        ngx_http_clear_content_length(r);
-        ngx_http_clear_accept_ranges(r);
-        ngx_http_clear_etag(r);
-        ctx->last_out = &ctx->out;
-    }
-
-    return NGX_OK;
+    return tg_call_alters(ctx->call) ? ngx_http_llm_answer_altered(ctx)
+                                     : NGX_OK;
 }
 
 
@@ -191,6 +265,9 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
     if (ctx == NULL || ctx->request != r || ctx->answered) {
         return ngx_http_next_header_filter(r);
     }
+
+    ctx->proxying = 0;
+    (void) ngx_http_llm_take_off(ctx);
 
     /* "100 Continue" and its like are not the answer; a tunnel is all of it. */
 
@@ -423,6 +500,19 @@ ngx_http_llm_feed_rest(ngx_http_llm_ctx_t *ctx)
 }
 
 
+static int
+ngx_http_llm_filter(ngx_http_llm_ctx_t *ctx, ngx_buf_t *b)
+{
+    size_t  n = (size_t) (b->last - b->pos);
+    char   *p = (char *) b->pos;
+
+    return ctx->inflate != NULL
+           ? tg_inflate_filter(ctx->inflate, ctx->call, p, n, &ctx->now,
+                               ngx_http_llm_out, ctx)
+           : tg_call_filter(ctx->call, p, n, &ctx->now, ngx_http_llm_out, ctx);
+}
+
+
 static ngx_int_t
 ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
 {
@@ -437,11 +527,7 @@ ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
         if (ngx_buf_in_memory(b) && b->pos != b->last) {
             ngx_http_llm_first_byte(ctx);
 
-            if (tg_call_filter(ctx->call, (char *) b->pos,
-                               (size_t) (b->last - b->pos), &ctx->now,
-                               ngx_http_llm_out, ctx)
-                != TG_OK)
-            {
+            if (ngx_http_llm_filter(ctx, b) != TG_OK) {
                 return NGX_ERROR;
             }
 
@@ -520,6 +606,7 @@ ngx_http_llm_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
             ngx_http_llm_feed(ctx, b->pos, (size_t) (b->last - b->pos));
         }
 
+        b->flush |= ctx->prompt && ngx_buf_in_memory(b);
         last |= b->last_buf || (b->last_in_chain && r != r->main);
     }
 

@@ -169,6 +169,21 @@ test_a_maximum_is_lowered_where_it_stands(void **state)
 
 
 static void
+test_a_maximum_without_room_goes_to_the_end(void **state)
+{
+    (void) state;
+
+    becomes("api.openai.com", CHAT, "{\"max_tokens\":1e9,\"model\":\"m\"}",
+            1000, "{\"max_tokens\":1000,\"model\":\"m\"}");
+    becomes("api.openai.com", CHAT, "{\"max_tokens\":null}", 12345,
+            "{\"max_tokens\":12345}");
+    becomes("api.openai.com", CHAT, "{\"model\":\"m\","
+            "\"max_completion_tokens\" : 1e9 , \"n\":1}", 4096,
+            "{\"model\":\"m\",\"max_completion_tokens\":4096,\"n\":1}");
+}
+
+
+static void
 test_a_maximum_that_is_not_there_is_added(void **state)
 {
     (void) state;
@@ -289,7 +304,6 @@ test_what_has_no_room_is_left_alone(void **state)
 
     (void) state;
 
-    becomes("api.openai.com", CHAT, "{\"max_tokens\":1e9}", 1000, NULL);
     becomes("api.openai.com", CHAT, "{\"max_tokens\":1e9}", 999,
             "{\"max_tokens\":999}");
     becomes("api.openai.com", CHAT, "{\"max_tokens\":{\"a\":1}}", 5, NULL);
@@ -336,6 +350,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_a_maximum_is_lowered_where_it_stands),
+        cmocka_unit_test(test_a_maximum_without_room_goes_to_the_end),
         cmocka_unit_test(test_a_maximum_that_is_not_there_is_added),
         cmocka_unit_test(test_both_edits_are_one),
         cmocka_unit_test(test_two_members_go_in_any_order),

@@ -1,0 +1,161 @@
+"""Providers that are chosen for each call, as only httpd has them: its own TLS,
+its balancers and sections, what its other modules do."""
+
+import subprocess
+
+import pytest
+
+import calls
+import httpd
+from keys import SECRETS, bearer, gated, key, keys
+from pki import secure
+from servers import Loc, Site
+
+pytestmark = pytest.mark.only("httpd", "features of httpd")
+
+CHAT = "/v1/chat/completions"
+REAL = "sk-the-providers-own-0123456789"
+
+
+def own_key(tmp_path):
+    path = tmp_path / "provider.key"
+    path.write_text(REAL + "\n")
+    path.chmod(0o600)
+
+    return "key=file:%s" % path
+
+
+def post(server, *more, **named):
+    return server.client.post(CHAT, calls.chat(), *more, **named)
+
+
+def test_host_is_the_providers_whatever_is_preserved(server, fake):
+    server.route([("one", fake)], httpd="ProxyPreserveHost On")
+    assert post(server, {"Host": "gateway.test"}).status == 200
+    assert fake.requests[0].header("Host") == "127.0.0.1:%d" % fake.port
+    server.line()
+
+
+def test_tls_name_is_the_providers_whatever_is_preserved(server, pki,
+                                                         tmp_path):
+    with secure(pki) as up:
+        server.route([("one", "https://localhost:%d" % up.port,
+                       own_key(tmp_path))],
+                     httpd="ProxyPreserveHost On", ca=pki / "ca.pem")
+        assert post(server, {"Host": "gateway.test"}).status == 200
+        assert up.requests[0].header("Authorization") == "Bearer " + REAL
+        server.line()
+
+
+def test_provider_is_not_told_who_calls(server, fake):
+    server.route([("one", fake)])
+    assert post(server, {"X-Forwarded-For": "10.1.2.3"}).status == 200
+    assert not any(name.lower().startswith("x-forwarded")
+                   for name, _ in fake.requests[0].headers)
+    server.line()
+
+
+def test_provider_is_told_who_calls_where_that_is_said(server, fake):
+    server.route([("one", fake)], httpd="ProxyAddHeaders On")
+    assert post(server).status == 200
+    assert fake.requests[0].header("X-Forwarded-For") == "127.0.0.1"
+    server.line()
+
+
+def test_balancer_by_the_providers_host(server, fake, fake2):
+    server.route([("one", "http://gpus")], httpd_server=(
+        "<Proxy balancer://gpus>\nBalancerMember %s\nBalancerMember %s\n"
+        "</Proxy>" % (fake.url, fake2.url)))
+    for _ in range(4):
+        assert post(server).status == 200
+    assert len(fake.requests) == len(fake2.requests) == 2
+    assert server.lines(4)[0]["server.address"] == "gpus"
+
+
+def test_settings_of_a_providers_own_section_hold(server, pki, tmp_path):
+    """One authority for this provider, none for the virtual host."""
+    with secure(pki) as up:
+        server.start(Site([Loc("/", [("llm", "on"), ("llm_pass", "on")])], [
+            ("llm_log", server.log, "flush=0"),
+            ("llm_prices", server.prices),
+            ("llm_provider", "one", "url=https://localhost:%d" % up.port,
+             own_key(tmp_path))], httpd_server=(
+                 '<Proxy "https://localhost:%d/">\nSSLProxyEngine On\n'
+                 "SSLProxyVerify require\nSSLProxyCACertificateFile %s\n"
+                 "</Proxy>") % (up.port, pki / "ca.pem")))
+        assert "LLMPass" not in server.messages()
+        for _ in range(2):
+            assert post(server).status == 200
+        assert up.requests[0].header("Authorization") == "Bearer " + REAL
+        server.lines(2)
+
+
+@pytest.mark.parametrize("text,more,said", [
+    ("", (), "no call can go there without SSLProxyEngine On"),
+    ("SSLProxyEngine Off", (), "no call can go there"),
+    ("SSLProxyEngine On", (), "nobody knows who answers there"),
+    ("SSLProxyEngine On", ("key",), "its key goes nowhere without"),
+    ("SSLProxyEngine On\nSSLProxyVerify optional", (), "nobody knows")])
+def test_configuration_test_misses_tls(server, tmp_path, text, more, said):
+    more = [own_key(tmp_path)] if more else []
+    ok, told = server.test_config(Site(
+        [Loc("/", [("llm", "on"), ("llm_pass", "on")])],
+        [("llm_provider", "one", "url=https://api.openai.com", *more)],
+        httpd_server=text))
+    assert ok and said in told and "LLMProvider one is https" in told
+
+
+def test_configuration_test_is_content_with_tls(server, pki, tmp_path):
+    ok, told = server.test_config(server.routed(
+        [("one", "https://api.openai.com", own_key(tmp_path))],
+        ca=pki / "ca.pem"))
+    assert ok and "LLMPass" not in told
+
+
+def test_files_of_the_same_name_are_not_looked_at(server, fake):
+    """No <Directory>, no alias, no index: the location is the provider's."""
+    server.write("www/v1", "a file")
+    server.route([("one", fake)], httpd_server=(
+        'DocumentRoot "%s"\n<Directory />\nRequire all denied\n</Directory>'
+        % server.path("www")))
+    assert post(server).status == 200
+    server.line()
+
+
+def test_request_line_in_the_log_stays_the_clients(server, fake):
+    server.route([("one", fake.url + "/base")])
+    assert server.client.post(CHAT + "?x=1", calls.chat()).status == 200
+    assert fake.requests[0].target == "/base" + CHAT + "?x=1"
+    server.line()
+    with open(server.access_log) as f:
+        assert '"POST %s?x=1 HTTP/1.1" 200' % CHAT in f.read()
+
+
+@pytest.mark.skipif(httpd.MPM == "prefork", reason="mod_http2 needs threads")
+def test_http2_client(server, fake, tls):
+    site = server.routed([("one", fake)], tls=True)
+    server.start(site)
+    done = subprocess.run(
+        ["curl", "-sk", "--http2", "-w", " %{http_version} %{http_code}",
+         "-H", "Content-Type: application/json", "-d",
+         '{"model": "gpt-4o-mini", "messages": [{"role": "user",'
+         ' "content": "one"}]}',
+         "https://127.0.0.1:%d%s" % (server.tls_port, CHAT)],
+        capture_output=True, text=True, timeout=20)
+    assert done.stdout.endswith(" 2 200")
+    server.line()
+
+
+def test_location_without_the_engine_passes_nothing(server, fake):
+    server.start(Site([Loc("/", [("llm_pass", "on")])],
+                      [("llm_provider", "one", "url=" + fake.url)]))
+    assert post(server).status in (404, 405)
+    assert fake.requests == []
+
+
+def test_virtual_key_goes_no_further(server, fake):
+    server.route([("one", fake)], *gated(server, text=keys(key("ann"))))
+    assert post(server, bearer("ann")).status == 200
+    assert SECRETS["ann"] not in repr(fake.requests[0].headers)
+    assert post(server).status == 401
+    server.lines(2)
