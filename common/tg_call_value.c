@@ -109,6 +109,16 @@ tg_call_value(const tg_call_t *call, tg_value_t v, char *buf, tg_str_t *out)
         return false;
     }
 
+    if (v == TG_VALUE_USAGE_SOURCE) {
+        return tg_value_str(tg_usage_sources[call->source], out);
+    }
+
+    /* As in the line: it costs what it held, whatever was seen of it. */
+
+    if (call->source == TG_USAGE_RECOVERED) {
+        return false;
+    }
+
     switch (v) {
     case TG_VALUE_INPUT_TOKENS:
         return tg_value_int(u->input, buf, out);
@@ -120,8 +130,6 @@ tg_call_value(const tg_call_t *call, tg_value_t v, char *buf, tg_str_t *out)
         return tg_value_int(u->reasoning, buf, out);
     case TG_VALUE_TOTAL_TOKENS:
         return tg_value_int(u->input + u->output, buf, out);
-    case TG_VALUE_USAGE_SOURCE:
-        return tg_value_str(tg_usage_sources[call->source], out);
     default:
         return false;
     }

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import time
 
-from servers import Server, StartError, free_port, root, server_user
+from servers import (Server, StartError, at_rest, free_port, root,
+                     server_user)
 
 BINARY = os.environ.get("TG_HTTPD", "/usr/sbin/apache2")
 MODULES = os.environ.get("TG_HTTPD_MODULES", "/usr/lib/apache2/modules")
@@ -17,6 +18,7 @@ LOADED = ("authn_core", "authz_core", "authz_host", "env", "setenvif",
           "proxy_balancer", "lbmethod_byrequests", "filter", "deflate", "dir",
           "mime", "socache_shmcb", "ssl", "http2")
 MPM = os.environ.get("TG_HTTPD_MPM", "event")
+REST = 0.5                              # seconds
 
 NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
          "llm_tag": "LLMTag", "llm_provider": "LLMProvider",
@@ -197,11 +199,17 @@ class Httpd(Server):
     def reopen(self):
         self.reload()
 
-    def finish(self):
-        """A fast stop in the very moment in which a connection ends crashes
-        event's own close_worker_sockets() now and then."""
-        time.sleep(0.03)
-        super().finish()
+    def await_rest(self):
+        """A fast stop closes the sockets that event's (and worker's) threads have
+        in hand, and has no lock against the thread that ends such a connection
+        and frees its memory: a child crashes now and then, with or without us
+        (AH00052).  So connections that are ending are waited for; that of a
+        client who has not left does not end.  Not for long: there may be
+        traffic."""
+        end = time.monotonic() + REST
+
+        while not at_rest(self.workers()) and time.monotonic() < end:
+            time.sleep(0.002)
 
     def bad_lines(self):
         levels = re.compile(r":(error|crit|alert|emerg)\]|Sanitizer|"
@@ -214,8 +222,9 @@ class Httpd(Server):
         """What httpd itself says of a fast stop that it was told.  A child of
         prefork dies of an upstream connection that is in use (apr_reslist.c),
         with or without us."""
-        return self.stopped_by == "TERM" and ("AH03093" in line or (
-            MPM == "prefork" and "exit signal Abort" in line))
+        return self.stopped_by == "TERM" and (
+            "apr_pollset_add failure" in line or (
+                MPM == "prefork" and "exit signal Abort" in line))
 
 
 def available():

@@ -95,6 +95,33 @@ def die_with_parent():
     LIBC.prctl(1, signal.SIGTERM)
 
 
+def asleep(pids):
+    """How often each thread of these processes has gone to sleep, or None where
+    one is awake."""
+    times = {}
+
+    for pid in pids:
+        for path in glob.glob("/proc/%d/task/*/status" % pid):
+            try:
+                with open(path) as f:
+                    text = f.read()
+            except OSError:             # it has ended
+                continue
+            if "\nState:\tS" not in text:
+                return None
+            times[path] = re.search(r"\nvoluntary_ctxt_switches:\t(\d+)",
+                                    text)[1]
+
+    return times
+
+
+def at_rest(pids):
+    """There was a moment in which all their threads slept."""
+    before = asleep(pids)
+
+    return before is not None and asleep(pids) == before
+
+
 class StartError(Exception):
     pass
 
@@ -258,11 +285,16 @@ class Server:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def terminate(self):
-        """A fast stop."""
+    def terminate(self, at_once=False):
+        """A fast stop; at_once: whatever the server is doing."""
+        if not at_once:
+            self.await_rest()
         self.stopped_by = "TERM"
         self.signal(signal.SIGTERM)
         self.await_exit()
+
+    def await_rest(self):
+        """Waits until the server may be stopped fast."""
 
     def await_exit(self, timeout=DEADLINE):
         try:

@@ -435,10 +435,16 @@ def test_call_cut_by_a_fast_stop_costs_what_it_held(server, fake):
 
 
 def test_fast_stop_leaves_a_call_alone_that_is_complete(server, fake):
+    """However fast; its client stays: see Httpd.await_rest()."""
     start(server, fake, "all per=all usd=1/day")
-    assert post(server).status == 200
-    server.terminate()
-    assert server.line().nusd == COST
+    site = server.site
+    for n in range(1, 6):
+        exchange = server.client.open("POST", CHAT, calls.chat(max_tokens=8))
+        assert exchange.read().status == 200
+        server.terminate(at_once=True)
+        exchange.close()
+        assert server.lines(n)[-1].nusd == COST
+        server.start(site)
 
 
 def test_full_ledger_is_told_in_the_line(server, fake):

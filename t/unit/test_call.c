@@ -544,6 +544,94 @@ test_a_call_settles_once(void **state)
 }
 
 
+static bool
+nobody_died(void *baton, uint32_t owner)
+{
+    (void) baton;
+    (void) owner;
+
+    return false;
+}
+
+
+static bool
+no_wait(void *baton, uint64_t *since)
+{
+    (void) baton;
+    (void) since;
+
+    return false;
+}
+
+
+/* Sent, and held in a ledger: the server stops with a part of its answer there,
+ * or none. */
+static void
+cut_off(const char *answer)
+{
+    char               buf[TG_VALUE_MAX] = "";
+    tg_gate_t          gate = { .book = book };
+    fixture_t          f;
+    tg_str_t           value;
+    tg_error_t         err;
+    tg_ledger_t        ledger;
+    tg_refusal_t       refusal;
+    unsigned char      seed[16] = { 1 };
+    tg_gate_scratch_t  scratch = { .expr = NULL };
+    static _Alignas(64) unsigned char  base[256 * 1024];
+    static const tg_ledger_host_t      alone = { nobody_died, no_wait, NULL };
+
+    memset(base, 0, sizeof(base));
+    assert_int_equal(tg_ledger_format(base, sizeof(base), seed, seed,
+                                      stopped.wall_ms, &err), TG_OK);
+    assert_int_equal(tg_ledger_attach(&ledger, base, sizeof(base), &alone,
+                                      &err), TG_OK);
+    assert_int_equal(tg_ledger_claim(&ledger, 1), TG_LEDGER_OK);
+    gate.ledger = &ledger;
+    gate.scratch = &scratch;
+
+    begin(&f);
+    configure(&f, TG_DIRECTIVE_LEDGER, "ledger", NULL, NULL);
+    configure(&f, TG_DIRECTIVE_QUOTA, "q", "per=all", "usd=1/day");
+    make_call(&f, NULL, "/v1/chat/completions",
+              "{\"model\":\"gpt-test\",\"max_tokens\":9}");
+    assert_int_equal(tg_call_enter(f.call, &gate, &refusal), TG_OK);
+    assert_int_equal(tg_call_admit(f.call, &gate, &stopped, &refusal), TG_OK);
+    tg_call_sent(f.call, &gate);
+
+    if (answer != NULL) {
+        tg_call_answer(f.call, 200, tg_str("application/json"), false);
+        tg_call_feed(f.call, answer, strlen(answer), &stopped);
+    }
+
+    tg_call_finish(f.call, TG_END_SHUTDOWN, 0, &gate, &stopped);
+
+    for (tg_value_t v = TG_VALUE_INPUT_TOKENS; v <= TG_VALUE_TOTAL_TOKENS;
+         v++)
+    {
+        assert_false(tg_call_value(f.call, v, buf, &value));
+    }
+
+    assert_true(tg_call_value(f.call, TG_VALUE_USAGE_SOURCE, buf, &value));
+    assert_true(tg_str_eq(value, tg_str("recovered")));
+    assert_true(tg_call_value(f.call, TG_VALUE_COST_USD, buf, &value));
+    assert_true(strtod(buf, NULL) > 0);
+
+    tg_call_free(f.call);
+    tg_arena_destroy(f.arena);
+}
+
+
+static void
+test_of_a_call_that_is_cut_off_no_usage_is_told(void **state)
+{
+    (void) state;
+    cut_off(NULL);
+    cut_off("{\"model\":\"gpt-test\",\"choices\":[{\"message\":{\"content\":"
+            "\"one two three");
+}
+
+
 /* What the server tells the client of it is no answer. */
 static void
 test_a_call_that_gets_no_answer_is_estimated(void **state)
@@ -667,6 +755,7 @@ main(void)
         cmocka_unit_test(test_hostile_bytes_give_one_valid_line),
         cmocka_unit_test(test_the_longest_line_fits),
         cmocka_unit_test(test_a_call_settles_once),
+        cmocka_unit_test(test_of_a_call_that_is_cut_off_no_usage_is_told),
         cmocka_unit_test(test_a_call_that_gets_no_answer_is_estimated),
         cmocka_unit_test(test_a_ledger_that_is_busy_is_asked_again)
     };
