@@ -47,6 +47,7 @@ HIREDIS_TLS = $(wildcard /usr/include/hiredis/hiredis_ssl.h)
 REDIS_FLAGS = $(if $(HIREDIS_TLS),-DTG_REDIS_TLS)
 REDIS_LIBS  = -lhiredis $(if $(HIREDIS_TLS),-lhiredis_ssl -lssl)
 # What both servers do alike with a library or a system call.
+HOSTED_LIBS = -lz -lcurl -lmaxminddb $(REDIS_LIBS)
 HOSTED      = $(BUILD)/libtg-hosted.a
 HOSTED_OBJ  = $(patsubst hosted/%.c,$(BUILD)/hosted/%.o,$(wildcard hosted/*.c))
 UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
@@ -104,12 +105,12 @@ $(APX_SO): $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HDR)
 
 $(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
-	    -lz -lcurl $(REDIS_LIBS) -lpthread $(ALL_LIBS)
+	    $(HOSTED_LIBS) -lpthread $(ALL_LIBS)
 
 $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
-	    -lcmocka -lz -lcurl $(REDIS_LIBS) $(ALL_LIBS)
+	    -lcmocka $(HOSTED_LIBS) $(ALL_LIBS)
 
 # The ledger: near a cap, full of what clients make up, and under processes that
 # are killed at random; and a fleet, in the same way.  Then the same of both
@@ -131,18 +132,18 @@ torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture \
 
 $(BUILD)/torture/%: t/torture/%.c $(HOSTED) $(CORE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) -lz -lcurl \
-	    -lpthread $(REDIS_LIBS) $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) $(HOSTED_LIBS) \
+	    -lpthread $(ALL_LIBS)
 
 $(BUILD)/ledger_torture: t/torture/ledger_truth.c t/torture/ledger_torture.h
 
 $(BUILD)/ledger_%: t/torture/ledger_%.c $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
-	    -lz -lcurl $(REDIS_LIBS) -lpthread -lm $(ALL_LIBS)
+	    $(HOSTED_LIBS) -lpthread -lm $(ALL_LIBS)
 
 $(BUILD)/fleet_torture: $(wildcard t/torture/fleet_*) $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) $(REDIS_LIBS) \
-	    -lz -lcurl -lpthread $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) $(HOSTED_LIBS) \
+	    -lpthread $(ALL_LIBS)
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done

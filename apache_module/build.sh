@@ -42,4 +42,4 @@ done
 # shellcheck disable=SC2086
 $cc $cc_opt -shared -Wl,-z,relro -Wl,-z,now -Wl,--exclude-libs,ALL \
     -o "$dir/mod_llm.so" $objects "$core" -ljansson -lssl -lcrypto -lpcre2-8 -lz -lcurl \
-    $redis_libs -lpthread
+    -lmaxminddb $redis_libs -lpthread

@@ -274,9 +274,12 @@ tg_call_direct(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
         return TG_ERROR;
     }
 
-    (void) tg_call_recompose(call);
+    /* What guards want changed does not go as it is. */
 
-    return TG_OK;
+    return tg_call_recompose(call) == TG_OK
+           || (call->ncuts == 0 && call->cap_output == 0) ? TG_OK
+           : tg_call_turn_away(call, refusal, 503, tg_str("no_memory"),
+                               tg_str("no memory for this call"));
 }
 
 
@@ -290,6 +293,7 @@ tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
         call->admitted = true;
 
         if (tg_call_judge(call, refusal) != TG_OK
+            || tg_call_guard(call, gate, now, refusal) != TG_OK
             || tg_call_direct(call, gate, now, refusal) != TG_OK)
         {
             return TG_ERROR;

@@ -148,19 +148,39 @@ tg_hold_unclamp(tg_call_t *call)
 }
 
 
+int64_t
+tg_call_lowered(const tg_call_t *call)
+{
+    int64_t           max = call->cap_output;
+    const tg_pass_t  *pass = call->pass;
+
+    if (pass == NULL || call->refused) {
+        return 0;
+    }
+
+    if (pass->held && pass->sent_max != 0
+        && (max == 0 || pass->sent_max < max))
+    {
+        max = pass->sent_max;
+    }
+
+    return max;
+}
+
+
 bool
 tg_call_clamped(const tg_call_t *call, tg_header_t *header)
 {
+    int64_t     max = tg_call_lowered(call);
     tg_pass_t  *pass = call->pass;
 
-    if (pass == NULL || pass->sent_max == 0 || !pass->held) {
+    if (max == 0) {
         return false;
     }
 
     header->name = tg_str("x-llm-clamped");
     header->value = tg_str_of(pass->sent_max_text,
-                              (size_t) (tg_text_int(pass->sent_max_text,
-                                                    pass->sent_max)
+                              (size_t) (tg_text_int(pass->sent_max_text, max)
                                         - pass->sent_max_text));
     return true;
 }

@@ -6,6 +6,7 @@
 #define TG_CALL_INT_H
 
 #include "tg_call.h"
+#include "tg_prompt.h"
 #include "tg_strip.h"
 #include "tg_translate.h"
 #include "tg_when.h"
@@ -124,6 +125,34 @@ typedef struct {
                                       + 2];
 } tg_routing_t;
 
+/* What guards did, weakest first. */
+typedef enum {
+    TG_GUARD_DID_NOTHING = 0,
+    TG_GUARD_DID_FLAG,
+    TG_GUARD_DID_CAP,
+    TG_GUARD_DID_TRIM,
+    TG_GUARD_DID_REDACT,
+    TG_GUARD_DID_REJECT
+} tg_guard_did_t;
+
+/* What guards, and expressions, know of a call's prompt. */
+typedef struct {
+    bool                  have;         /* the body */
+    bool                  read;         /* the prompt, all of it */
+    bool                  failed;       /* it can't be: err */
+    tg_str_t              body;
+    tg_prompt_t           prompt;
+    tg_error_t            err;
+
+    tg_guard_did_t        did;          /* the most that one did ... */
+    tg_str_t              name;         /* ... and which */
+    bool                  dry;          /* it would have */
+    bool                  unfinished;   /* one could not look at all of it */
+    unsigned              denied;       /* matches of deny= */
+    unsigned              found[TG_PII_KINDS];
+    unsigned              trimmed;      /* turns */
+} tg_guarded_t;
+
 struct tg_call_s {
     tg_mem_t             *mem;          /* &own */
     tg_mem_t              own;          /* what is left of the chunk, then ... */
@@ -143,11 +172,14 @@ struct tg_call_s {
     tg_str_t             *tags;         /* conf->ntags of them */
     tg_str_t             *fields;       /* conf->nfields of them */
     tg_str_t              traceparent;
+    tg_geo_t              geo;          /* of the client */
     tg_edit_t            *edit;
     const tg_edit_span_t *cuts;         /* of guards: what is blanked or written
                                            over, in order, apart */
     unsigned              ncuts;
     int64_t               cap_output;   /* of guards; 0: none */
+    tg_guarded_t         *guarded;      /* NULL: there are none, and nothing
+                                           looked at the prompt */
     tg_routing_t         *routing;      /* NULL: it goes where the server's
                                            configuration says */
     tg_strip_t           *strip;
@@ -318,6 +350,10 @@ int64_t tg_call_max_room(const tg_call_t *call);
 bool tg_hold_clamp(tg_hold_t *h, tg_quota_items_t *items,
     const tg_ledger_result_t *r);
 void tg_hold_unclamp(tg_call_t *call);
+
+/* What the maximum of output tokens was lowered to, by a quota or a guard; 0: it
+ * was not. */
+int64_t tg_call_lowered(const tg_call_t *call);
 bool tg_call_clamped(const tg_call_t *call, tg_header_t *header);
 
 /* tg_call_learn.c: what was learned of calls like this one; what this one
@@ -365,6 +401,17 @@ int tg_hold_full(tg_call_t *call, int rc, tg_refusal_t *refusal);
 int tg_hold_down(tg_call_t *call, int rc, tg_refusal_t *refusal);
 void tg_hold_note(tg_hold_t *h, const tg_quota_items_t *items, unsigned item,
     const tg_ledger_state_t *state);
+
+/* tg_call_guard.c: may it go, and what is to be cut out of it?  Once, when the
+ * body is complete. */
+int tg_call_guard(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
+    tg_refusal_t *refusal);
+
+/* The prompt's text, for expressions; false where it is not known. */
+bool tg_call_prompt(tg_call_t *call, tg_str_t *text);
+
+/* tg_line_guard.c: that part of the line. */
+char *tg_line_guard(char *p, bool under, const tg_guarded_t *g);
 
 /* tg_call_hold.c */
 int tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,

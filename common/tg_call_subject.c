@@ -36,6 +36,34 @@ tg_hold_header(void *data, tg_str_t name)
 
 
 static bool
+tg_hold_prompt(void *data, tg_str_t *text)
+{
+    tg_hold_t  *h = data;
+
+    return tg_call_prompt(h->call, text);
+}
+
+
+/* As it was when the call came. */
+static bool
+tg_hold_healthy(void *data, uintptr_t provider, bool *yes)
+{
+    tg_hold_t  *h = data;
+
+    if (provider == 0) {
+        return false;
+    }
+
+    *yes = tg_breaker_closed(h->gate->breakers,
+               tg_breaker_key(h->call->conf->providers[provider - 1].name,
+                              tg_str_null),
+               h->call->start.mono_ns / 1000000, false);
+
+    return true;
+}
+
+
+static bool
 tg_hold_used(void *data, uintptr_t quota, double *percent)
 {
     tg_hold_t  *h = data;
@@ -181,10 +209,17 @@ tg_hold_when(tg_hold_t *h, const tg_request_info_t *info)
     text[TG_WHEN_AGENT] = subject[TG_PER_AGENT];
     text[TG_WHEN_CLIENT] = h->call->head.client;
 
+    if (h->call->geo.country[0] != '\0') {
+        text[TG_WHEN_COUNTRY] = tg_str_of(h->call->geo.country, 2);
+    }
+
+    h->when.asn = h->call->geo.asn;
     h->when.request = info;
     h->when.input_tokens = h->once;
     h->when.local_s = now_s + tg_zone_offset(h->gate->zone, now_s, &until);
     h->when.header = tg_hold_header;
+    h->when.prompt = tg_hold_prompt;
+    h->when.healthy = tg_hold_healthy;
     h->when.tag = tg_hold_tag;
     h->when.used = tg_hold_used;
     h->when.data = h;

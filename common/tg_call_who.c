@@ -115,8 +115,12 @@ tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
     bool        query = tg_api_shape(call->asked.api) == TG_SHAPE_GEMINI;
     tg_pass_t  *pass;
 
+    if (gate->geo != NULL) {
+        gate->geo(gate->geo_data, call->head.client, &call->geo);
+    }
+
     if (call->conf->keys.file.len == 0 && call->conf->quotas.n == 0
-        && call->conf->routes.n == 0)
+        && call->conf->routes.n == 0 && call->conf->guards.n == 0)
     {
         return TG_OK;
     }

@@ -32,6 +32,7 @@ tg_conf_destroy(tg_conf_t *conf)
 {
     if (conf != NULL) {
         tg_quotas_destroy(&conf->quotas);
+        tg_guards_destroy(&conf->guards);
         tg_routes_destroy(&conf->routes);
     }
 }
@@ -670,6 +671,10 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
         return tg_conf_ledger(conf, args, nargs, err);
     case TG_DIRECTIVE_QUOTA:
         return tg_quotas_add(&conf->quotas, conf->mem, args, nargs, err);
+    case TG_DIRECTIVE_GUARD:
+        return tg_guards_add(&conf->guards, conf->mem, args, nargs, err);
+    case TG_DIRECTIVE_GEOIP:
+        return tg_conf_geoip(conf, args, nargs, err);
     case TG_DIRECTIVE_ROUTE:
         return tg_routes_add(&conf->routes, conf->mem, args, nargs, err);
     case TG_DIRECTIVE_ALERT:
@@ -787,7 +792,8 @@ tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
     }
 
     return tg_conf_finish_quotas(conf, err) == TG_OK
-           ? tg_conf_finish_routes(conf, err) : TG_ERROR;
+           && tg_conf_finish_routes(conf, err) == TG_OK
+           ? tg_conf_finish_guards(conf, err) : TG_ERROR;
 }
 
 

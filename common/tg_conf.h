@@ -10,6 +10,7 @@
 #define TG_CONF_H
 
 #include "tg_fleet.h"
+#include "tg_guard.h"
 #include "tg_http.h"
 #include "tg_quota.h"
 #include "tg_conf_alert.h"
@@ -20,6 +21,7 @@
 #define TG_SOURCES_MAX    8      /* of one tag */
 #define TG_PROVIDERS_MAX  64
 #define TG_FILES_MAX      16
+#define TG_GEOIP_FILES_MAX  2
 #define TG_LOGS_MAX       8      /* of one scope */
 #define TG_ARGS_MAX       32     /* of a directive: none takes as many */
 
@@ -198,11 +200,14 @@ typedef struct {
     tg_provider_t         providers[TG_PROVIDERS_MAX];
     unsigned              nprices;
     tg_str_t              prices[TG_FILES_MAX];
+    unsigned              ngeoip;   /* files of llm_geoip */
+    tg_str_t              geoip[TG_GEOIP_FILES_MAX];
     unsigned              nlogs;    /* in all scopes */
     tg_conf_keys_t        keys;
     tg_conf_cache_t       cache;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
+    tg_guards_t           guards;
     tg_routes_t           routes;
     tg_conf_said_t       *said;     /* in order: those of the main level alone
                                        but llm_alert, and each llm_log */
@@ -268,6 +273,11 @@ int tg_line_prepare(tg_conf_t *conf);
  */
 bool tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged,
     unsigned *i, tg_error_t *warning);
+
+/* A tg_expr_bind_t of healthy(): a provider's name becomes its index and one.
+ * data is the tg_conf_t. */
+const char *tg_conf_bind_provider(void *data, tg_str_t name,
+    uintptr_t *handle);
 
 /* The provider that a call to this host belongs to, or NULL. */
 const tg_provider_t *tg_conf_provider(const tg_conf_t *conf, tg_str_t host);

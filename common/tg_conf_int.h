@@ -45,6 +45,13 @@ int tg_conf_ledger(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
 int tg_conf_cache(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
     unsigned nargs, tg_error_t *err);
 
+/* tg_conf_guard.c */
+int tg_conf_finish_guards(tg_conf_t *conf, tg_error_t *err);
+
+/* The arguments of llm_geoip. */
+int tg_conf_geoip(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
+
 /* tg_conf_route.c: binds what routes and the actions of quotas name. */
 int tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err);
 

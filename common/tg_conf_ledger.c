@@ -205,6 +205,9 @@ tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err)
         conf->repeats |= tg_quota_repeats(conf->quotas.list[i]);
     }
 
+    conf->quotas.provider = tg_conf_bind_provider;
+    conf->quotas.provider_data = conf;
+
     return tg_quotas_finish(&conf->quotas, conf->mem, conf->ledger.zone, err);
 }
 

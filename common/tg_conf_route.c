@@ -1,7 +1,6 @@
 /* What routes name, and who names routes. */
 
 #include "tg_conf_int.h"
-#include "tg_when.h"
 
 
 static int
@@ -18,22 +17,6 @@ tg_conf_route_provider(void *data, tg_str_t name)
     }
 
     return -1;
-}
-
-
-static const char *
-tg_conf_bind_quota(void *data, tg_str_t name, uintptr_t *handle)
-{
-    const tg_conf_t  *conf = data;
-
-    for (unsigned i = 0; i < conf->quotas.n; i++) {
-        if (tg_str_eq(conf->quotas.list[i]->name, name)) {
-            *handle = i + 1;
-            return NULL;
-        }
-    }
-
-    return "is the name of no quota";
 }
 
 
@@ -81,8 +64,7 @@ tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err)
         route = conf->routes.list[i];
 
         if (route->when != NULL
-            && tg_expr_bind(route->when, TG_WHEN_USED, tg_conf_bind_quota,
-                            conf, &e) != TG_OK)
+            && tg_quotas_bind(&conf->quotas, route->when, &e) != TG_OK)
         {
             return tg_error(err, 0, e.offset, "route \"%.*s\": %s",
                             TG_ARG(route->name), e.message);

@@ -17,7 +17,7 @@ tg_conf_said_arg(tg_conf_t *conf, tg_directive_id_t id, unsigned i,
     tg_str_t  full = tg_str_null;
 
     if (conf->full_name != NULL && s.len != 0
-        && (id == TG_DIRECTIVE_PRICES
+        && (id == TG_DIRECTIVE_PRICES || id == TG_DIRECTIVE_GEOIP
             || (i == 0
                 && (id == TG_DIRECTIVE_KEYS || id == TG_DIRECTIVE_LEDGER))))
     {

@@ -1,5 +1,6 @@
 /*
- * tg_expr_int.h - the compiled form of an expression, for tg_expr*.c only.
+ * tg_expr_int.h - the compiled form of an expression, for tg_expr*.c, and what
+ * tg_guard_regex.c shares with them.
  */
 
 #ifndef TG_EXPR_INT_H

@@ -42,6 +42,14 @@ typedef struct {
                                            it; the call's */
 } tg_gate_look_t;
 
+/* What is known of an address. */
+typedef struct {
+    char                    country[2]; /* ISO 3166-1; zero: not known */
+    int64_t                 asn;        /* 0: not known */
+} tg_geo_t;
+
+typedef void (*tg_geo_pt)(void *data, tg_str_t address, tg_geo_t *geo);
+
 typedef struct {
     tg_roster_t            *roster;     /* of llm_keys */
     const tg_price_book_t  *book;
@@ -50,6 +58,10 @@ typedef struct {
     tg_backlog_t           *backlog;
     tg_calibrate_t         *calibrate;  /* NULL: nothing is learned */
     const tg_zone_t        *zone;       /* the ledger's; NULL: UTC */
+    tg_geo_pt               geo;        /* of llm_geoip */
+    void                   *geo_data;
+    int64_t               (*clock)(void);   /* nanoseconds, of any origin: for
+                                           what has to end in time */
     tg_gate_scratch_t      *scratch;
     tg_breakers_t          *breakers;   /* shared by all processes; NULL: what
                                            has failed is not remembered */

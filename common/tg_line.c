@@ -132,6 +132,14 @@ tg_line_who(char *p, bool under, const tg_call_t *call,
     }
 
     tg_line_str(p, under, "client.address", call->head.client);
+
+    if (call->geo.country[0] != '\0') {
+        tg_line_lit(p, under, ",\"client.geo.country_iso_code\":\"");
+        p = tg_line_plain(p, tg_str_of(call->geo.country, 2));
+        *p++ = '"';
+    }
+
+    tg_line_int(p, under, "client.as.number", call->geo.asn);
     tg_line_int(p, under, "llm.retry_count",
                 tg_str_int(call->host->header(call->req,
                                     tg_str("x-stainless-retry-count"))));
@@ -259,10 +267,7 @@ tg_line_request(char *p, bool under, const tg_call_t *call,
 
     tg_line_int(p, under, "gen_ai.request.max_tokens", info->max_tokens);
 
-    if (call->pass != NULL) {
-        tg_line_int(p, under, "llm.sent_max_tokens",
-                    call->pass->held ? call->pass->sent_max : 0);
-    }
+    tg_line_int(p, under, "llm.sent_max_tokens", tg_call_lowered(call));
 
     if (call->routing != NULL) {
         p = tg_line_routing(p, under, call, attempt);
@@ -634,6 +639,10 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
 
     if (call->served) {
         tg_line_lit(p, under, ",\"llm.served\":true");
+    }
+
+    if (call->guarded != NULL) {
+        p = tg_line_guard(p, under, call->guarded);
     }
 
     if (call->pass != NULL) {

@@ -127,15 +127,28 @@ tg_quota_prefix(tg_quota_t *q, tg_quota_limit_t *l, tg_str_t zone)
 }
 
 
+int
+tg_quotas_bind(const tg_quotas_t *quotas, tg_expr_t *when, tg_error_t *err)
+{
+    if (tg_expr_bind(when, TG_WHEN_USED, tg_quota_bind,
+                     (void *) (uintptr_t) quotas, err)
+        != TG_OK)
+    {
+        return TG_ERROR;
+    }
+
+    return quotas->provider == NULL ? TG_OK
+           : tg_expr_bind(when, TG_WHEN_HEALTHY, quotas->provider,
+                          quotas->provider_data, err);
+}
+
+
 static int
 tg_quota_finish(const tg_quotas_t *quotas, tg_quota_t *q, tg_error_t *err)
 {
     tg_error_t  e;
 
-    if (q->when != NULL
-        && tg_expr_bind(q->when, TG_WHEN_USED, tg_quota_bind,
-                        (void *) (uintptr_t) quotas, &e) != TG_OK)
-    {
+    if (q->when != NULL && tg_quotas_bind(quotas, q->when, &e) != TG_OK) {
         return tg_error(err, 0, e.offset, "quota \"%.*s\": %s",
                         TG_ARG(q->name), e.message);
     }

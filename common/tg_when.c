@@ -19,6 +19,7 @@ const tg_expr_symbol_t  tg_when_symbols[TG_WHEN_SYMBOLS] = {
     [TG_WHEN_SESSION]      = TEXT("session"),
     [TG_WHEN_AGENT]        = TEXT("agent"),
     [TG_WHEN_CLIENT]       = TEXT("client"),
+    [TG_WHEN_COUNTRY]      = TEXT("country"),
     [TG_WHEN_STREAM]       = BOOL("stream"),
     [TG_WHEN_TOOLS]        = BOOL("tools"),
     [TG_WHEN_IMAGES]       = BOOL("images"),
@@ -28,9 +29,15 @@ const tg_expr_symbol_t  tg_when_symbols[TG_WHEN_SYMBOLS] = {
     [TG_WHEN_MAX_TOKENS]   = NUMBER("max_tokens"),
     [TG_WHEN_MESSAGES]     = NUMBER("messages"),
     [TG_WHEN_BODY_BYTES]   = { "body_bytes", TG_EXPR_SIZE, false, 0, { 0, 0 } },
+    [TG_WHEN_ASN]          = NUMBER("asn"),
+    [TG_WHEN_RETRIES]      = NUMBER("retries"),
+    [TG_WHEN_DEPTH]        = NUMBER("depth"),
+    [TG_WHEN_PROMPT]       = TEXT("prompt"),
     [TG_WHEN_HOUR]         = { "hour", TG_EXPR_NUMBER, true, 0, { 0, 0 } },
     [TG_WHEN_WEEKDAY]      = { "weekday", TG_EXPR_STRING, true, 0, { 0, 0 } },
     [TG_WHEN_USED]         = { "used", TG_EXPR_PERCENT, true, 1,
+                               { TG_EXPR_NAME, 0 } },
+    [TG_WHEN_HEALTHY]      = { "healthy", TG_EXPR_BOOL, true, 1,
                                { TG_EXPR_NAME, 0 } },
     [TG_WHEN_HEADER]       = { "header", TG_EXPR_STRING, true, 1,
                                { TG_EXPR_STRING, 0 } },
@@ -62,6 +69,33 @@ tg_when_header(const tg_when_t *w, tg_str_t name, tg_expr_value_t *value)
     }
 
     return tg_when_text(w->header(w->data, tg_str_of(lower, name.len)), value);
+}
+
+
+static bool
+tg_when_count(tg_str_t s, tg_expr_value_t *value)
+{
+    int64_t  n = s.len == 0 ? -1 : tg_str_int(s);
+
+    value->n = (double) n;
+
+    return n >= 0;
+}
+
+
+/* What the call says of itself. */
+static bool
+tg_when_said(const tg_when_t *w, unsigned symbol, tg_expr_value_t *value)
+{
+    if (symbol == TG_WHEN_RETRIES) {
+        return w->header != NULL
+               && tg_when_count(w->header(w->data,
+                                          tg_str("x-stainless-retry-count")),
+                                value);
+    }
+
+    return w->tag != NULL
+           && tg_when_count(w->tag(w->data, tg_str("depth")), value);
 }
 
 
@@ -127,6 +161,21 @@ tg_when_get(void *data, unsigned symbol, const tg_expr_value_t *args,
     case TG_WHEN_INPUT_TOKENS:
         value->n = (double) w->input_tokens;
         return w->input_tokens >= 0;
+
+    case TG_WHEN_ASN:
+        value->n = (double) w->asn;
+        return w->asn > 0;
+
+    case TG_WHEN_RETRIES:
+    case TG_WHEN_DEPTH:
+        return tg_when_said(w, symbol, value);
+
+    case TG_WHEN_PROMPT:
+        return w->prompt != NULL && w->prompt(w->data, &value->s);
+
+    case TG_WHEN_HEALTHY:
+        return w->healthy != NULL
+               && w->healthy(w->data, args[0].handle, &value->b);
 
     case TG_WHEN_HOUR:
     case TG_WHEN_WEEKDAY:

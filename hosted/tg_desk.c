@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define TG_DESK_ZONES     "/usr/share/zoneinfo/"
 #define TG_DESK_ZONE_MAX  (1024 * 1024)
@@ -95,6 +96,22 @@ tg_desk_read_keys(tg_desk_t *desk, tg_error_t *err)
 }
 
 
+static int
+tg_desk_geoip(tg_desk_t *desk, tg_error_t *err)
+{
+    tg_error_t  why;
+
+    if (desk->conf->ngeoip == 0) {
+        return TG_OK;
+    }
+
+    desk->geoip = tg_geoip_open(desk->conf->geoip, desk->conf->ngeoip, &why);
+
+    return desk->geoip != NULL ? TG_OK
+           : tg_error(err, 0, 0, "llm_geoip: %s", why.message);
+}
+
+
 int
 tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
     tg_desk_log_t log, void *data, tg_error_t *err)
@@ -114,7 +131,8 @@ tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
     }
 
     if (tg_desk_zone(desk, mem, err) != TG_OK
-        || tg_desk_provider_keys(desk, err) != TG_OK)
+        || tg_desk_provider_keys(desk, err) != TG_OK
+        || tg_desk_geoip(desk, err) != TG_OK)
     {
         return TG_ERROR;
     }
@@ -405,6 +423,29 @@ tg_desk_tick_keys(tg_desk_t *desk, int64_t now)
 }
 
 
+static void
+tg_desk_tick_geoip(tg_desk_t *desk)
+{
+    bool        changed;
+    char        text[400];
+    tg_error_t  err;
+
+    if (desk->geoip == NULL) {
+        return;
+    }
+
+    if (tg_geoip_check(desk->geoip, &changed, &err) != TG_OK) {
+        (void) snprintf(text, sizeof(text), "llm_geoip: %s; the database"
+                        " before stays in use", err.message);
+        desk->log(desk->log_data, TG_DESK_ERROR, text);
+    }
+
+    if (changed) {
+        desk->log(desk->log_data, TG_DESK_NOTICE, "llm_geoip: read anew");
+    }
+}
+
+
 /* Says it once, not each second. */
 static void
 tg_desk_complain(tg_desk_t *desk, const tg_error_t *err)
@@ -568,6 +609,7 @@ tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
     tg_desk_sweep_t  sweep = { desk, swept, data };
 
     tg_desk_tick_keys(desk, now);
+    tg_desk_tick_geoip(desk);
 
     if (!desk->joined) {
         return;
@@ -641,6 +683,8 @@ tg_desk_close(tg_desk_t *desk)
         tg_ledger_file_close(&desk->ledger);
     }
 
+    tg_geoip_close(desk->geoip);
+    desk->geoip = NULL;
     tg_roster_unref(desk->roster);
     desk->roster = NULL;
     (void) pthread_mutex_destroy(&desk->lock);
@@ -660,6 +704,17 @@ tg_desk_roster(tg_desk_t *desk)
 }
 
 
+static int64_t
+tg_desk_clock(void)
+{
+    struct timespec  t;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &t);
+
+    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+
 void
 tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     tg_gate_scratch_t *scratch, tg_gate_t *gate)
@@ -671,6 +726,9 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     gate->backlog = &desk->backlog;
     gate->calibrate = &desk->calibrate;
     gate->zone = desk->zone;
+    gate->geo = desk->geoip == NULL ? NULL : tg_geoip_look;
+    gate->geo_data = desk->geoip;
+    gate->clock = tg_desk_clock;
     gate->scratch = scratch;
     gate->look = NULL;
 }

@@ -20,6 +20,7 @@
 #include "tg_call.h"
 #include "tg_carrier.h"
 #include "tg_file.h"
+#include "tg_geoip.h"
 #include "tg_ledger_file.h"
 #include "tg_webhook.h"
 
@@ -58,6 +59,7 @@ typedef struct {
     tg_roster_t       *roster;          /* by lock */
     pthread_mutex_t    lock;
     tg_file_state_t    keys;
+    tg_geoip_t        *geoip;           /* NULL: no llm_geoip */
     tg_ledger_file_t   ledger;
     tg_backlog_t       backlog;
     unsigned           carriers;        /* threads that carry calls' messages;
@@ -82,7 +84,7 @@ typedef struct {
 
 /*
  * Reads the files that the configuration names: providers' keys, the time zone,
- * the keys with their budgets.  conf is finished; zone and provider keys are
+ * where addresses are, the keys with their budgets.  conf is finished; zone and provider keys are
  * taken from mem.  TG_OK, TG_ERROR.
  */
 int tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
@@ -104,7 +106,7 @@ int tg_desk_publish(tg_desk_t *desk, tg_error_t *err);
  * not to be had. */
 int tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err);
 
-/* Looks for changed keys, settles what waits, and sweeps for the dead. */
+/* Looks for changed files, settles what waits, and sweeps for the dead. */
 void tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
     void *data);
 

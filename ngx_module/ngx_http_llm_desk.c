@@ -103,7 +103,9 @@ ngx_http_llm_desk_join(ngx_http_llm_main_conf_t *lmcf, ngx_cycle_t *cycle)
     tg_now_t    now;
     tg_error_t  err;
 
-    if (lmcf->conf->keys.file.len == 0 && lmcf->conf->ledger.file.len == 0) {
+    if (lmcf->conf->keys.file.len == 0 && lmcf->conf->ledger.file.len == 0
+        && lmcf->conf->ngeoip == 0)
+    {
         return;
     }
 

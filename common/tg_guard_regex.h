@@ -1,0 +1,56 @@
+/*
+ * tg_guard_regex.h - a regex over a text that somebody else wrote, in bounded
+ * time.
+ *
+ * PCRE2's limit on the effort of a match is one for each place at which it may
+ * begin, and so is none on the whole: a regex and a text that are made for each
+ * other take hours.  Here time is looked at from within the match, by callouts
+ * behind each part of the regex that is repeated, and between matches.
+ *
+ * Regexes are of bytes; of characters where they have one that is not ASCII, or
+ * \p, \P, \X or \x{...}.  The dot matches newlines, too; parentheses don't
+ * capture.
+ */
+
+#ifndef TG_GUARD_REGEX_H
+#define TG_GUARD_REGEX_H
+
+#include "tg_error.h"
+#include "tg_mem.h"
+
+#define TG_REGEX_LEN_MAX  2048          /* bytes */
+
+typedef struct tg_regex_s  tg_regex_t;  /* immutable, shared by threads */
+
+/* NULL and *err: a sentence, and the place of the mistake under it. */
+tg_regex_t *tg_regex_compile(tg_mem_t *mem, tg_str_t text, bool caseless,
+    tg_error_t *err);
+
+/* Frees what is not of mem; NULL does nothing. */
+void tg_regex_destroy(tg_regex_t *re);
+
+/* A search of one text by any number of regexes, until a deadline. */
+typedef struct tg_search_s  tg_search_t;
+
+/*
+ * text: UTF-8.  clock: nanoseconds; NULL: there is no deadline.  NULL on
+ * exhaustion.  The search is of mem and has more to be freed.
+ */
+tg_search_t *tg_search_create(tg_mem_t *mem, tg_str_t text,
+    int64_t (*clock)(void), int64_t deadline);
+void tg_search_destroy(tg_search_t *s);
+
+/*
+ * The first match at or behind `at` that is not empty.  TG_OK: it is from *from
+ * to *to.  TG_DECLINED: there is none.  TG_ERROR: the deadline has passed, or
+ * the regex needs more than it may have; there is no telling.
+ */
+#define TG_DECLINED  (-4)
+
+int tg_search_next(tg_search_t *s, const tg_regex_t *re, size_t at,
+    size_t *from, size_t *to);
+
+/* True where the deadline has passed. */
+bool tg_search_late(tg_search_t *s);
+
+#endif /* TG_GUARD_REGEX_H */
