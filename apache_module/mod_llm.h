@@ -125,6 +125,7 @@ struct llm_ctx_s {
     unsigned              passing:1;    /* mod_proxy's handler runs for us */
     unsigned              again:1;      /* this attempt's answer is nobody's */
     unsigned              answered:1;   /* the head has gone by */
+    unsigned              gathers:1;    /* it has not, till its body is whole */
     unsigned              first:1;      /* a byte of the body has */
     unsigned              complete:1;   /* its last byte has */
     unsigned              broken:1;     /* the upstream broke off */

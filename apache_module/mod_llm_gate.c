@@ -129,7 +129,8 @@ typedef struct {
 } llm_question_t;
 
 
-/* TG_ERROR with ctx->refused unset: the server stops. */
+/* ask: NULL without a fleet.  TG_ERROR with ctx->refused unset: the server
+ * stops. */
 static int
 llm_ask(llm_ctx_t *ctx, llm_question_t *ask, int64_t *wait_ms)
 {
@@ -141,14 +142,16 @@ llm_ask(llm_ctx_t *ctx, llm_question_t *ask, int64_t *wait_ms)
     if (llm_gate(&gate, llm_prices_hold()) && ctx->open) {
         llm_now(&ctx->now);
 
-        gate.message = llm_main->desk.carrier != NULL ? &ask->message : NULL;
+        if (ask != NULL && ask->answered) {
+            ask->answered = false;
+            rc = tg_call_reply(ctx->call, &gate, &ctx->now, &ask->message,
+                               &ask->answer, &ctx->refusal);
 
-        rc = !ask->answered
-             ? tg_call_admit(ctx->call, &gate, &ctx->now, &ctx->refusal)
-             : tg_call_reply(ctx->call, &gate, &ctx->now, &ask->message,
-                             &ask->answer, &ctx->refusal);
+        } else {
+            gate.message = ask != NULL ? &ask->message : NULL;
+            rc = tg_call_admit(ctx->call, &gate, &ctx->now, &ctx->refusal);
+        }
 
-        ask->answered = false;
         ctx->refused = rc != TG_OK && rc != TG_AGAIN && rc != TG_CALL_ASK;
         *wait_ms = tg_call_wait(ctx->call);
     }
@@ -162,22 +165,19 @@ llm_ask(llm_ctx_t *ctx, llm_question_t *ask, int64_t *wait_ms)
 }
 
 
-/* OK: go on, or ctx->refused.  Else a status. */
-int
-llm_admit(llm_ctx_t *ctx)
+static int
+llm_admit_asking(llm_ctx_t *ctx, llm_question_t *ask)
 {
-    int             rc;
-    int64_t         wait_ms = 0;
-    llm_question_t  ask;
-
-    ask.answered = false;
+    int      rc;
+    int64_t  wait_ms = 0;
 
     for ( ;; ) {
-        rc = llm_ask(ctx, &ask, &wait_ms);
+        rc = llm_ask(ctx, ask, &wait_ms);
 
         if (rc == TG_CALL_ASK) {
-            tg_carrier_call(llm_main->desk.carrier, &ask.message, &ask.answer);
-            ask.answered = true;
+            tg_carrier_call(llm_main->desk.carrier, &ask->message,
+                            &ask->answer);
+            ask->answered = true;
             continue;
         }
 
@@ -192,6 +192,33 @@ llm_admit(llm_ctx_t *ctx)
     }
 
     return rc == TG_OK || ctx->refused ? OK : HTTP_SERVICE_UNAVAILABLE;
+}
+
+
+/* OK: go on, or ctx->refused.  Else a status. */
+int
+llm_admit(llm_ctx_t *ctx)
+{
+    int              rc;
+    llm_question_t  *ask;
+
+    if (llm_main->desk.carrier == NULL) {
+        return llm_admit_asking(ctx, NULL);
+    }
+
+    /* On the stack its pages would stay the thread's, which a stream has for
+     * itself. */
+
+    ask = malloc(sizeof(llm_question_t));
+    if (ask == NULL) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    ask->answered = false;
+    rc = llm_admit_asking(ctx, ask);
+    free(ask);
+
+    return rc;
 }
 
 

@@ -107,6 +107,7 @@ llm_answer(llm_ctx_t *ctx, request_rec *r)
         apr_table_unset(r->headers_out, "Accept-Ranges");
         apr_table_unset(r->headers_out, "ETag");
         ctx->out = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+        ctx->gathers = tg_call_gathers(ctx->call);
     }
 }
 
@@ -164,11 +165,29 @@ llm_feed(llm_ctx_t *ctx, const char *p, size_t n)
 }
 
 
+/* The head that was held back: it goes with the body. */
+static void
+llm_answer_whole(llm_ctx_t *ctx, request_rec *r)
+{
+    apr_off_t  n;
+
+    ctx->gathers = 0;
+    llm_answer_head(ctx, r);
+
+    if (apr_brigade_length(ctx->out, 0, &n) == APR_SUCCESS) {
+        ap_set_content_length(r, n);
+    }
+}
+
+
 /* In an altered answer metadata keep their place among the bytes. */
 static void
 llm_move(llm_ctx_t *ctx, apr_bucket *b)
 {
-    if (ctx->out != NULL) {
+    if (ctx->gathers) {
+        apr_bucket_delete(b);
+
+    } else if (ctx->out != NULL) {
         APR_BUCKET_REMOVE(b);
         APR_BRIGADE_INSERT_TAIL(ctx->out, b);
     }
@@ -176,7 +195,7 @@ llm_move(llm_ctx_t *ctx, apr_bucket *b)
 
 
 static void
-llm_metadata(llm_ctx_t *ctx, apr_bucket *b, bool *eos)
+llm_metadata(llm_ctx_t *ctx, request_rec *r, apr_bucket *b, bool *eos)
 {
     if (AP_BUCKET_IS_ERROR(b)) {
         ctx->broken |= ctx->answered;
@@ -196,6 +215,11 @@ llm_metadata(llm_ctx_t *ctx, apr_bucket *b, bool *eos)
         if (ctx->out != NULL) {
             (void) pthread_mutex_lock(&ctx->lock);
             (void) tg_call_filter_end(ctx->call, llm_out, ctx);
+
+            if (ctx->gathers) {
+                llm_answer_whole(ctx, r);
+            }
+
             (void) pthread_mutex_unlock(&ctx->lock);
         }
     }
@@ -208,6 +232,11 @@ static apr_status_t
 llm_hand_on(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb, bool eos)
 {
     apr_status_t  rv;
+
+    if (ctx->gathers) {
+        apr_brigade_cleanup(bb);
+        return APR_SUCCESS;
+    }
 
     if (ctx->draining) {
         apr_brigade_cleanup(bb);
@@ -355,7 +384,7 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         next = APR_BUCKET_NEXT(b);
 
         if (APR_BUCKET_IS_METADATA(b)) {
-            llm_metadata(ctx, b, &eos);
+            llm_metadata(ctx, f->r, b, &eos);
 
         } else if (!ctx->refused) {
             rv = llm_data(ctx, f, bb, b, &next);

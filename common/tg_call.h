@@ -76,7 +76,7 @@ typedef struct tg_call_s  tg_call_t;
  * JSON and an answer of JSON or a stream of it.  A server may keep such pieces
  * for other calls, once nobody looks at this one.
  */
-#define TG_CALL_CHUNK  (2720 + sizeof(tg_json_t))
+#define TG_CALL_CHUNK  (2960 + sizeof(tg_json_t))
 
 /* NULL on exhaustion. */
 tg_call_t *tg_call_create(tg_mem_t *mem, const tg_conf_t *conf,
@@ -280,6 +280,13 @@ bool tg_call_streams(const tg_call_t *call);
  * then, and tg_call_filter() is to be used in place of tg_call_feed().
  */
 bool tg_call_alters(const tg_call_t *call);
+
+/*
+ * After tg_call_answer(): true where nothing of the answer's body comes out before
+ * tg_call_filter_end(), and where tg_call_answer_head() knows only then: the head
+ * is to be held back.
+ */
+bool tg_call_gathers(const tg_call_t *call);
 
 /* A piece of the answer's body, decoded. */
 void tg_call_feed(tg_call_t *call, const char *p, size_t n,

@@ -102,11 +102,23 @@ tg_attempt_judge(tg_call_t *call, const tg_now_t *now, tg_fail_t why,
 
     routing->judged = true;
 
-    if (tg_attempt_retriable(why, status)) {
-        tg_breaker_failed(routing->breakers,
-                          aim->keys[why == TG_FAIL_STATUS ? 1 : 0],
-                          now->mono_ns / TG_MS, retry_ms);
+    if (!tg_attempt_retriable(why, status)) {
+        return;
     }
+
+    if (why == TG_FAIL_STATUS) {
+        tg_breaker_failed(routing->breakers, aim->keys[1],
+                          now->mono_ns / TG_MS, retry_ms);
+
+        /* A limit is of the model, trouble may be of all that it has. */
+
+        if (status == 429 || aim->keys[0] == aim->keys[1]) {
+            return;
+        }
+    }
+
+    tg_breaker_failed(routing->breakers, aim->keys[0], now->mono_ns / TG_MS,
+                      -1);
 }
 
 

@@ -1,10 +1,11 @@
 /*
- * tg_grow.h - writing text, JSON above all, into a buffer that grows up to a cap.
+ * tg_grow.h - writing text, JSON above all, into a buffer that grows up to a
+ * cap.
  *
- * What doesn't fit, or what there is no memory for, sets `failed`: from then on
- * nothing is written, so that it may be asked once, at the end.  Text that has to
- * be escaped may be found not to fit up to 3 KB before the cap.  A buffer that is
- * outgrown stays in mem; `hint` says how much is likely.
+ * What doesn't fit, or what there is no memory for, sets `failed`: from then
+ * on nothing is written, so that it may be asked once, at the end.  Text that
+ * has to be escaped may be found not to fit up to 3 KB before the cap.  A
+ * buffer that is outgrown stays in mem; `hint` says how much is likely.
  */
 
 #ifndef TG_GROW_H

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+/* The first is small, for there are arenas of a call or a thread each. */
+#define TG_ARENA_FIRST  512
 #define TG_ARENA_BLOCK  4096
 #define TG_ARENA_ALIGN  (sizeof(max_align_t))
 
@@ -17,6 +19,7 @@ struct tg_block_s {
 struct tg_arena_s {
     tg_mem_t     mem;
     tg_block_t  *blocks;
+    size_t       block;         /* size of the next */
     size_t       limit;
     size_t       total;
 };
@@ -37,7 +40,7 @@ tg_arena_alloc(void *pool, size_t size)
     size = (size + TG_ARENA_ALIGN - 1) & ~(TG_ARENA_ALIGN - 1);
 
     if (b == NULL || b->size - b->used < size) {
-        want = size > TG_ARENA_BLOCK ? size : TG_ARENA_BLOCK;
+        want = size > a->block ? size : a->block;
 
         if (a->limit != 0 && want > a->limit - a->total) {
             return NULL;
@@ -46,6 +49,10 @@ tg_arena_alloc(void *pool, size_t size)
         b = malloc(sizeof(tg_block_t) + want);
         if (b == NULL) {
             return NULL;
+        }
+
+        if (want == a->block && a->block < TG_ARENA_BLOCK) {
+            a->block *= 2;
         }
 
         b->size = want;
@@ -70,6 +77,7 @@ tg_arena_create(size_t limit)
     if (a != NULL) {
         a->mem.alloc = tg_arena_alloc;
         a->mem.pool = a;
+        a->block = TG_ARENA_FIRST;
         a->limit = limit;
     }
 

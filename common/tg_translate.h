@@ -22,10 +22,10 @@ typedef enum {
                                    :streamGenerateContent?alt=sse */
 } tg_form_t;
 
-/* The form of an API's requests and answers; TG_FORM_NONE: can't be translated. */
+/* The form of an API's bodies; TG_FORM_NONE: can't be translated. */
 tg_form_t tg_form_of(const tg_api_t *api);
 
-/* Can a client's request of form `from` be served by an upstream of form `to`? */
+/* Can a client's call of form `from` be served by an upstream of form `to`? */
 bool tg_translates(tg_form_t from, tg_form_t to);
 
 typedef struct {
@@ -37,7 +37,7 @@ typedef struct {
                                    the body nor max_tokens has one */
     tg_str_t   limit_name;      /* what an OpenAI chat upstream calls the
                                    maximum; empty: "max_completion_tokens" */
-    bool       ask_usage;       /* a stream's usage is wanted (to OpenAI chat) */
+    bool       ask_usage;       /* of a stream (to OpenAI chat) */
 } tg_translate_t;
 
 /* Codes of errors, beside those of tg_tree.h. */
@@ -49,11 +49,11 @@ enum {
 };
 
 /*
- * The request's body for the upstream: TG_OK and *out, in mem, or TG_ERROR.  The
- * message then names the member by its path ("messages[2].content[0].type") and
- * says why; offset is the member's in the body.  Nothing is dropped in silence: a
- * member that is not known is an error, too.  `body` must be valid JSON in UTF-8;
- * it may go once this has returned.
+ * The request's body for the upstream: TG_OK and *out, in mem, or TG_ERROR.
+ * The message then names the member by its path
+ * ("messages[2].content[0].type") and says why; offset is the member's in the
+ * body.  Nothing is dropped in silence: a member that is not known is an
+ * error, too.  `body` may go once this has returned.
  */
 int tg_translate_request(tg_mem_t *mem, const tg_translate_t *t, tg_str_t body,
     tg_str_t *out, tg_error_t *err);

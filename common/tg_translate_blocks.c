@@ -505,8 +505,10 @@ tg_messages_role(tg_tr_t *tr, const tg_node_t *message)
 }
 
 
-int
-tg_messages_turns(tg_tr_t *tr, const tg_node_t *messages, bool more)
+/* The run that begins with m->run.first, of m->role.  *then: the role of the
+ * message behind it, where there is one. */
+static int
+tg_messages_run(tg_messages_t *m, int *then)
 {
     static int (*const  write[])(tg_messages_t *m) = {
         [R_USER] = tg_messages_user,
@@ -514,9 +516,42 @@ tg_messages_turns(tg_tr_t *tr, const tg_node_t *messages, bool more)
         [R_SYSTEM] = tg_messages_system
     };
 
-    const tg_node_t  *next, *last = NULL;
-    tg_messages_t     m;
-    int               role, then;
+    const tg_node_t  *last = m->run.first, *next;
+
+    for (next = last->next; next != NULL; last = next, next = next->next) {
+        *then = tg_messages_role(m->tr, next);
+
+        if (*then < 0) {
+            return TG_ERROR;
+        }
+
+        if (*then != (int) m->role) {
+            break;
+        }
+    }
+
+    m->run.end = next;
+
+    if ((m->role != R_USER && tg_tr_calls_end(m->tr, &m->calls) != TG_OK)
+        || write[m->role](m) != TG_OK)
+    {
+        return TG_ERROR;
+    }
+
+    if (m->role == R_ASSISTANT && next == NULL) {
+        return tg_tr_refused(m->tr, last, "the chat API would not go on with"
+                             " the assistant's turn, but answer it");
+    }
+
+    return TG_OK;
+}
+
+
+int
+tg_messages_turns(tg_tr_t *tr, const tg_node_t *messages, bool more)
+{
+    tg_messages_t  m;
+    int            role;
 
     m.tr = tr;
     m.more = more;
@@ -531,41 +566,18 @@ tg_messages_turns(tg_tr_t *tr, const tg_node_t *messages, bool more)
 
     role = tg_messages_role(tr, messages->child);
 
+    if (role < 0) {
+        return TG_ERROR;
+    }
+
     for (m.run.first = messages->child; m.run.first != NULL;
          m.run.first = m.run.end)
     {
-        if (role < 0) {
-            return TG_ERROR;
-        }
-
-        then = role;
-
-        for (next = m.run.first->next, last = m.run.first; next != NULL;
-             last = next, next = next->next)
-        {
-            then = tg_messages_role(tr, next);
-            if (then != role) {
-                break;
-            }
-        }
-
-        m.run.end = next;
         m.role = (tg_role_t) role;
 
-        if (m.role != R_USER && tg_tr_calls_end(tr, &m.calls) != TG_OK) {
+        if (tg_messages_run(&m, &role) != TG_OK) {
             return TG_ERROR;
         }
-
-        if (write[role](&m) != TG_OK) {
-            return TG_ERROR;
-        }
-
-        if (role == R_ASSISTANT && next == NULL) {
-            return tg_tr_refused(tr, last, "the chat API would not go on with"
-                                 " the assistant's turn, but answer it");
-        }
-
-        role = then;
     }
 
     return tg_tr_calls_end(tr, &m.calls);

@@ -1,10 +1,10 @@
 /*
  * tg_translate_chat.h - an OpenAI chat request, read for who takes turns.
  *
- * Anthropic's and Gemini's requests are alike: a system prompt apart, then turns
- * of the user and the model, each with a list of content in which calls of tools
- * and their results are.  The members of the request are read here, once; how a
- * thing is written says the target.
+ * Anthropic's and Gemini's requests are alike: a system prompt apart, then
+ * turns of the user and the model, each with a list of content in which calls
+ * of tools and their results are.  The members of the request are read here,
+ * once; how a thing is written says the target.
  *
  * https://platform.openai.com/docs/api-reference/chat/create
  */

@@ -9,6 +9,9 @@
 
 #define TG_TR_PATH_MAX  112
 
+static int tg_tr_fail(tg_tr_t *tr, const tg_node_t *n, int code,
+    const char *fmt, va_list args) __attribute__((format(printf, 4, 0)));
+
 
 static int
 tg_tr_fail(tg_tr_t *tr, const tg_node_t *n, int code, const char *fmt,

@@ -291,7 +291,8 @@ tg_gemini_tools(tg_chat_t *c)
 
 /*
  * Levels, or budgets where the model has those, as Google's own OpenAI
- * compatible API does it (https://ai.google.dev/gemini-api/docs/openai#thinking).
+ * compatible API does it
+ * (https://ai.google.dev/gemini-api/docs/openai#thinking).
  */
 static int
 tg_gemini_thinking(tg_chat_t *c)

@@ -1,9 +1,9 @@
 /*
  * tg_translate_int.h - between the parts of a request's translation.
  *
- * A request is a tree (tg_tree.h) of which each object is read by tables of its
- * members: what is taken, what is left out, what can't be had elsewhere.  Strings
- * that mean the same on both sides are copied as they are in the text.
+ * A request is a tree (tg_tree.h) of which each object is read by tables of
+ * its members: what is taken, what is left out, what can't be had elsewhere.
+ * Strings that mean the same on both sides are copied as they are in the text.
  */
 
 #ifndef TG_TRANSLATE_INT_H
@@ -34,7 +34,7 @@ int tg_tr_no_memory(tg_tr_t *tr);
 /* Members of an object. */
 
 typedef enum {
-    TG_TR_TAKE = 0,             /* handed back in its slot; null: as if absent */
+    TG_TR_TAKE = 0,             /* handed back in its slot */
     TG_TR_DROP,                 /* has no effect on the answer: left out */
     TG_TR_REFUSE                /* unless it is null, or one of `fine` */
 } tg_tr_what_t;
@@ -68,8 +68,8 @@ typedef struct {
 
 /*
  * Reads an object by tables (a NULL ends them), of which the first that has a
- * name counts.  slots[] is n long and set to NULL first.  What is in no table is
- * an error.
+ * name counts.  A member that is null is as good as absent.  slots[] is n long
+ * and set to NULL first.  What is in no table is an error.
  */
 int tg_tr_fields(tg_tr_t *tr, const tg_node_t *object,
     const tg_tr_field_t *const tables[TG_TR_TABLES], const tg_node_t **slots,
@@ -102,8 +102,8 @@ bool tg_tr_blank(const tg_node_t *n);
 /* Does the decoded text have letters, digits, '_' and '-' only, up to `max`? */
 bool tg_tr_is_word(const tg_node_t *n, size_t max);
 
-/* Writing: `"name":value,` for members that are there; the comma behind the last
- * one is taken back by tg_tr_close(). */
+/* Writing: `"name":value,` for members that are there; the comma behind the
+ * last one is taken back by tg_tr_close(). */
 void tg_tr_member(tg_tr_t *tr, tg_str_t name, const tg_node_t *value);
 void tg_tr_member_int(tg_tr_t *tr, tg_str_t name, int64_t value);
 void tg_tr_member_lit(tg_tr_t *tr, tg_str_t name, tg_str_t json);

@@ -7,8 +7,8 @@
 
 enum {
     A_MODEL = 0, A_MESSAGES, A_MAX_TOKENS, A_SYSTEM, A_TEMPERATURE, A_TOP_P,
-    A_STOP, A_STREAM, A_TOOLS, A_CHOICE, A_METADATA, A_OUTPUT, A_THINKING,
-    A_TIER, A_SLOTS
+    A_STOP, A_STREAM, A_TOOLS, A_CHOICE, A_METADATA, A_OUTPUT, A_FORMAT,
+    A_THINKING, A_TIER, A_SLOTS
 };
 
 static const tg_tr_field_t  tg_messages_fields[] = {
@@ -24,6 +24,7 @@ static const tg_tr_field_t  tg_messages_fields[] = {
     TG_TR_TAKEN("tool_choice", A_CHOICE, TG_TR_OBJECT),
     TG_TR_TAKEN("metadata", A_METADATA, TG_TR_OBJECT),
     TG_TR_TAKEN("output_config", A_OUTPUT, TG_TR_OBJECT),
+    TG_TR_TAKEN("output_format", A_FORMAT, TG_TR_OBJECT),
     TG_TR_TAKEN("thinking", A_THINKING, TG_TR_OBJECT),
     TG_TR_TAKEN("service_tier", A_TIER, TG_TR_STRING),
 
@@ -245,7 +246,21 @@ tg_messages_tools(tg_tr_t *tr, const tg_node_t *const *slot)
 }
 
 
-/* Where output_config doesn't say it. */
+/*
+ * The most effort whose budget it reaches, by what Google has its own models
+ * think for one (https://ai.google.dev/gemini-api/docs/openai).
+ */
+static void
+tg_messages_budget(tg_tr_t *tr, int64_t budget)
+{
+    tg_tr_member_lit(tr, tg_str("reasoning_effort"),
+                     budget >= 24576 ? tg_str("\"high\"")
+                     : budget >= 8192 ? tg_str("\"medium\"")
+                     : tg_str("\"low\""));
+}
+
+
+/* `said`: output_config has an effort. */
 static int
 tg_messages_thinking(tg_tr_t *tr, const tg_node_t *thinking, bool said)
 {
@@ -276,10 +291,10 @@ tg_messages_thinking(tg_tr_t *tr, const tg_node_t *thinking, bool said)
 
     switch (i) {
     case DISABLED:
-        if (said) {
-            return TG_OK;
+        if (!said) {
+            tg_tr_member_lit(tr, tg_str("reasoning_effort"),
+                             tg_str("\"none\""));
         }
-        tg_tr_member_lit(tr, tg_str("reasoning_effort"), tg_str("\"none\""));
         return TG_OK;
 
     case ADAPTIVE:
@@ -291,18 +306,9 @@ tg_messages_thinking(tg_tr_t *tr, const tg_node_t *thinking, bool said)
         {
             return TG_ERROR;
         }
-        if (said) {
-            return TG_OK;
+        if (!said) {
+            tg_messages_budget(tr, budget);
         }
-
-        /*
-         * The most whose budget it reaches, by what Google has its own models
-         * think for an effort (https://ai.google.dev/gemini-api/docs/openai).
-         */
-        tg_tr_member_lit(tr, tg_str("reasoning_effort"),
-                         budget >= 24576 ? tg_str("\"high\"")
-                         : budget >= 8192 ? tg_str("\"medium\"")
-                         : tg_str("\"low\""));
         return TG_OK;
 
     default:
@@ -362,7 +368,7 @@ tg_messages_output(tg_tr_t *tr, const tg_node_t *const *slot)
         TG_TR_END
     };
 
-    const tg_node_t  *out[SLOTS] = { NULL, NULL };
+    const tg_node_t  *out[SLOTS] = { NULL, NULL }, *format;
 
     if (slot[A_OUTPUT] != NULL) {
         if (tg_tr_object(tr, slot[A_OUTPUT], fields, out, SLOTS) != TG_OK) {
@@ -371,12 +377,13 @@ tg_messages_output(tg_tr_t *tr, const tg_node_t *const *slot)
 
         /* the same words: low, medium, high, xhigh, max */
         tg_tr_member(tr, tg_str("reasoning_effort"), out[EFFORT]);
+    }
 
-        if (out[FORMAT] != NULL
-            && tg_messages_format(tr, out[FORMAT]) != TG_OK)
-        {
-            return TG_ERROR;
-        }
+    /* its older name, which counts where both are, as in Anthropic's SDK */
+    format = slot[A_FORMAT] != NULL ? slot[A_FORMAT] : out[FORMAT];
+
+    if (format != NULL && tg_messages_format(tr, format) != TG_OK) {
+        return TG_ERROR;
     }
 
     return slot[A_THINKING] == NULL

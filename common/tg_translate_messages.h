@@ -1,6 +1,6 @@
 /*
- * tg_translate_messages.h - an Anthropic request for an OpenAI chat API: between
- * its parts.
+ * tg_translate_messages.h - an Anthropic request for an OpenAI chat API:
+ * between its parts.
  *
  * https://platform.claude.com/docs/en/api/messages
  * https://platform.openai.com/docs/api-reference/chat/create
@@ -22,7 +22,7 @@ typedef struct {
     size_t            start;            /* of it in the output */
     unsigned          n;
     const tg_node_t  *text;             /* of the last part, if it is text */
-    tg_str_t          prefix;           /* JSON's inside, before the first text */
+    tg_str_t          prefix;           /* before the first text's own */
 } tg_messages_list_t;
 
 void tg_messages_list(tg_tr_t *tr, tg_messages_list_t *l);
@@ -45,7 +45,7 @@ int tg_messages_document(tg_tr_t *tr, tg_messages_list_t *l,
 int tg_messages_texts(tg_tr_t *tr, tg_messages_list_t *l,
     const tg_node_t *content);
 
-/* All messages, with commas; there is something before the first where `more`. */
+/* All messages, with commas; where `more`, there is one before the first. */
 int tg_messages_turns(tg_tr_t *tr, const tg_node_t *messages, bool more);
 
 #endif /* TG_TRANSLATE_MESSAGES_H */

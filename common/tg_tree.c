@@ -287,8 +287,8 @@ tg_tree_close(tg_tree_parse_t *t)
     case TG_AGAIN:
         at = (uint64_t) (twice->p - twice->key_back - t->begin);
         (void) tg_error(t->err, TG_TREE_E_DUPLICATE, at,
-                        "JSON: a name is twice in its object, again at byte %zu",
-                        (size_t) at);
+                        "JSON: a name twice in its object, again at"
+                        " byte %zu", (size_t) at);
         return false;
     default:
         return tg_tree_memory(t);

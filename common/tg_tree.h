@@ -1,11 +1,12 @@
 /*
  * tg_tree.h - a whole JSON text (RFC 8259) as a tree of slices of itself.
  *
- * For texts that are had in one piece and are to be made into others.  Nothing is
- * copied or decoded: a string, a number, a whole object can be written elsewhere
- * as it came.  Every byte is validated as tg_json.h does, with two differences:
- * the limits below, and a member's name that is in its object twice is an error
- * (names are compared decoded), because readers differ in which one counts.
+ * For texts that are had in one piece and are to be made into others.  Nothing
+ * is copied or decoded: a string, a number, a whole object can be written
+ * elsewhere as it came.  Every byte is validated as tg_json.h does, with two
+ * differences: the limits below, and a member's name that is in its object
+ * twice is an error (names are compared decoded), because readers differ in
+ * which one counts.
  */
 
 #ifndef TG_TREE_H
@@ -43,8 +44,8 @@ struct tg_node_s {
 
 /*
  * The root, or NULL with *err: the code, the offset in the text, and a message
- * that quotes nothing of it.  The nodes are in mem (about 40 bytes each) and refer
- * to the text.
+ * that quotes nothing of it.  The nodes are in mem (about 40 bytes each) and
+ * refer to the text.
  */
 const tg_node_t *tg_tree_parse(tg_mem_t *mem, tg_str_t text, tg_error_t *err);
 
@@ -91,14 +92,14 @@ tg_str_t tg_node_text(tg_mem_t *mem, const tg_node_t *n);
 /* The same of any JSON string's inside that is known to be valid. */
 tg_str_t tg_tree_decode(tg_mem_t *mem, tg_str_t inside);
 
-/* False where n (may be NULL) is no number, or not written as an integer (digits,
- * perhaps a minus), or does not fit. */
+/* False where n (may be NULL) is no number, or not written as an integer
+ * (digits, perhaps a minus), or does not fit. */
 bool tg_node_int(const tg_node_t *n, int64_t *v);
 
 /*
- * Where in the tree n is: "messages[2].content[0].input_audio"; "" for the root.
- * Names are written as in the text, long ones cut.  Returns the length, less than
- * size; what does not fit is left off.
+ * Where in the tree n is: "messages[2].content[0].input_audio"; "" for the
+ * root.  Names are written as in the text, long ones cut.  Returns the length,
+ * less than size; what does not fit is left off.
  */
 size_t tg_tree_path(const tg_node_t *root, const tg_node_t *n, char *buf,
     size_t size);

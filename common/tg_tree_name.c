@@ -115,7 +115,8 @@ tg_tree_twice_few(const tg_node_t *object, const tg_node_t **twice)
 }
 
 
-/* Merges the sorted runs [from, mid) and [mid, to); TG_AGAIN where two are equal. */
+/* Merges the sorted runs [from, mid) and [mid, to); TG_AGAIN where two are
+ * equal. */
 static int
 tg_tree_merge(const tg_node_t **from, const tg_node_t **mid,
     const tg_node_t **to, const tg_node_t **out, const tg_node_t **twice)
@@ -154,8 +155,8 @@ tg_tree_least(size_t a, size_t b)
 
 
 /*
- * The names are the client's to choose: merging takes n log n compares of any of
- * them, where a hash could be made to take n^2.
+ * The names are the client's to choose: merging takes n log n compares of any
+ * of them, where a hash could be made to take n^2.
  */
 static int
 tg_tree_twice_many(tg_tree_scratch_t *s, size_t n, const tg_node_t **twice)

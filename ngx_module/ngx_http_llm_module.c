@@ -303,6 +303,14 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         args[i] = ngx_http_llm_str(&value[i + 1]);
     }
 
+    if (id == TG_DIRECTIVE_CACHE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is httpd's; here proxy_cache does it, with"
+                           " $llm_cache_key for its key (docs/cache.md)",
+                           &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
     nprices = lmcf->conf->nprices;
 
     if (tg_conf_directive(lmcf->conf, &llcf->scope, id, args, (unsigned) i,

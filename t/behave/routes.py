@@ -2,18 +2,21 @@
 servers."""
 
 import contextlib
+import os
 import re
 import shutil
 
 import calls
 import mmdb
-from budgets import CHAT, OWN, prepare
+from budgets import CHAT, OWN
 from fake.provider import Fake
 from keys import CARRIERS
 from pki import secure
 from servers import root
 from test_llmctl_key import new
 
+KEYS = {"anyone": (), "search": ("--team=search",),
+        "eu": ("--tag=region=eu",)}
 CARD = "4111 1111 1111 1111"
 
 
@@ -27,7 +30,8 @@ class Scene:
         self.openai = self.stack.enter_context(secure(pki))
         self.anthropic = self.stack.enter_context(secure(pki))
         self.gpu = self.stack.enter_context(Fake())
-        prepare(server)
+        self.providers_keys()
+        self.keys = {who: self.make_key(*args) for who, args in KEYS.items()}
         shutil.copy(root("conf-examples", "own-prices.json"),
                     server.path("etc", "own-prices.json"))
         server.write("etc/country.mmdb", mmdb.database(
@@ -39,7 +43,14 @@ class Scene:
     def __exit__(self, *exc):
         self.stack.close()
 
-    def key(self, *args):
+    def providers_keys(self):
+        for name, text in OWN.items():
+            os.chmod(self.server.write("etc/%s.key" % name, text + "\n"), 0o600)
+
+        self.server.write("etc/keys.json", '{"tollgate_keys": 1, "keys": []}')
+        self.server.mkdir("ledger")
+
+    def make_key(self, *args):
         """What a caller sends."""
         secret = new(self.server.path("etc", "keys.json"), *args)[1]
 
@@ -86,7 +97,7 @@ class Scene:
 
 
 def check_cheap_first(s):
-    own = s.key()
+    own = s.keys["anyone"]
     tools = [{"type": "function", "function": {"name": "f", "parameters": {
         "type": "object", "properties": {}}}}]
     assert s.ask(own).header("x-llm-route") == "small_talk"
@@ -113,7 +124,7 @@ def check_cheap_first(s):
 def check_budget_downshift(s):
     """A ten thousandth of a dollar a month: 80 of gpt-4o's 8 tokens' answers, or so,
     are quickly spent."""
-    own = s.key("--team=search")
+    own = s.keys["search"]
     seen = []
 
     for _ in range(12):
@@ -127,7 +138,7 @@ def check_budget_downshift(s):
 
 
 def check_eu_data(s):
-    outside, inside = s.key(), s.key("--tag=region=eu")
+    outside, inside = s.keys["anyone"], s.keys["eu"]
     s.ask(outside, text="my card is %s, thanks" % CARD)
     assert CARD not in s.openai.requests[0].body.decode()
     assert "thanks" in s.openai.requests[0].json["messages"][0]["content"]
@@ -144,7 +155,7 @@ def check_eu_data(s):
 
 
 def check_gpus_first(s):
-    own = s.key()
+    own = s.keys["anyone"]
     assert s.ask(own, "default").header("x-llm-route") == "own"
     assert s.gpu.requests[0].json["model"] == "llama-3.1-8b"
 

@@ -2,6 +2,7 @@
 of each call is chosen."""
 
 import os
+import re
 
 import pytest
 
@@ -9,17 +10,13 @@ import calls
 from fake.provider import Fake
 from keys import bearer, gated, key, keys
 from pki import secure
-from servers import Loc
+from servers import Loc, root
 from test_route import CHAT, REAL, named, own_key, two
 
 pytestmark = pytest.mark.only("nginx", "the settings are nginx's")
 
 SEEN = ("log_format seen '$status|$upstream_addr|$upstream_status|$request_uri|"
         "$uri|$http_authorization|$http_x_team|$llm_cost_usd';")
-CACHE = ("proxy_cache calls; proxy_cache_methods POST; proxy_cache_valid 200 1m;"
-         " proxy_cache_key $llm_cache_key; proxy_cache_bypass $llm_no_cache;"
-         " proxy_no_cache $llm_no_cache; add_header X-Cache"
-         " $upstream_cache_status always;")
 ZERO = {"temperature": 0}
 FAILING = {"script": "as told"}
 
@@ -40,10 +37,20 @@ def logged(server, n=1):
     return lines()
 
 
-def cached(server, *providers, more="", llm=()):
-    zone = "proxy_cache_path %s keys_zone=calls:1m use_temp_path=off;\n" \
+def documented():
+    """What docs/cache.md says for a location."""
+    with open(root("docs", "cache.md")) as f:
+        block = f.read().partition("```nginx\n")[2].partition("```")[0]
+
+    return " ".join(re.findall(
+        r"\b(?:proxy_(?:cache|no_cache|ignore|hide)\w*|add_header) [^;]*;",
+        block.partition("location")[2]))
+
+
+def cached(server, *providers, llm=()):
+    zone = "proxy_cache_path %s keys_zone=llm:1m use_temp_path=off;\n" \
         % server.mkdir("cache")
-    server.route(providers, *llm, nginx=CACHE + more, nginx_http=zone)
+    server.route(providers, *llm, nginx=documented(), nginx_http=zone)
 
 
 def ask(server, body, **more):
@@ -129,6 +136,12 @@ def test_configurations_that_can_not_be(server, providers, upstream, message):
         [(name, url, "dialect=openai") for name, url in providers],
         nginx_http=upstream + "\n"))
     assert not good and message in messages
+
+
+def test_cache_of_httpd_is_none_of_nginx(server, fake):
+    good, messages = server.test_config(server.metered(
+        fake, ("llm_cache", "shmcb:kept(4194304)")))
+    assert not good and "here proxy_cache does it" in messages
 
 
 def test_static_upstream_and_llm_pass_contradict(server, fake):
@@ -244,8 +257,8 @@ def test_what_is_left_to_chance_is_not_kept(server, fake):
 def test_forgotten_bypass_is_no_leak(server, fake):
     cached(server, ("a", fake, "dialect=openai"))
     site = server.site
-    site.locs[0].nginx = CACHE.replace(
-        " proxy_cache_bypass $llm_no_cache; proxy_no_cache $llm_no_cache;", "")
+    site.locs[0].nginx = re.sub(r"\S+ +\$llm_no_cache;", "", documented())
+    assert "proxy_no_cache" not in site.locs[0].nginx
     server.reload(site)
     for text in ("one", "two"):
         assert ask(server, calls.chat(text=text))[0] == "MISS"

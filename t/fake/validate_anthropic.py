@@ -113,10 +113,11 @@ THOUGHT = by("type", {
     "between_tools": members({"type": string}),
 })
 
+FORMAT = by("type", {
+    "json_schema": members({"type": string, "schema": mapping})})
 OUTPUT = members({}, {
     "effort": optional(word("low", "medium", "high", "xhigh", "max")),
-    "format": optional(by("type", {
-        "json_schema": members({"type": string, "schema": mapping})})),
+    "format": optional(FORMAT),
 })
 
 REQUEST = members(
@@ -124,6 +125,7 @@ REQUEST = members(
      "messages": array(MESSAGE, 1, 100000)},
     {"cache_control": CACHE, "container": anything, "diagnostics": anything,
      "inference_geo": optional(string), "output_config": OUTPUT,
+     "output_format": optional(FORMAT),
      "metadata": members({}, {"user_id": optional(string)}),
      "service_tier": word("auto", "standard_only"),
      "speed": optional(word("standard", "fast")),

@@ -1,4 +1,6 @@
-"""Chat completions: https://platform.openai.com/docs/api-reference/chat/create"""
+"""Chat completions:
+https://platform.openai.com/docs/api-reference/chat/create
+"""
 
 import json
 

@@ -1,8 +1,8 @@
 /*
- * Any bytes as a request to be translated.  What comes out is JSON, an object, of
- * the upstream's model; a refusal names a place in the body and is text; the same
- * request gives the same; and what was made for Anthropic is a request of
- * Anthropic's, which can be had back.
+ * Any bytes as a request to be translated.  What comes out is JSON, an object,
+ * of the upstream's model; a refusal names a place in the body and is text;
+ * the same request gives the same; and what was made for Anthropic is a
+ * request of Anthropic's, which can be had back.
  *
  * Byte 0 of the input chooses the direction and what is asked for beside.
  */

@@ -1,7 +1,7 @@
 /*
- * Any bytes as a tree.  It is JSON where the scanner takes it, but for names that
- * are twice in an object and the tree's limits; jansson finds the same names and
- * texts in it; each value has a path and lies within its container.
+ * Any bytes as a tree.  It is JSON where the scanner takes it, but for names
+ * that are twice in an object and the tree's limits; jansson finds the same
+ * names and texts in it; each value has a path and lies within its container.
  */
 
 #include "tg_tree.h"

@@ -1,7 +1,7 @@
 /*
- * Requests and what becomes of them: t/translate/<from>-<to>.json has the cases,
- * each with what is asked for beside the request, and what is expected, or what
- * the error begins with.
+ * Requests and what becomes of them: t/translate/<from>-<to>.json has the
+ * cases, each with what is asked for beside the request, and what is expected,
+ * or what the error begins with.
  */
 
 #include <stdarg.h>
@@ -336,7 +336,8 @@ test_forms(void **state)
 
     assert_int_equal(n[TG_FORM_OPENAI_CHAT], 1);
     assert_int_equal(n[TG_FORM_ANTHROPIC], 1);
-    assert_int_equal(n[TG_FORM_GEMINI], 4);     /* each streams by another row */
+    /* each streams by another row */
+    assert_int_equal(n[TG_FORM_GEMINI], 4);
 }
 
 

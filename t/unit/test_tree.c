@@ -60,8 +60,8 @@ parse(test_t *t, const char *text)
 }
 
 
-/* What the scanner takes the tree takes, and refuses with the same words, but for
- * names that are there twice and its own limit on depth. */
+/* What the scanner takes the tree takes, and refuses with the same words, but
+ * for names that are there twice and its own limit on depth. */
 static void
 test_same_rules_as_the_scanner(void **state)
 {
