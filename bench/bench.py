@@ -31,42 +31,15 @@ from httpd import Httpd
 from nginx import Nginx
 from report import figure, goal, median
 from rig import BenchError
+from rounds import extra, ratio, rounds
+from routing import RoutingRows
 
 LONGEST = 480                   # seconds, all in all
 OPEN = 500                      # streams that go on at the same time
 ADVANCE = 2                     # seconds in which each has to
 
 
-def rounds(variants, count, seconds):
-    """{name: [(rate, cpu, busy), ...]} of {name: (wrk, server, site)}."""
-    out = {name: [] for name in variants}
-
-    for i in range(count + 1):
-        for name, (wrk, server, site) in variants.items():
-            got = wrk.run(server, site, seconds if i else 1)
-            if i:                               # the first one warms up
-                out[name].append(got)
-
-    return out
-
-
-def pairs(results, a, b, what, how):
-    return median([how(x[what], y[what])
-                   for x, y in zip(results[a], results[b])])
-
-
-def ratio(results, ours, plain, what):
-    """As in "ours does so much of plain": more is better."""
-    return pairs(results, ours, plain, what,
-                 (lambda x, y: x / y) if what == 0 else (lambda x, y: y / x))
-
-
-def extra(results, ours, plain, pieces=1):
-    """Microseconds of CPU that ours takes more."""
-    return pairs(results, ours, plain, 1, lambda x, y: x - y) * 1e6 / pieces
-
-
-class Rows:
+class Rows(RoutingRows):
     """The rows of one kind of server."""
 
     server = None
@@ -76,7 +49,8 @@ class Rows:
     judges_ratios = True        # of streams; else microseconds
     prompt_sites = (("memory", "in memory"),)
     like = "plain"              # what events are held against
-    parts = ("small", "fleet", "prompt", "burst", "paced", "first", "open")
+    parts = ("small", "fleet", "prompt", "burst", "paced", "first", "open",
+             "route", "translated", "guards")
     turns = {"small": 7, "prompt": 5, "burst": 5, "paced": 4}
 
     def __init__(self, folder, args, upstream):
@@ -111,7 +85,7 @@ class Rows:
     def both(self, wrk, count, site="memory"):
         return rounds({"plain": (wrk, self.plain, site),
                        "ours": (wrk, self.ours, site),
-                       "gated": (wrk, self.gated, site)}, count, 2)
+                       "gated": (wrk, self.gated, site)}, count)
 
     def show(self, name, results):
         for variant in results:
@@ -183,7 +157,7 @@ class Rows:
             wrk = self.wrk("fleet16", traffic.small(), 16)
             got = rounds({name: (wrk, server, "memory")
                           for name, server in variants.items()},
-                         self.turns["small"], 2)
+                         self.turns["small"])
             self.show("fleet", got)
 
             for lease, bound in (("ahead", self.least - 0.05),
@@ -239,7 +213,7 @@ class Rows:
     def burst(self):
         """1,000 events that come as fast as they can be taken."""
         got = rounds(self.stream_variants("burst", 8, "b"),
-                     self.turns["burst"], 2)
+                     self.turns["burst"])
 
         self.show("burst", got)
         self.ratios("burst", "events in bursts", self.least, got,
@@ -421,7 +395,7 @@ class NginxRows(Rows):
                       "ours": (wrk, self.ours, "memory"),
                       "tls": (wrk, self.plain, "tls"),
                       "plain_new": (new, self.plain, "memory"),
-                      "tls_new": (new, self.plain, "tls")}, 4, 2)
+                      "tls_new": (new, self.plain, "tls")}, 4)
 
         for name in ("plain", "tls", "plain_new", "tls_new"):
             self.figure("tls_%s_cpu" % name,

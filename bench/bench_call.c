@@ -9,34 +9,15 @@
 
 #define _GNU_SOURCE
 
-#include "tg_call.h"
-#include "tg_dialect.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+#include "bench_core.h"
 
 #define ROUNDS   15
 #define CALLS    4000
 #define EVENTS   1000
 #define STREAMS  12
-#define POOL     (256 * 1024)
 
 /* How far a call is taken. */
 enum { CREATE = 0, REQUEST, ANSWER, FINISH, LINE, STAGES };
-
-typedef struct {
-    tg_conf_t        *conf;
-    tg_scope_t        scope;
-    tg_price_book_t  *book;
-    tg_id_source_t    ids;
-    tg_mem_t          mem;
-    size_t            used;
-    char              pool[POOL];
-    char              line[TG_LINE_MAX];
-    uint64_t          seq;
-    uint64_t          sum;      /* of lengths, so that nothing is left out */
-} bench_t;
 
 static const char  body[] =
     "{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"system\",\"content\":"
@@ -67,166 +48,23 @@ static const char  event[] =
     "\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n";
 
 
-static void *
-bench_alloc(void *data, size_t size)
-{
-    bench_t  *b = data;
-    void     *p;
-
-    size = (size + 15) & ~(size_t) 15;
-    if (size > POOL - b->used) {
-        return NULL;
-    }
-
-    p = b->pool + b->used;
-    b->used += size;
-
-    return p;
-}
-
-
-static tg_str_t
-bench_header(void *req, tg_str_t name)
-{
-    (void) req;
-
-    return tg_str_eq(name, tg_str("x-team")) ? tg_str("search") : tg_str_null;
-}
-
-
-static tg_str_t
-bench_variable(void *req, uintptr_t handle)
-{
-    (void) req;
-    (void) handle;
-
-    return tg_str_null;
-}
-
-
-static int
-bench_out(void *data, const char *p, size_t n)
-{
-    bench_t  *b = data;
-
-    (void) p;
-    b->sum += n;
-
-    return 0;
-}
-
-
-static _Noreturn void
-bench_fail(const char *what)
-{
-    fprintf(stderr, "bench_call: %s\n", what);
-    exit(1);
-}
-
-
-static void
-bench_directive(bench_t *b, tg_directive_id_t id, const char *one,
-    const char *two)
-{
-    tg_str_t    args[2] = { tg_strz(one), tg_strz(two) };
-    tg_error_t  err;
-
-    if (tg_conf_directive(b->conf, &b->scope, id, args, *two ? 2 : 1, &err)
-        != TG_OK)
-    {
-        bench_fail(err.message);
-    }
-}
-
-
-static void
-bench_prices(bench_t *b, const char *name)
-{
-    FILE        *f = fopen(name, "r");
-    char        *text = malloc(1 << 24);
-    size_t       n;
-    tg_error_t   err;
-
-    if (f == NULL || text == NULL) {
-        bench_fail(name);
-    }
-
-    n = fread(text, 1, 1 << 24, f);
-    fclose(f);
-
-    b->book = tg_price_book_create();
-    if (b->book == NULL
-        || tg_price_book_add(b->book, tg_strz(name), tg_str_of(text, n), &err)
-           != TG_OK)
-    {
-        bench_fail(err.message);
-    }
-
-    free(text);
-}
-
-
 static void
 bench_setup(bench_t *b, const char *prices)
 {
-    tg_mem_t            *mem;
-    tg_error_t           err;
-    tg_scope_t           above;
-    tg_arena_t          *arena = tg_arena_create(0);
-    const unsigned char  seed[32] = "any seed will do for this";
-
-    if (arena == NULL) {
-        bench_fail("out of memory");
-    }
-
-    mem = tg_arena_mem(arena);
-    if (tg_dialect_setup(mem, &err) != TG_OK) {
-        bench_fail(err.message);
-    }
-
-    b->conf = tg_conf_create(mem);
-    tg_scope_init(&b->scope);
-    tg_scope_init(&above);
-    tg_id_seed(&b->ids, seed);
-    b->mem.alloc = bench_alloc;
-    b->mem.pool = b;
-
-    bench_directive(b, TG_DIRECTIVE_ENABLE, "on", "");
-    bench_directive(b, TG_DIRECTIVE_TAG, "team", "from=header:x-team");
-    bench_directive(b, TG_DIRECTIVE_TAG, "session",
-                    "from=metadata.session_id");
-    tg_scope_merge(&above, &b->scope);
-
-    b->conf->node = tg_str("node");
-    if (tg_conf_finish(b->conf, &err) != TG_OK) {
-        bench_fail(err.message);
-    }
-
-    bench_prices(b, prices);
-}
-
-
-static tg_call_t *
-bench_create(bench_t *b, const tg_now_t *now)
-{
-    static const tg_host_t  host = { bench_header, bench_variable, NULL };
-    tg_call_head_t          head = {
-        .method = tg_str("POST"),
-        .path = tg_str("/v1/chat/completions"),
-        .upstream = tg_str("api.openai.com"),
-        .content_type = tg_str("application/json"),
-        .client = tg_str("127.0.0.1")
+    tg_error_t                err;
+    const bench_directive_t  list[] = {
+        { TG_DIRECTIVE_ENABLE, { "on" } },
+        { TG_DIRECTIVE_TAG, { "team", "from=header:x-team" } },
+        { TG_DIRECTIVE_TAG, { "session", "from=metadata.session_id" } },
+        { TG_DIRECTIVE_ENABLE, { NULL } }
     };
-    tg_call_t  *call;
 
-    b->used = 0;
-    call = tg_call_create(&b->mem, b->conf, &b->scope, &host, b, &head,
-                          &b->ids, now);
-    if (call == NULL) {
-        bench_fail("out of memory");
+    if (tg_dialect_setup(tg_arena_mem(tg_arena_create(0)), &err) != TG_OK) {
+        bench_fail(err.message);
     }
 
-    return call;
+    bench_begin(b, list);
+    b->book = bench_prices(prices);
 }
 
 
@@ -307,35 +145,6 @@ bench_stream(bench_t *b, const char *events, size_t size, size_t step,
     }
 
     tg_call_finish(call, TG_END_COMPLETE, 200, &gate, &now);
-}
-
-
-static double
-bench_now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-
-    return (double) ts.tv_sec * 1e9 + (double) ts.tv_nsec;
-}
-
-
-static int
-bench_compare(const void *a, const void *b)
-{
-    double  x = *(const double *) a, y = *(const double *) b;
-
-    return (x > y) - (x < y);
-}
-
-
-static double
-bench_median(double *v, size_t n)
-{
-    qsort(v, n, sizeof(double), bench_compare);
-
-    return v[n / 2];
 }
 
 

@@ -3,6 +3,7 @@
 import os
 import pwd
 
+import traffic
 from rig import BUILD, PRICES, Server
 
 BINARY = os.environ.get("TG_HTTPD", "/usr/sbin/apache2")
@@ -42,8 +43,7 @@ LogFormat "%%h %%l %%u %%t \\"%%r\\" %%>s %%O \
 \\"%%{Referer}i\\" \\"%%{User-Agent}i\\"" combined
 CustomLog %(dir)s/access.log combined
 %(llm)s<VirtualHost 127.0.0.1:%(port)d>
-    ProxyPass / http://127.0.0.1:%(upstream)d/
-</VirtualHost>
+%(pass)s</VirtualHost>
 """
 
 LLM = """LLMEngine On
@@ -54,6 +54,19 @@ LLMTag session from=metadata.session_id
 LLMProvider openai dialect=openai url=http://127.0.0.1:%d
 """
 
+# What else a server is told that is called by such a name.
+MORE = {
+    "routed": """LLMRoute small "%s" to=openai/gpt-4.1-nano
+""" % traffic.ROUTED,
+    "translated": """LLMProvider anthropic dialect=anthropic url=URL
+LLMRoute small "%s" to=anthropic/claude-haiku-4-5
+""" % traffic.ROUTED,
+    "guarded": "".join('LLMGuard words_%d "deny=~%s" action=reject\n' % it
+                       for it in enumerate(traffic.DENIED)),
+}
+
+STATIC = "    ProxyPass / URL/\n"
+PASS = "    <Location />\n        LLMPass On\n    </Location>\n"
 
 GATE = """LLMKeys %(dir)s/keys.json
 LLMLedger %(dir)s/tmp/ledger size=16m%(fleet)s
@@ -73,6 +86,10 @@ class Httpd(Server):
     def conf(self, folder, upstream, ours):
         load = "".join("LoadModule %s_module %s/mod_%s.so\n"
                        % (name, MODULES, name) for name in LOADED)
+        url = "http://127.0.0.1:%d" % upstream.port
+        more = MORE.get(ours, "")
+        way = PASS if "LLMRoute" in more else STATIC
+
         if ours:
             load += "LoadModule llm_module %s\n" % MODULE
 
@@ -81,8 +98,8 @@ class Httpd(Server):
             "user": self.user(), "workers": self.workers,
             "threads": self.connections,
             "all": self.connections * self.workers,
-            "llm": self.llm(ours, upstream),
-            "upstream": upstream.port}
+            "llm": self.llm(ours, upstream) + more.replace("URL", url),
+            "pass": way.replace("URL", url)}
 
     def llm(self, ours, upstream):
         return ((LLM % (PRICES, self.dir, upstream.port) if ours else "")

@@ -69,9 +69,10 @@ def at_end_of(loads, line):
     return None
 
 
-def check(server):
+def check(server, fields={}):
     """(whole calls, calls cut off) of its log; BenchError where a line is not
-    as it should be, or one is missing or too many."""
+    as it should be, or one is missing or too many.  fields: what each says of
+    a whole call besides."""
     wholes, cuts = 0, [0] * len(server.loads)
 
     def wrong(text, why):
@@ -83,8 +84,10 @@ def check(server):
         for text in f:
             if b'"error.type"' not in text:
                 wholes += 1
-                if wholes % SAMPLE == 1 and not whole(json.loads(text)):
-                    wrong(text, "not the line of a whole call")
+                if wholes % SAMPLE == 1:
+                    line = json.loads(text)
+                    if not whole(line) or not fields.items() <= line.items():
+                        wrong(text, "not the line of a whole call")
                 continue
 
             line = json.loads(text)

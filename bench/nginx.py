@@ -4,7 +4,8 @@ import grp
 import os
 import pwd
 
-from rig import BUILD, PRICES, Server
+import traffic
+from rig import BUILD, PRICES, ROOT, Server
 
 BINARY = os.environ.get("TG_NGINX", "/usr/sbin/nginx")
 MODULE = os.path.join(BUILD, "nginx", "ngx_http_llm_module.so")
@@ -24,6 +25,11 @@ http {
 %(temp)s    access_log %(dir)s/access.log;
     keepalive_requests 10000000;
     upstream api.openai.com {
+        server 127.0.0.1:%(upstream)d;
+        keepalive 512;
+        keepalive_requests 10000000;
+    }
+    upstream api.anthropic.com {
         server 127.0.0.1:%(upstream)d;
         keepalive 512;
         keepalive_requests 10000000;
@@ -51,6 +57,22 @@ GATE = """    llm_keys %(dir)s/keys.json;
     llm_quota task per=key+session usd=1000000/hour;
 """
 
+# What else a server is told that is called by such a name.
+MORE = {
+    "routed": """    llm_provider openai url=http://api.openai.com models=gpt-*;
+    llm_route small "%s" to=openai/gpt-4.1-nano;
+""" % traffic.ROUTED,
+    "translated": """    llm_provider anthropic url=http://api.anthropic.com;
+    llm_route small "%s" to=anthropic/claude-haiku-4-5;
+""" % traffic.ROUTED,
+    "guarded": "".join('    llm_guard words_%d "deny=~%s" action=reject;\n' % it
+                       for it in enumerate(traffic.DENIED)),
+}
+
+STATIC = "            proxy_pass http://api.openai.com;\n"
+PASS = ("            include %s/conf/llm_proxy_params;\n"
+        "            proxy_pass $llm_proxy_url;\n" % ROOT)
+
 # What differs of a server's settings, each on a port of its own.
 SITES = {
     "memory": ("", "client_body_buffer_size 512k;"),
@@ -70,6 +92,7 @@ class Nginx(Server):
         return streams * 2 // self.workers + 3000
 
     def conf(self, folder, upstream, ours):
+        more = MORE.get(ours, "")
         user = "%s %s" % (pwd.getpwuid(os.geteuid()).pw_name,
                           grp.getgrgid(os.getegid()).gr_name)
 
@@ -80,13 +103,13 @@ class Nginx(Server):
             "upstream": upstream.port, "tls": folder,
             "temp": "".join("    %s_temp_path %s/tmp/%s;\n"
                             % (t, self.dir, t) for t in TEMP),
-            "llm": self.llm(ours),
+            "llm": self.llm(ours) + more,
             "servers": "".join(
                 "    server {\n        listen 127.0.0.1:%d%s;\n        %s\n"
-                "        location / {\n"
-                "            proxy_pass http://api.openai.com;\n"
-                "        }\n    }\n" % (self.ports[site], tls, more)
-                for site, (tls, more) in SITES.items())}
+                "        location / {\n%s        }\n    }\n" % (
+                    self.ports[site], tls, settings,
+                    PASS if "llm_route" in more else STATIC)
+                for site, (tls, settings) in SITES.items())}
 
     def llm(self, ours):
         return ((LLM % (PRICES, self.dir) if ours else "")

@@ -114,15 +114,18 @@ class Upstream(Process):
     def __init__(self, folder):
         answer = os.path.join(folder, "answer.json")
         events = os.path.join(folder, "events.txt")
+        messages = os.path.join(folder, "messages.txt")
 
         with open(answer, "wb") as f:
             f.write(traffic.answer())
         with open(events, "wb") as f:
             f.write(traffic.stream())
+        with open(messages, "wb") as f:
+            f.write(traffic.messages())
 
         self.port = free_port()
         self.spawn([os.path.join(BUILD, "bench", "upstream"), str(self.port),
-                    answer, events], LOAD_CORES)
+                    answer, events, messages], LOAD_CORES)
 
     def events(self):
         """How many events it has sent so far."""
@@ -173,12 +176,14 @@ class Server(Process):
 
     def gate(self, text, ours):
         """Keys, a ledger, quotas.  ours: "gated", or ("strict", port)."""
-        if ours in (False, True):
-            return ""
+        fleet = ""
 
-        fleet = "" if ours == "gated" else (
-            " redis=127.0.0.1:%d fleet=bench lease=%s quarantine=1s"
-            % (ours[1], ours[0]))
+        if isinstance(ours, tuple):
+            fleet = (" redis=127.0.0.1:%d fleet=bench lease=%s quarantine=1s"
+                     % (ours[1], ours[0]))
+
+        elif ours != "gated":
+            return ""
 
         return text % {"dir": self.dir, "fleet": fleet}
 

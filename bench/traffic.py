@@ -7,6 +7,7 @@ import random
 PATH = "/v1/chat/completions"
 EVENTS = 1000
 PROMPT = 200 * 1024
+GUARDED = 20 * 1024
 
 SECRET = "sk-proj-" + "Bq7ZkW2m" * 6
 
@@ -53,6 +54,23 @@ def english(size, seed=1):
     return "".join(out)[:size]
 
 
+# What route takes a call to a smaller model.
+ROUTED = ("when=input_tokens < 4000 and not tools and not images"
+          " and model ~ '^gpt-4o'")
+
+# Such as people write, and nothing here has what they look for.
+DENIED = (
+    r"(?i)ignore (all )?previous instructions", r"\bconfidential\b",
+    r"(?i)\bpassword\s*[:=]", r"\b[A-Z]{2}\d{6}\b",
+    r"(?i)project[- ](falcon|eagle|condor)", r"BEGIN RSA",
+    r"[\w.]+@corp\.example", r"\b10\.\d+\.\d+\.\d+\b",
+    r"(?i)drop\s+table", r"(?i)(kill|bomb|weapon)s?\b",
+    r"customer[_ ]id[': ]+\d+", r"\bEMP-\d{4,}", r"(?i)do anything now",
+    r"https?://[^\s]*\.internal\b", r"(?i)system prompt",
+    r"\b\d{3}-\d{2}-\d{4}\b", r"(?i)\bjailbreak", r"eyJ[\w-]+\.eyJ",
+    r"(?i)salary.{0,40}\d{5}", r"(?i)as an? (unrestricted|evil) ai")
+
+
 def request(messages, **more):
     body = {"model": "gpt-4o-mini", "messages": messages, "temperature": 0.2,
             "max_tokens": 256, "user": "u-10042",
@@ -69,8 +87,22 @@ def small(**more):
     ], **more)
 
 
-def prompt():
-    return request([{"role": "user", "content": english(PROMPT)}])
+def prompt(size=PROMPT):
+    return request([{"role": "user", "content": english(size)}])
+
+
+def kilobyte():
+    """Some turns of a talk, in 1,024 bytes."""
+    words = english(1024, 4).replace('"', "'").replace("\n", " ")
+
+    def turns(size):
+        return request([
+            {"role": "system", "content": "You are a helpful assistant."},
+            {"role": "user", "content": words[:size // 3]},
+            {"role": "assistant", "content": words[size // 3:size // 2]},
+            {"role": "user", "content": words[size // 2:size]}])
+
+    return turns(1024 - len(turns(0)))
 
 
 def answer():
@@ -120,6 +152,39 @@ def stream():
     out.append(event([], {"prompt_tokens": 46, "completion_tokens": words,
                           "total_tokens": 46 + words}))
     out.append("data: [DONE]\n\n")
+
+    return "".join(out).encode()
+
+
+def message(type, **more):
+    return "event: %s\ndata: %s\n\n" % (type, json.dumps(
+        {"type": type, **more}, separators=(",", ":")))
+
+
+def messages():
+    """The same as Anthropic writes it: EVENTS events, of which most are words.
+
+    https://docs.claude.com/en/docs/build-with-claude/streaming
+    """
+    rnd, words = random.Random(3), EVENTS - 6
+    out = [message("message_start", message={
+        "id": "msg_01XFDUDYJgAACzvnptvVoYEL", "type": "message",
+        "role": "assistant", "model": "claude-haiku-4-5-20251001",
+        "content": [], "stop_reason": None, "stop_sequence": None,
+        "usage": {"input_tokens": 46, "cache_creation_input_tokens": 0,
+                  "cache_read_input_tokens": 0, "output_tokens": 1,
+                  "service_tier": "standard"}}),
+           message("content_block_start", index=0,
+                   content_block={"type": "text", "text": ""}),
+           message("ping")]
+    out += [message("content_block_delta", index=0, delta={
+        "type": "text_delta", "text": " " + rnd.choice(WORDS)})
+            for _ in range(words)]
+    out += [message("content_block_stop", index=0),
+            message("message_delta",
+                    delta={"stop_reason": "end_turn", "stop_sequence": None},
+                    usage={"output_tokens": words}),
+            message("message_stop")]
 
     return "".join(out).encode()
 

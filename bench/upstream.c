@@ -1,14 +1,16 @@
 /*
  * upstream.c - a provider that costs next to nothing, for measurements.
  *
- *     upstream PORT ANSWER EVENTS
+ *     upstream PORT ANSWER EVENTS MESSAGES
  *
  * ANSWER: the body of an answer.  EVENTS: the text of an event stream, whose
- * events end with an empty line.  The request header "X-Bench: <letter>" says
- * what to answer, after the request's body has been read and thrown away:
+ * events end with an empty line; MESSAGES: another one, as another provider
+ * writes it.  The request header "X-Bench: <letter>" says what to answer, after
+ * the request's body has been read and thrown away:
  *
  *     j    ANSWER, as JSON (the default)
  *     b    all events at once, each a chunk of HTTP's by itself
+ *     m    those of MESSAGES in the same way
  *     p    the first event at once, the others one a tick of 1 ms
  *     s    the same, of a short stream: what is between its first events and
  *          the last ones is left out
@@ -62,14 +64,21 @@ typedef struct {
     size_t   len;
 } up_answer_t;
 
+/* An event stream in chunks, with its head. */
+typedef struct {
+    char    *text;
+    size_t   len;
+    size_t   events;
+    size_t   at[UP_EVENTS_MAX + 1];     /* where an event starts */
+} up_stream_t;
+
 static const char   up_no_body[] = "HTTP/1.1 411 Length Required\r\n"
                                    "Content-Length: 0\r\n\r\n";
 
 static int          up_epoll;
 static up_answer_t  up_json;
-static up_answer_t  up_stream;
-static size_t       up_at[UP_EVENTS_MAX + 1];   /* where an event starts */
-static size_t       up_events;
+static up_stream_t  up_stream;
+static up_stream_t  up_messages;
 static uint64_t     up_sent;                    /* events */
 static up_conn_t   *up_conns[UP_FDS_MAX];
 static up_conn_t   *up_paced[UP_FDS_MAX];
@@ -135,7 +144,7 @@ up_make_json(const char *name)
 
 /* Each event becomes a chunk; the head goes with the first of them. */
 static void
-up_make_stream(const char *name)
+up_make_stream(up_stream_t *s, const char *name)
 {
     char    *body, *p, *end, *out;
     size_t   len;
@@ -146,7 +155,7 @@ up_make_stream(const char *name)
         up_die(name);
     }
 
-    up_stream.text = out;
+    s->text = out;
     out += sprintf(out, "HTTP/1.1 200 OK\r\n"
                    "Content-Type: text/event-stream; charset=utf-8\r\n"
                    "Cache-Control: no-cache\r\n"
@@ -156,7 +165,7 @@ up_make_stream(const char *name)
                    "\r\n");
 
     for (p = body; (end = strstr(p, "\n\n")) != NULL; p = end + 2) {
-        if (up_events == UP_EVENTS_MAX || len < 16) {
+        if (s->events == UP_EVENTS_MAX || len < 16) {
             errno = E2BIG;
             up_die(name);
         }
@@ -165,16 +174,16 @@ up_make_stream(const char *name)
         out += sprintf(out, "%zx\r\n", len);
         out = mempcpy(out, p, len);
         out = stpcpy(out, "\r\n");
-        up_at[++up_events] = (size_t) (out - up_stream.text);
+        s->at[++s->events] = (size_t) (out - s->text);
     }
 
-    if (up_events <= UP_FIRST + UP_LAST) {
+    if (s->events <= UP_FIRST + UP_LAST) {
         errno = EINVAL;
         up_die(name);
     }
 
     out = stpcpy(out, "0\r\n\r\n");
-    up_stream.len = (size_t) (out - up_stream.text);
+    s->len = (size_t) (out - s->text);
     free(body);
 }
 
@@ -256,25 +265,29 @@ up_answer(up_conn_t *c)
     switch (c->mode) {
 
     case 'b':
-        up_sent += up_events;
+        up_sent += up_stream.events;
         return up_send(c, up_stream.text, up_stream.len);
+
+    case 'm':
+        up_sent += up_messages.events;
+        return up_send(c, up_messages.text, up_messages.len);
 
     case 'p':
     case 's':
         up_sent++;
         c->event = 1;
         up_paced[up_npaced++] = c;
-        return up_send(c, up_stream.text, up_at[1]);
+        return up_send(c, up_stream.text, up_stream.at[1]);
 
     case 'i':
         up_sent += UP_IDLE;
-        return up_send(c, up_stream.text, up_at[UP_IDLE]);
+        return up_send(c, up_stream.text, up_stream.at[UP_IDLE]);
 
     case 'w':
         up_sent += UP_IDLE;
         c->event = UP_IDLE;
         up_paced[up_npaced++] = c;
-        return up_send(c, up_stream.text, up_at[UP_IDLE]);
+        return up_send(c, up_stream.text, up_stream.at[UP_IDLE]);
 
     case 'n':
         return up_count(c);
@@ -307,10 +320,10 @@ up_tick(void)
         }
 
         if (c->mode == 's' && c->event == UP_FIRST) {
-            c->event = up_events - UP_LAST;
+            c->event = up_stream.events - UP_LAST;
         }
 
-        if (c->event == up_events) {
+        if (c->event == up_stream.events) {
             c->event = 0;
             up_paced[i] = up_paced[--up_npaced];
             (void) up_send(c, "0\r\n\r\n", 5);
@@ -319,8 +332,8 @@ up_tick(void)
 
         up_sent++;
         c->event++;
-        if (up_send(c, up_stream.text + up_at[c->event - 1],
-                    up_at[c->event] - up_at[c->event - 1]))
+        if (up_send(c, up_stream.text + up_stream.at[c->event - 1],
+                    up_stream.at[c->event] - up_stream.at[c->event - 1]))
         {
             i++;
         }
@@ -471,13 +484,14 @@ main(int argc, char **argv)
     uint64_t            ticks;
     struct epoll_event  evs[256];
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: upstream PORT ANSWER EVENTS\n");
+    if (argc != 5) {
+        fprintf(stderr, "usage: upstream PORT ANSWER EVENTS MESSAGES\n");
         return 2;
     }
 
     up_make_json(argv[2]);
-    up_make_stream(argv[3]);
+    up_make_stream(&up_stream, argv[3]);
+    up_make_stream(&up_messages, argv[4]);
 
     up_epoll = epoll_create1(0);
     lfd = up_listen(argv[1]);

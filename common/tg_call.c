@@ -274,6 +274,14 @@ tg_call_direct(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
         return TG_ERROR;
     }
 
+    /* Each target has a body of its own, made when it comes to that. */
+
+    if (call->scope->pass == 1 || tg_call_recompose(call) == TG_OK) {
+        return TG_OK;
+    }
+
+    tg_call_unroute(call);
+
     /* What guards want changed does not go as it is. */
 
     return tg_call_recompose(call) == TG_OK
@@ -320,7 +328,7 @@ tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts)
         call->attempts = attempts;
     }
 
-    if (call->routing != NULL) {
+    if (call->scope->pass == 1) {
         return;
     }
 

@@ -76,7 +76,7 @@ typedef struct tg_call_s  tg_call_t;
  * JSON and an answer of JSON or a stream of it.  A server may keep such pieces
  * for other calls, once nobody looks at this one.
  */
-#define TG_CALL_CHUNK  (2720 + sizeof(tg_json_t))
+#define TG_CALL_CHUNK  (2960 + sizeof(tg_json_t))
 
 /* NULL on exhaustion. */
 tg_call_t *tg_call_create(tg_mem_t *mem, const tg_conf_t *conf,

@@ -248,6 +248,9 @@ void tg_refusal_header(tg_refusal_t *refusal, tg_str_t name, tg_str_t value);
 bool tg_call_has_tag(const tg_call_t *call, tg_str_t name);
 tg_str_t tg_call_key_tag(const tg_call_t *call, const tg_tag_t *tag);
 int tg_call_may(tg_call_t *call, tg_refusal_t *refusal);
+
+/* True for what may go with the provider's own key. */
+bool tg_call_forwards(const tg_call_t *call);
 void tg_call_who(tg_call_t *call);
 
 /* tg_call_models.c */
@@ -266,13 +269,15 @@ int tg_call_provided(tg_call_t *call, tg_refusal_t *refusal);
 /*
  * tg_call_route.c: where the call may go.  _plan: by the rules, before it is held;
  * _replan: to that route, for a quota; false where none of its targets can serve
- * it.  _aim: it is a call to aims[at] now, of that dialect.  _next: the best that
+ * it.  _unroute: in a location without llm_pass, the body can't be changed as a
+ * route would have it.  _aim: it is a call to aims[at] now, of that dialect.  _next: the best that
  * was not tried; -1: none is left; take: it will be.
  */
 int tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
     tg_refusal_t *refusal);
 bool tg_call_replan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
     const tg_quota_t *quota);
+void tg_call_unroute(tg_call_t *call);
 void tg_call_aim(tg_call_t *call, unsigned at);
 int tg_call_next(const tg_call_t *call, int64_t now, bool take);
 bool tg_call_is_open(const tg_call_t *call, const tg_aim_t *aim, int64_t now);

@@ -446,6 +446,22 @@ tg_route_meant(tg_call_t *call, const tg_price_book_t *book)
 }
 
 
+void
+tg_call_unroute(tg_call_t *call)
+{
+    tg_routing_t  *routing = call->routing;
+
+    if (routing != NULL && routing->route != NULL) {
+        routing->route = NULL;
+        routing->by_quota = NULL;
+        memset(&routing->aims[0], 0, sizeof(tg_aim_t));
+        routing->aims[0].provider = routing->meant;
+        routing->naims = 1;
+        tg_call_aim(call, 0);
+    }
+}
+
+
 int
 tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
     tg_refusal_t *refusal)
@@ -483,6 +499,18 @@ tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
 
     at = tg_call_next(call, call->start.mono_ns / 1000000, false);
     tg_call_aim(call, (unsigned) at);
+
+    /* Without keys of our own nobody else says what may be done with theirs. */
+
+    if (call->scope->pass == 1 && call->provider->key.len != 0
+        && !tg_call_forwards(call))
+    {
+        return tg_call_turn_away(call, refusal, 403,
+                                 tg_str("operation_not_allowed"),
+                                 tg_str("this operation can't be priced, and is"
+                                        " not forwarded with the provider's"
+                                        " key"));
+    }
 
     return TG_OK;
 }
@@ -528,7 +556,12 @@ tg_call_replan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
 
     at = tg_call_next(call, call->start.mono_ns / 1000000, false);
     tg_call_aim(call, (unsigned) at);
-    (void) tg_call_recompose(call);
+
+    if (call->scope->pass != 1 && tg_call_recompose(call) != TG_OK) {
+        tg_call_unroute(call);
+        (void) tg_call_recompose(call);
+        return false;
+    }
 
     return true;
 }

@@ -9,7 +9,7 @@
 
 
 /* What can be priced, or costs nothing and tells no secrets. */
-static bool
+bool
 tg_call_forwards(const tg_call_t *call)
 {
     tg_op_t  op = tg_api_op(call->asked.api);
@@ -122,7 +122,8 @@ tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
     if (call->conf->keys.file.len == 0 && call->conf->quotas.n == 0
         && call->conf->routes.n == 0 && call->conf->guards.n == 0)
     {
-        return TG_OK;
+        return tg_call_lists_models(call)
+               ? tg_call_list_models(call, gate, refusal) : TG_OK;
     }
 
     pass = tg_zalloc(call->mem, sizeof(tg_pass_t));
@@ -137,7 +138,8 @@ tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
     pass->args = call->head.args;
 
     if (call->conf->keys.file.len == 0) {
-        return TG_OK;
+        return tg_call_lists_models(call)
+               ? tg_call_list_models(call, gate, refusal) : TG_OK;
     }
 
     if (gate->roster == NULL) {

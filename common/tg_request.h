@@ -19,13 +19,18 @@ typedef struct {
     uint64_t  comma, next;
 } tg_member_t;
 
+/* The same in short, of which a call may have several. */
+typedef struct {
+    uint32_t  key, end;             /* key 0: absent */
+    uint32_t  comma, next;          /* comma 0: it is the first */
+} tg_member_place_t;
+
 /* A value that says the largest number of tokens. */
 typedef struct {
     uint64_t     start, end;        /* its bytes, a string's quotes included */
     int64_t      value;             /* 0 and less: no maximum */
     bool         completion;        /* of "max_completion_tokens" */
-    tg_member_t  member;            /* where it is one that can be moved; key is
-                                       NOWHERE else */
+    tg_member_place_t   place;             /* where it is one that can be moved */
 } tg_maximum_t;
 
 #define TG_MAXIMA_MAX  2
@@ -76,7 +81,7 @@ typedef struct {
     unsigned     nmaxima;           /* above TG_MAXIMA_MAX: more than are kept,
                                        or one that is no number */
     tg_maximum_t maxima[TG_MAXIMA_MAX];
-    tg_member_t *params;            /* TG_PARAMS of them; NULL: there are none */
+    tg_member_place_t  *params;            /* TG_PARAMS of them; NULL: there are none */
     bool         params_twice;      /* or they are not all known */
     bool         limits_cut;        /* limits: too long to be kept, no object,
                                        or there several times */

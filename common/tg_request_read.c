@@ -339,7 +339,7 @@ tg_request_max_tokens(tg_request_t *r, const tg_json_event_t *ev)
         m->end = ev->end;
         m->value = -1;
         m->completion = TG_ID(ev->id) == TG_R_MAX_COMPLETION;
-        m->member.key = TG_JSON_NOWHERE;
+        m->place.key = 0;
         (void) tg_request_number(&m->value, ev);
     }
 
@@ -576,12 +576,29 @@ tg_request_own(tg_request_t *r, unsigned k, const tg_json_event_t *ev)
 }
 
 
+/* No key is at 0: a brace is. */
+static bool
+tg_request_place(tg_member_place_t *place, const tg_json_event_t *ev)
+{
+    if (ev->next >= UINT32_MAX) {
+        return false;
+    }
+
+    place->key = (uint32_t) ev->key;
+    place->end = (uint32_t) ev->end;
+    place->comma = ev->comma == TG_JSON_NOWHERE ? 0 : (uint32_t) ev->comma;
+    place->next = (uint32_t) ev->next;
+
+    return true;
+}
+
+
 static void
 tg_request_maximum(tg_request_t *r, const tg_json_event_t *ev)
 {
     for (unsigned i = 0; i < r->info.nmaxima && i < TG_MAXIMA_MAX; i++) {
         if (r->info.maxima[i].start == ev->start) {
-            tg_request_member(&r->info.maxima[i].member, ev);
+            (void) tg_request_place(&r->info.maxima[i].place, ev);
         }
     }
 }
@@ -591,24 +608,16 @@ tg_request_maximum(tg_request_t *r, const tg_json_event_t *ev)
 static void
 tg_request_param(tg_request_t *r, unsigned param, const tg_json_event_t *ev)
 {
-    tg_member_t  *m = r->info.params;
+    if (r->info.params == NULL) {
+        r->info.params = tg_zalloc(r->mem, TG_PARAMS * sizeof(tg_member_place_t));
 
-    if (m == NULL) {
-        m = tg_alloc(r->mem, TG_PARAMS * sizeof(tg_member_t));
-
-        if (m == NULL) {
+        if (r->info.params == NULL) {
             r->info.params_twice = true;
             return;
         }
-
-        for (unsigned i = 0; i < TG_PARAMS; i++) {
-            m[i].key = TG_JSON_NOWHERE;
-        }
-
-        r->info.params = m;
     }
 
-    tg_request_member(&m[param], ev);
+    r->info.params_twice |= !tg_request_place(&r->info.params[param], ev);
 }
 
 

@@ -157,6 +157,10 @@ void ngx_http_llm_desk_start(ngx_http_llm_main_conf_t *lmcf,
 void ngx_http_llm_desk_join(ngx_http_llm_main_conf_t *lmcf,
     ngx_cycle_t *cycle);
 
+/* ngx_http_llm_answer.c */
+ngx_int_t ngx_http_llm_add_own(ngx_http_llm_ctx_t *ctx);
+ngx_int_t ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx);
+
 /* ngx_http_llm_response.c */
 ngx_int_t ngx_http_llm_response_init(ngx_conf_t *cf);
 void ngx_http_llm_feed_rest(ngx_http_llm_ctx_t *ctx);

@@ -459,7 +459,8 @@ def test_mirror_does_not_see_the_key(server, pki, tmp_path, fake):
             [("own", named(up), "dialect=openai", own_key(tmp_path))],
             *gated(server, text=keys(key("ann"))), ca=pki / "ca.pem",
             nginx="mirror /copy;")
-        site.locs.append(Loc("/copy", [("llm", "off")], fake, nginx="internal;"))
+        site.locs.append(Loc("/copy", [("llm", "off")], fake,
+                             nginx="internal;"))
         server.start(site)
         assert server.client.post(CHAT, calls.chat(),
                                   bearer("ann")).status == 200
