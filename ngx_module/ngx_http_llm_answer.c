@@ -190,7 +190,7 @@ ngx_http_llm_answer_stream(ngx_http_llm_ctx_t *ctx, ngx_http_upstream_t *u)
 
 
 /* Where it is translated, its head is as well. */
-static void
+void
 ngx_http_llm_answer_head(ngx_http_llm_ctx_t *ctx)
 {
     unsigned             status;
@@ -241,9 +241,13 @@ ngx_http_llm_answer_altered(ngx_http_llm_ctx_t *ctx)
     ngx_http_clear_content_length(r);
     ngx_http_clear_accept_ranges(r);
     ngx_http_clear_etag(r);
-    ngx_http_llm_answer_head(ctx);
 
     ctx->last_out = &ctx->out;
+    ctx->gathers = tg_call_gathers(ctx->call);
+
+    if (!ctx->gathers) {
+        ngx_http_llm_answer_head(ctx);
+    }
 
     return NGX_OK;
 }

@@ -44,6 +44,12 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
         return NGX_OK;
     }
 
+    /* What it will be is known with all of the body: ngx_http_llm_alter(). */
+
+    if (ctx->gathers) {
+        return NGX_OK;
+    }
+
     rc = ngx_http_next_header_filter(r);
 
     if (r->header_only && r == r->main) {
@@ -268,12 +274,73 @@ ngx_http_llm_filter(ngx_http_llm_ctx_t *ctx, ngx_buf_t *b)
 }
 
 
+/* The upstream has been given up, and its last byte did not come. */
+static ngx_uint_t
+ngx_http_llm_broken_off(ngx_http_request_t *r)
+{
+#if (NGX_HTTP_CACHE)
+    if (r->cached) {
+        return 0;
+    }
+#endif
+
+    return r->upstream != NULL && r->upstream->cleanup == NULL;
+}
+
+
+/* What is made of a gathered answer that broke off: an error, and all of it. */
+static ngx_int_t
+ngx_http_llm_out_cut(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_buf_t  *b;
+
+    if (tg_call_filter_end(ctx->call, ngx_http_llm_out, ctx) != TG_OK) {
+        return NGX_ERROR;
+    }
+
+    b = ngx_http_llm_out_last(ctx);
+
+    if (b == NULL) {
+        b = ngx_http_llm_out_new(ctx);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    b->last_buf = ctx->request == ctx->request->main;
+    b->last_in_chain = 1;
+
+    return NGX_OK;
+}
+
+
+/* Of an answer that was gathered, before its body. */
+static ngx_int_t
+ngx_http_llm_head_at_last(ngx_http_llm_ctx_t *ctx)
+{
+    off_t         length = 0;
+    ngx_chain_t  *cl;
+
+    for (cl = ctx->out; cl != NULL; cl = cl->next) {
+        length += ngx_buf_size(cl->buf);
+    }
+
+    ctx->gathers = 0;
+    ctx->request->headers_out.content_length_n = length;
+
+    ngx_http_llm_answer_head(ctx);
+
+    return ngx_http_next_header_filter(ctx->request);
+}
+
+
 static ngx_int_t
 ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
 {
     ngx_int_t     rc;
     ngx_buf_t    *b, *last = NULL;
     u_char       *pos;
+    ngx_uint_t    ended = 0;
     ngx_chain_t  *cl;
 
     for (cl = in, pos = NULL; cl != NULL; cl = cl->next) {
@@ -291,14 +358,37 @@ ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
             b->pos = b->last;
         }
 
-        if ((b->last_buf || b->last_in_chain)
-            && tg_call_filter_end(ctx->call, ngx_http_llm_out, ctx) != TG_OK)
+        if (b->last_buf || b->last_in_chain) {
+            ended = 1;
+
+            if (tg_call_filter_end(ctx->call, ngx_http_llm_out, ctx) != TG_OK) {
+                return NGX_ERROR;
+            }
+        }
+
+        if ((ended || !ctx->gathers)
+            && ngx_http_llm_out_flags(ctx, b) != NGX_OK)
         {
             return NGX_ERROR;
         }
+    }
 
-        if (ngx_http_llm_out_flags(ctx, b) != NGX_OK) {
-            return NGX_ERROR;
+    if (ctx->gathers && !ctx->client_gone) {
+        if (!ended && ngx_http_llm_broken_off(ctx->request)) {
+            if (ngx_http_llm_out_cut(ctx) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            ended = 1;
+        }
+
+        if (!ended) {
+            return NGX_OK;
+        }
+
+        rc = ngx_http_llm_head_at_last(ctx);
+        if (rc == NGX_ERROR || rc > NGX_OK || ctx->request->header_only) {
+            return rc;
         }
     }
 

@@ -326,6 +326,49 @@ def test_answer_packed_in_an_unknown_way_is_none(server, fake):
     server.line()
 
 
+def claude(server, fake, **more):
+    server.route([("a", fake, "dialect=anthropic")],
+                 ("llm_route", "all", "to=a/claude-sonnet-4-5"), **more)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_translated_answer_that_breaks_off_is_an_error(server, fake, framing):
+    """Nothing of it has gone out by then."""
+    server.expect_errors("prematurely closed")
+    claude(server, fake)
+    r = server.client.post(CHAT, calls.chat(),
+                           fake={"cut": 100, "framing": framing})
+    assert r.status == 502 and r.complete
+    assert "message" in r.json["error"]
+    line = server.line()
+    assert (line.status, line["event.outcome"]) == (502, "failure")
+
+
+def test_translated_answer_has_a_length(server, fake):
+    claude(server, fake)
+    with server.client.connect() as sock:
+        for status, words in ((200, 5), (200, 16000), (503, 0), (200, 3)):
+            knobs = {"words": words} if words else {"status": 529}
+            r = server.client.post(CHAT, calls.chat(), sock=sock, fake=knobs)
+            assert r.status == status and r.complete
+            assert int(r.header("Content-Length")) == len(r.body)
+            assert b"word%d" % words in r.body or not words
+    server.lines(4)
+
+
+def test_client_that_leaves_a_gathered_answer(server, fake):
+    claude(server, fake, enable=("on", "on_disconnect=drain:5s"))
+    exchange = server.client.open("POST", CHAT, calls.chat(),
+                                  fake={"gate": 1, "chunk": 20})
+    fake.wait(1)
+    exchange.close()
+    server.wait_until(lambda: "answer is drained" in server.messages()
+                      or server.log_of().count())
+    fake.release()
+    line = server.line()
+    assert (line["error.type"], line.output) == ("client_closed", 5)
+
+
 def test_translated_events_come_one_by_one(server, fake):
     server.route([("a", fake, "dialect=anthropic")],
                  ("llm_route", "all", "to=a/claude-sonnet-4-5"))
