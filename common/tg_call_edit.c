@@ -36,6 +36,31 @@ tg_call_strip(tg_call_t *call)
 }
 
 
+/* Where the path has it, a body that says it too is not to say another. */
+static tg_str_t
+tg_call_path_model(const tg_call_t *call, tg_str_t said, tg_str_t model)
+{
+    char                   *p;
+    static const tg_str_t   prefix = TG_STR("models/");
+
+    if (!tg_str_starts(said, prefix)) {
+        return tg_str_eq(said, model) ? tg_str_null : model;
+    }
+
+    said = tg_str_of(said.p + prefix.len, said.len - prefix.len);
+    p = tg_str_eq(said, model) || tg_str_starts(model, prefix) ? NULL
+        : tg_alloc(call->mem, prefix.len + model.len);
+    if (p == NULL) {
+        return tg_str_null;
+    }
+
+    memcpy(p, prefix.p, prefix.len);
+    memcpy(p + prefix.len, model.p, model.len);
+
+    return tg_str_of(p, prefix.len + model.len);
+}
+
+
 /* The model that the body is to say; empty: what it says. */
 static tg_str_t
 tg_call_body_model(const tg_call_t *call)
@@ -43,8 +68,13 @@ tg_call_body_model(const tg_call_t *call)
     tg_str_t                  model = tg_call_sent_model(call);
     const tg_request_info_t  *info = tg_request_info(call->request);
 
-    if (call->routing == NULL || tg_api_path_model(call->dialect.api)) {
+    if (call->routing == NULL) {
         return tg_str_null;
+    }
+
+    if (tg_api_path_model(call->dialect.api)) {
+        return info->model_member.key == TG_JSON_NOWHERE
+               ? tg_str_null : tg_call_path_model(call, info->model, model);
     }
 
     /* An Azure deployment's path says it; nobody else reads that. */
