@@ -36,6 +36,7 @@ DESTDIR     =
 PREFIX      = /usr
 NGX_MODULES = /usr/lib/nginx/modules
 APX_MODULES = /usr/lib/apache2/modules
+NGX_CONF    = /etc/nginx
 
 CORE_SRC    = $(sort $(wildcard common/*.c))
 CORE_HDR    = $(wildcard common/*.h) common/tg_directives.def
@@ -280,6 +281,8 @@ install:
 	    || install -D -m 644 -t $(DESTDIR)$(APX_MODULES) $(APX_SO)
 	install -D -m 644 prices/default.json \
 	    $(DESTDIR)$(PREFIX)/share/tollgate/prices.json
+	[ ! -e $(NGX_SO) ] \
+	    || install -D -m 644 -t $(DESTDIR)$(NGX_CONF) conf/llm_proxy_params
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/tollgate.5
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate \
 	    README.md LICENSE

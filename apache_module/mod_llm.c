@@ -219,6 +219,7 @@ llm_child_init(apr_pool_t *pchild, server_rec *s)
     llm_finish_init();
     llm_log_child(llm_main);
     llm_desk_child(llm_main);
+    llm_cache_child(pchild);
     llm_keeper_start(pchild);
 }
 
@@ -228,13 +229,15 @@ llm_register_hooks(apr_pool_t *p)
 {
     ap_hook_pre_config(llm_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(llm_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(llm_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_open_logs(llm_open_logs, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(llm_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_stopping(llm_child_stopping, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_log_transaction(llm_log_transaction, NULL, NULL, APR_HOOK_FIRST);
 
     llm_request_hooks(p);
-    llm_body_hooks(p);
+    llm_send_hooks(p);
+    llm_pass_hooks(p);
     llm_response_hooks(p);
     llm_client_hooks(p);
     llm_tls_hooks(p);
@@ -245,7 +248,7 @@ AP_DECLARE_MODULE(llm) = {
     STANDARD20_MODULE_STUFF,
     llm_create_dir,
     llm_merge_dir,
-    NULL,                       /* create the server's configuration */
+    llm_create_server,
     NULL,                       /* merge it */
     llm_commands,
     llm_register_hooks,

@@ -42,10 +42,12 @@
 typedef struct {
     uint64_t         seq;               /* of cost lines, per node */
     pthread_mutex_t  pipe;              /* for what is longer than PIPE_BUF */
+    tg_breakers_t    breakers;
 } llm_shared_t;
 
 typedef struct llm_sink_s  llm_sink_t;
 typedef struct llm_prices_s  llm_prices_t;
+typedef struct llm_cache_s  llm_cache_t;
 
 /* What is said once for the whole server; lives in pconf. */
 typedef struct {
@@ -56,6 +58,7 @@ typedef struct {
     tg_conf_t           *conf;
     llm_shared_t        *shared;
     llm_prices_t        *prices;
+    llm_cache_t         *cache;         /* NULL: no answer is kept */
     tg_desk_t            desk;
     apr_array_header_t  *sinks;         /* llm_sink_t * */
     apr_array_header_t  *logs;          /* tg_log_t *, all LLMLog */
@@ -63,6 +66,7 @@ typedef struct {
     unsigned             enabled:1;     /* somewhere */
     unsigned             logged:1;
     unsigned             secrets:1;     /* some provider has a key */
+    unsigned             passes:1;      /* LLMPass On is said somewhere */
 } llm_main_t;
 
 typedef struct {
@@ -91,6 +95,19 @@ struct llm_ctx_s {
     apr_bucket_brigade   *body;         /* of the request */
     apr_file_t           *file;         /* where it is long */
     apr_off_t             size;
+    void                 *map;          /* of the file, if asked for */
+    const char           *whole;        /* in one piece, if asked for */
+    apr_bucket_brigade   *send;         /* what goes upstream instead */
+
+    apr_table_t          *given;        /* headers as mod_proxy is not to
+                                           change them */
+    ap_conf_vector_t     *dir_config;   /* the location's */
+    uint64_t              swallowed;    /* bytes */
+
+    tg_str_t              cache_key;    /* empty: its answer is not kept */
+    apr_bucket_brigade   *kept;         /* of the answer; NULL: nothing is */
+    const char           *kept_type;
+    size_t                kept_size;
 
     apr_bucket_brigade   *out;          /* of an altered answer */
     tg_inflate_t         *inflate;
@@ -104,13 +121,18 @@ struct llm_ctx_s {
     unsigned              valued:1;     /* its early values are there */
     unsigned              refused:1;
     unsigned              keyed:1;      /* a provider's key is to go with it */
+    unsigned              hit:1;        /* its answer was kept */
+    unsigned              passing:1;    /* mod_proxy's handler runs for us */
+    unsigned              again:1;      /* this attempt's answer is nobody's */
     unsigned              answered:1;   /* the head has gone by */
+    unsigned              gathers:1;    /* it has not, till its body is whole */
     unsigned              first:1;      /* a byte of the body has */
     unsigned              complete:1;   /* its last byte has */
     unsigned              broken:1;     /* the upstream broke off */
     unsigned              client_gone:1;
     unsigned              draining:1;
     unsigned              opaque:1;     /* can't be unpacked */
+    unsigned              unreadable:1; /* and would have to be */
     unsigned              open;         /* its line is not written; by lock */
 };
 
@@ -129,6 +151,8 @@ void *llm_merge_dir(apr_pool_t *p, void *base, void *add);
 int llm_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     server_rec *s);
+int llm_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+    server_rec *s);
 int llm_open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     server_rec *s);
 
@@ -144,6 +168,8 @@ int llm_sent(llm_ctx_t *ctx);
 /* mod_llm_tls.c: the provider's key. */
 void llm_tls_hooks(apr_pool_t *p);
 void llm_tls_key(request_rec *r, llm_ctx_t *ctx);
+void llm_tls_attempt(void);
+bool llm_tls_sent(void);
 void llm_tls_answered(void);
 
 /* mod_llm_desk.c: keys and ledger */
@@ -155,10 +181,41 @@ void llm_desk_tick(llm_main_t *main);
 void llm_desk_retire(llm_main_t *main);
 void llm_desk_end(llm_main_t *main);
 
-/* mod_llm_body.c: OK, or a status. */
-void llm_body_hooks(apr_pool_t *p);
-int llm_body_read(llm_ctx_t *ctx);
-int llm_body_hand_back(llm_ctx_t *ctx);
+/* mod_llm_body.c */
+int llm_body_read(llm_ctx_t *ctx);      /* OK, or a status */
+int llm_body_whole(void *req, tg_str_t *body);
+void llm_body_free(llm_ctx_t *ctx);
+
+/* mod_llm_send.c */
+void llm_send_hooks(apr_pool_t *p);
+int llm_send_body(llm_ctx_t *ctx, const tg_edit_t *edit,
+    const tg_str_t *whole);
+void llm_send_forget(llm_ctx_t *ctx);
+
+/* mod_llm_pass.c: where the provider is ours to choose. */
+void llm_pass_hooks(apr_pool_t *p);
+int llm_pass(llm_ctx_t *ctx);
+void llm_pass_fixups(request_rec *r, const llm_ctx_t *ctx);
+bool llm_pass_answered(llm_ctx_t *ctx, bool error);
+apr_status_t llm_pass_swallow(llm_ctx_t *ctx, apr_bucket_brigade *bb);
+
+/* mod_llm_cache.c */
+int llm_cache_register(apr_pool_t *pconf);
+const char *llm_cache_declare(cmd_parms *cmd);
+int llm_cache_open(apr_pool_t *pconf, server_rec *s);
+void llm_cache_child(apr_pool_t *pchild);
+void llm_cache_key(llm_ctx_t *ctx);
+int llm_cache_answer(llm_ctx_t *ctx);
+void llm_cache_begin(llm_ctx_t *ctx, request_rec *r);
+void llm_cache_keep(llm_ctx_t *ctx, const char *p, size_t n);
+void llm_cache_store(llm_ctx_t *ctx);
+
+/* mod_llm_worker.c: OK, or a status. */
+void *llm_create_server(apr_pool_t *p, server_rec *s);
+void llm_worker_declare(server_rec *s);
+bool llm_worker_balances(server_rec *s, unsigned provider);
+int llm_worker_check(apr_pool_t *p, server_rec *s);
+int llm_worker_define(apr_pool_t *p, server_rec *s);
 
 /* mod_llm_response.c */
 void llm_response_hooks(apr_pool_t *p);

@@ -120,6 +120,15 @@ llm_directive_done(cmd_parms *cmd, llm_dir_t *conf, tg_directive_id_t id,
         }
         return NULL;
 
+    case TG_DIRECTIVE_PASS:
+        if (conf->scope.pass == 1) {
+            llm_worker_declare(cmd->server);
+        }
+        return NULL;
+
+    case TG_DIRECTIVE_CACHE:
+        return llm_cache_declare(cmd);
+
     case TG_DIRECTIVE_PRICES:
         for ( ; nprices < llm_main->conf->nprices; nprices++) {
             error = llm_prices_declare(cmd,
@@ -231,6 +240,10 @@ llm_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         m->conf->node = tg_strz(apr_pstrdup(pconf, name));
     }
 
+    if (llm_cache_register(pconf) != OK) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     m->conf->full_name = llm_full_name;
     m->conf->full_name_data = m;
 
@@ -275,7 +288,6 @@ llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 
     (void) pconf;
     (void) plog;
-    (void) ptemp;
 
     llm_main->server = s;
 
@@ -306,24 +318,45 @@ llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "llm: %s", err.message);
     }
 
-    return OK;
+    return llm_worker_check(ptemp, s);
 }
 
 
-/* Outlives restarts: old children and new ones count together. */
+int
+llm_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+    server_rec *s)
+{
+    (void) plog;
+    (void) ptemp;
+
+    if (llm_first_pass()) {
+        return OK;
+    }
+
+    return llm_cache_open(pconf, s) == OK ? llm_worker_define(pconf, s)
+           : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* Outlives restarts: old children and new ones count together.  Not a restart
+ * with another version of this module. */
 static llm_shared_t *
 llm_share(void)
 {
+    char                  name[32];
     apr_shm_t            *shm;
     llm_shared_t        **kept;
     pthread_mutexattr_t   attr;
 
-    kept = ap_retained_data_get("llm_shared");
+    apr_snprintf(name, sizeof(name), "llm_shared %" APR_SIZE_T_FMT,
+                 sizeof(llm_shared_t));
+
+    kept = ap_retained_data_get(name);
     if (kept != NULL) {
         return *kept;
     }
 
-    kept = ap_retained_data_create("llm_shared", sizeof(llm_shared_t *));
+    kept = ap_retained_data_create(name, sizeof(llm_shared_t *));
 
     if (apr_shm_create(&shm, sizeof(llm_shared_t), NULL, ap_pglobal)
         != APR_SUCCESS)

@@ -69,6 +69,7 @@ bool
 llm_gate(tg_gate_t *gate, const tg_price_book_t *book)
 {
     tg_desk_gate(&llm_main->desk, book, llm_scratch(), gate);
+    gate->breakers = &llm_main->shared->breakers;
 
     return gate->scratch != NULL;
 }

@@ -185,6 +185,7 @@ llm_close(llm_ctx_t *ctx, tg_end_t end, bool stopping)
 
     if (!stopping) {
         llm_values_late(ctx, last);
+        llm_cache_store(ctx);
     }
 
     llm_log_write(ctx, stopping);
@@ -228,6 +229,7 @@ llm_cleanup(void *data)
         tg_call_free(ctx->call);
     }
 
+    llm_body_free(ctx);
     (void) pthread_mutex_destroy(&ctx->lock);
     tg_arena_destroy(ctx->arena);
 

@@ -48,7 +48,7 @@ llm_variable(void *req, uintptr_t handle)
 static const tg_host_t  llm_host = {
     llm_header,
     llm_variable,
-    NULL
+    llm_body_whole
 };
 
 
@@ -109,7 +109,7 @@ llm_head(llm_ctx_t *ctx, tg_call_head_t *head)
     head->path = llm_str(r->parsed_uri.path != NULL ? r->parsed_uri.path
                                                     : r->uri);
     head->args = llm_str(r->args);
-    head->upstream = llm_upstream_host(r);
+    head->upstream = ctx->scope.pass ? tg_str_null : llm_upstream_host(r);
     head->content_type = llm_header(ctx, tg_str("content-type"));
     head->content_encoding = llm_header(ctx, tg_str("content-encoding"));
     head->client = llm_str(r->useragent_ip);
@@ -131,8 +131,7 @@ llm_create_ctx(request_rec *r, const llm_dir_t *dir)
     }
 
     (void) pthread_mutex_init(&ctx->lock, NULL);
-    apr_pool_cleanup_register(r->pool, ctx, llm_cleanup,
-                              apr_pool_cleanup_null);
+    apr_pool_pre_cleanup_register(r->pool, ctx, llm_cleanup);
 
     tg_scope_init(&defaults);
     ctx->scope = dir->scope;
@@ -198,7 +197,15 @@ llm_fixups(request_rec *r)
 
     llm_values_early(ctx);
 
-    return ctx->body == NULL ? OK : llm_body_hand_back(ctx);
+    if (!ctx->refused) {
+        llm_cache_key(ctx);
+    }
+
+    if (ctx->refused || ctx->scope.pass || ctx->body == NULL) {
+        return OK;
+    }
+
+    return llm_send_body(ctx, tg_call_edit(ctx->call), NULL);
 }
 
 
@@ -212,12 +219,15 @@ llm_handler(request_rec *r)
     const tg_header_t   *h;
     apr_bucket_brigade  *bb;
 
-    if (ctx == NULL || ctx->request != r) {
+    if (ctx == NULL || ctx->request != r || ctx->passing) {
         return DECLINED;
     }
 
     if (!ctx->refused) {
-        return llm_sent(ctx);
+        rc = llm_cache_answer(ctx);
+
+        return rc != DECLINED ? rc
+               : ctx->scope.pass ? llm_pass(ctx) : llm_sent(ctx);
     }
 
     /* A body that was not worth reading ends the connection. */
@@ -270,6 +280,8 @@ llm_proxy_fixups(request_rec *r)
         if (apr_table_get(r->headers_in, "Accept-Encoding") != NULL) {
             apr_table_setn(r->headers_in, "Accept-Encoding", "identity");
         }
+
+        llm_pass_fixups(r, ctx);
     }
 
     llm_tls_key(r, ctx);

@@ -20,7 +20,7 @@ llm_answer_header(void *data, const char *key, const char *value)
 
 
 /* Asked for as identity; where it comes packed all the same it is unpacked for
- * the meter alone. */
+ * the meter, and for the client only where it is altered. */
 static void
 llm_answer_encoding(llm_ctx_t *ctx, request_rec *r)
 {
@@ -47,13 +47,72 @@ llm_answer_encoding(llm_ctx_t *ctx, request_rec *r)
 }
 
 
+/* The head as the client gets it. */
+static void
+llm_answer_head(llm_ctx_t *ctx, request_rec *r)
+{
+    unsigned     n, status = (unsigned) r->status;
+    tg_str_t     given = llm_str(r->content_type), type = given;
+    tg_header_t  says[TG_SAYS_MAX];
+
+    tg_call_answer_head(ctx->call, &status, &type);
+
+    if ((int) status != r->status) {
+        r->status = (int) status;
+        r->status_line = NULL;
+    }
+
+    if (type.p != given.p) {
+        ap_set_content_type(r, apr_pstrmemdup(r->pool, type.p, type.len));
+    }
+
+    n = tg_call_says(ctx->call, says);
+
+    for (unsigned i = 0; i < n; i++) {
+        apr_table_setn(r->err_headers_out,
+                   apr_pstrmemdup(r->pool, says[i].name.p, says[i].name.len),
+                   apr_pstrmemdup(r->pool, says[i].value.p, says[i].value.len));
+    }
+}
+
+
+static void
+llm_answer_altered(llm_ctx_t *ctx, request_rec *r)
+{
+    const tg_hop_t  *hop = tg_call_hop(ctx->call);
+
+    if (ctx->opaque) {
+        ctx->unreadable = hop != NULL && hop->whole;
+        return;
+    }
+
+    if (ctx->inflate != NULL) {
+        apr_table_unset(r->headers_out, "Content-Encoding");
+        r->content_encoding = NULL;
+    }
+
+    apr_table_unset(r->headers_out, "Content-Length");
+    apr_table_unset(r->headers_out, "Accept-Ranges");
+    apr_table_unset(r->headers_out, "ETag");
+
+    ctx->out = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    ctx->gathers = tg_call_gathers(ctx->call);
+}
+
+
 /* With the call's lock held. */
 static void
 llm_answer(llm_ctx_t *ctx, request_rec *r)
 {
+    /* It won't be sent again. */
+
+    if (ctx->scope.pass && ctx->body != NULL) {
+        apr_brigade_cleanup(ctx->body);
+    }
+
     tg_call_upstream(ctx->call, tg_str_null, ctx->attempts);
     tg_call_answer(ctx->call, (unsigned) r->status, llm_str(r->content_type),
-                   false);
+                   ctx->hit);
 
     if (tg_call_wants_headers(ctx->call)) {
         apr_table_do(llm_answer_header, ctx, r->headers_out, NULL);
@@ -61,11 +120,14 @@ llm_answer(llm_ctx_t *ctx, request_rec *r)
 
     llm_answer_encoding(ctx, r);
 
-    if (ctx->inflate == NULL && !ctx->opaque && tg_call_alters(ctx->call)) {
-        apr_table_unset(r->headers_out, "Content-Length");
-        apr_table_unset(r->headers_out, "Accept-Ranges");
-        apr_table_unset(r->headers_out, "ETag");
-        ctx->out = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    if (ctx->inflate == NULL && !ctx->opaque) {
+        llm_cache_begin(ctx, r);
+    }
+
+    llm_answer_head(ctx, r);
+
+    if (tg_call_alters(ctx->call)) {
+        llm_answer_altered(ctx, r);
     }
 }
 
@@ -89,9 +151,15 @@ llm_feed(llm_ctx_t *ctx, const char *p, size_t n)
         llm_now(&ctx->now);
     }
 
+    llm_cache_keep(ctx, p, n);
+
     (void) pthread_mutex_lock(&ctx->lock);
 
-    if (ctx->out != NULL) {
+    if (ctx->out != NULL && ctx->inflate != NULL) {
+        rc = tg_inflate_filter(ctx->inflate, ctx->call, p, n, &ctx->now,
+                               llm_out, ctx);
+
+    } else if (ctx->out != NULL) {
         rc = tg_call_filter(ctx->call, p, n, &ctx->now, llm_out, ctx);
 
     } else if (ctx->inflate != NULL) {
@@ -107,11 +175,29 @@ llm_feed(llm_ctx_t *ctx, const char *p, size_t n)
 }
 
 
+/* The head that was held back: it goes with the body. */
+static void
+llm_answer_whole(llm_ctx_t *ctx, request_rec *r)
+{
+    apr_off_t  n;
+
+    ctx->gathers = 0;
+    llm_answer_head(ctx, r);
+
+    if (apr_brigade_length(ctx->out, 0, &n) == APR_SUCCESS) {
+        ap_set_content_length(r, n);
+    }
+}
+
+
 /* In an altered answer metadata keep their place among the bytes. */
 static void
 llm_move(llm_ctx_t *ctx, apr_bucket *b)
 {
-    if (ctx->out != NULL) {
+    if (ctx->gathers) {
+        apr_bucket_delete(b);
+
+    } else if (ctx->out != NULL) {
         APR_BUCKET_REMOVE(b);
         APR_BRIGADE_INSERT_TAIL(ctx->out, b);
     }
@@ -119,7 +205,7 @@ llm_move(llm_ctx_t *ctx, apr_bucket *b)
 
 
 static void
-llm_metadata(llm_ctx_t *ctx, apr_bucket *b, bool *eos)
+llm_metadata(llm_ctx_t *ctx, request_rec *r, apr_bucket *b, bool *eos)
 {
     if (AP_BUCKET_IS_ERROR(b)) {
         ctx->broken |= ctx->answered;
@@ -133,6 +219,11 @@ llm_metadata(llm_ctx_t *ctx, apr_bucket *b, bool *eos)
         if (ctx->out != NULL) {
             (void) pthread_mutex_lock(&ctx->lock);
             (void) tg_call_filter_end(ctx->call, llm_out, ctx);
+
+            if (ctx->gathers) {
+                llm_answer_whole(ctx, r);
+            }
+
             (void) pthread_mutex_unlock(&ctx->lock);
         }
     }
@@ -142,9 +233,14 @@ llm_metadata(llm_ctx_t *ctx, apr_bucket *b, bool *eos)
 
 
 static apr_status_t
-llm_pass(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb, bool eos)
+llm_hand_on(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb, bool eos)
 {
     apr_status_t  rv;
+
+    if (ctx->gathers) {
+        apr_brigade_cleanup(bb);
+        return APR_SUCCESS;
+    }
 
     if (ctx->draining) {
         apr_brigade_cleanup(bb);
@@ -189,7 +285,7 @@ llm_read_long(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb,
     flush = apr_bucket_flush_create(f->c->bucket_alloc);
     APR_BRIGADE_INSERT_TAIL(ctx->out != NULL ? ctx->out : bb, flush);
 
-    rv = llm_pass(ctx, f, ctx->out != NULL ? ctx->out : bb, false);
+    rv = llm_hand_on(ctx, f, ctx->out != NULL ? ctx->out : bb, false);
     apr_brigade_cleanup(bb);
     APR_BRIGADE_CONCAT(bb, rest);
 
@@ -227,13 +323,33 @@ llm_data(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb, apr_bucket *b,
 
     if (rv == APR_SUCCESS && large && *next != APR_BRIGADE_SENTINEL(bb)) {
         rest = apr_brigade_split_ex(bb, *next, NULL);
-        rv = llm_pass(ctx, f, ctx->out != NULL ? ctx->out : bb, false);
+        rv = llm_hand_on(ctx, f, ctx->out != NULL ? ctx->out : bb, false);
         apr_brigade_cleanup(bb);
         APR_BRIGADE_CONCAT(bb, rest);
         *next = APR_BRIGADE_FIRST(bb);
     }
 
     return rv;
+}
+
+
+/* To be translated, and packed in a way that is not known here. */
+static apr_status_t
+llm_unreadable(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    apr_bucket_alloc_t  *alloc = f->c->bucket_alloc;
+
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, f->r, "llm: the provider's answer"
+                  " is to be translated, and comes packed in a way that is not"
+                  " known here");
+
+    apr_brigade_cleanup(bb);
+    APR_BRIGADE_INSERT_TAIL(bb, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL,
+                                                       f->r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    (void) ap_pass_brigade(f->next, bb);
+
+    return APR_EGENERAL;
 }
 
 
@@ -256,6 +372,14 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
     b = APR_BRIGADE_FIRST(bb);
 
+    if (ctx->again
+        || (!ctx->answered
+            && llm_pass_answered(ctx, b != APR_BRIGADE_SENTINEL(bb)
+                                      && AP_BUCKET_IS_ERROR(b))))
+    {
+        return llm_pass_swallow(ctx, bb);
+    }
+
     if (!ctx->answered
         && !(b != APR_BRIGADE_SENTINEL(bb) && AP_BUCKET_IS_ERROR(b)))
     {
@@ -266,6 +390,12 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
             (void) pthread_mutex_lock(&ctx->lock);
             llm_answer(ctx, f->r);
             (void) pthread_mutex_unlock(&ctx->lock);
+        }
+
+        if (ctx->unreadable) {
+            ctx->unreadable = 0;
+            ctx->broken = 1;
+            return llm_unreadable(f, bb);
         }
     }
 
@@ -278,7 +408,7 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         next = APR_BUCKET_NEXT(b);
 
         if (APR_BUCKET_IS_METADATA(b)) {
-            llm_metadata(ctx, b, &eos);
+            llm_metadata(ctx, f->r, b, &eos);
 
         } else if (!ctx->refused) {
             rv = llm_data(ctx, f, bb, b, &next);
@@ -290,7 +420,7 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         b = next;
     }
 
-    rv = llm_pass(ctx, f, ctx->out != NULL ? ctx->out : bb, eos);
+    rv = llm_hand_on(ctx, f, ctx->out != NULL ? ctx->out : bb, eos);
 
     return rv == APR_SUCCESS && waits ? llm_client_wait(ctx) : rv;
 }

@@ -38,6 +38,7 @@ typedef struct {
  */
 typedef struct {
     bool  keyed;
+    bool  sent;                         /* a byte of it, as far as we know */
     char  names[2][LLM_TLS_NAME_MAX];
 } llm_sending_t;
 
@@ -114,6 +115,23 @@ llm_tls_key(request_rec *r, llm_ctx_t *ctx)
         apr_table_setn(r->headers_in, own.name.p,
                        apr_pstrmemdup(r->pool, own.value.p, own.value.len));
     }
+}
+
+
+/* This thread is going to send a request, maybe. */
+void
+llm_tls_attempt(void)
+{
+    llm_sending.keyed = false;
+    llm_sending.sent = false;
+}
+
+
+/* False where it never came to that. */
+bool
+llm_tls_sent(void)
+{
+    return llm_sending.sent;
 }
 
 
@@ -200,40 +218,56 @@ llm_has_data(const apr_bucket_brigade *bb)
 }
 
 
+/* The provider's key may go over this connection. */
 static apr_status_t
-llm_tls_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+llm_tls_look(ap_filter_t *f)
 {
-    conn_rec        *c = f->c;
-    const char      *wrong;
-    apr_status_t     rv;
-    const llm_tls_t *tls = f->ctx;
-
-    if (!llm_sending.keyed || !llm_has_data(bb)) {
-        return ap_pass_brigade(f->next, bb);
-    }
+    conn_rec         *c = f->c;
+    const char       *wrong;
+    apr_status_t      rv;
+    const llm_tls_t  *tls = f->ctx;
 
     if (!tls->seen && ap_ssl_conn_is_ssl(c)) {
         rv = llm_tls_begin(f);
         if (rv != APR_SUCCESS) {
-            apr_brigade_cleanup(bb);
             return rv;
         }
     }
 
     wrong = llm_tls_wrong(c, tls);
     if (wrong == NULL) {
-        return ap_pass_brigade(f->next, bb);
+        return APR_SUCCESS;
     }
 
     ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, c, "llm: the provider's key goes"
                   " over verified TLS only, and the connection to \"%s\" is no"
                   " such: %s", llm_sending.names[1], wrong);
 
-    apr_brigade_cleanup(bb);
     c->aborted = 1;
     c->keepalive = AP_CONN_CLOSE;
 
     return APR_ECONNABORTED;
+}
+
+
+static apr_status_t
+llm_tls_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    bool          data = llm_has_data(bb);
+    apr_status_t  rv;
+
+    if (data && llm_sending.keyed) {
+        rv = llm_tls_look(f);
+        if (rv != APR_SUCCESS) {
+            apr_brigade_cleanup(bb);
+            return rv;
+        }
+    }
+
+    rv = ap_pass_brigade(f->next, bb);
+    llm_sending.sent |= data && rv == APR_SUCCESS;
+
+    return rv;
 }
 
 
@@ -279,7 +313,9 @@ llm_pre_connection(conn_rec *c, void *csd)
 
     (void) csd;
 
-    if (!c->outgoing || llm_main == NULL || !llm_main->secrets) {
+    if (!c->outgoing || llm_main == NULL
+        || !(llm_main->secrets || llm_main->passes))
+    {
         return OK;
     }
 

@@ -46,6 +46,7 @@ tg_scope_init(tg_scope_t *scope)
     scope->enable = TG_UNSET;
     scope->reject_unknown = TG_UNSET;
     scope->pass = TG_UNSET;
+    scope->cache = TG_UNSET;
     scope->drain_ms = TG_UNSET;
 }
 
@@ -656,6 +657,8 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
         return tg_conf_enable(scope, args, nargs, err);
     case TG_DIRECTIVE_PASS:
         return tg_conf_pass(conf, scope, args[0], err);
+    case TG_DIRECTIVE_CACHE:
+        return tg_conf_cache(conf, scope, args, nargs, err);
     case TG_DIRECTIVE_PRICES:
         return tg_conf_prices(conf, args, nargs, err);
     case TG_DIRECTIVE_LOG:
@@ -701,6 +704,10 @@ tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child)
         child->pass = parent->pass;
     }
 
+    if (child->cache == TG_UNSET) {
+        child->cache = parent->cache;
+    }
+
     if (child->drain_ms == TG_UNSET) {
         child->drain_ms = parent->drain_ms;
     }
@@ -729,6 +736,10 @@ tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child)
         child->pass = 0;
     }
 
+    if (child->cache == TG_UNSET) {
+        child->cache = 0;
+    }
+
     if (child->drain_ms == TG_UNSET) {
         child->drain_ms = 0;
     }
@@ -741,6 +752,11 @@ tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
     tg_str_t      paths[TG_TAGS_MAX * TG_SOURCES_MAX];
     unsigned      n = 0, i, j, k;
     tg_source_t  *src;
+
+    if (conf->cache.wanted && conf->cache.store.len == 0) {
+        return tg_error(err, 0, 0, "llm_cache is on, and nothing says what the"
+                        " cache is");
+    }
 
     for (i = 0; i < conf->ntags; i++) {
         for (j = 0; j < conf->tags[i].nsources; j++) {

@@ -137,9 +137,11 @@ typedef struct {
     int8_t     enable;              /* TG_UNSET, or TG_OFF, _ON, _DRY_RUN */
     int8_t     reject_unknown;      /* TG_UNSET, 0, 1 */
     int8_t     pass;                /* TG_UNSET, 0, 1: llm_pass */
+    int8_t     cache;               /* TG_UNSET, 0, 1: llm_cache */
     int64_t    drain_ms;            /* TG_UNSET; 0: abort */
     bool       own_enable;          /* `llm` is written in this very scope */
     bool       own_pass;
+    bool       own_cache;
     unsigned   nlogs;
     tg_log_t  *logs;                /* TG_LOGS_MAX of them; NULL until the first */
 } tg_scope_t;
@@ -152,6 +154,14 @@ typedef struct {
     uint32_t  allow;                /* bit tg_op_t: goes although it can't be
                                        priced */
 } tg_conf_keys_t;
+
+/* llm_cache. */
+typedef struct {
+    tg_str_t  store;                /* "<provider>[:<args>]"; empty: none */
+    int64_t   ttl_ms;
+    size_t    max_size;             /* of an answer, in bytes */
+    bool      wanted;               /* it is on somewhere */
+} tg_conf_cache_t;
 
 /* llm_ledger. */
 typedef struct {
@@ -194,6 +204,7 @@ typedef struct {
     tg_str_t              geoip[TG_GEOIP_FILES_MAX];
     unsigned              nlogs;    /* in all scopes */
     tg_conf_keys_t        keys;
+    tg_conf_cache_t       cache;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
     tg_guards_t           guards;

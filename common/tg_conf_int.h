@@ -41,6 +41,10 @@ int tg_conf_keys(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
 int tg_conf_ledger(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
     tg_error_t *err);
 
+/* tg_conf_cache.c: the arguments of llm_cache. */
+int tg_conf_cache(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
+    unsigned nargs, tg_error_t *err);
+
 /* tg_conf_guard.c */
 int tg_conf_finish_guards(tg_conf_t *conf, tg_error_t *err);
 

@@ -67,9 +67,18 @@ tg_inflate_begin(tg_inflate_t *inf, unsigned char first)
 }
 
 
+/* Where it goes. */
+typedef struct {
+    tg_call_t       *call;
+    const tg_now_t  *now;
+    tg_out_t         out;               /* NULL: to the meter alone */
+    void            *data;
+} tg_inflate_to_t;
+
+
 /* One step; false at the end, good or bad. */
 static bool
-tg_inflate_step(tg_inflate_t *inf, tg_call_t *call, const tg_now_t *now)
+tg_inflate_step(tg_inflate_t *inf, const tg_inflate_to_t *to)
 {
     int     rc;
     size_t  size;
@@ -79,10 +88,16 @@ tg_inflate_step(tg_inflate_t *inf, tg_call_t *call, const tg_now_t *now)
 
     rc = inflate(&inf->zs, Z_SYNC_FLUSH);
     size = sizeof(inf->out) - inf->zs.avail_out;
+    inf->total += size;
 
-    if (size != 0) {
-        tg_call_feed(call, inf->out, size, now);
-        inf->total += size;
+    if (size != 0 && to->out == NULL) {
+        tg_call_feed(to->call, inf->out, size, to->now);
+
+    } else if (size != 0 && tg_call_filter(to->call, inf->out, size, to->now,
+                                           to->out, to->data)
+                            != TG_OK)
+    {
+        return false;
     }
 
     if (rc == Z_STREAM_END) {
@@ -93,9 +108,9 @@ tg_inflate_step(tg_inflate_t *inf, tg_call_t *call, const tg_now_t *now)
 }
 
 
-void
-tg_inflate_feed(tg_inflate_t *inf, tg_call_t *call, const char *p, size_t n,
-    const tg_now_t *now)
+static void
+tg_inflate_run(tg_inflate_t *inf, const char *p, size_t n,
+    const tg_inflate_to_t *to)
 {
     if (inf->done || n == 0) {
         return;
@@ -110,9 +125,31 @@ tg_inflate_feed(tg_inflate_t *inf, tg_call_t *call, const char *p, size_t n,
     inf->zs.avail_in = (uInt) n;
 
     do {
-        if (!tg_inflate_step(inf, call, now)) {
+        if (!tg_inflate_step(inf, to)) {
             inf->done = true;
             return;
         }
     } while (inf->zs.avail_in != 0 || inf->zs.avail_out == 0);
+}
+
+
+void
+tg_inflate_feed(tg_inflate_t *inf, tg_call_t *call, const char *p, size_t n,
+    const tg_now_t *now)
+{
+    tg_inflate_to_t  to = { call, now, NULL, NULL };
+
+    tg_inflate_run(inf, p, n, &to);
+}
+
+
+int
+tg_inflate_filter(tg_inflate_t *inf, tg_call_t *call, const char *p, size_t n,
+    const tg_now_t *now, tg_out_t out, void *data)
+{
+    tg_inflate_to_t  to = { call, now, out, data };
+
+    tg_inflate_run(inf, p, n, &to);
+
+    return inf->done ? TG_ERROR : TG_OK;
 }

@@ -1,5 +1,6 @@
 /*
- * tg_inflate.h - unpacks an answer that came compressed, for the meter alone.
+ * tg_inflate.h - unpacks an answer that came compressed, for the meter, and for
+ * the client where it is altered.
  *
  * hosted/ is what both servers do alike with a library or a system call that
  * common/ must not know; here it is zlib.  No server's header is included.
@@ -22,5 +23,10 @@ tg_inflate_t *tg_inflate_create(tg_mem_t *mem);
  */
 void tg_inflate_feed(tg_inflate_t *inf, tg_call_t *call, const char *p,
     size_t n, const tg_now_t *now);
+
+/* The same by tg_call_filter(): what the client is to get comes out unpacked, in
+ * pieces.  TG_ERROR where out() says so, and where it can't be unpacked. */
+int tg_inflate_filter(tg_inflate_t *inf, tg_call_t *call, const char *p,
+    size_t n, const tg_now_t *now, tg_out_t out, void *data);
 
 #endif /* TG_INFLATE_H */

@@ -8,6 +8,7 @@
 
 #include "ngx_http_llm_compat.h"
 
+#include "tg_cache_key.h"
 #include "tg_call.h"
 #include "tg_desk.h"
 #include "tg_http.h"
@@ -16,6 +17,7 @@
 
 typedef struct {
     ngx_atomic_t                seq;            /* of cost lines, per node */
+    tg_breakers_t               breakers;
 } ngx_http_llm_shared_t;
 
 typedef struct {
@@ -30,7 +32,10 @@ typedef struct {
     tg_file_state_t             price_files[TG_FILES_MAX];
     ngx_event_t                 price_timer;
     ngx_array_t                 peer_inits;     /* ngx_http_llm_peer_init_t */
+    ngx_http_upstream_srv_conf_t  **upstreams;  /* of conf->providers */
+    ngx_int_t                   request_uri;    /* $request_uri */
     ngx_flag_t                  enabled;        /* in some location */
+    ngx_flag_t                  passing;        /* llm_pass is, in some */
     ngx_flag_t                  logged;
     ngx_flag_t                  draining;
     ngx_flag_t                  small_body;     /* warnings given once */
@@ -41,6 +46,9 @@ typedef struct {
 } ngx_http_llm_loc_conf_t;
 
 typedef struct ngx_http_llm_piece_s    ngx_http_llm_piece_t;
+typedef struct ngx_http_llm_body_s     ngx_http_llm_body_t;
+typedef struct ngx_http_llm_dress_s    ngx_http_llm_dress_t;
+typedef struct ngx_http_llm_attempt_s  ngx_http_llm_attempt_t;
 
 typedef struct {
     ngx_queue_t                 queue;          /* of the worker's open calls */
@@ -61,12 +69,18 @@ typedef struct {
     ngx_buf_t                  *held;
     ngx_event_t                *drain;
     ngx_event_t                *sleep;          /* of a subrequest */
-    ngx_http_llm_loc_conf_t    *keyed_for;      /* where credentials fit */
+    ngx_http_llm_loc_conf_t    *location;       /* where it is now */
+    ngx_http_handler_pt         content_handler;
+    ngx_http_llm_body_t        *body;           /* once it was changed */
+    ngx_http_llm_dress_t       *dress;
+    ngx_http_llm_attempt_t     *attempt;
     tg_errand_t                *errand;         /* the answer it waits for */
+    tg_str_t                    cache_key;      /* empty: not to be kept */
 
     unsigned                    open:1;         /* in the queue */
     unsigned                    body_read:1;
     unsigned                    waiting:1;      /* for other calls to end */
+    unsigned                    proxying:1;     /* the request is being made */
     unsigned                    keyed:1;        /* with the provider's key */
     unsigned                    refused:1;
     unsigned                    answered:1;     /* the head has gone by */
@@ -74,6 +88,8 @@ typedef struct {
     unsigned                    complete:1;     /* its last byte has */
     unsigned                    ending:1;       /* nginx frees the request */
     unsigned                    client_gone:1;
+    unsigned                    gathers:1;      /* its head waits for its end */
+    unsigned                    prompt:1;       /* each piece goes at once */
     unsigned                    opaque:1;       /* can't be unpacked */
 } ngx_http_llm_ctx_t;
 
@@ -89,16 +105,24 @@ ngx_int_t ngx_http_llm_request_init(ngx_conf_t *cf);
 ngx_int_t ngx_http_llm_post_read_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_llm_handler(ngx_http_request_t *r);
 tg_str_t ngx_http_llm_upstream_host(ngx_http_request_t *r);
-void ngx_http_llm_hide(ngx_table_elt_t *h);
 void ngx_http_llm_free(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_edit.c */
-ngx_int_t ngx_http_llm_edit(ngx_http_request_t *r, const tg_edit_t *edit);
+int ngx_http_llm_whole_body(void *req, tg_str_t *whole);
+ngx_int_t ngx_http_llm_body_out(ngx_http_llm_ctx_t *ctx, ngx_chain_t **out);
+
+/* ngx_http_llm_dress.c */
+const tg_hop_t *ngx_http_llm_hop(ngx_http_llm_ctx_t *ctx);
+void ngx_http_llm_hide(ngx_table_elt_t *h);
+void ngx_http_llm_hide_credentials(ngx_http_request_t *r);
+ngx_int_t ngx_http_llm_put_on(ngx_http_llm_ctx_t *ctx);
+ngx_uint_t ngx_http_llm_take_off(ngx_http_llm_ctx_t *ctx);
+void ngx_http_llm_intercept(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_gate.c */
 void ngx_http_llm_gate(ngx_http_llm_main_conf_t *lmcf, tg_gate_t *gate);
 ngx_int_t ngx_http_llm_enter(ngx_http_llm_ctx_t *ctx);
-ngx_int_t ngx_http_llm_redirected(ngx_http_llm_ctx_t *ctx);
+void ngx_http_llm_redirected(ngx_http_llm_ctx_t *ctx);
 ngx_int_t ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx);
 ngx_int_t ngx_http_llm_suspend(ngx_http_llm_ctx_t *ctx, ngx_msec_t timeout);
 void ngx_http_llm_resume(ngx_http_llm_ctx_t *ctx);
@@ -116,6 +140,15 @@ void ngx_http_llm_fleet_stop(void);
 /* ngx_http_llm_peer.c */
 ngx_int_t ngx_http_llm_peers_init(ngx_conf_t *cf);
 ngx_uint_t ngx_http_llm_hooked(ngx_http_request_t *r);
+ngx_int_t ngx_http_llm_peer_usual(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us);
+
+/* ngx_http_llm_attempt.c */
+ngx_int_t ngx_http_llm_attempt(ngx_http_llm_ctx_t *ctx);
+
+/* ngx_http_llm_provider.c */
+ngx_int_t ngx_http_llm_providers_init(ngx_conf_t *cf,
+    ngx_http_llm_main_conf_t *lmcf);
 
 /* ngx_http_llm_desk.c: keys and ledger */
 ngx_int_t ngx_http_llm_desk_load(ngx_conf_t *cf,
@@ -124,6 +157,11 @@ void ngx_http_llm_desk_start(ngx_http_llm_main_conf_t *lmcf,
     ngx_cycle_t *cycle);
 void ngx_http_llm_desk_join(ngx_http_llm_main_conf_t *lmcf,
     ngx_cycle_t *cycle);
+
+/* ngx_http_llm_answer.c */
+ngx_int_t ngx_http_llm_add_own(ngx_http_llm_ctx_t *ctx);
+ngx_int_t ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx);
+void ngx_http_llm_answer_head(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_response.c */
 ngx_int_t ngx_http_llm_response_init(ngx_conf_t *cf);

@@ -1,141 +1,363 @@
 #include "ngx_http_llm.h"
 
 /*
- * The body as it goes upstream, where it is not as it came.
- */
-
-
-/* `skip` bytes of the span are in the buffer before. */
-static void
-ngx_http_llm_span_piece(u_char *p, size_t n, const tg_edit_span_t *span,
-    off_t skip)
-{
-    size_t  text = 0;
-
-    if (skip < (off_t) span->text.len) {
-        text = ngx_min(n, span->text.len - (size_t) skip);
-        ngx_memcpy(p, span->text.p + skip, text);
-    }
-
-    ngx_memset(p + text, ' ', n - text);
-}
-
-
-static ngx_int_t
-ngx_http_llm_span_file(ngx_buf_t *b, off_t start, off_t end,
-    const tg_edit_span_t *span, off_t skip)
-{
-    off_t   n;
-    u_char  piece[256];
-
-    for ( ; start < end; start += n, skip += n) {
-        n = ngx_min(end - start, (off_t) sizeof(piece));
-        ngx_http_llm_span_piece(piece, (size_t) n, span, skip);
-
-        if (ngx_write_file(b->file, piece, (size_t) n, b->file_pos + start)
-            == NGX_ERROR)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* What of the edit lies in a buffer that begins at `at` of the body. */
-static ngx_int_t
-ngx_http_llm_edit_spans(ngx_buf_t *b, off_t at, const tg_edit_t *edit)
-{
-    off_t                  from, to, size = ngx_buf_size(b);
-    ngx_uint_t             i;
-    const tg_edit_span_t  *span;
-
-    for (i = 0; i < edit->nspans; i++) {
-        span = &edit->spans[i];
-        from = ngx_max((off_t) span->start, at);
-        to = ngx_min((off_t) span->end, at + size);
-
-        if (from >= to) {
-            continue;
-        }
-
-        if (!b->in_file) {
-            ngx_http_llm_span_piece(b->pos + (from - at), (size_t) (to - from),
-                                    span, from - (off_t) span->start);
-
-        } else if (ngx_http_llm_span_file(b, from - at, to - at, span,
-                                          from - (off_t) span->start)
-                   != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/*
+ * The body as it goes upstream, where it is not as it came.  What came stays as
+ * it is, for the next target of a route may want something else of it: in memory
+ * it is cut around what changes; what is overwritten in a file is kept to be put
+ * back.
+ *
  * In a file the body stays one run of bytes from 0, and in memory each buffer
  * keeps start == pos: a retry at the next upstream starts from there
  * (ngx_http_upstream_reinit()).
  */
-static ngx_int_t
-ngx_http_llm_edit_bufs(ngx_http_request_t *r, const tg_edit_t *edit)
+
+typedef struct {
+    off_t                 pos;              /* in the file */
+    size_t                len;
+    u_char               *was;
+} ngx_http_llm_overwritten_t;
+
+struct ngx_http_llm_body_s {
+    ngx_chain_t          *came;             /* NULL: nothing did */
+    ngx_file_t           *file;
+    ngx_array_t           overwritten;      /* of the file */
+    tg_str_t              whole;            /* in one piece */
+    off_t                 length;
+};
+
+/* A body that is being put together. */
+typedef struct {
+    ngx_pool_t           *pool;
+    ngx_http_llm_body_t  *body;
+    ngx_chain_t         **last;
+    ngx_buf_t            *tail;
+    off_t                 length;
+} ngx_http_llm_splice_t;
+
+
+static ngx_http_llm_body_t *
+ngx_http_llm_body(ngx_http_llm_ctx_t *ctx)
 {
-    off_t         at = 0, size;
-    ngx_buf_t    *b, *tail;
-    ngx_chain_t  *cl, **last;
+    ngx_chain_t          *cl;
+    ngx_http_request_t   *r = ctx->request;
+    ngx_http_llm_body_t  *body = ctx->body;
 
-    last = &r->request_body->bufs;
+    if (body != NULL) {
+        return body;
+    }
 
-    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
-        b = cl->buf;
-        size = ngx_buf_size(b);
+    body = ngx_pcalloc(r->pool, sizeof(ngx_http_llm_body_t));
+    if (body == NULL
+        || ngx_array_init(&body->overwritten, r->pool, 4,
+                          sizeof(ngx_http_llm_overwritten_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
 
-        if (ngx_http_llm_edit_spans(b, at, edit) != NGX_OK) {
+    body->came = r->request_body != NULL ? r->request_body->bufs : NULL;
+
+    for (cl = body->came; cl != NULL; cl = cl->next) {
+        body->length += ngx_buf_size(cl->buf);
+
+        if (!ngx_buf_in_memory(cl->buf) && cl->buf->in_file) {
+            body->file = cl->buf->file;
+        }
+    }
+
+    ctx->body = body;
+
+    return body;
+}
+
+
+/* The file has again what came. */
+static ngx_int_t
+ngx_http_llm_body_restore(ngx_http_llm_body_t *body)
+{
+    ngx_http_llm_overwritten_t  *o;
+
+    while (body->overwritten.nelts != 0) {
+        body->overwritten.nelts--;
+        o = (ngx_http_llm_overwritten_t *) body->overwritten.elts
+            + body->overwritten.nelts;
+
+        if (ngx_write_file(body->file, o->was, o->len, o->pos) == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_body_read(ngx_buf_t *b, u_char *p)
+{
+    off_t    pos;
+    ssize_t  n;
+
+    if (ngx_buf_in_memory(b)) {
+        ngx_memcpy(p, b->pos, (size_t) (b->last - b->pos));
+        return NGX_OK;
+    }
+
+    for (pos = b->file_pos; b->in_file && pos < b->file_last; pos += n) {
+        n = ngx_read_file(b->file, p, (size_t) (b->file_last - pos), pos);
+        if (n <= 0) {
+            return NGX_ERROR;
+        }
+        p += n;
+    }
+
+    return NGX_OK;
+}
+
+
+/* tg_host_t.body() */
+int
+ngx_http_llm_whole_body(void *req, tg_str_t *whole)
+{
+    u_char               *p;
+    ngx_chain_t          *cl;
+    ngx_http_llm_ctx_t   *ctx = req;
+    ngx_http_llm_body_t  *body;
+
+    body = ngx_http_llm_body(ctx);
+    if (body == NULL) {
+        return TG_ERROR;
+    }
+
+    cl = body->came;
+
+    if (body->whole.p != NULL || cl == NULL) {
+        *whole = body->whole;
+        return TG_OK;
+    }
+
+    if (cl->next == NULL && ngx_buf_in_memory(cl->buf)) {
+        body->whole = tg_str_of((char *) cl->buf->pos, (size_t) body->length);
+        *whole = body->whole;
+        return TG_OK;
+    }
+
+    p = ngx_palloc(ctx->request->pool, (size_t) body->length);
+    if (p == NULL || ngx_http_llm_body_restore(body) != NGX_OK) {
+        return TG_ERROR;
+    }
+
+    *whole = tg_str_of((char *) p, (size_t) body->length);
+
+    for ( ; cl != NULL; cl = cl->next) {
+        if (ngx_http_llm_body_read(cl->buf, p) != NGX_OK) {
+            return TG_ERROR;
+        }
+        p += ngx_buf_size(cl->buf);
+    }
+
+    body->whole = *whole;
+
+    return TG_OK;
+}
+
+
+static ngx_buf_t *
+ngx_http_llm_splice_buf(ngx_http_llm_splice_t *to)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    b = ngx_calloc_buf(to->pool);
+    cl = ngx_alloc_chain_link(to->pool);
+    if (b == NULL || cl == NULL) {
+        return NULL;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+    *to->last = cl;
+    to->last = &cl->next;
+    to->tail = b;
+
+    return b;
+}
+
+
+static ngx_int_t
+ngx_http_llm_splice_memory(ngx_http_llm_splice_t *to, u_char *p, size_t n)
+{
+    ngx_buf_t  *b;
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    b = ngx_http_llm_splice_buf(to);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->start = p;
+    b->pos = p;
+    b->last = p + n;
+    b->end = b->last;
+    b->memory = 1;
+
+    to->length += (off_t) n;
+
+    return NGX_OK;
+}
+
+
+/* What stands in the place of [from, to) of the body, which is in the span. */
+static u_char *
+ngx_http_llm_span_text(ngx_pool_t *pool, const tg_edit_span_t *span, off_t from,
+    off_t to)
+{
+    size_t   n = (size_t) (to - from), skip = (size_t) from - span->start;
+    size_t   text = 0;
+    u_char  *p;
+
+    p = ngx_pnalloc(pool, n);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    if (skip < span->text.len) {
+        text = ngx_min(n, span->text.len - skip);
+        ngx_memcpy(p, span->text.p + skip, text);
+    }
+
+    ngx_memset(p + text, ' ', n - text);
+
+    return p;
+}
+
+
+static ngx_int_t
+ngx_http_llm_overwrite(ngx_http_llm_splice_t *to, u_char *p, size_t n,
+    off_t pos)
+{
+    ssize_t                      got;
+    size_t                       have;
+    ngx_file_t                  *file = to->body->file;
+    ngx_http_llm_overwritten_t  *o;
+
+    o = ngx_array_push(&to->body->overwritten);
+    if (o == NULL) {
+        return NGX_ERROR;
+    }
+
+    o->pos = pos;
+    o->len = 0;
+    o->was = ngx_pnalloc(to->pool, n);
+    if (o->was == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (have = 0; have < n; have += (size_t) got) {
+        got = ngx_read_file(file, o->was + have, n - have, pos + (off_t) have);
+        if (got <= 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    o->len = n;
+
+    return ngx_write_file(file, p, n, pos) == NGX_ERROR ? NGX_ERROR : NGX_OK;
+}
+
+
+/* A piece of the body that begins at `at` of it, as far as `end`. */
+static ngx_int_t
+ngx_http_llm_splice(ngx_http_llm_splice_t *to, ngx_buf_t *came, off_t at,
+    off_t end, const tg_edit_t *edit)
+{
+    off_t                  from, until, done = at;
+    u_char                *text;
+    unsigned               i;
+    ngx_buf_t             *b;
+    ngx_uint_t             memory = ngx_buf_in_memory(came) ? 1 : 0;
+    const tg_edit_span_t  *span;
+
+    for (i = 0; edit != NULL && i < edit->nspans; i++) {
+        span = &edit->spans[i];
+        from = ngx_max((off_t) span->start, at);
+        until = ngx_min((off_t) span->end, end);
+
+        if (from >= until) {
+            continue;
+        }
+
+        text = ngx_http_llm_span_text(to->pool, span, from, until);
+
+        if (text == NULL
+            || (memory
+                ? (ngx_http_llm_splice_memory(to, came->pos + (done - at),
+                                              (size_t) (from - done))
+                   != NGX_OK
+                   || ngx_http_llm_splice_memory(to, text,
+                                                 (size_t) (until - from))
+                      != NGX_OK)
+                : ngx_http_llm_overwrite(to, text, (size_t) (until - from),
+                                         came->file_pos + (from - at))
+                  != NGX_OK))
+        {
             return NGX_ERROR;
         }
 
-        last = &cl->next;
+        done = until;
+    }
 
-        if ((off_t) edit->tail_at <= at + size) {
-            if (b->in_file) {
-                b->file_last = b->file_pos + ((off_t) edit->tail_at - at);
-            } else {
-                b->last = b->pos + ((off_t) edit->tail_at - at);
-            }
-            b->last_buf = 0;
-            break;
+    if (memory) {
+        return ngx_http_llm_splice_memory(to, came->pos + (done - at),
+                                          (size_t) (end - done));
+    }
+
+    b = ngx_http_llm_splice_buf(to);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->in_file = 1;
+    b->file = came->file;
+    b->file_pos = came->file_pos;
+    b->file_last = came->file_pos + (end - at);
+
+    to->length += end - at;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_edited(ngx_http_llm_splice_t *to, const tg_edit_t *edit)
+{
+    off_t         at, size, end;
+    ngx_chain_t  *cl;
+
+    end = edit != NULL ? (off_t) edit->tail_at : to->body->length;
+
+    for (at = 0, cl = to->body->came; cl != NULL && at < end; cl = cl->next) {
+        size = ngx_buf_size(cl->buf);
+
+        if (ngx_http_llm_splice(to, cl->buf, at, ngx_min(at + size, end), edit)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
 
         at += size;
     }
 
-    tail = ngx_calloc_buf(r->pool);
-    cl = ngx_alloc_chain_link(r->pool);
-    if (tail == NULL || cl == NULL) {
-        return NGX_ERROR;
-    }
-
-    tail->start = (u_char *) edit->tail.p;
-    tail->pos = tail->start;
-    tail->last = tail->start + edit->tail.len;
-    tail->end = tail->last;
-    tail->memory = 1;
-    tail->last_buf = 1;
-
-    cl->buf = tail;
-    cl->next = NULL;
-    *last = cl;
-
-    return NGX_OK;
+    return edit == NULL ? NGX_OK
+           : ngx_http_llm_splice_memory(to, (u_char *) edit->tail.p,
+                                        edit->tail.len);
 }
 
 
 static ngx_int_t
-ngx_http_llm_edit_length(ngx_http_request_t *r, off_t length)
+ngx_http_llm_body_length(ngx_http_request_t *r, off_t length)
 {
     u_char           *p;
     ngx_table_elt_t  *h = r->headers_in.content_length;
@@ -156,13 +378,52 @@ ngx_http_llm_edit_length(ngx_http_request_t *r, off_t length)
 }
 
 
+/*
+ * *out: the body as it is to go upstream now; the request's headers tell its
+ * length then.  At first it may be what came, without a copy.
+ */
 ngx_int_t
-ngx_http_llm_edit(ngx_http_request_t *r, const tg_edit_t *edit)
+ngx_http_llm_body_out(ngx_http_llm_ctx_t *ctx, ngx_chain_t **out)
 {
-    if (ngx_http_llm_edit_bufs(r, edit) != NGX_OK) {
+    ngx_int_t              rc;
+    const tg_hop_t        *hop = tg_call_hop(ctx->call);
+    const tg_edit_t       *edit;
+    ngx_http_request_t    *r = ctx->request;
+    ngx_http_llm_body_t   *body;
+    ngx_http_llm_splice_t  to;
+
+    *out = r->request_body != NULL ? r->request_body->bufs : NULL;
+    edit = hop != NULL ? hop->edit : tg_call_edit(ctx->call);
+
+    if (ctx->body == NULL && edit == NULL && (hop == NULL || !hop->whole)) {
+        return NGX_OK;
+    }
+
+    body = ngx_http_llm_body(ctx);
+
+    if (body == NULL || ngx_http_llm_body_restore(body) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_llm_edit_length(r, (off_t) (edit->tail_at
-                                                + edit->tail.len));
+    to.pool = r->pool;
+    to.body = body;
+    to.length = 0;
+    to.last = out;
+    to.tail = NULL;
+    *out = NULL;
+
+    rc = hop != NULL && hop->whole
+         ? ngx_http_llm_splice_memory(&to, (u_char *) hop->body.p,
+                                      hop->body.len)
+         : ngx_http_llm_edited(&to, edit);
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (to.tail != NULL) {
+        to.tail->last_buf = 1;
+    }
+
+    return ngx_http_llm_body_length(r, to.length);
 }

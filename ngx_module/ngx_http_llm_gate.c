@@ -10,11 +10,13 @@
 void
 ngx_http_llm_gate(ngx_http_llm_main_conf_t *lmcf, tg_gate_t *gate)
 {
+    ngx_http_llm_shared_t    *shared = lmcf->shm_zone->data;
     static tg_gate_scratch_t  scratch;          /* a worker's */
 
     scratch.expr = lmcf->scratch;
     tg_desk_gate(&lmcf->desk, lmcf->book, &scratch, gate);
     gate->roster = lmcf->desk.roster;
+    gate->breakers = &shared->breakers;
 }
 
 
@@ -193,86 +195,22 @@ ngx_http_llm_own_headers(ngx_http_request_t *r)
 }
 
 
-static void
-ngx_http_llm_hide_credentials(ngx_http_request_t *r)
-{
-    unsigned          i;
-    ngx_uint_t        k;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (k = 0; k < part->nelts; k++) {
-            for (i = 0; i < TG_CARRIER_HEADERS; i++) {
-                if (tg_str_caseeq(ngx_http_llm_str(&h[k].key),
-                                  tg_carrier_headers[i]))
-                {
-                    ngx_http_llm_hide(&h[k]);
-                }
-            }
-        }
-    }
-}
-
-
-/* The caller's key stays here, and the provider's goes on, to none but it. */
-static ngx_int_t
-ngx_http_llm_replace_credentials(ngx_http_llm_ctx_t *ctx)
-{
-    tg_header_t          own;
-    ngx_table_elt_t     *h;
-    ngx_http_request_t  *r = ctx->request;
-
-    ctx->keyed = 0;
-    ctx->keyed_for = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
-
-    if (!tg_call_credentials(ctx->call, &own)) {
-        return NGX_OK;
-    }
-
-    ngx_http_llm_hide_credentials(r);
-
-    if (own.name.len == 0 || !ngx_http_llm_hooked(r)
-        || ctx->keyed_for->scope.enable == TG_OFF)
-    {
-        return NGX_OK;
-    }
-
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_llm_header_init(h);
-    h->key.data = (u_char *) own.name.p;
-    h->key.len = own.name.len;
-    h->lowcase_key = h->key.data;
-    h->hash = ngx_hash_key(h->key.data, h->key.len);
-    h->value.data = (u_char *) own.value.p;
-    h->value.len = own.value.len;
-
-    ctx->keyed = 1;
-
-    return NGX_OK;
-}
-
-
 /* What was admitted elsewhere may have another upstream here. */
-ngx_int_t
+void
 ngx_http_llm_redirected(ngx_http_llm_ctx_t *ctx)
 {
     ngx_http_request_t  *r = ctx->request;
 
-    if (ctx->keyed_for == ngx_http_get_module_loc_conf(r, ngx_http_llm_module))
+    (void) ngx_http_llm_take_off(ctx);
+
+    if (ctx->location
+        != ngx_http_get_module_loc_conf(r, ngx_http_llm_module))
     {
-        return NGX_OK;
+        ctx->location = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+        tg_call_upstream(ctx->call, ngx_http_llm_upstream_host(r), 0);
     }
 
-    tg_call_upstream(ctx->call, ngx_http_llm_upstream_host(r), 0);
-
-    return ngx_http_llm_replace_credentials(ctx);
+    ngx_http_llm_intercept(ctx);
 }
 
 
@@ -281,8 +219,11 @@ ngx_int_t
 ngx_http_llm_enter(ngx_http_llm_ctx_t *ctx)
 {
     tg_gate_t            gate;
+    tg_header_t          own;
     tg_refusal_t         refusal;
     ngx_http_request_t  *r = ctx->request;
+
+    ctx->location = ctx->llcf;
 
     ngx_http_llm_gate(ctx->lmcf, &gate);
 
@@ -295,10 +236,15 @@ ngx_http_llm_enter(ngx_http_llm_ctx_t *ctx)
         return NGX_DONE;
     }
 
-    if ((r != r->main && ngx_http_llm_own_headers(r) != NGX_OK)
-        || ngx_http_llm_replace_credentials(ctx) != NGX_OK
-        || ngx_http_llm_set_args(r, tg_call_args(ctx->call)) != NGX_OK)
-    {
+    if (r != r->main && ngx_http_llm_own_headers(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (tg_call_credentials(ctx->call, &own)) {
+        ngx_http_llm_hide_credentials(r);
+    }
+
+    if (ngx_http_llm_set_args(r, tg_call_args(ctx->call)) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -420,13 +366,50 @@ ngx_http_llm_resume(ngx_http_llm_ctx_t *ctx)
 }
 
 
+/* The call may go: as it is to, from this location. */
+static ngx_int_t
+ngx_http_llm_go(ngx_http_llm_ctx_t *ctx, const tg_gate_t *gate)
+{
+    ngx_chain_t               *body;
+    ngx_http_request_t        *r = ctx->request;
+#if (NGX_HTTP_CACHE)
+    ngx_http_upstream_conf_t  *ucf;
+
+    ucf = ngx_http_get_module_loc_conf(r, ngx_http_proxy_module);
+
+    if (ucf->cache > 0
+        && tg_call_cache_key(ctx->call, &ctx->cache_key) != TG_OK)
+    {
+        ctx->cache_key = tg_str_null;
+    }
+#endif
+
+    if (ngx_http_llm_body_out(ctx, &body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->request_body != NULL) {
+        r->request_body->bufs = body;
+    }
+
+    ngx_http_llm_intercept(ctx);
+
+    /* Where nothing tells of the upstream's choice, it is at hand. */
+
+    if (tg_call_hop(ctx->call) == NULL && !ngx_http_llm_hooked(r)) {
+        tg_call_sent(ctx->call, gate);
+    }
+
+    return NGX_DECLINED;
+}
+
+
 ngx_int_t
 ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx)
 {
     int                  rc;
     tg_gate_t            gate;
     tg_refusal_t         refusal;
-    const tg_edit_t     *edit;
     ngx_http_request_t  *r = ctx->request;
 
     ctx->waiting = 0;
@@ -467,17 +450,5 @@ ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx)
         return NGX_DONE;
     }
 
-    edit = tg_call_edit(ctx->call);
-
-    if (edit != NULL && ngx_http_llm_edit(r, edit) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    /* Where nothing tells of the upstream's choice, it is at hand. */
-
-    if (!ngx_http_llm_hooked(r)) {
-        tg_call_sent(ctx->call, &gate);
-    }
-
-    return NGX_DECLINED;
+    return ngx_http_llm_go(ctx, &gate);
 }

@@ -200,30 +200,49 @@ ngx_http_llm_warn_location(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
 }
 
 
-/* A provider's key goes over verified TLS only. */
+/* A provider's key goes over verified TLS only: any one's, with llm_pass. */
 static char *
-ngx_http_llm_check_upstream(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
+ngx_http_llm_check_upstream(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
+    ngx_uint_t passing)
 {
-    const tg_provider_t       *pr;
+    ngx_uint_t                 i, verified = 0;
+    const tg_conf_t           *conf = lmcf->conf;
+    const tg_provider_t       *pr = NULL;
+    ngx_http_core_loc_conf_t  *clcf;
     ngx_http_upstream_conf_t  *ucf;
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     ucf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_proxy_module);
 
-    if (ucf->upstream == NULL) {
-        return NGX_CONF_OK;
-    }
-
-    pr = tg_conf_provider(lmcf->conf, ngx_http_llm_str(&ucf->upstream->host));
-
-    if (pr == NULL || pr->key_file.len == 0) {
-        return NGX_CONF_OK;
-    }
-
 #if (NGX_HTTP_SSL)
-    if (ucf->ssl_verify == 1) {
+    verified = ucf->ssl_verify == 1;
+#endif
+
+    if (clcf->handler == NULL) {
         return NGX_CONF_OK;
     }
-#endif
+
+    if (passing && ucf->upstream != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "llm_pass goes with \"proxy_pass $llm_proxy_url\","
+                           " not with \"%V\"", &ucf->upstream->host);
+        return NGX_CONF_ERROR;
+    }
+
+    if (passing) {
+        for (i = 0; i < conf->nproviders && pr == NULL; i++) {
+            if (conf->providers[i].key_file.len != 0) {
+                pr = &conf->providers[i];
+            }
+        }
+
+    } else if (ucf->upstream != NULL) {
+        pr = tg_conf_provider(conf, ngx_http_llm_str(&ucf->upstream->host));
+    }
+
+    if (pr == NULL || pr->key_file.len == 0 || verified) {
+        return NGX_CONF_OK;
+    }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "llm: the key of provider \"%*s\" goes over verified"
@@ -250,9 +269,11 @@ ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         lmcf->draining |= conf->scope.drain_ms > 0;
         lmcf->logged |= conf->scope.nlogs != 0 && !conf->scope.logs[0].off;
 
+        lmcf->passing |= conf->scope.pass == 1;
+
         ngx_http_llm_warn_location(cf, lmcf);
 
-        return ngx_http_llm_check_upstream(cf, lmcf);
+        return ngx_http_llm_check_upstream(cf, lmcf, conf->scope.pass == 1);
     }
 
     return NGX_CONF_OK;
@@ -271,10 +292,23 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     unsigned                   nprices;
     ngx_uint_t                 i, n = cf->args->nelts - 1;
 
+    if (id == TG_DIRECTIVE_CACHE) {
+        return "is httpd's: here proxy_cache does it, with proxy_cache_key"
+               " $llm_cache_key";
+    }
+
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
 
     for (i = 0; i < n && i < TG_ARGS_MAX; i++) {
         args[i] = ngx_http_llm_str(&value[i + 1]);
+    }
+
+    if (id == TG_DIRECTIVE_CACHE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is httpd's; here proxy_cache does it, with"
+                           " $llm_cache_key for its key (docs/cache.md)",
+                           &value[0]);
+        return NGX_CONF_ERROR;
     }
 
     nprices = lmcf->conf->nprices;
@@ -431,6 +465,7 @@ static ngx_int_t
 ngx_http_llm_postconfiguration(ngx_conf_t *cf)
 {
     ngx_str_t                   name = ngx_string("ngx_http_llm");
+    ngx_str_t                   request_uri = ngx_string("request_uri");
     tg_error_t                  err;
     ngx_http_llm_main_conf_t   *lmcf;
     ngx_http_core_main_conf_t  *cmcf;
@@ -447,6 +482,11 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    lmcf->request_uri = ngx_http_get_variable_index(cf, &request_uri);
+    if (lmcf->request_uri == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
     ngx_http_llm_warnings(cf, lmcf);
 
     if (!lmcf->enabled) {
@@ -457,8 +497,11 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    lmcf->shm_zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize,
-                                           &ngx_http_llm_module);
+    lmcf->shm_zone = ngx_shared_memory_add(cf, &name,
+                           8 * ngx_pagesize
+                           + ngx_align(2 * sizeof(ngx_http_llm_shared_t),
+                                       ngx_pagesize),
+                           &ngx_http_llm_module);
     if (lmcf->shm_zone == NULL) {
         return NGX_ERROR;
     }
@@ -484,7 +527,11 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return lmcf->draining || lmcf->conf->keys.file.len != 0
+    if (lmcf->passing && ngx_http_llm_providers_init(cf, lmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return lmcf->passing || lmcf->draining || lmcf->conf->keys.file.len != 0
            || lmcf->conf->ledger.file.len != 0
            ? ngx_http_llm_peers_init(cf) : NGX_OK;
 }

@@ -23,35 +23,16 @@ ngx_http_llm_hooked(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_llm_peer_init(ngx_http_request_t *r,
+/* What would have been done without us. */
+ngx_int_t
+ngx_http_llm_peer_usual(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
-    tg_gate_t                  gate;
     ngx_uint_t                 i;
-    ngx_http_llm_ctx_t        *ctx;
     ngx_http_llm_peer_init_t  *pi;
     ngx_http_llm_main_conf_t  *lmcf;
 
-    ctx = ngx_http_llm_get_ctx(r);
-
     lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
-
-    if (ctx != NULL && ctx->request == r) {
-
-        if (ctx->keyed && !(r->upstream->ssl && r->upstream->conf->ssl_verify))
-        {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "llm: the provider's key goes over verified TLS only,"
-                          " and this upstream has none");
-            return NGX_ERROR;
-        }
-
-        ngx_http_llm_gate(lmcf, &gate);
-        tg_call_sent(ctx->call, &gate);
-
-        ngx_http_llm_drain_arm(ctx);
-    }
 
     pi = lmcf->peer_inits.elts;
 
@@ -62,6 +43,50 @@ ngx_http_llm_peer_init(ngx_http_request_t *r,
     }
 
     return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_llm_peer_init(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us)
+{
+    tg_gate_t            gate;
+    ngx_uint_t           dressed;
+    ngx_http_llm_ctx_t  *ctx = ngx_http_llm_get_ctx(r);
+
+    if (ctx == NULL || ctx->request != r) {
+        return ngx_http_llm_peer_usual(r, us);
+    }
+
+    /* The request has been written. */
+
+    dressed = ngx_http_llm_take_off(ctx);
+    ctx->proxying = 0;
+
+    if (ngx_http_llm_hop(ctx) != NULL) {
+        if (dressed) {
+            return ngx_http_llm_attempt(ctx);
+        }
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "llm: with llm_pass a call goes by \"proxy_pass"
+                      " $llm_proxy_url\" and no other");
+        return NGX_ERROR;
+    }
+
+    if (ctx->keyed && !(r->upstream->ssl && r->upstream->conf->ssl_verify)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "llm: the provider's key goes over verified TLS only, and"
+                      " this upstream has none");
+        return NGX_ERROR;
+    }
+
+    ngx_http_llm_gate(ctx->lmcf, &gate);
+    tg_call_sent(ctx->call, &gate);
+
+    ngx_http_llm_drain_arm(ctx);
+
+    return ngx_http_llm_peer_usual(r, us);
 }
 
 

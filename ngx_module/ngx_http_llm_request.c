@@ -63,7 +63,7 @@ ngx_http_llm_variable(void *req, uintptr_t handle)
 static const tg_host_t  ngx_http_llm_host = {
     ngx_http_llm_header,
     ngx_http_llm_variable,
-    NULL
+    ngx_http_llm_whole_body
 };
 
 
@@ -122,21 +122,6 @@ ngx_http_llm_free(ngx_http_llm_ctx_t *ctx)
     }
 
     ctx->piece = NULL;
-}
-
-
-/*
- * The proxy hands on whatever is in the list, whatever its hash, and headers_in
- * points into it: an element can be neither skipped nor moved.  So it becomes
- * one that is not handed on.
- */
-void
-ngx_http_llm_hide(ngx_table_elt_t *h)
-{
-    ngx_str_set(&h->key, "Keep-Alive");
-    ngx_str_set(&h->value, "");
-    h->lowcase_key = (u_char *) "keep-alive";
-    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
 }
 
 
@@ -268,6 +253,9 @@ ngx_http_llm_ending(void *data)
     ngx_http_llm_ctx_t  *ctx = data;
 
     ctx->ending = 1;
+    ctx->proxying = 0;
+
+    (void) ngx_http_llm_take_off(ctx);
 }
 
 
@@ -388,10 +376,13 @@ ngx_http_llm_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_llm_get_ctx(r);
 
+    if (ctx != NULL && ctx->waiting) {
+        return ngx_http_llm_admit(ctx);
+    }
+
     if (ctx != NULL) {
-        return ctx->waiting ? ngx_http_llm_admit(ctx)
-               : ngx_http_llm_redirected(ctx) == NGX_OK
-               ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        ngx_http_llm_redirected(ctx);
+        return NGX_DECLINED;
     }
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);

@@ -22,7 +22,9 @@ NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
          "llm_tag": "LLMTag", "llm_provider": "LLMProvider",
          "llm_keys": "LLMKeys", "llm_ledger": "LLMLedger",
          "llm_quota": "LLMQuota", "llm_alert": "LLMAlert",
-         "llm_geoip": "LLMGeoIP", "llm_guard": "LLMGuard"}
+         "llm_pass": "LLMPass", "llm_route": "LLMRoute",
+         "llm_guard": "LLMGuard", "llm_geoip": "LLMGeoIP",
+         "llm_cache": "LLMCache"}
 
 
 def quote(arg):
@@ -56,12 +58,12 @@ class Httpd(Server):
         """As many as asked for: none that is just being born when a test ends,
         which httpd does not always survive."""
         n = max(1, site.workers)
-        text = "StartServers %d\n" % n
 
         if MPM == "prefork":
-            return text
+            return ("StartServers %d\nMinSpareServers 1\nMaxSpareServers 32\n"
+                    % (8 * n))
 
-        return text + (
+        return "StartServers %d\n" % n + (
             "ServerLimit %d\nThreadLimit 64\nThreadsPerChild 64\n"
             "MaxRequestWorkers %d\nMinSpareThreads 1\n"
             "MaxSpareThreads %d\n" % (8 * n, 64 * n, 64 * n))
@@ -88,6 +90,7 @@ class Httpd(Server):
     def location(self, loc, target):
         text = "    <Location %s>\n" % quote(loc.path)
         text += directives(loc.llm, 8)
+        text += "        LLMPass On\n" if loc.passes else ""
         text += "        %s\n" % loc.httpd if loc.httpd else ""
 
         if target:
@@ -139,11 +142,24 @@ class Httpd(Server):
                 self.path("etc/cert.pem"), self.path("etc/key.pem"))
 
         text += "    AllowEncodedSlashes NoDecode\n"
-        text += directives(site.server_llm, 4) + site.httpd_server + "\n"
+        text += directives(site.server_llm, 4)
+        text += self.authorities(site) + site.httpd_server + "\n"
         text += "".join(self.location(loc, passes.get(id(loc)))
                         for loc in reversed(site.locs))
 
         return text + "</VirtualHost>\n"
+
+    def authorities(self, site):
+        """httpd verifies by virtual host."""
+        asked = {loc.ca for loc in site.locs if loc.passes}
+        assert len(asked) < 2, "one file of authorities is possible"
+
+        if not any(arg.startswith("url=https:") for d in site.llm for arg in d):
+            return ""
+
+        return "".join("    SSLProxyEngine on\n    SSLProxyVerify require\n"
+                       "    SSLProxyCACertificateFile %s\n" % ca
+                       for ca in asked)
 
     def argv(self, *more):
         return [BINARY, "-f", self.path("etc", "httpd.conf"), *more]
@@ -197,6 +213,10 @@ class Httpd(Server):
 
     def reopen(self):
         self.reload()
+
+    def await_everywhere(self, pattern):
+        self.wait_until(lambda: len(re.findall(pattern, self.messages()))
+                        >= (len(self.workers()) if MPM == "prefork" else 1))
 
     def finish(self):
         """A fast stop in the very moment in which a connection ends crashes

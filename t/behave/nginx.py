@@ -4,8 +4,9 @@ import os
 import re
 import signal
 import subprocess
+import zlib
 
-from servers import (Server, StartError, children, free_port, root,
+from servers import (Loc, Server, StartError, children, free_port, root,
                      server_user)
 
 BINARY = os.environ.get("TG_NGINX", "/usr/sbin/nginx")
@@ -61,6 +62,21 @@ class Nginx(Server):
 
         return text, passes
 
+    def params(self, loc):
+        """The file as it is installed, but for the authorities, and for what the
+        location says itself."""
+        own = set(re.findall(r"(?:^|[;{]\s*)(\w+)", loc.nginx))
+        own.discard("proxy_set_header")
+
+        with open(root("conf", "llm_proxy_params")) as f:
+            text = "".join(line for line in f
+                           if line.split(" ")[0] not in own)
+
+        text = text.replace(Loc.ca, loc.ca)
+        name = "etc/llm_proxy_params.%x" % zlib.crc32(text.encode())
+
+        return self.write(name, text)
+
     def location(self, loc, target):
         text = "        location %s {\n" % loc.path
         text += directives(loc.llm, 12)
@@ -70,6 +86,11 @@ class Nginx(Server):
                      '            proxy_set_header Connection "";\n')
 
         text += "            %s\n" % loc.nginx if loc.nginx else ""
+
+        if loc.passes:
+            text += ("            include %s;\n"
+                     "            proxy_pass $llm_proxy_url;\n"
+                     ) % self.params(loc)
 
         if target:
             text += "            proxy_pass %s;\n" % target

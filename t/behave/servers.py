@@ -26,7 +26,8 @@ DEADLINE = 15
 @dataclasses.dataclass
 class Loc:
     """A location.  llm: directives of ours with nginx's names.  to: a Fake, a
-    URL, or None.  host: the name that the upstream goes by.  nginx, httpd: raw
+    URL, or None.  host: the name that the upstream goes by.  passes: the provider
+    is chosen for each call; ca: the authorities of such ones.  nginx, httpd: raw
     text for that server."""
     path: str = "/"
     llm: list = dataclasses.field(default_factory=list)
@@ -35,6 +36,8 @@ class Loc:
     keepalive: bool = False
     nginx: str = ""
     httpd: str = ""
+    passes: bool = False
+    ca: str = "/etc/ssl/certs/ca-certificates.crt"
 
 
 @dataclasses.dataclass
@@ -184,6 +187,27 @@ class Server:
         """Starts the usual site."""
         return self.start(self.metered(fake, *llm, **more))
 
+    def routed(self, providers, *llm, enable=("on",), log=("flush=0",),
+               nginx="", httpd="", ca=None, **site):
+        """A site whose one location has its provider chosen.  providers: a name,
+        a Fake or a URL, and further words of its directive, each."""
+        made = [("llm_provider", name, "url=" + getattr(to, "url", to), *more)
+                for name, to, *more in providers]
+        loc = Loc("/", [("llm", *enable)], passes=True, nginx=nginx,
+                  httpd=httpd)
+
+        if ca:
+            loc.ca = str(ca)
+
+        return Site(
+            locs=[loc],
+            llm=[("llm_log", self.log, *log), ("llm_prices", self.prices),
+                 *made, *llm], **site)
+
+    def route(self, providers, *llm, **more):
+        """Starts it."""
+        return self.start(self.routed(providers, *llm, **more))
+
     def render(self, site):
         raise NotImplementedError
 
@@ -276,6 +300,10 @@ class Server:
         """Waits for a line in the error log."""
         self.wait_until(lambda: re.search(pattern, self.messages()),
                         timeout, "%r in the error log" % pattern)
+
+    def await_everywhere(self, pattern):
+        """The same, where each process finds out for itself."""
+        self.await_message(pattern)
 
     def wait_until(self, condition, timeout=DEADLINE, what="a condition"):
         end = time.monotonic() + timeout

@@ -1,8 +1,13 @@
 """What calls of a model have taken before is what the next one holds."""
 
-import calls
+import pytest
 
+import calls
+import httpd
 from keys import gated
+
+pytestmark = pytest.mark.skipif(
+    httpd.MPM == "prefork", reason="each of many processes learns for itself")
 
 CHAT = "/v1/chat/completions"
 LEARN = 32

@@ -213,7 +213,7 @@ def test_names_are_of_the_server_root(server, pki, tmp_path):
             + "ProxyPass / https://localhost:%d/" % up.port))
         assert [post(server).status for _ in range(3)] == [200, 200, 429]
         server.write("etc/keys.json", keys(key("bob")))
-        server.await_message("1 keys are read anew")
+        server.await_everywhere("1 keys are read anew")
         assert post(server, bearer("ann")).status == 401
         assert post(server, bearer("bob")).status == 200
         server.lines(5)

@@ -172,7 +172,7 @@ def test_file_is_picked_up_without_a_reload(server, fake):
     post = server.client.post
     assert post(CHAT, calls.chat(), bearer("bob")).status == 401
     server.write("etc/keys.json", keys(key("bob")))
-    server.await_message("1 keys are read anew")
+    server.await_everywhere("1 keys are read anew")
     assert post(CHAT, calls.chat(), bearer("bob")).status == 200
     assert post(CHAT, calls.chat(), bearer("ann")).status == 401
     server.expect_errors("llm_keys: .*keys.json:1: ")

@@ -146,7 +146,7 @@ def test_a_budget_follows_its_key_through_rotation(server, fake):
     assert post(server, bearer("ann")).status == 200
     rotated = dict(key("bob", budgets=["requests=2/day"]), id="key_ann")
     server.write("etc/keys.json", keys(rotated))
-    server.await_message("are read anew")
+    server.await_everywhere("are read anew")
     assert [post(server, bearer("bob")).status for _ in range(2)] \
         == [200, 429]
     server.lines(3)
