@@ -51,8 +51,8 @@ now(void)
 static void
 tell(const char *what, size_t bytes, int64_t ns)
 {
-    printf("%-28s %8zu bytes  %9.1f us  %8.1f MB/s\n", what, bytes,
-           (double) ns / 1e3, (double) bytes * 1e3 / (double) ns);
+    printf("bench guard_%s_%zuk %.1f us/call\n", what, bytes >> 10,
+           (double) ns / 1e3);
 }
 
 
@@ -191,11 +191,11 @@ main(int argc, char **argv)
     memcpy(body + n, tail, sizeof(tail) - 1);
     n += sizeof(tail) - 1;
 
-    tell("read the prompt", n, read_prompt(tg_str_of(body, n), &prompt, &keep));
-    tell("20 regexes", prompt.text.len, match_all(prompt.text));
-    tell("card, key", prompt.text.len,
+    tell("read", n, read_prompt(tg_str_of(body, n), &prompt, &keep));
+    tell("20_regexes", prompt.text.len, match_all(prompt.text));
+    tell("card_key", prompt.text.len,
          look_for(prompt.text, 1u << TG_PII_CARD | 1u << TG_PII_KEY));
-    tell("all personal data", prompt.text.len,
+    tell("all_pii", prompt.text.len,
          look_for(prompt.text, (1u << TG_PII_KINDS) - 1));
 
     tg_arena_destroy(keep);

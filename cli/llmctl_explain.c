@@ -46,10 +46,19 @@ explain_variable(void *req, uintptr_t handle)
 }
 
 
+static int
+explain_body(void *req, tg_str_t *body)
+{
+    *body = ((explain_t *) req)->body;
+
+    return TG_OK;
+}
+
+
 static const tg_host_t  explain_host = {
     explain_header,
     explain_variable,
-    NULL
+    explain_body
 };
 
 
@@ -311,6 +320,7 @@ run(explain_t *x)
     rc = tg_call_enter(x->call, &x->gate, &x->refusal);
 
     if (rc == TG_OK) {
+        x->body = tg_str_of(body, size);
         tg_call_body(x->call, body, size);
         rc = tg_call_admit(x->call, &x->gate, &now, &x->refusal);
     }

@@ -47,6 +47,7 @@ typedef struct {
     tg_scope_t         scope;
     tg_refusal_t       refusal;
     tg_call_t         *call;
+    tg_str_t           body;
     json_t            *line;            /* the call's cost line */
 } explain_t;
 

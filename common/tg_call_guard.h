@@ -33,6 +33,7 @@ typedef struct {
     tg_search_t      *search;       /* NULL: not begun */
 
     unsigned          hits;         /* of the guard at work */
+    bool              full;         /* no room for more of them */
     size_t            nfound;       /* of the text, to be overwritten */
     size_t            room;
     tg_range_t       *found;
@@ -41,6 +42,16 @@ typedef struct {
 void tg_guard_note(tg_guarding_t *w, const tg_guard_t *g, tg_guard_did_t did);
 int tg_guard_refuse(tg_guarding_t *w, const tg_guard_t *g, unsigned status,
     const char *why, ...) __attribute__((format(printf, 4, 5)));
+
+/* tg_call_guard_text.c: NULL on exhaustion. */
+tg_guarded_t *tg_call_guarded(tg_call_t *call);
+
+/* The whole body, asked for once; TG_ERROR and to->err where it can't be looked
+ * into. */
+int tg_guard_body(tg_call_t *call, tg_guarded_t *to);
+
+/* What the guard looks for in the text; as tg_call_refuse(). */
+int tg_guard_text(tg_guarding_t *w, const tg_guard_t *g);
 
 /* tg_call_guard_cut.c: fills call->cuts. TG_ERROR: refused. */
 int tg_guard_cut(tg_guarding_t *w);

@@ -10,7 +10,11 @@
 #define TG_SEARCH_LONG       (64 * 1024)
 
 #define TG_SEARCH_EFFORT     10000000   /* PCRE2's own limits, for one start */
-#define TG_SEARCH_HEAP_KIB   4096       /* without machine code */
+#define TG_SEARCH_HEAP_KIB   16384      /* without machine code */
+
+/* Machine code begins on 32 KB of the thread's own stack. */
+#define TG_SEARCH_STACK      (64 * 1024)
+#define TG_SEARCH_STACK_MAX  (8 * 1024 * 1024)
 
 #define TG_CALLOUT           "(?C)"
 
@@ -28,6 +32,7 @@ struct tg_search_s {
     bool                   late;
     pcre2_match_context   *context;
     pcre2_match_data      *data;
+    pcre2_jit_stack       *stack;       /* NULL: was not needed yet */
 };
 
 
@@ -366,12 +371,14 @@ tg_search_destroy(tg_search_t *s)
 {
     pcre2_match_data_free(s->data);
     pcre2_match_context_free(s->context);
+    pcre2_jit_stack_free(s->stack);
+    s->stack = NULL;
     s->data = NULL;
     s->context = NULL;
 }
 
 
-/* Starts in [at, last]. What machine code has no room for is interpreted. */
+/* Starts in [at, last]. */
 static int
 tg_search_window(tg_search_t *s, const tg_regex_t *re, size_t at, size_t last,
     uint32_t options)
@@ -383,13 +390,19 @@ tg_search_window(tg_search_t *s, const tg_regex_t *re, size_t at, size_t last,
     rc = pcre2_match(re->code, (PCRE2_SPTR) s->text.p, s->text.len, at,
                      options | PCRE2_NO_UTF_CHECK, s->data, s->context);
 
-    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {
-        rc = pcre2_match(re->code, (PCRE2_SPTR) s->text.p, s->text.len, at,
-                         options | PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, s->data,
-                         s->context);
+    if (rc != PCRE2_ERROR_JIT_STACKLIMIT || s->stack != NULL) {
+        return rc;
     }
 
-    return rc;
+    s->stack = pcre2_jit_stack_create(TG_SEARCH_STACK, TG_SEARCH_STACK_MAX,
+                                      NULL);
+    if (s->stack == NULL) {
+        return rc;
+    }
+
+    pcre2_jit_stack_assign(s->context, NULL, s->stack);
+
+    return tg_search_window(s, re, at, last, options);
 }
 
 
