@@ -125,12 +125,14 @@ struct llm_ctx_s {
     unsigned              passing:1;    /* mod_proxy's handler runs for us */
     unsigned              again:1;      /* this attempt's answer is nobody's */
     unsigned              answered:1;   /* the head has gone by */
+    unsigned              gathers:1;    /* it has not, till its body is whole */
     unsigned              first:1;      /* a byte of the body has */
     unsigned              complete:1;   /* its last byte has */
     unsigned              broken:1;     /* the upstream broke off */
     unsigned              client_gone:1;
     unsigned              draining:1;
     unsigned              opaque:1;     /* can't be unpacked */
+    unsigned              unreadable:1; /* and would have to be */
     unsigned              open;         /* its line is not written; by lock */
 };
 

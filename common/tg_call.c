@@ -415,6 +415,14 @@ tg_call_alters(const tg_call_t *call)
 }
 
 
+bool
+tg_call_gathers(const tg_call_t *call)
+{
+    return tg_call_is_foreign(call) && call->routing->translator != NULL
+           && tg_translator_whole(call->routing->translator);
+}
+
+
 void
 tg_call_feed(tg_call_t *call, const char *p, size_t n, const tg_now_t *now)
 {

@@ -274,6 +274,13 @@ bool tg_call_streams(const tg_call_t *call);
  */
 bool tg_call_alters(const tg_call_t *call);
 
+/*
+ * After tg_call_answer(): true where nothing of the answer's body comes out before
+ * tg_call_filter_end(), and where tg_call_answer_head() knows only then: the head
+ * is to be held back.
+ */
+bool tg_call_gathers(const tg_call_t *call);
+
 /* A piece of the answer's body, decoded. */
 void tg_call_feed(tg_call_t *call, const char *p, size_t n,
     const tg_now_t *now);

@@ -74,6 +74,19 @@ def test_stream_is_kept_as_it_came(server, fake):
     assert (free.source, free.nusd, free.output) == ("cached", 0, paid.output)
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_translated_answer_is_kept(server, fake, stream):
+    server.route([("claude", fake, "dialect=anthropic")], STORE,
+                 ("llm_route", "all", "to=claude/claude-sonnet-4-5"))
+    first, second = twice(server, calls.chat(temperature=0, stream=stream))
+    assert len(fake.requests) == 1
+    assert first.status == second.status == 200
+    for r in (first, second):
+        assert r.body.count(b"word5") == 1 and b"chat.completion" in r.body
+    paid, free = server.lines(2)
+    assert (free.source, free.nusd, free.output) == ("cached", 0, paid.output)
+
+
 def test_embeddings_are_kept(server, fake):
     server.meter(fake, STORE)
     for _ in range(2):

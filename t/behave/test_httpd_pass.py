@@ -159,3 +159,108 @@ def test_virtual_key_goes_no_further(server, fake):
     assert SECRETS["ann"] not in repr(fake.requests[0].headers)
     assert post(server).status == 401
     server.lines(2)
+
+
+def claude(server, fake, **more):
+    server.route([("claude", fake, "dialect=anthropic")],
+                 ("llm_route", "all", "to=claude/claude-sonnet-4-5"), **more)
+
+
+def test_translated_answer_has_a_length(server, fake):
+    claude(server, fake)
+    r = post(server)
+    assert (r.status, r.json["object"]) == (200, "chat.completion")
+    assert int(r.header("Content-Length")) == len(r.body)
+    server.line()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_packed_answer_is_unpacked_where_it_is_translated(server, fake,
+                                                          stream):
+    claude(server, fake)
+    r = server.client.post(CHAT, calls.chat(stream=stream),
+                           fake={"encoding": "gzip"})
+    assert r.status == 200 and r.header("Content-Encoding") is None
+    assert r.body.count(b"word5") == 1 and b"chat.completion" in r.body
+    assert server.line().output == 5
+
+
+def test_answer_that_cannot_be_unpacked_is_not_handed_on(server, fake):
+    server.expect_errors("packed in a way that is not known here")
+    claude(server, fake)
+    r = post(server, fake={"headers": {"Content-Encoding": "br"}})
+    assert r.status == 502 and b"word5" not in r.body
+    assert server.line().status == 502
+
+
+def test_translated_answer_that_breaks_off_is_an_error(server, fake):
+    server.expect_errors("AH0", "proxy")
+    claude(server, fake)
+    r = post(server, fake={"cut": 100, "framing": "chunked"})
+    assert r.status == 502 and r.complete
+    assert "message" in r.json["error"]
+    line = server.line()
+    assert (line.status, line["event.outcome"]) == (502, "failure")
+
+
+def test_error_of_another_api_is_translated(server, fake):
+    claude(server, fake)
+    r = post(server, fake={"status": 529})
+    assert r.status == 503 and "message" in r.json["error"]
+    assert r.header("Content-Type") == "application/json"
+    assert server.line().status == 503
+
+
+def test_translated_stream_comes_event_by_event(server, fake):
+    claude(server, fake)
+    exchange = server.client.open("POST", CHAT, calls.asked_stream(),
+                                  fake={"gate": 4})
+    exchange.read_until(b"word1")
+    assert b"word5" not in exchange.response.body
+    fake.release()
+    r = exchange.read_rest()
+    assert r.body.endswith(b"data: [DONE]\n\n") and r.body.count(b"word5") == 1
+    exchange.close()
+    server.line()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_pages_of_our_own_do_not_keep_a_call_from_the_next(server, fake, fake2,
+                                                           status):
+    fake.scripts["so"] = {"status": status}
+    fake2.scripts["so"] = {}
+    server.route([("a", fake), ("b", fake2)], ("llm_route", "r", "to=a,b"),
+                 httpd="ProxyErrorOverride On")
+    assert post(server, fake={"script": "so"}).status == 200
+    assert len(fake.requests) == len(fake2.requests) == 1
+    server.line()
+
+
+def test_next_target_answers_a_client_of_http2(server, fake, fake2, tls):
+    fake.scripts["so"] = {"status": 503}
+    fake2.scripts["so"] = {}
+    server.start(server.routed([("a", fake), ("b", fake2)],
+                               ("llm_route", "r", "to=a,b"), tls=True))
+    done = subprocess.run(
+        ["curl", "-sk", "--http2", "-w", " %{http_code}", "-H",
+         "Content-Type: application/json", "-H", 'x-fake: {"script": "so"}',
+         "-d", '{"model": "gpt-4o-mini", "messages": [{"role": "user",'
+         ' "content": "one"}]}',
+         "https://127.0.0.1:%d%s" % (server.tls_port, CHAT)],
+        capture_output=True, text=True, timeout=20)
+    assert done.stdout.endswith(" 200")
+    assert len(fake.requests) == len(fake2.requests) == 1
+    server.line()
+
+
+def test_balancer_of_a_target_sends_a_call_once(server, fake, fake2):
+    """A member that closes without an answer may have been paid for."""
+    server.expect_errors("AH0", "proxy")
+    for made in (fake, fake2):
+        made.scripts["so"] = {"drop": True}
+    server.route([("one", "http://gpus")], httpd_server=(
+        "<Proxy balancer://gpus>\nBalancerMember %s\nBalancerMember %s\n"
+        "ProxySet maxattempts=3\n</Proxy>" % (fake.url, fake2.url)))
+    assert post(server, fake={"script": "so"}).status == 502
+    assert len(fake.requests) + len(fake2.requests) == 1
+    server.lines(len(server.log_of().wait(1, exact=False)))
