@@ -1,8 +1,10 @@
 """nginx alone: its variables, upstreams, caches and settings where the provider
 of each call is chosen."""
 
+import json
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -529,3 +531,27 @@ def test_worker_remembers_what_another_saw_fail(server, fake, fake2):
                                   fake=FAILING).status == 200
     assert len(fake.requests) == 1
     server.lines(20)
+
+
+@pytest.mark.parametrize("size", [10, 200000], ids=["memory", "file"])
+def test_http2_call_goes_to_the_next_target(server, fake, fake2, tls, tmp_path,
+                                            size):
+    fake.scripts["as told"] = {"status": 503}
+    fake2.scripts["as told"] = {}
+    server.route(
+        [("a", fake, "dialect=openai"), ("b", fake2, "dialect=openai")],
+        ("llm_route", "all", "to=a,b/gpt-4.1-nano"), tls=True)
+    body = calls.chat(text="abc " * (size // 4))
+    (tmp_path / "body").write_text(json.dumps(body))
+    out = subprocess.run(
+        ["curl", "-sS", "-k", "--http2", "-w", "%{http_code} %{http_version}",
+         "-H", "x-fake: " + json.dumps(FAILING), "-H",
+         "Content-Type: application/json", "-d", "@%s" % (tmp_path / "body"),
+         "-o", "/dev/null",
+         "https://localhost:%d%s" % (server.tls_port, CHAT)],
+        capture_output=True, text=True, timeout=30).stdout
+    assert out == "200 2"
+    assert fake.requests[0].json == body
+    assert fake2.requests[0].json == {**body, "model": "gpt-4.1-nano"}
+    assert fake.malformed == fake2.malformed == []
+    server.line()
