@@ -89,6 +89,7 @@ typedef struct {
     unsigned                    ending:1;       /* nginx frees the request */
     unsigned                    client_gone:1;
     unsigned                    gathers:1;      /* its head waits for its end */
+    unsigned                    ended:1;        /* what is altered has its end */
     unsigned                    prompt:1;       /* each piece goes at once */
     unsigned                    opaque:1;       /* can't be unpacked */
 } ngx_http_llm_ctx_t;

@@ -274,21 +274,27 @@ ngx_http_llm_filter(ngx_http_llm_ctx_t *ctx, ngx_buf_t *b)
 }
 
 
-/* The upstream has been given up, and its last byte did not come. */
+/* The upstream has been given up, and the last byte of what is to be translated
+ * did not come. */
 static ngx_uint_t
-ngx_http_llm_broken_off(ngx_http_request_t *r)
+ngx_http_llm_broken_off(ngx_http_llm_ctx_t *ctx)
 {
+    const tg_hop_t      *hop = tg_call_hop(ctx->call);
+    ngx_http_request_t  *r = ctx->request;
+
 #if (NGX_HTTP_CACHE)
     if (r->cached) {
         return 0;
     }
 #endif
 
-    return r->upstream != NULL && r->upstream->cleanup == NULL;
+    return !ctx->ended && hop != NULL && hop->whole
+           && r->upstream != NULL && r->upstream->cleanup == NULL;
 }
 
 
-/* What is made of a gathered answer that broke off: an error, and all of it. */
+/* What is made of one that broke off: an error, which the client is to read to its
+ * end, and that is all. */
 static ngx_int_t
 ngx_http_llm_out_cut(ngx_http_llm_ctx_t *ctx)
 {
@@ -334,16 +340,16 @@ ngx_http_llm_head_at_last(ngx_http_llm_ctx_t *ctx)
 }
 
 
+/* Into ctx->out.  The last buffer that had bytes, and where they began, is *last
+ * and *pos. */
 static ngx_int_t
-ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
+ngx_http_llm_alter_chain(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in,
+    ngx_buf_t **last, u_char **pos)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b, *last = NULL;
-    u_char       *pos;
-    ngx_uint_t    ended = 0;
+    ngx_buf_t    *b;
     ngx_chain_t  *cl;
 
-    for (cl = in, pos = NULL; cl != NULL; cl = cl->next) {
+    for (cl = in; cl != NULL; cl = cl->next) {
         b = cl->buf;
 
         if (ngx_buf_in_memory(b) && b->pos != b->last) {
@@ -353,36 +359,67 @@ ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
                 return NGX_ERROR;
             }
 
-            last = b;
-            pos = b->pos;
+            *last = b;
+            *pos = b->pos;
             b->pos = b->last;
         }
 
         if (b->last_buf || b->last_in_chain) {
-            ended = 1;
+            ctx->ended = 1;
 
             if (tg_call_filter_end(ctx->call, ngx_http_llm_out, ctx) != TG_OK) {
                 return NGX_ERROR;
             }
         }
 
-        if ((ended || !ctx->gathers)
+        if ((ctx->ended || !ctx->gathers)
             && ngx_http_llm_out_flags(ctx, b) != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
-    if (ctx->gathers && !ctx->client_gone) {
-        if (!ended && ngx_http_llm_broken_off(ctx->request)) {
-            if (ngx_http_llm_out_cut(ctx) != NGX_OK) {
-                return NGX_ERROR;
-            }
+    if (!ngx_http_llm_broken_off(ctx)) {
+        return NGX_OK;
+    }
 
-            ended = 1;
+    ctx->ended = 1;
+
+    return ngx_http_llm_out_cut(ctx);
+}
+
+
+/* A slow client must slow the upstream: while bytes of ours wait, one buffer of
+ * the upstream's looks unsent. */
+static void
+ngx_http_llm_alter_hold(ngx_http_llm_ctx_t *ctx, ngx_buf_t *last, u_char *pos)
+{
+    if (ctx->busy == NULL) {
+        if (ctx->held != NULL) {
+            ctx->held->pos = ctx->held->last;
+            ctx->held = NULL;
         }
 
-        if (!ended) {
+    } else if (ctx->held == NULL && last != NULL) {
+        ctx->held = last;
+        last->pos = pos;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
+{
+    u_char     *pos = NULL;
+    ngx_int_t   rc;
+    ngx_buf_t  *last = NULL;
+
+    if (ngx_http_llm_alter_chain(ctx, in, &last, &pos) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->gathers && !ctx->client_gone) {
+        if (!ctx->ended) {
             return NGX_OK;
         }
 
@@ -407,20 +444,7 @@ ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
                             &ctx->out,
                             (ngx_buf_tag_t) &ngx_http_llm_module);
     ctx->last_out = &ctx->out;
-
-    /* A slow client must slow the upstream: while bytes of ours wait, one
-     * buffer of the upstream's looks unsent. */
-
-    if (ctx->busy == NULL) {
-        if (ctx->held != NULL) {
-            ctx->held->pos = ctx->held->last;
-            ctx->held = NULL;
-        }
-
-    } else if (ctx->held == NULL && last != NULL) {
-        ctx->held = last;
-        last->pos = pos;
-    }
+    ngx_http_llm_alter_hold(ctx, last, pos);
 
     return rc;
 }

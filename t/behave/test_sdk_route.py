@@ -366,18 +366,21 @@ def test_errors(server, strict, pair):
     assert "the upstream's answer" in got["broken"]["message"]
     assert got["broken"]["text"].startswith("word1 word2 ")
 
-    odd = got["untranslatable"]
-    assert (odd["own"], odd["status"], odd["name"]) \
-        == (True, 502, "InternalServerError")
-    assert NAMED[pair.api] in odd["message"]
+    for step, why in (("cut", "the document is cut"),
+                      ("untranslatable", NAMED[pair.api])):
+        odd = got[step]
+        assert (odd["own"], odd["status"], odd["name"]) \
+            == (True, 502, "InternalServerError")
+        assert why in odd["message"]
 
     taken = len(TAKEN[pair.api])
-    assert len(strict.requests) == 2 * len(STATUSES) + taken + 2 + 1 + 1
+    assert len(strict.requests) == 2 * len(STATUSES) + taken + 2 + 3
     lines = server.lines(len(strict.requests) + len(got["refused"]) - taken
                          + 1)
     assert [line.status for line in lines[:2 * len(STATUSES)]] \
         == [got["errors"][str(s)]["status"] for s in STATUSES for _ in "12"]
-    assert not any(line.nusd for line in lines[:-2] if line.status != 200)
-    assert lines[-2].nusd > 0 and lines[-2].output > 1
+    assert not any(line.nusd for line in lines[:-3] if line.status != 200)
+    assert lines[-3].nusd > 0 and lines[-3].output > 1
+    assert lines[-2].status == 502
     assert (lines[-1].status, lines[-1].input, lines[-1].output) == (502, 3, 4)
     assert lines[-1].nusd == 3 * RATES[pair.api][0] + 4 * RATES[pair.api][3]

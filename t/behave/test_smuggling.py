@@ -8,13 +8,37 @@ import pytest
 
 import calls
 from rawup import RawUpstream
+from servers import free_port
 from smuggling import BODY, SMUGGLED, request, shapes, spoofed
+
+
+GONE = "http://127.0.0.1:%d" % free_port()
 
 
 @pytest.fixture
 def raw():
     with contextlib.closing(RawUpstream()) as up:
         yield up
+
+
+@pytest.fixture(params=["static", "routed"])
+def begin(request, server, raw):
+    """Starts the server: the location has its upstream, or a route chooses it,
+    by what a client might say as well as by what he may not."""
+    def start(*llm):
+        if not start.routed:
+            return server.meter(raw, *llm, keepalive=True)
+
+        return server.route(
+            [("up", raw, "dialect=openai"), ("none", GONE, "dialect=openai")],
+            *llm,
+            ("llm_route", "spoofed", 'when=header("x-llm-route") != ""',
+             "to=none"),
+            ("llm_route", "usual", "to=up"))
+
+    start.routed = request.param == "routed"
+
+    return start
 
 
 def talk(server, data):
@@ -47,11 +71,11 @@ def forwarded(lines):
             if line["llm.decision"] == "allow" and line.status < 400]
 
 
-def test_one_request_in_is_one_request_out(server, raw):
+def test_one_request_in_is_one_request_out(server, raw, begin):
     """Whatever a client says about the end of its body: each request that the
     upstream reads is one that was metered, and all that it reads are requests."""
     server.expect_errors(".*")
-    server.meter(raw, keepalive=True)
+    begin()
     n = 0
 
     for name, data in shapes():
@@ -71,20 +95,21 @@ def test_one_request_in_is_one_request_out(server, raw):
     assert len(sent) == len(raw.requests)
     assert raw.wrong == []
 
-    # Of each, the very length that was inspected; a GET is no call.
+    # Of each, the very length that was inspected; a GET is no call, but one
+    # that is routed all the same.
 
     assert sorted(line["http.request.body.bytes"] for line in sent
                   if not line.get("gen_ai.request.stream")) == sorted(
-        len(r.body) if r.line.startswith(b"POST") else 0
+        len(r.body) if r.line.startswith(b"POST") or begin.routed else 0
         for r in raw.requests if b"stream" not in r.body)
     assert all(json.loads(r.body)["stream_options"] == {"include_usage": True}
                for r in raw.requests if b"stream" in r.body)
 
 
-def test_headers_of_ours_are_nobodys_to_send(server, raw):
-    """They reach neither the upstream, nor a line, nor the client."""
+def test_headers_of_ours_are_nobodys_to_send(server, raw, begin):
+    """They reach neither a route, nor the upstream, a line, or the client."""
     server.expect_errors(".*")
-    server.meter(raw, ("llm_tag", "team", "from=header:x-team"))
+    begin(("llm_tag", "team", "from=header:x-team"))
     n = 0
 
     for name, header in spoofed():

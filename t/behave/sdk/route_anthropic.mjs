@@ -179,6 +179,9 @@ const fail = {
         return { ...end, text };
     },
 
+    cut: () => caught(Anthropic, () => client.messages.create(
+        short, as({ cut: 40 }))),
+
     untranslatable: () => caught(Anthropic, () => client.messages.create(
         short, as({ body: process.argv[4] }))),
 };

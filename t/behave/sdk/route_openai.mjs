@@ -189,6 +189,9 @@ const fail = {
         return { ...end, text };
     },
 
+    cut: () => caught(OpenAI, () => completions.create(base, as({
+        cut: 40 }))),
+
     untranslatable: () => caught(OpenAI, () => completions.create(base, as({
         body: process.argv[4] }))),
 };
