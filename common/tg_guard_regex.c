@@ -5,7 +5,8 @@
  * regex looks at it. */
 #define TG_SEARCH_STARTS     (64 * 1024)
 
-/* Callouts between two looks; each where the text is long. */
+/* Callouts between two looks; fewer where the text is longer, through all of
+ * which each may go. */
 #define TG_SEARCH_CALLS      16
 #define TG_SEARCH_LONG       (64 * 1024)
 
@@ -23,6 +24,8 @@ struct tg_search_s {
     tg_str_t               text;
     int64_t              (*clock)(void);
     int64_t                deadline;
+    int64_t              (*worked)(void);
+    int64_t                enough;
     unsigned               calls;
     unsigned               every;
     bool                   late;
@@ -310,12 +313,41 @@ tg_regex_destroy(tg_regex_t *re)
 }
 
 
+void
+tg_search_works(tg_search_t *s, int64_t (*worked)(void), int64_t ns)
+{
+    s->worked = worked;
+    s->enough = worked() + ns;
+}
+
+
 bool
 tg_search_late(tg_search_t *s)
 {
-    s->late = s->late || (s->clock != NULL && s->clock() > s->deadline);
+    int64_t  now, left = 0;
 
-    return s->late;
+    if (s->late || s->clock == NULL) {
+        return s->late;
+    }
+
+    now = s->clock();
+
+    if (now <= s->deadline) {
+        return false;
+    }
+
+    if (s->worked != NULL) {
+        left = s->enough - s->worked();
+    }
+
+    if (left > 0) {
+        s->deadline = now + left;
+        return false;
+    }
+
+    s->late = true;
+
+    return true;
 }
 
 
@@ -344,7 +376,9 @@ tg_search_create(tg_mem_t *mem, tg_str_t text, int64_t (*clock)(void),
     s->text = text.len == 0 ? tg_str("") : text;
     s->clock = clock;
     s->deadline = deadline;
-    s->every = text.len > TG_SEARCH_LONG ? 1 : TG_SEARCH_CALLS;
+    s->every = text.len <= TG_SEARCH_LONG ? TG_SEARCH_CALLS
+               : text.len >= TG_SEARCH_LONG * TG_SEARCH_CALLS ? 1
+               : (unsigned) (TG_SEARCH_LONG * TG_SEARCH_CALLS / text.len);
     s->context = pcre2_match_context_create(NULL);
     s->data = pcre2_match_data_create(1, NULL);
 
