@@ -332,6 +332,7 @@ tg_call_translates(tg_call_t *call, unsigned status, tg_str_t content_type)
 
     ask.from = routing->aims[routing->at].form;
     ask.to = tg_form_of(call->asked.api);
+    ask.upstream = &call->dialect;
     ask.status = status;
     ask.content_type = tg_dup(call->mem, content_type);
     ask.stream = info->stream;
