@@ -5,9 +5,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-/* `,"stream_options":{...,"include_usage":true},"options":{...}}`, where the
- * old members of the former may grow by being escaped anew. */
-#define TG_TAIL_MAX  (7 * TG_JSON_VALUE_MAX + 192)
+/* Of the names, brackets and numbers that are written; not what is the call's:
+ * `,"model":"","stream_options":{"include_usage":true},"generationConfig":{},
+ * "max_completion_tokens":9223372036854775807}`. */
+#define TG_TAIL_MAX  256
 
 /* Members that are taken out where they are, and put at the end, or left out. */
 typedef enum {
@@ -632,7 +633,10 @@ tg_call_compose(tg_call_t *call, bool ask, int64_t max)
         return TG_ERROR;
     }
 
-    size = TG_TAIL_MAX + 6 * (c.model.len + info->model.len)
+    /* Old members may grow by being escaped anew. */
+
+    size = TG_TAIL_MAX + 7 * (info->stream_options.len + info->limits.len)
+           + 6 * (c.model.len + info->model.len)
            + (back != 0 ? c.whole.len : 0);
     edit = tg_alloc(call->mem, sizeof(tg_edit_t));
     buf = tg_alloc(call->mem, size);
