@@ -133,6 +133,7 @@ struct llm_ctx_s {
     unsigned              client_gone:1;
     unsigned              draining:1;
     unsigned              opaque:1;     /* can't be unpacked */
+    unsigned              unreadable:1; /* and would have to be */
     unsigned              open;         /* its line is not written; by lock */
 };
 

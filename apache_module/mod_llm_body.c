@@ -11,8 +11,8 @@ APLOG_USE_MODULE(llm);
 #define LLM_BODY_STEP      65536        /* more than a read gives */
 
 /*
- * The request's body: read whole before the call is admitted, and kept in memory
- * or in a file.
+ * The request's body: read whole before the call is admitted, and kept in
+ * memory or in a file.
  */
 
 

@@ -10,9 +10,9 @@
 APLOG_USE_MODULE(llm);
 
 /*
- * Answers that have been given before, in one of httpd's caches of small objects.
- * An answer is kept as the provider gave it, and handed out by way of the same
- * filter: it is translated and metered each time anew.
+ * Answers that have been given before, in one of httpd's caches of small
+ * objects.  An answer is kept as the provider gave it, and handed out by way of
+ * the same filter: it is translated and metered each time anew.
  *
  * An entry: LLM_CACHE_MARK, two bytes with the length of its content type, low
  * one first, that type, the body.
@@ -309,7 +309,7 @@ llm_cache_keep(llm_ctx_t *ctx, const char *p, size_t n)
 }
 
 
-/* The call is finished: an answer of which the end was not seen is estimated. */
+/* The call is finished: an answer whose end was not seen is estimated. */
 static bool
 llm_cache_whole(const llm_ctx_t *ctx)
 {

@@ -7,10 +7,10 @@
 APLOG_USE_MODULE(llm);
 
 /*
- * Locations in which the provider of each call is the core's to choose: mod_proxy
- * is told where to, and told again where that came to nothing.  It is asked once
- * for each attempt, and what it leaves in the request is taken away before the
- * next one.
+ * Locations in which the provider of each call is the core's to choose:
+ * mod_proxy is told where to, and told again where that came to nothing.  It is
+ * asked once for each attempt, and what it leaves in the request is taken away
+ * before the next one.
  */
 
 /* Of an answer that nobody gets, so much is read for the connection's sake. */
@@ -247,7 +247,7 @@ llm_pass_failed(llm_ctx_t *ctx, tg_fail_t why, unsigned status)
 
 /*
  * An answer's first brigade: of the status that r says, or with an error of
- * mod_proxy's own.  True where nobody is to see it, for the call goes elsewhere.
+ * mod_proxy's own.  True where nobody is to see it: the call goes elsewhere.
  */
 bool
 llm_pass_answered(llm_ctx_t *ctx, bool error)

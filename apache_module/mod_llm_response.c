@@ -20,7 +20,7 @@ llm_answer_header(void *data, const char *key, const char *value)
 
 
 /* Asked for as identity; where it comes packed all the same it is unpacked for
- * the meter alone. */
+ * the meter, and for the client only where it is altered. */
 static void
 llm_answer_encoding(llm_ctx_t *ctx, request_rec *r)
 {
@@ -76,6 +76,30 @@ llm_answer_head(llm_ctx_t *ctx, request_rec *r)
 }
 
 
+static void
+llm_answer_altered(llm_ctx_t *ctx, request_rec *r)
+{
+    const tg_hop_t  *hop = tg_call_hop(ctx->call);
+
+    if (ctx->opaque) {
+        ctx->unreadable = hop != NULL && hop->whole;
+        return;
+    }
+
+    if (ctx->inflate != NULL) {
+        apr_table_unset(r->headers_out, "Content-Encoding");
+        r->content_encoding = NULL;
+    }
+
+    apr_table_unset(r->headers_out, "Content-Length");
+    apr_table_unset(r->headers_out, "Accept-Ranges");
+    apr_table_unset(r->headers_out, "ETag");
+
+    ctx->out = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    ctx->gathers = tg_call_gathers(ctx->call);
+}
+
+
 /* With the call's lock held. */
 static void
 llm_answer(llm_ctx_t *ctx, request_rec *r)
@@ -102,12 +126,8 @@ llm_answer(llm_ctx_t *ctx, request_rec *r)
 
     llm_answer_head(ctx, r);
 
-    if (ctx->inflate == NULL && !ctx->opaque && tg_call_alters(ctx->call)) {
-        apr_table_unset(r->headers_out, "Content-Length");
-        apr_table_unset(r->headers_out, "Accept-Ranges");
-        apr_table_unset(r->headers_out, "ETag");
-        ctx->out = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-        ctx->gathers = tg_call_gathers(ctx->call);
+    if (tg_call_alters(ctx->call)) {
+        llm_answer_altered(ctx, r);
     }
 }
 
@@ -149,7 +169,11 @@ llm_feed(llm_ctx_t *ctx, const char *p, size_t n)
 
     (void) pthread_mutex_lock(&ctx->lock);
 
-    if (ctx->out != NULL) {
+    if (ctx->out != NULL && ctx->inflate != NULL) {
+        rc = tg_inflate_filter(ctx->inflate, ctx->call, p, n, &ctx->now,
+                               llm_out, ctx);
+
+    } else if (ctx->out != NULL) {
         rc = tg_call_filter(ctx->call, p, n, &ctx->now, llm_out, ctx);
 
     } else if (ctx->inflate != NULL) {
@@ -329,6 +353,26 @@ llm_data(llm_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb, apr_bucket *b,
 }
 
 
+/* To be translated, and packed in a way that is not known here. */
+static apr_status_t
+llm_unreadable(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    apr_bucket_alloc_t  *alloc = f->c->bucket_alloc;
+
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, f->r, "llm: the provider's answer"
+                  " is to be translated, and comes packed in a way that is not"
+                  " known here");
+
+    apr_brigade_cleanup(bb);
+    APR_BRIGADE_INSERT_TAIL(bb, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL,
+                                                       f->r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    (void) ap_pass_brigade(f->next, bb);
+
+    return APR_EGENERAL;
+}
+
+
 static apr_status_t
 llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
@@ -372,6 +416,12 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
             }
 
             (void) pthread_mutex_unlock(&ctx->lock);
+        }
+
+        if (ctx->unreadable) {
+            ctx->unreadable = 0;
+            ctx->broken = 1;
+            return llm_unreadable(f, bb);
         }
     }
 

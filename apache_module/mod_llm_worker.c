@@ -100,7 +100,7 @@ llm_proxy_find(llm_proxy_t *proxy)
 }
 
 
-/* NULL, or what is wrong.  A worker of the administrator's own stays as it is. */
+/* NULL, or what is wrong.  A worker of the administrator's own stays so. */
 static const char *
 llm_worker_add(const llm_proxy_t *proxy, apr_pool_t *p, server_rec *s,
     unsigned provider)

@@ -708,6 +708,10 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
             || (end == TG_END_CLIENT && call->pass != NULL
                 && call->pass->sent)))
     {
+        if (call->routing != NULL) {
+            call->routing->judged = true;       /* it has not answered */
+        }
+
         tg_call_answer(call, 200, tg_str("application/json"), false);
     }
 

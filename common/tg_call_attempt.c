@@ -14,7 +14,10 @@ tg_attempt_none_left(tg_call_t *call, const tg_error_t *err,
                                  tg_strz(err->message));
     }
 
-    return tg_call_turn_away(call, refusal, 400, tg_str("not_translated"),
+    return tg_call_turn_away(call, refusal, 400,
+                             err->code == TG_TRANSLATE_E_THREAD
+                             ? tg_str("thread_unsupported_request")
+                             : tg_str("not_translated"),
                              tg_strz(err->message));
 }
 

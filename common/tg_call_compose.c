@@ -5,41 +5,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-/* Of the names, brackets and numbers that are written; not what is the call's:
- * `,"model":"","stream_options":{"include_usage":true},"generationConfig":{},
- * "max_completion_tokens":9223372036854775807}`. */
-#define TG_TAIL_MAX  256
-
-/* Members that are taken out where they are, and put at the end, or left out. */
-typedef enum {
-    TG_MOVED_MODEL = 0,
-    TG_MOVED_OPTIONS,           /* stream_options */
-    TG_MOVED_LIMITS,            /* the object that the maximum is in */
-    TG_MOVED_MAXIMA,            /* each that stands at the top */
-    TG_MOVED_PARAMS = TG_MOVED_MAXIMA + TG_MAXIMA_MAX,
-    TG_MOVED = TG_MOVED_PARAMS + TG_PARAMS
-} tg_moved_t;
-
-/* An edit that is being made. */
-typedef struct {
-    bool             ask;
-    int64_t          max;
-    tg_str_t         model;     /* to be sent; empty: as it came */
-    tg_str_t         max_name;  /* what the target calls a maximum at the top;
-                                   empty: what the call says */
-    uint32_t         drop;      /* bit tg_param_t: not for the target */
-    uint32_t         moved;     /* bit tg_moved_t: now, or by an earlier edit */
-    uint32_t         written;   /* bit i: maximum i, likewise */
-    tg_str_t         whole;     /* the body, where it is needed */
-    unsigned         nspans;
-    tg_edit_span_t  *spans;
-    uint64_t         root_end;
-    uint64_t         covered;   /* up to here members are blanked */
-    bool             kept;      /* a member is left before the end */
-    tg_text_t        t;         /* the tail */
-} tg_compose_t;
-
-
 /*
  * The members of the client's own stream_options but include_usage, each with a
  * comma behind it.  They came out of a valid document.
@@ -125,8 +90,7 @@ tg_compose_blank(tg_compose_t *c, const tg_member_t *m)
 }
 
 
-/* False where there is none. */
-static bool
+bool
 tg_compose_place(const tg_request_info_t *info, unsigned k, tg_member_t *m)
 {
     const tg_member_place_t  *place = NULL;
@@ -305,8 +269,7 @@ tg_call_max_text(tg_call_t *call, int64_t max)
 }
 
 
-/* Whether maximum i has another name there, or no room for what it is to be. */
-static void
+void
 tg_compose_see_maxima(tg_compose_t *c, const tg_request_info_t *info)
 {
     bool                 named, lower;
@@ -446,7 +409,7 @@ tg_compose_apart(const tg_compose_t *c)
 }
 
 
-static int
+int
 tg_compose_to(tg_call_t *call, tg_compose_t *c)
 {
     const tg_request_info_t    *info = tg_request_info(call->request);
@@ -488,184 +451,4 @@ tg_compose_to(tg_call_t *call, tg_compose_t *c)
     tg_put_lit(&c->t, "}");
 
     return c->t.full || !tg_compose_apart(c) ? TG_ERROR : TG_OK;
-}
-
-
-/* The model that the body is to say; empty: what it says. */
-static tg_str_t
-tg_call_body_model(const tg_call_t *call)
-{
-    tg_str_t                  model = tg_call_sent_model(call);
-    const tg_request_info_t  *info = tg_request_info(call->request);
-
-    if (call->routing == NULL || tg_api_path_model(call->dialect.api)) {
-        return tg_str_null;
-    }
-
-    /* An Azure deployment's path says it; nobody else reads that. */
-
-    if (info->model_member.key == TG_JSON_NOWHERE) {
-        return tg_str_starts(tg_vendor_name(call->dialect.vendor),
-                             tg_str("azure."))
-               ? tg_str_null : model;
-    }
-
-    return tg_str_eq(info->model, model) ? tg_str_null : model;
-}
-
-
-/* What is to be done for the place where the call goes. */
-static void
-tg_compose_want(const tg_call_t *call, tg_compose_t *c)
-{
-    const tg_request_info_t  *info = tg_request_info(call->request);
-    const tg_routing_t       *routing = call->routing;
-
-    c->model = tg_call_body_model(call);
-
-    if (routing == NULL) {
-        return;
-    }
-
-    c->moved = routing->moved;
-    c->written = routing->written;
-
-    if (routing->route != NULL
-        && tg_str_eq(tg_api_name(call->asked.api), tg_str("openai.chat")))
-    {
-        c->max_name = tg_target_max_name(call);
-        c->drop = info->params == NULL ? 0
-                  : tg_target_drops(tg_vendor_name(call->dialect.vendor),
-                                    tg_call_sent_model(call));
-    }
-}
-
-
-/* The maxima are what they are to be. */
-static bool
-tg_compose_max_done(const tg_request_info_t *info, int64_t max)
-{
-    if (info->nmaxima == 0 || info->nmaxima > TG_MAXIMA_MAX) {
-        return false;
-    }
-
-    for (unsigned i = 0; i < info->nmaxima; i++) {
-        if (info->maxima[i].value <= 0 || info->maxima[i].value > max) {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-
-static bool
-tg_compose_can(const tg_call_t *call, const tg_compose_t *c)
-{
-    const tg_request_info_t  *info = tg_request_info(call->request);
-
-    return info->root_end != TG_JSON_NOWHERE
-           && !(c->ask && info->stream_options_cut)
-           && !(c->drop != 0 && info->params_twice)
-           && !(c->max != 0 && tg_call_max_room(call) == 0);
-}
-
-
-/* Of those members what is there. */
-static uint32_t
-tg_compose_there(const tg_request_info_t *info, uint32_t drop)
-{
-    tg_member_t  m;
-
-    for (unsigned i = 0; i < TG_PARAMS; i++) {
-        if (!tg_compose_place(info, TG_MOVED_PARAMS + i, &m)) {
-            drop &= ~(1u << i);
-        }
-    }
-
-    return drop;
-}
-
-
-bool
-tg_call_aim_drops(const tg_call_t *call, const tg_aim_t *aim)
-{
-    const tg_request_info_t  *info = tg_request_info(call->request);
-
-    return info->params != NULL && call->routing->route != NULL
-           && tg_str_eq(tg_api_name(call->asked.api), tg_str("openai.chat"))
-           && tg_compose_there(info,
-                  tg_target_drops(tg_vendor_name(tg_aim_vendor(call, aim)),
-                                  tg_aim_model(call, aim)))
-              != 0;
-}
-
-
-int
-tg_call_compose(tg_call_t *call, bool ask, int64_t max)
-{
-    char                     *buf;
-    size_t                    size;
-    uint32_t                  back;
-    tg_edit_t                *edit;
-    tg_compose_t              c;
-    const tg_request_info_t  *info = tg_request_info(call->request);
-
-    memset(&c, 0, sizeof(c));
-    c.ask = ask;
-    c.max = max != 0 && tg_compose_max_done(info, max) ? 0 : max;
-    tg_compose_want(call, &c);
-    c.drop = tg_compose_there(info, c.drop);
-    tg_compose_see_maxima(&c, info);
-
-    if (!ask && c.max == 0 && c.model.len == 0 && c.moved == 0 && c.drop == 0
-        && c.written == 0 && call->ncuts == 0)
-    {
-        call->edit = NULL;
-        return TG_OK;
-    }
-
-    back = c.moved >> TG_MOVED_PARAMS & ~c.drop;
-
-    if (!tg_compose_can(call, &c)
-        || (back != 0 && tg_call_whole(call, &c.whole) != TG_OK))
-    {
-        return TG_ERROR;
-    }
-
-    /* Old members may grow by being escaped anew. */
-
-    size = TG_TAIL_MAX + 7 * (info->stream_options.len + info->limits.len)
-           + 6 * (c.model.len + info->model.len)
-           + (back != 0 ? c.whole.len : 0);
-    edit = tg_alloc(call->mem, sizeof(tg_edit_t));
-    buf = tg_alloc(call->mem, size);
-    c.spans = tg_alloc(call->mem, (call->ncuts + TG_MOVED + TG_MAXIMA_MAX)
-                                  * sizeof(tg_edit_span_t));
-    if (edit == NULL || buf == NULL || c.spans == NULL) {
-        return TG_ERROR;
-    }
-
-    c.root_end = info->root_end;
-    c.kept = !info->root_empty;
-    tg_text_init(&c.t, buf, size);
-
-    if (tg_compose_to(call, &c) != TG_OK
-        || (ask && tg_call_strip(call) != TG_OK))
-    {
-        return TG_ERROR;
-    }
-
-    edit->nspans = c.nspans;
-    edit->spans = c.spans;
-    edit->tail_at = info->root_end;
-    edit->tail = tg_str_of(buf, (size_t) (c.t.p - buf));
-    call->edit = edit;
-
-    if (call->routing != NULL) {
-        call->routing->composed_moved = c.moved;
-        call->routing->composed_written = c.written;
-    }
-
-    return TG_OK;
 }

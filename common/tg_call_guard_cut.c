@@ -52,6 +52,10 @@ tg_cut_merge(tg_range_t *r, size_t n)
 {
     size_t  kept = 0;
 
+    if (n == 0) {
+        return 0;
+    }
+
     qsort(r, n, sizeof(tg_range_t), tg_cut_by_start);
 
     for (size_t i = 1; i < n; i++) {
@@ -63,7 +67,7 @@ tg_cut_merge(tg_range_t *r, size_t n)
         }
     }
 
-    return n == 0 ? 0 : kept + 1;
+    return kept + 1;
 }
 
 
@@ -175,7 +179,9 @@ tg_guard_cut(tg_guarding_t *w)
                                      " be changed as the guard wants it"));
     }
 
-    qsort(c.cuts, c.n, sizeof(tg_edit_span_t), tg_cut_spans_by_start);
+    if (c.n != 0) {
+        qsort(c.cuts, c.n, sizeof(tg_edit_span_t), tg_cut_spans_by_start);
+    }
 
     call->cuts = c.cuts;
     call->ncuts = (unsigned) c.n;

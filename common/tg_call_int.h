@@ -248,6 +248,9 @@ void tg_refusal_header(tg_refusal_t *refusal, tg_str_t name, tg_str_t value);
 bool tg_call_has_tag(const tg_call_t *call, tg_str_t name);
 tg_str_t tg_call_key_tag(const tg_call_t *call, const tg_tag_t *tag);
 int tg_call_may(tg_call_t *call, tg_refusal_t *refusal);
+
+/* True for what may go with the provider's own key. */
+bool tg_call_forwards(const tg_call_t *call);
 void tg_call_who(tg_call_t *call);
 
 /* tg_call_models.c */

@@ -45,11 +45,20 @@ tg_call_shape(const tg_call_t *call)
 }
 
 
-/* A dry run alters nothing, and the upstream answers. */
+static const tg_key_t *
+tg_call_key(const tg_call_t *call)
+{
+    return call->pass == NULL ? NULL : call->pass->key;
+}
+
+
+/* A dry run alters nothing, and the upstream answers.  Where there are several
+ * none of them could. */
 bool
 tg_call_lists_models(const tg_call_t *call)
 {
-    return call->pass->key != NULL && call->scope->enable == TG_ON
+    return (tg_call_key(call) != NULL || call->scope->pass == 1)
+           && call->scope->enable == TG_ON
            && tg_api_catalog(call->asked.api)
            && !(call->conf->keys.allow >> TG_OP_MODELS & 1);
 }
@@ -65,10 +74,51 @@ tg_call_no_model(tg_call_t *call, tg_refusal_t *refusal)
     tg_text_init(&t, buf, sizeof(buf));
     tg_put_lit(&t, "there is no model ");
     tg_put_str(&t, tg_str_of(model.p, model.len < 128 ? model.len : 128));
-    tg_put_lit(&t, " that this key may call");
+
+    if (tg_call_key(call) != NULL) {
+        tg_put_lit(&t, " that this key may call");
+    } else {
+        tg_put_lit(&t, " here");
+    }
 
     return tg_call_refuse(call, refusal, 404, tg_str("model_not_found"),
                           tg_str_of(buf, (size_t) (t.p - buf)));
+}
+
+
+/* Of all providers, where it is not known which it will be. */
+static int
+tg_call_gather(tg_call_t *call, const tg_gate_t *gate, tg_model_t **models,
+    size_t *n)
+{
+    unsigned              parts = 0;
+    tg_models_ask_t       asks[TG_PROVIDERS_MAX];
+    const tg_provider_t  *pr = call->provider;
+
+    if (call->scope->pass != 1) {
+        asks[parts++] = (tg_models_ask_t) {
+            gate->book, tg_call_key(call), tg_vendor_name(call->dialect.vendor),
+            pr != NULL ? pr->models : NULL, pr != NULL ? pr->nmodels : 0
+        };
+    }
+
+    for (unsigned i = 0; call->scope->pass == 1 && i < call->conf->nproviders;
+         i++)
+    {
+        pr = &call->conf->providers[i];
+
+        if (pr->host.len != 0) {
+            asks[parts++] = (tg_models_ask_t) {
+                gate->book, tg_call_key(call),
+                tg_vendor_name(pr->price != NULL ? pr->price
+                               : pr->vendor != NULL ? pr->vendor
+                               : tg_vendor_by_host(pr->host)),
+                pr->models, pr->nmodels
+            };
+        }
+    }
+
+    return tg_models_gather_all(call->mem, asks, parts, models, n);
 }
 
 
@@ -81,15 +131,8 @@ tg_call_list_models(tg_call_t *call, const tg_gate_t *gate,
     tg_shape_t         shape = tg_call_shape(call);
     tg_model_t        *models;
     const tg_model_t  *one = NULL;
-    tg_models_ask_t    ask = { gate->book, call->pass->key,
-                               tg_vendor_name(call->dialect.vendor), NULL, 0 };
 
-    if (call->provider != NULL) {
-        ask.patterns = call->provider->models;
-        ask.npatterns = call->provider->nmodels;
-    }
-
-    if (tg_models_gather(call->mem, &ask, &models, &n) == TG_OK) {
+    if (tg_call_gather(call, gate, &models, &n) == TG_OK) {
 
         if (call->asked.model.len != 0) {
             one = tg_models_find(models, n, call->asked.model);

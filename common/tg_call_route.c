@@ -500,6 +500,18 @@ tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
     at = tg_call_next(call, call->start.mono_ns / 1000000, false);
     tg_call_aim(call, (unsigned) at);
 
+    /* Without keys of our own nobody else says what may be done with theirs. */
+
+    if (call->scope->pass == 1 && call->provider->key.len != 0
+        && !tg_call_forwards(call))
+    {
+        return tg_call_turn_away(call, refusal, 403,
+                                 tg_str("operation_not_allowed"),
+                                 tg_str("this operation can't be priced, and is"
+                                        " not forwarded with the provider's"
+                                        " key"));
+    }
+
     return TG_OK;
 }
 

@@ -9,7 +9,7 @@
 
 
 /* What can be priced, or costs nothing and tells no secrets. */
-static bool
+bool
 tg_call_forwards(const tg_call_t *call)
 {
     tg_op_t  op = tg_api_op(call->asked.api);
@@ -109,6 +109,15 @@ tg_call_strip_args(tg_call_t *call)
 }
 
 
+/* There are no keys. */
+static int
+tg_call_anybody(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
+{
+    return tg_call_lists_models(call)
+           ? tg_call_list_models(call, gate, refusal) : TG_OK;
+}
+
+
 int
 tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
 {
@@ -122,7 +131,7 @@ tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
     if (call->conf->keys.file.len == 0 && call->conf->quotas.n == 0
         && call->conf->routes.n == 0 && call->conf->guards.n == 0)
     {
-        return TG_OK;
+        return tg_call_anybody(call, gate, refusal);
     }
 
     pass = tg_zalloc(call->mem, sizeof(tg_pass_t));
@@ -137,7 +146,7 @@ tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
     pass->args = call->head.args;
 
     if (call->conf->keys.file.len == 0) {
-        return TG_OK;
+        return tg_call_anybody(call, gate, refusal);
     }
 
     if (gate->roster == NULL) {

@@ -274,7 +274,8 @@ tg_conf_enable(tg_scope_t *scope, const tg_str_t *args, unsigned nargs,
 
 
 static int
-tg_conf_pass(tg_scope_t *scope, tg_str_t arg, tg_error_t *err)
+tg_conf_pass(tg_conf_t *conf, tg_scope_t *scope, tg_str_t arg,
+    tg_error_t *err)
 {
     if (scope->own_pass) {
         return tg_error(err, 0, 0, "is given twice here");
@@ -282,6 +283,7 @@ tg_conf_pass(tg_scope_t *scope, tg_str_t arg, tg_error_t *err)
 
     if (tg_str_caseeq(arg, tg_str("on"))) {
         scope->pass = 1;
+        conf->passes = true;
 
     } else if (tg_str_caseeq(arg, tg_str("off"))) {
         scope->pass = 0;
@@ -654,7 +656,7 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
     case TG_DIRECTIVE_ENABLE:
         return tg_conf_enable(scope, args, nargs, err);
     case TG_DIRECTIVE_PASS:
-        return tg_conf_pass(scope, args[0], err);
+        return tg_conf_pass(conf, scope, args[0], err);
     case TG_DIRECTIVE_CACHE:
         return tg_conf_cache(conf, scope, args, nargs, err);
     case TG_DIRECTIVE_PRICES:
@@ -833,7 +835,14 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
 
         default:
             (*i)--;
-            return enabled && tg_conf_quota_warning(conf, 3, i, warning);
+
+            if (!enabled) {
+                return false;
+            }
+
+            return tg_conf_route_warning(conf, 3, i, warning)
+                   || tg_conf_quota_warning(conf, 3 + TG_ROUTE_WARNINGS, i,
+                                            warning);
         }
     }
 }

@@ -212,6 +212,7 @@ typedef struct {
     tg_conf_said_t       *said;     /* in order: those of the main level alone
                                        but llm_alert, and each llm_log */
     tg_conf_said_t      **said_end;
+    bool                  passes;   /* some scope has `llm_pass on` */
     bool                  repeats;  /* one of them looks for repetitions */
     tg_conf_alerts_t      alerts;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */

@@ -55,6 +55,13 @@ int tg_conf_cache(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
 /* tg_conf_route.c: binds what routes and the actions of quotas name. */
 int tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err);
 
+/* As tg_conf_warning(), for llm_pass and routes: *i is from `first` on, and ends
+ * TG_ROUTE_WARNINGS further. */
+#define TG_ROUTE_WARNINGS  (2 + TG_ROUTES_MAX * (1 + TG_TARGETS_MAX))
+
+bool tg_conf_route_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
+    tg_error_t *warning);
+
 int tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err);
 
 /* As tg_conf_warning(), for the quotas; *i is `first` for the first. */

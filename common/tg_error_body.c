@@ -116,7 +116,12 @@ tg_error_tail(tg_text_t *t, tg_shape_t shape, unsigned status, tg_str_t code)
         break;
 
     case TG_SHAPE_ANTHROPIC:
-        tg_put_lit(t, "\"}}");
+
+        /* where its SDKs look for one */
+
+        tg_put_lit(t, "\",\"details\":{\"error_code\":\"");
+        tg_put_json(t, code, SIZE_MAX);
+        tg_put_lit(t, "\"}}}");
         break;
 
     case TG_SHAPE_GEMINI:

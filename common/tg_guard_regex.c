@@ -5,10 +5,9 @@
  * regex looks at it. */
 #define TG_SEARCH_STARTS     (64 * 1024)
 
-/* Callouts between two looks; fewer where the text is longer, through all of
- * which each may go. */
-#define TG_SEARCH_CALLS      16
-#define TG_SEARCH_LONG       (64 * 1024)
+/* Bytes between two looks, if what is between two callouts goes through all of
+ * the text. */
+#define TG_SEARCH_BYTES      (1024 * 1024)
 
 #define TG_SEARCH_EFFORT     10000000   /* PCRE2's own limits, for one start */
 #define TG_SEARCH_HEAP_KIB   4096       /* without machine code */
@@ -376,9 +375,7 @@ tg_search_create(tg_mem_t *mem, tg_str_t text, int64_t (*clock)(void),
     s->text = text.len == 0 ? tg_str("") : text;
     s->clock = clock;
     s->deadline = deadline;
-    s->every = text.len <= TG_SEARCH_LONG ? TG_SEARCH_CALLS
-               : text.len >= TG_SEARCH_LONG * TG_SEARCH_CALLS ? 1
-               : (unsigned) (TG_SEARCH_LONG * TG_SEARCH_CALLS / text.len);
+    s->every = (unsigned) (TG_SEARCH_BYTES / (text.len + 1)) + 1;
     s->context = pcre2_match_context_create(NULL);
     s->data = pcre2_match_data_create(1, NULL);
 

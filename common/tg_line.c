@@ -211,8 +211,8 @@ tg_line_routing(char *p, bool under, const tg_call_t *call,
         return p;
     }
 
-    tg_line_str(p, under, "llm.route.dry", routing->dry->name);
-    tg_line_lit(p, under, ",\"llm.route.dry_to\":\"");
+    tg_line_str(p, under, "llm.route_dry", routing->dry->name);
+    tg_line_lit(p, under, ",\"llm.route_dry_to\":\"");
     p = tg_line_plain(p, routing->dry_aim.provider->name);
 
     if (routing->dry_aim.model.len != 0) {
@@ -223,7 +223,7 @@ tg_line_routing(char *p, bool under, const tg_call_t *call,
     *p++ = '"';
 
     if (routing->dry_known) {
-        tg_line_key(p, under, "llm.route.dry_saved");
+        tg_line_key(p, under, "llm.route_dry_saved");
         p = tg_text_decimal(p, routing->dry_saved, 9);
     }
 
@@ -665,6 +665,10 @@ tg_line_attempt(char *p, bool under, const tg_call_t *call,
     p = tg_line_charge(p, under, &a->cost, a->cost_known, a->price_id);
     p = tg_line_plain(p, call->conf->allowed[under]);
     p = tg_text_int(p, a->end_ns - a->start_ns);
+    tg_line_key(p, under, "http.request.body.bytes");
+    p = tg_text_int(p, (int64_t) tg_request_info(call->request)->bytes);
+    tg_line_key(p, under, "http.response.status_code");
+    p = tg_text_int(p, a->why == TG_FAIL_TIMEOUT ? 504 : 502);
     tg_line_str(p, under, "error.type",
                 a->why == TG_FAIL_TIMEOUT ? tg_str("upstream_timeout")
                                           : tg_str("upstream_cut"));

@@ -208,8 +208,6 @@ tg_models_pick_all(tg_models_pick_t *p)
     const tg_price_t       *price = NULL;
     const tg_models_ask_t  *ask = p->ask;
 
-    p->n = 0;
-
     for (unsigned i = 0; i < ask->npatterns; i++) {
         tg_models_pick(p, ask->patterns[i]);
     }
@@ -231,19 +229,24 @@ tg_models_pick_all(tg_models_pick_t *p)
 
 
 int
-tg_models_gather(tg_mem_t *mem, const tg_models_ask_t *ask,
-    tg_model_t **models, size_t *n)
+tg_models_gather_all(tg_mem_t *mem, const tg_models_ask_t *asks,
+    unsigned nasks, tg_model_t **models, size_t *n)
 {
-    tg_models_pick_t  p = { ask, NULL, 0 };
+    tg_models_pick_t  p = { NULL, NULL, 0 };
 
-    tg_models_pick_all(&p);
+    /* Counted, and then picked. */
 
-    if (p.n != 0) {
-        p.models = tg_alloc(mem, p.n * sizeof(tg_model_t));
-        if (p.models == NULL) {
-            return TG_ERROR;
+    for (unsigned i = 0; i < 2 * nasks; i++) {
+        if (i == nasks) {
+            p.models = tg_alloc(mem, (p.n + 1) * sizeof(tg_model_t));
+            if (p.models == NULL) {
+                return TG_ERROR;
+            }
+
+            p.n = 0;
         }
 
+        p.ask = &asks[i % nasks];
         tg_models_pick_all(&p);
     }
 
@@ -251,6 +254,14 @@ tg_models_gather(tg_mem_t *mem, const tg_models_ask_t *ask,
     *n = tg_models_sort(p.models, p.n);
 
     return TG_OK;
+}
+
+
+int
+tg_models_gather(tg_mem_t *mem, const tg_models_ask_t *ask,
+    tg_model_t **models, size_t *n)
+{
+    return tg_models_gather_all(mem, ask, 1, models, n);
 }
 
 

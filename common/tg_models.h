@@ -50,6 +50,10 @@ typedef struct {
 int tg_models_gather(tg_mem_t *mem, const tg_models_ask_t *ask,
     tg_model_t **models, size_t *n);
 
+/* The same of several providers, in one list. */
+int tg_models_gather_all(tg_mem_t *mem, const tg_models_ask_t *asks,
+    unsigned nasks, tg_model_t **models, size_t *n);
+
 /* True where one of the patterns matches; "models/" before a name (Gemini) does
  * not count. */
 bool tg_models_match(const tg_str_t *patterns, unsigned n, tg_str_t model);

@@ -45,7 +45,9 @@ enum {
     TG_TRANSLATE_E_MEMORY = 200,
     TG_TRANSLATE_E_PAIR,        /* tg_translates() is false */
     TG_TRANSLATE_E_INVALID,     /* not a request of its form */
-    TG_TRANSLATE_E_REFUSED      /* the target has nothing like it */
+    TG_TRANSLATE_E_REFUSED,     /* the target has nothing like it */
+    TG_TRANSLATE_E_THREAD       /* ... and the client knows what to do then:
+                                   Anthropic's SDKs go on without a thread */
 };
 
 /*

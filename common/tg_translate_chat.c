@@ -65,6 +65,7 @@ static const tg_tr_field_t  tg_chat_assistant_fields[] = {
 
     /* what an answer has and a request needn't */
     TG_TR_DROPPED("annotations"),
+    TG_TR_DROPPED("parsed"),            /* the SDK's own */
     TG_TR_DROPPED("reasoning"),
     TG_TR_DROPPED("reasoning_content"),
     TG_TR_DROPPED("reasoning_details"),

@@ -80,6 +80,7 @@ tg_chat_call_read(tg_chat_t *c, const tg_node_t *n, tg_chat_call_t *call)
     static const tg_tr_field_t  function[] = {
         TG_TR_TAKEN("name", NAME, TG_TR_STRING),
         TG_TR_TAKEN("arguments", ARGUMENTS, TG_TR_STRING),
+        TG_TR_DROPPED("parsed_arguments"),  /* the SDK's own */
         TG_TR_END
     };
 

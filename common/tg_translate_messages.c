@@ -8,7 +8,7 @@
 enum {
     A_MODEL = 0, A_MESSAGES, A_MAX_TOKENS, A_SYSTEM, A_TEMPERATURE, A_TOP_P,
     A_STOP, A_STREAM, A_TOOLS, A_CHOICE, A_METADATA, A_OUTPUT, A_FORMAT,
-    A_THINKING, A_TIER, A_SLOTS
+    A_THINKING, A_TIER, A_THREAD, A_SLOTS
 };
 
 static const tg_tr_field_t  tg_messages_fields[] = {
@@ -27,6 +27,7 @@ static const tg_tr_field_t  tg_messages_fields[] = {
     TG_TR_TAKEN("output_format", A_FORMAT, TG_TR_OBJECT),
     TG_TR_TAKEN("thinking", A_THINKING, TG_TR_OBJECT),
     TG_TR_TAKEN("service_tier", A_TIER, TG_TR_STRING),
+    TG_TR_TAKEN("thread", A_THREAD, TG_TR_OBJECT),
 
     /* of no effect on the answer */
     TG_TR_DROPPED("cache_control"),
@@ -47,6 +48,13 @@ tg_messages_head(tg_tr_t *tr, const tg_node_t *const *slot)
 {
     int64_t   limit;
     tg_str_t  name = tr->ask->limit_name;
+
+    if (slot[A_THREAD] != NULL) {
+        (void) tg_tr_refused(tr, slot[A_THREAD],
+                             "the chat API keeps no conversations");
+        tr->err->code = TG_TRANSLATE_E_THREAD;
+        return TG_ERROR;
+    }
 
     if (tg_tr_need(tr, tr->root, slot[A_MESSAGES], "messages") != TG_OK
         || tg_tr_need(tr, tr->root, slot[A_MAX_TOKENS], "max_tokens") != TG_OK

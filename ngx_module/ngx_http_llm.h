@@ -88,6 +88,7 @@ typedef struct {
     unsigned                    complete:1;     /* its last byte has */
     unsigned                    ending:1;       /* nginx frees the request */
     unsigned                    client_gone:1;
+    unsigned                    gathers:1;      /* its head waits for its end */
     unsigned                    prompt:1;       /* each piece goes at once */
     unsigned                    opaque:1;       /* can't be unpacked */
 } ngx_http_llm_ctx_t;
@@ -156,6 +157,11 @@ void ngx_http_llm_desk_start(ngx_http_llm_main_conf_t *lmcf,
     ngx_cycle_t *cycle);
 void ngx_http_llm_desk_join(ngx_http_llm_main_conf_t *lmcf,
     ngx_cycle_t *cycle);
+
+/* ngx_http_llm_answer.c */
+ngx_int_t ngx_http_llm_add_own(ngx_http_llm_ctx_t *ctx);
+ngx_int_t ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx);
+void ngx_http_llm_answer_head(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_response.c */
 ngx_int_t ngx_http_llm_response_init(ngx_conf_t *cf);

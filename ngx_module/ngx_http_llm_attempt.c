@@ -2,15 +2,15 @@
 
 /*
  * Fallback to the next target of a route, as one more try of nginx's own: the
- * upstream's callbacks are ours and call those of the target's upstream.  Where an
- * attempt has failed nginx asks for another peer (get), and gets one of the next
- * target, for which the request is written anew.  So $upstream_addr and
+ * upstream's callbacks are ours and call those of the target's upstream.  Where
+ * an attempt has failed nginx asks for another peer (get), and gets one of the
+ * next target, for which the request is written anew.  So $upstream_addr and
  * $upstream_status list all attempts.
  *
  * Whether nginx tries again goes by proxy_next_upstream and by peer.tries.  As
- * long as these let it try the servers of one upstream, that comes first.  Where
- * the call is to go on, they are told to let it: a copy of the configuration
- * stands in for nginx's own from there to the next get().
+ * long as these let it try the servers of one upstream, that comes first.
+ * Where the call is to go on, they are told to let it: a copy of the
+ * configuration stands in for nginx's own from there to the next get().
  */
 
 struct ngx_http_llm_attempt_s {
@@ -319,8 +319,8 @@ ngx_http_llm_attempt_allowed(ngx_http_llm_ctx_t *ctx)
     }
 
     ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                  "llm: the provider's key goes over verified TLS only, and this"
-                  " upstream has none");
+                  "llm: the provider's key goes over verified TLS only, and"
+                  " this upstream has none");
 
     return NGX_ERROR;
 }
@@ -444,8 +444,9 @@ ngx_http_llm_attempt_status_usual(ngx_http_request_t *r, ngx_uint_t status)
 
 
 /*
- * The answer's head.  One with a status for which there is another target counts
- * as an invalid one, of which nginx doesn't know more than that it may try again.
+ * The answer's head.  One with a status for which there is another target
+ * counts as an invalid one, of which nginx doesn't know more than that it may
+ * try again.
  */
 static ngx_int_t
 ngx_http_llm_attempt_header(ngx_http_request_t *r)

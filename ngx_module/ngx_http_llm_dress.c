@@ -3,10 +3,10 @@
 #include "tg_key_presented.h"
 
 /*
- * What the proxy makes its request of, when it goes to a provider: the provider's
- * key and headers, and the path there.  It is put on right before, and taken off
- * as soon as the request is written, so that variables and logs say what the
- * client said, and no key.
+ * What the proxy makes its request of, when it goes to a provider: the
+ * provider's key and headers, and the path there.  It is put on right before,
+ * and taken off as soon as the request is written, so that variables and logs
+ * say what the client said, and no key.
  */
 
 typedef struct {
@@ -206,8 +206,8 @@ ngx_http_llm_dress_headers(ngx_http_llm_ctx_t *ctx, const tg_hop_t *hop)
 
 
 /*
- * $llm_proxy_url has no path, and so the proxy takes the request's own.  Who asks
- * for $request_uri later finds what it was at first.
+ * $llm_proxy_url has no path, and so the proxy takes the request's own.  Who
+ * asks for $request_uri later finds what it was at first.
  */
 static ngx_int_t
 ngx_http_llm_dress_path(ngx_http_llm_ctx_t *ctx, const tg_hop_t *hop)

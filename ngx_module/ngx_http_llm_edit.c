@@ -1,9 +1,9 @@
 #include "ngx_http_llm.h"
 
 /*
- * The body as it goes upstream, where it is not as it came.  What came stays as it
- * is, for the next target of a route may want something else of it: in memory it
- * is cut around what changes; what is overwritten in a file is kept to be put
+ * The body as it goes upstream, where it is not as it came.  What came stays as
+ * it is, for the next target of a route may want something else of it: in memory
+ * it is cut around what changes; what is overwritten in a file is kept to be put
  * back.
  *
  * In a file the body stays one run of bytes from 0, and in memory each buffer

@@ -153,8 +153,8 @@ ngx_http_llm_provider_url(ngx_conf_t *cf, const tg_provider_t *pr,
         return NGX_OK;
     }
 
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "llm_provider \"%*s\": %s in \"%V\"",
-                  pr->name.len, pr->name.p,
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "llm_provider \"%*s\": %s in \"%V\"", pr->name.len, pr->name.p,
                   url->err != NULL ? url->err : "no memory", &url->url);
 
     return NGX_ERROR;
@@ -214,7 +214,7 @@ ngx_http_llm_one_scheme(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
 }
 
 
-/* After all of the configuration: where some location has its provider chosen. */
+/* After all of the configuration: some location has its provider chosen. */
 ngx_int_t
 ngx_http_llm_providers_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
 {

@@ -187,8 +187,9 @@ ngx_http_llm_host_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
 
 /*
- * $llm_cache_key: for proxy_cache_key.  A call whose answer is not to be kept has
- * a key of its own, its id: nginx takes an empty one for a key like any other.
+ * $llm_cache_key: for proxy_cache_key.  A call whose answer is not to be kept
+ * has a key of its own, its id: nginx takes an empty one for a key like any
+ * other.
  */
 static ngx_int_t
 ngx_http_llm_cache_key_variable(ngx_http_request_t *r,
@@ -228,8 +229,8 @@ ngx_http_llm_no_cache_variable(ngx_http_request_t *r,
 
 
 /*
- * The Host header that nginx sends where a location has a proxy_set_header of its
- * own is $proxy_host, and that is of the first target.
+ * The Host header that nginx sends where a location has a proxy_set_header of
+ * its own is $proxy_host, and that is of the first target.
  */
 static ngx_int_t
 ngx_http_llm_replace_proxy_host(ngx_conf_t *cf)

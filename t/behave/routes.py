@@ -63,7 +63,8 @@ class Scene:
         for name, to in (("openai", self.openai),
                          ("anthropic", self.anthropic)):
             text = text.replace("https://api.%s.com" % name,
-                                "https://localhost:%d" % to.port)
+                                "https://localhost:%d dialect=%s"
+                                % (to.port, name))
 
         gpu = self.gpu.url.partition("//")[2]
         text = re.sub(r"server 127\.0\.0\.1:800\d;", "server %s;" % gpu, text)
@@ -72,7 +73,7 @@ class Scene:
                             server.path("etc", "country.mmdb"))
         text = text.replace("/etc/tollgate/", server.path("etc") + "/")
         text = text.replace("/var/lib/tollgate/", server.path("ledger") + "/")
-        text = text.replace("usd=5000/month", "usd=0.0001/month")
+        text = text.replace("usd=5000/month", "usd=0.0025/month")
 
         with open(root("conf", "llm_proxy_params")) as f:
             params = self.authorities(f.read())
@@ -122,13 +123,12 @@ def check_cheap_first(s):
 
 
 def check_budget_downshift(s):
-    """A ten thousandth of a dollar a month: 80 of gpt-4o's 8 tokens' answers, or so,
-    are quickly spent."""
+    """A quarter of a cent a month, of which a call takes a thirtieth."""
     own = s.keys["search"]
     seen = []
 
-    for _ in range(12):
-        r = s.ask(own, "gpt-4o-mini", text="one two three four " * 5)
+    for _ in range(36):
+        r = s.ask(own, "gpt-4o-mini", text="one two three four five " * 100)
         seen.append(r.header("x-llm-route"))
 
     assert seen[0] is None

@@ -112,8 +112,10 @@ def test_routing_example(server, pki, name):
         start(server, name, scene.gpu, scene.place)
         assert not re.search(r"warn.*llm: ", server.messages())
         routes.CHECKS[name](scene)
-        server.lines(server.log_of(server.path("logs", "llm.jsonl")).count(),
-                     server.path("logs", "llm.jsonl"))
+
+    log = server.path("logs", "llm.jsonl")
+    server.terminate()
+    server.lines(server.log_of(log).count(), log)
 
 
 @pytest.mark.only("nginx", "the files are nginx's")

@@ -131,7 +131,9 @@ def test_routing_example(server, pki, name):
         start(server, name, scene.gpu, scene.place)
         assert not re.search(r"warn.*llm: ", server.messages())
         routes.CHECKS[name](scene)
-        server.lines(server.log_of().count())
+
+    server.terminate()
+    server.lines(server.log_of().count())
 
 
 def test_every_example_is_tested(server):

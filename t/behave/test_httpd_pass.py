@@ -174,6 +174,25 @@ def test_translated_answer_has_a_length(server, fake):
     server.line()
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_packed_answer_is_unpacked_where_it_is_translated(server, fake,
+                                                          stream):
+    claude(server, fake)
+    r = server.client.post(CHAT, calls.chat(stream=stream),
+                           fake={"encoding": "gzip"})
+    assert r.status == 200 and r.header("Content-Encoding") is None
+    assert r.body.count(b"word5") == 1 and b"chat.completion" in r.body
+    assert server.line().output == 5
+
+
+def test_answer_that_cannot_be_unpacked_is_not_handed_on(server, fake):
+    server.expect_errors("packed in a way that is not known here")
+    claude(server, fake)
+    r = post(server, fake={"headers": {"Content-Encoding": "br"}})
+    assert r.status == 502 and b"word5" not in r.body
+    assert server.line().status == 502
+
+
 def test_translated_answer_that_breaks_off_is_an_error(server, fake):
     server.expect_errors("AH0", "proxy")
     claude(server, fake)

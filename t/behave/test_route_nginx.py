@@ -1,8 +1,10 @@
 """nginx alone: its variables, upstreams, caches and settings where the provider
 of each call is chosen."""
 
+import json
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -326,6 +328,49 @@ def test_answer_packed_in_an_unknown_way_is_none(server, fake):
     server.line()
 
 
+def claude(server, fake, **more):
+    server.route([("a", fake, "dialect=anthropic")],
+                 ("llm_route", "all", "to=a/claude-sonnet-4-5"), **more)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_translated_answer_that_breaks_off_is_an_error(server, fake, framing):
+    """Nothing of it has gone out by then."""
+    server.expect_errors("prematurely closed")
+    claude(server, fake)
+    r = server.client.post(CHAT, calls.chat(),
+                           fake={"cut": 100, "framing": framing})
+    assert r.status == 502 and r.complete
+    assert "message" in r.json["error"]
+    line = server.line()
+    assert (line.status, line["event.outcome"]) == (502, "failure")
+
+
+def test_translated_answer_has_a_length(server, fake):
+    claude(server, fake)
+    with server.client.connect() as sock:
+        for status, words in ((200, 5), (200, 16000), (503, 0), (200, 3)):
+            knobs = {"words": words} if words else {"status": 529}
+            r = server.client.post(CHAT, calls.chat(), sock=sock, fake=knobs)
+            assert r.status == status and r.complete
+            assert int(r.header("Content-Length")) == len(r.body)
+            assert b"word%d" % words in r.body or not words
+    server.lines(4)
+
+
+def test_client_that_leaves_a_gathered_answer(server, fake):
+    claude(server, fake, enable=("on", "on_disconnect=drain:5s"))
+    exchange = server.client.open("POST", CHAT, calls.chat(),
+                                  fake={"gate": 1, "chunk": 20})
+    fake.wait(1)
+    exchange.close()
+    server.wait_until(lambda: "answer is drained" in server.messages()
+                      or server.log_of().count())
+    fake.release()
+    line = server.line()
+    assert (line["error.type"], line.output) == ("client_closed", 5)
+
+
 def test_translated_events_come_one_by_one(server, fake):
     server.route([("a", fake, "dialect=anthropic")],
                  ("llm_route", "all", "to=a/claude-sonnet-4-5"))
@@ -459,7 +504,8 @@ def test_mirror_does_not_see_the_key(server, pki, tmp_path, fake):
             [("own", named(up), "dialect=openai", own_key(tmp_path))],
             *gated(server, text=keys(key("ann"))), ca=pki / "ca.pem",
             nginx="mirror /copy;")
-        site.locs.append(Loc("/copy", [("llm", "off")], fake, nginx="internal;"))
+        site.locs.append(Loc("/copy", [("llm", "off")], fake,
+                             nginx="internal;"))
         server.start(site)
         assert server.client.post(CHAT, calls.chat(),
                                   bearer("ann")).status == 200
@@ -485,3 +531,27 @@ def test_worker_remembers_what_another_saw_fail(server, fake, fake2):
                                   fake=FAILING).status == 200
     assert len(fake.requests) == 1
     server.lines(20)
+
+
+@pytest.mark.parametrize("size", [10, 200000], ids=["memory", "file"])
+def test_http2_call_goes_to_the_next_target(server, fake, fake2, tls, tmp_path,
+                                            size):
+    fake.scripts["as told"] = {"status": 503}
+    fake2.scripts["as told"] = {}
+    server.route(
+        [("a", fake, "dialect=openai"), ("b", fake2, "dialect=openai")],
+        ("llm_route", "all", "to=a,b/gpt-4.1-nano"), tls=True)
+    body = calls.chat(text="abc " * (size // 4))
+    (tmp_path / "body").write_text(json.dumps(body))
+    out = subprocess.run(
+        ["curl", "-sS", "-k", "--http2", "-w", "%{http_code} %{http_version}",
+         "-H", "x-fake: " + json.dumps(FAILING), "-H",
+         "Content-Type: application/json", "-d", "@%s" % (tmp_path / "body"),
+         "-o", "/dev/null",
+         "https://localhost:%d%s" % (server.tls_port, CHAT)],
+        capture_output=True, text=True, timeout=30).stdout
+    assert out == "200 2"
+    assert fake.requests[0].json == body
+    assert fake2.requests[0].json == {**body, "model": "gpt-4.1-nano"}
+    assert fake.malformed == fake2.malformed == []
+    server.line()

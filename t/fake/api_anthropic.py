@@ -2,7 +2,7 @@
 
 import re
 
-from . import words
+from . import plan, words
 from .answer import as_json, sse
 
 
@@ -39,33 +39,40 @@ def usage(body, completion, knobs):
     }
 
 
-def calls_tool(body):
+def said(body, knobs):
     last = (body.get("messages") or [{}])[-1].get("content")
     answered = isinstance(last, list) and any(
         block.get("type") == "tool_result" for block in last)
+    tools = [(tool["name"], tool.get("input_schema"))
+             for tool in body.get("tools") or []]
+    choice = plan.at(body, "tool_choice", "name") \
+        or plan.at(body, "tool_choice", "type")
 
-    return bool(body.get("tools")) and not answered
+    return plan.plan(knobs, tools, choice,
+                     answered,
+                     plan.at(body, "output_config", "format", "schema"),
+                     body.get("max_tokens") or None)
+
+
+def blocks(req, what):
+    out = [{"type": "text", "text": what.text}] if what.text else []
+
+    return out + [{"type": "tool_use", "id": "toolu_%s_%d" % (req.id, i),
+                   "name": name, "input": args}
+                  for i, (name, args) in enumerate(what.calls)]
 
 
 def messages(req):
     body, knobs = req.json, req.knobs
-    want = knobs.get("words", 5)
-    cap = min(body.get("max_tokens") or want, want)
-    text = words.answer(cap)
-    stop = "max_tokens" if cap < want else "end_turn"
-    block = {"type": "text", "text": text}
-
-    if calls_tool(body):
-        tool = body["tools"][0]
-        stop = "tool_use"
-        block = {"type": "tool_use", "id": "toolu_fake", "name": tool["name"],
-                 "input": words.arguments(tool.get("input_schema"))}
-
+    what = said(body, knobs)
+    stop = "tool_use" if what.calls else "max_tokens" if what.cut \
+        else "end_turn"
     message = {
         "id": "msg_" + req.id, "type": "message", "role": "assistant",
-        "model": knobs.get("model", body.get("model")), "content": [block],
+        "model": knobs.get("model", body.get("model")),
+        "content": blocks(req, what),
         "stop_reason": stop, "stop_sequence": None,
-        "usage": usage(body, cap, knobs),
+        "usage": usage(body, plan.tokens(what), knobs),
     }
     headers = [("request-id", "req_fake"),
                ("anthropic-organization-id", "org-fake")]
@@ -89,9 +96,7 @@ def deltas(block):
 
 
 def stream(message, headers):
-    block, used = message["content"][0], message["usage"]
-    empty = {**block, **({"text": ""} if "text" in block else {"input": {}})}
-    events = []
+    used, events = message["usage"], []
 
     def event(kind, **more):
         events.append((kind, words.compact({"type": kind, **more})))
@@ -99,13 +104,19 @@ def stream(message, headers):
     event("message_start", message={
         **message, "content": [], "stop_reason": None,
         "usage": {**used, "output_tokens": 1}})
-    event("content_block_start", index=0, content_block=empty)
-    event("ping")
 
-    for delta in deltas(block):
-        event("content_block_delta", index=0, delta=delta)
+    for i, block in enumerate(message["content"]):
+        empty = {"text": ""} if block["type"] == "text" else {"input": {}}
+        event("content_block_start", index=i, content_block={**block, **empty})
 
-    event("content_block_stop", index=0)
+        if i == 0:
+            event("ping")
+
+        for delta in deltas(block):
+            event("content_block_delta", index=i, delta=delta)
+
+        event("content_block_stop", index=i)
+
     event("message_delta",
           delta={"stop_reason": message["stop_reason"],
                  "stop_sequence": None},

@@ -3,8 +3,11 @@
 import json
 import re
 
-from . import words
+from . import plan, words
 from .answer import Answer, as_json, error, sse
+
+
+SIGNATURE = "c2lnbmVkIGJ5IHRoZSBmYWtl"
 
 
 def route(req):
@@ -52,14 +55,22 @@ def usage(req, completion):
     return used
 
 
-def calls_tool(body):
-    declared = [d for tool in body.get("tools") or []
-                for d in tool.get("functionDeclarations") or []]
+def said(req):
+    body = req.json
+    tools = [(d["name"], d.get("parameters") or d.get("parametersJsonSchema"))
+             for tool in body.get("tools") or []
+             for d in tool.get("functionDeclarations") or []]
+    calling = plan.at(body, "toolConfig", "functionCallingConfig") or {}
+    choice = (calling.get("allowedFunctionNames")
+              or [calling.get("mode", "AUTO").lower()])[0]
     last = (body.get("contents") or [{}])[-1]
     answered = any("functionResponse" in part
                    for part in last.get("parts") or [])
+    config = body.get("generationConfig") or {}
+    schema = config.get("responseJsonSchema") or config.get("responseSchema")
 
-    return declared[0] if declared and not answered else None
+    return plan.plan(req.knobs, tools, choice, answered, schema,
+                     config.get("maxOutputTokens") or None)
 
 
 def chunk(req, parts, said, finish=None):
@@ -73,36 +84,46 @@ def chunk(req, parts, said, finish=None):
 
 
 def parts_of(req):
-    """The answer's parts, and why it ended."""
-    tool = calls_tool(req.json)
+    """The answer's parts, what was said with each, and why it ended."""
+    what = said(req)
+    parts = [{"text": piece} for piece in words.pieces(what.text)
+             if what.text or not what.calls]
+    parts += [{"functionCall": {"name": name, "args": args}}
+              for name, args in what.calls]
+    calls = [part for part in parts if "functionCall" in part]
 
-    if tool:
-        schema = tool.get("parameters") or tool.get("parametersJsonSchema")
-        call = {"name": tool["name"], "args": words.arguments(schema)}
-        return [{"functionCall": call}], "STOP"
+    if calls and not re.match(r"gemini-[12]", model_of(req)):
+        calls[0]["thoughtSignature"] = SIGNATURE
 
-    config = req.json.get("generationConfig") or {}
-    want = req.knobs.get("words", 5)
-    cap = min(config.get("maxOutputTokens") or want, want)
+    counts = [min(i + 1, plan.tokens(what)) for i in range(len(parts))]
+    counts[-1] = plan.tokens(what)
 
-    return ([{"text": piece} for piece in words.pieces(words.answer(cap))],
-            "MAX_TOKENS" if cap < want else "STOP")
+    return parts, counts, "MAX_TOKENS" if what.cut else "STOP"
+
+
+def joined(parts):
+    """Texts in a row as one."""
+    out = []
+
+    for part in parts:
+        if out and "text" in part and "text" in out[-1]:
+            out[-1] = {"text": out[-1]["text"] + part["text"]}
+        else:
+            out.append(part)
+
+    return out
 
 
 def generate(req):
-    parts, finish = parts_of(req)
-    said = len(parts)
+    parts, counts, finish = parts_of(req)
 
-    if "text" in parts[0]:
-        parts = [{"text": "".join(part["text"] for part in parts)}]
-
-    return as_json(chunk(req, parts, said, finish), indent=2)
+    return as_json(chunk(req, joined(parts), counts[-1], finish), indent=2)
 
 
 def stream(req):
-    parts, finish = parts_of(req)
+    parts, counts, finish = parts_of(req)
     last = len(parts) - 1
-    chunks = [chunk(req, [part], i + 1, finish if i == last else None)
+    chunks = [chunk(req, [part], counts[i], finish if i == last else None)
               for i, part in enumerate(parts)]
 
     if re.search(r"(^|&)alt=sse(&|$)", req.query):

@@ -4,7 +4,7 @@ import base64
 import re
 import struct
 
-from . import words
+from . import plan, words
 from .answer import as_json, error, sse, Answer
 
 CREATED = 1750000000
@@ -50,73 +50,80 @@ def length(body, knobs, *names):
     return want, False
 
 
-def tool_call(body):
-    """(name, arguments) where a tool is to be called, else None."""
-    tools = body.get("tools") or []
+def said(body, knobs):
+    functions = [tool.get("function") or {}
+                 for tool in body.get("tools") or []]
+    tools = [(f.get("name", "tool"), f.get("parameters")) for f in functions]
+    choice = plan.at(body, "tool_choice", "function", "name") \
+        or body.get("tool_choice")
     last = (body.get("messages") or [{}])[-1]
+    caps = [body[name] for name in ("max_completion_tokens", "max_tokens")
+            if isinstance(body.get(name), int)]
 
-    if not tools or last.get("role") == "tool":
-        return None
+    return plan.plan(knobs, tools, choice, plan.at(last, "role") == "tool",
+                     plan.at(body, "response_format", "json_schema", "schema"),
+                     min(caps, default=None))
 
-    function = tools[0].get("function") or {}
 
-    return function.get("name", "tool"), words.compact(
-        words.arguments(function.get("parameters")))
+def tool_calls(req, choice, what):
+    return [{"id": "call_%s_%d_%d" % (req.id, choice, i), "type": "function",
+             "function": {"name": name, "arguments": words.compact(args)}}
+            for i, (name, args) in enumerate(what.calls)]
 
 
 def chat(req):
     body, knobs = req.json, req.knobs
-    cap, cut = length(body, knobs, "max_completion_tokens", "max_tokens")
-    call = tool_call(body)
-    text = knobs.get("text", words.answer(cap))
+    what = said(body, knobs)
     n = body.get("n") or 1
-    each = words.count(call[1]) + 1 if call else words.count(text)
     used = usage(words.count_all(body.get("messages")),
-                 n * each + knobs.get("reasoning", 0), knobs)
+                 n * plan.tokens(what) + knobs.get("reasoning", 0), knobs)
     head = {
         "id": "chatcmpl-" + req.id, "object": "chat.completion",
         "created": CREATED, "model": knobs.get("model", body.get("model")),
         "service_tier": body.get("service_tier") or "default",
         "system_fingerprint": "fp_fake",
     }
-    finish = "tool_calls" if call else "length" if cut else "stop"
+    finish = "tool_calls" if what.calls else "length" if what.cut else "stop"
 
     if body.get("stream"):
-        return chat_stream(body, knobs, head, n, text, call, finish, used)
+        return chat_stream(req, head, n, what, finish, used)
 
     choices = []
 
     for i in range(n):
-        message = {"role": "assistant", "content": None if call else text,
+        message = {"role": "assistant", "content": what.text or None,
                    "refusal": None, "annotations": []}
-        if call:
-            message["tool_calls"] = [{
-                "id": "call_fake%d" % i, "type": "function",
-                "function": {"name": call[0], "arguments": call[1]}}]
+        if what.calls:
+            message["tool_calls"] = tool_calls(req, i, what)
         choices.append({"index": i, "message": message, "logprobs": None,
                         "finish_reason": finish})
 
     return as_json({**head, "choices": choices, "usage": used}, indent=2)
 
 
-def chat_deltas(text, call):
-    if call is None:
-        yield {"role": "assistant", "content": "", "refusal": None}
+def chat_deltas(text, calls):
+    first = {"role": "assistant", "content": "" if text or not calls else None}
+
+    if text or not calls:
+        yield {**first, "refusal": None}
+        first = {}
+
         for piece in words.pieces(text):
             yield {"content": piece}
-        return
 
-    yield {"role": "assistant", "content": None, "tool_calls": [{
-        "index": 0, "id": "call_fake", "type": "function",
-        "function": {"name": call[0], "arguments": ""}}]}
+    for i, call in enumerate(calls):
+        function = call["function"]
+        yield {**first, "tool_calls": [{
+            **call, "index": i, "function": {**function, "arguments": ""}}]}
+        first = {}
 
-    for i in range(0, len(call[1]), 8):
-        yield {"tool_calls": [{"index": 0, "function": {
-            "arguments": call[1][i:i + 8]}}]}
+        for k in range(0, len(function["arguments"]), 8):
+            yield {"tool_calls": [{"index": i, "function": {
+                "arguments": function["arguments"][k:k + 8]}}]}
 
 
-def chat_stream(body, knobs, head, n, text, call, finish, used):
-    asked = (body.get("stream_options") or {}).get("include_usage")
+def chat_stream(req, head, n, what, finish, used):
+    asked = (req.json.get("stream_options") or {}).get("include_usage")
     head = {**head, "object": "chat.completion.chunk"}
     null = {"usage": None} if asked else {}
     events = []
@@ -126,18 +133,18 @@ def chat_stream(body, knobs, head, n, text, call, finish, used):
             {**head, "choices": choices, **null, **more})))
 
     for i in range(n):
-        for delta in chat_deltas(text, call):
+        for delta in chat_deltas(what.text, tool_calls(req, i, what)):
             chunk([{"index": i, "delta": delta, "logprobs": None,
                     "finish_reason": None}])
         chunk([{"index": i, "delta": {}, "logprobs": None,
                 "finish_reason": finish}])
 
-    if asked or knobs.get("force_usage"):
+    if asked or req.knobs.get("force_usage"):
         chunk([], usage=used)
 
     events.append((None, "[DONE]"))
 
-    return sse(events, extra_headers(knobs))
+    return sse(events, extra_headers(req.knobs))
 
 
 def extra_headers(knobs):

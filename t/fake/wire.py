@@ -25,8 +25,8 @@ The knobs come as a JSON object in the request's x-fake header:
     early        answer without reading the request's body
     trailers     {name: value} behind a chunked body
     tail         bytes (Latin-1) sent behind the answer
-and, for the APIs, words, text, model, cached, cache_write, reasoning, usage,
-force_usage.
+and, for the APIs, words, text, calls, preface, model, cached, cache_write,
+reasoning, usage, force_usage.
 """
 
 import asyncio

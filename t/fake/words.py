@@ -39,18 +39,26 @@ def pieces(text):
     return out
 
 
+def example(schema):
+    """A value that satisfies a JSON schema (OpenAPI's types, too), more or
+    less."""
+    kind = schema.get("type", "object" if "properties" in schema else "string")
+    kind = (kind if isinstance(kind, str) else kind[0]).lower()
+
+    if kind == "object":
+        return arguments(schema)
+
+    if kind == "array":
+        return [example(schema["items"])] if "items" in schema else []
+
+    return {"number": 1.5, "integer": 1, "boolean": True, "null": None}.get(
+        kind, (schema.get("enum") or ["Paris"])[0])
+
+
 def arguments(schema):
-    """Arguments that satisfy a tool's JSON schema, more or less."""
-    values = {}
-
-    for name, prop in (schema or {}).get("properties", {}).items():
-        kind = str(prop.get("type", "string")).lower()
-        values[name] = {
-            "number": 1.5, "integer": 1, "boolean": True, "array": [],
-            "object": {},
-        }.get(kind, (prop.get("enum") or ["Paris"])[0])
-
-    return values
+    """Those of a tool."""
+    return {name: example(inner) for name, inner
+            in (schema or {}).get("properties", {}).items()}
 
 
 def compact(value):

@@ -447,6 +447,10 @@ test_errors_are_valid_json_in_every_shape(void **state)
                                 "error");
             assert_string_equal(json_string_value(json_object_get(e, "type")),
                                 "rate_limit_error");
+            e = json_object_get(e, "details");
+            assert_string_equal(json_string_value(json_object_get(e,
+                                                           "error_code")),
+                                "quota_exceeded");
             break;
         case TG_SHAPE_GEMINI:
             assert_int_equal(json_integer_value(json_object_get(e, "code")),

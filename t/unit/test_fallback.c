@@ -81,6 +81,132 @@ test_what_one_does_not_take_the_next_gets_again(void **state)
 }
 
 
+/* Any body, with blanks anywhere, its members in any order. */
+static void
+random_body(char *p, unsigned *seed)
+{
+    static const char *const  members[] = {
+        "\"model\":\"gpt-dear\"", "\"mod\\u0065l\":\"gpt-dear\"",
+        "\"messages\":[{\"role\":\"user\",\"content\":\"a, {b\"}]",
+        "\"stream\":true", "\"stream_options\":{\"x\" : 1}",
+        "\"stream_options\":{\"include_usage\":false}",
+        "\"max_tokens\":9999", "\"max_tokens\" : 7",
+        "\"max_completion_tokens\": 800 ", "\"temperature\":0.25",
+        "\"logit_bias\":{\"a\":[1,2]}", "\"top_p\" : 1",
+        "\"reasoning_effort\":\"low\"", "\"verbosity\":\"low\"",
+        "\"seed\":7", "\"x\":{\"model\":\"b\",\"max_tokens\":1}"
+    };
+    static const int   group[] = {
+        0, 0, 1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9, 10, 11, 12
+    };
+    static const char *const  blanks[] = { "", "", " ", "\n  ", "\t" };
+
+    bool      first = true;
+    unsigned  had = 0, k, n = sizeof(members) / sizeof(members[0]);
+
+    *p++ = '{';
+
+    for (unsigned i = 0; i < 24 || !(had & 1); i++) {
+        k = (unsigned) rand_r(seed) % n;
+
+        if (had >> group[k] & 1) {
+            continue;
+        }
+
+        had |= 1u << group[k];
+        p += sprintf(p, "%s%s%s", first ? "" : ",",
+                     blanks[(unsigned) rand_r(seed) % 5], members[k]);
+        p += sprintf(p, "%s", blanks[(unsigned) rand_r(seed) % 5]);
+        first = false;
+    }
+
+    (void) sprintf(p, "}%s", blanks[(unsigned) rand_r(seed) % 5]);
+}
+
+
+static void
+same(json_t *a, json_t *b, const char *key)
+{
+    a = json_object_get(a, key);
+    b = json_object_get(b, key);
+    assert_true((a == NULL) == (b == NULL));
+    assert_true(a == NULL || json_equal(a, b));
+}
+
+
+static void
+test_no_hop_leaves_a_trace_in_the_next_ones_body(void **state)
+{
+    static const char *const  ours[] = {
+        "model", "stream_options", "max_tokens", "max_completion_tokens",
+        "temperature", "top_p", "logit_bias", "reasoning_effort", "verbosity"
+    };
+
+    char         body[2048], file[2048], fresh[2048];
+    json_t      *came, *a, *b;
+    unsigned     seed = 1;
+    routed_t     f;
+
+    (void) state;
+    begin(&f, "llm_route r to=openai/gpt-5-x,spare/gpt-mini,gpu/llama,"
+              "openai/gpt-dear,spare/o9-think\n");
+    f.gate.breakers = NULL;
+
+    for (unsigned i = 0; i < 1000; i++) {
+        random_body(body, &seed);
+        came = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
+        assert_non_null(came);
+        memcpy(file, body, sizeof(body));
+        assert_int_equal(send(&f, CHAT, body), TG_OK);
+
+        for (unsigned hop = 0; hop < 5; hop++) {
+            memcpy(fresh, body, sizeof(body));
+            a = hop_body(&f, file);
+            b = hop_body(&f, fresh);
+
+            if (!json_equal(a, b)) {
+                fail_msg("%s, hop %u: %s, but from a file %s", body, hop,
+                         json_dumps(b, 0), json_dumps(a, 0));
+            }
+
+            assert_string_equal(text_of(a, "model"),
+                                strchr(says(&f, "x-llm-target"), '/') + 1);
+
+            /* What the first did not take is there again. */
+
+            if (hop > 0 && hop < 4) {
+                same(a, came, "temperature");
+                same(a, came, "logit_bias");
+            }
+
+            for (unsigned k = 0; k < sizeof(ours) / sizeof(ours[0]); k++) {
+                (void) json_object_del(a, ours[k]);
+                (void) json_object_del(b, ours[k]);
+            }
+
+            json_decref(b);
+            b = json_copy(came);
+
+            for (unsigned k = 0; k < sizeof(ours) / sizeof(ours[0]); k++) {
+                (void) json_object_del(b, ours[k]);
+            }
+
+            assert_true(json_equal(a, b));
+            json_decref(a);
+            json_decref(b);
+
+            if (hop < 4) {
+                assert_int_equal(failed(&f, TG_FAIL_CONNECT, 0, NULL), TG_OK);
+            }
+        }
+
+        json_decref(came);
+    }
+
+    end(&f);
+}
+
+
 static void
 test_a_clients_mistake_is_no_ones_failure(void **state)
 {
@@ -211,8 +337,9 @@ held(routed_t *f, int64_t used)
 static void
 test_what_is_held_is_enough_for_every_attempt(void **state)
 {
-    int64_t   one, two, three, gone;
-    routed_t  f;
+    json_t    *v;
+    int64_t    one, two, three, gone;
+    routed_t   f;
 
     (void) state;
 
@@ -258,8 +385,12 @@ test_what_is_held_is_enough_for_every_attempt(void **state)
     assert_int_equal(failed(&f, TG_FAIL_TIMEOUT, 0, NULL), TG_OK);
     answer(&f, 200, "{\"model\":\"gpt-dear\",\"usage\":{\"prompt_tokens\":40,"
                     "\"completion_tokens\":800}}");
-    gone = int_of(line(&f, 0), "llm.cost.total_nusd")
-           + int_of(line(&f, 1), "llm.cost.total_nusd");
+    v = line(&f, 0);
+    gone = int_of(v, "llm.cost.total_nusd");
+    json_decref(v);
+    v = line(&f, 1);
+    gone += int_of(v, "llm.cost.total_nusd");
+    json_decref(v);
     assert_true(gone <= two);
     assert_int_equal(held(&f, gone), 0);
     end(&f);
@@ -445,6 +576,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_the_next_target_gets_the_body_as_it_is_for_it),
         cmocka_unit_test(test_what_one_does_not_take_the_next_gets_again),
+        cmocka_unit_test(test_no_hop_leaves_a_trace_in_the_next_ones_body),
         cmocka_unit_test(test_a_clients_mistake_is_no_ones_failure),
         cmocka_unit_test(test_an_attempt_that_may_be_billed_has_a_line),
         cmocka_unit_test(

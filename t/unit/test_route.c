@@ -278,10 +278,10 @@ test_a_dry_run_says_what_it_would_have_saved(void **state)
     answer(&f, 200, "{\"model\":\"gpt-dear\",\"usage\":{\"prompt_tokens\":1000,"
                     "\"completion_tokens\":1000}}");
     v = line(&f, 0);
-    assert_string_equal(text_of(v, "llm.route.dry"), "d");
-    assert_string_equal(text_of(v, "llm.route.dry_to"), "openai/gpt-mini");
+    assert_string_equal(text_of(v, "llm.route_dry"), "d");
+    assert_string_equal(text_of(v, "llm.route_dry_to"), "openai/gpt-mini");
     assert_int_equal(int_of(v, "llm.cost.total_nusd"), 40000000);
-    assert_true(json_number_value(json_object_get(v, "llm.route.dry_saved"))
+    assert_true(json_number_value(json_object_get(v, "llm.route_dry_saved"))
                 == 0.037);
     assert_null(json_object_get(v, "llm.route"));
     json_decref(v);
@@ -461,6 +461,52 @@ test_credentials_stay_with_whom_they_are_meant_for(void **state)
 
 
 static void
+test_models_of_all_providers_are_listed(void **state)
+{
+    json_t          *v;
+    routed_t         f;
+    tg_id_source_t   ids;
+    unsigned char    seed[32] = { 7 };
+    tg_call_head_t   head = { 0 };
+
+    (void) state;
+    begin(&f, "");
+    tg_id_seed(&ids, seed);
+    head.method = tg_str("GET");
+    head.path = tg_str("/v1/models");
+    f.call = tg_call_create(tg_arena_mem(f.arena), f.conf, &f.scope,
+                            &routed_host, &f, &head, &ids, &f.now);
+    assert_int_equal(tg_call_enter(f.call, &f.gate, &f.refusal), TG_ERROR);
+    assert_int_equal(f.refusal.status, 200);
+    v = json_loadb(f.refusal.body.p, f.refusal.body.len, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(v, "data")), 5);
+    assert_string_equal(text_of(json_array_get(json_object_get(v, "data"), 0),
+                                "id"), "claude-x");
+    json_decref(v);
+    end(&f);
+}
+
+
+static void
+test_a_providers_key_is_not_for_everything(void **state)
+{
+    routed_t    f;
+    tg_error_t  err;
+
+    (void) state;
+    begin(&f, "llm_provider keyed dialect=openai url=https://k.example"
+              " key=file:/k\n");
+    assert_int_equal(tg_conf_provider_key(f.conf, 5, tg_str("sk-k"), &err),
+                     TG_OK);
+    assert_int_equal(send(&f, "/v1/files", "{}"), TG_ERROR);
+    assert_int_equal(f.refusal.status, 403);
+    assert_int_equal(send(&f, CHAT, "{\"model\":\"any\"}"), TG_OK);
+    to_is(&f, "keyed", "k.example", CHAT);
+    end(&f);
+}
+
+
+static void
 test_mistakes_are_named(void **state)
 {
     static const struct {
@@ -541,6 +587,8 @@ main(void)
         cmocka_unit_test(test_a_quota_sends_elsewhere_instead_of_refusing),
         cmocka_unit_test(test_a_share_used_is_a_condition),
         cmocka_unit_test(test_credentials_stay_with_whom_they_are_meant_for),
+        cmocka_unit_test(test_models_of_all_providers_are_listed),
+        cmocka_unit_test(test_a_providers_key_is_not_for_everything),
         cmocka_unit_test(test_mistakes_are_named)
     };
 

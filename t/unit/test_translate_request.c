@@ -109,7 +109,7 @@ check(const pair_t *pair, json_t *c, const char *text)
             fail_msg("%s: %s: %s", pair->file, name, err.message);
         }
         assert_in_range(err.code, TG_TRANSLATE_E_INVALID,
-                        TG_TRANSLATE_E_REFUSED);
+                        TG_TRANSLATE_E_THREAD);
         assert_in_range(err.offset, 0, strlen(text));
 
     } else {

@@ -66,22 +66,28 @@ static const error_t  errors[] = {
       "\"invalid_request_error\",\"param\":null,\"code\":"
       "\"invalid_api_key\"}}", 401,
       "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\","
-      "\"message\":\"no key\"}}" },
+      "\"message\":\"no key\",\"details\":{\"error_code\":"
+      "\"invalid_api_key\"}}}" },
     { O, A, 429, "{\"error\":\"wait\"}", 429,
       "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\","
-      "\"message\":\"wait\"}}" },
+      "\"message\":\"wait\",\"details\":{\"error_code\":"
+      "\"rate_limit_exceeded\"}}}" },
     { O, A, 404, "{\"detail\":\"Not Found\"}", 404,
       "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\","
-      "\"message\":\"Not Found\"}}" },
+      "\"message\":\"Not Found\",\"details\":{\"error_code\":"
+      "\"model_not_found\"}}}" },
     { O, A, 400, "{\"object\":\"error\",\"message\":\"m\",\"code\":400}", 400,
       "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\","
-      "\"message\":\"m\"}}" },
+      "\"message\":\"m\",\"details\":{\"error_code\":"
+      "\"invalid_request_error\"}}}" },
     { O, A, 502, "<html><h1>Bad \"Gateway\"</h1></html>", 502,
       "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":"
-      "\"the upstream answered 502\"}}" },
+      "\"the upstream answered 502\",\"details\":{\"error_code\":"
+      "\"server_error\"}}}" },
     { O, A, 503, "no healthy upstream", 503,
       "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\","
-      "\"message\":\"no healthy upstream\"}}" },
+      "\"message\":\"no healthy upstream\",\"details\":{\"error_code\":"
+      "\"server_error\"}}}" },
     { A, O, 500, "", 500,
       "{\"error\":{\"message\":\"the upstream answered 500\",\"type\":"
       "\"server_error\",\"param\":null,\"code\":\"server_error\"}}" },
@@ -95,7 +101,8 @@ static const error_t  errors[] = {
       "\"code\":\"overloaded_error\"}}" },
     { O, A, 200, "{\"model\":\"m\"}", 502,
       "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":"
-      "\"the upstream's answer has no choices\"}}" },
+      "\"the upstream's answer has no choices\",\"details\":{"
+      "\"error_code\":\"upstream_error\"}}}" },
     { A, O, 200, "{\"type\":\"message\",\"content\":[", 502,
       "{\"error\":{\"message\":\"the upstream's answer can't be read: JSON: "
       "the document is cut at byte 29\",\"type\":\"server_error\",\"param\":"
@@ -138,9 +145,9 @@ typedef struct {
 #define O_ERROR(m, type, code)                                                \
     "data: {\"error\":{\"message\":\"" m "\",\"type\":\"" type "\",\"param\":" \
     "null,\"code\":\"" code "\"}}\n\n"
-#define A_ERROR(m, type)                                                      \
+#define A_ERROR(m, type, code)                                                \
     "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"" type      \
-    "\",\"message\":\"" m "\"}}\n\n"
+    "\",\"message\":\"" m "\",\"details\":{\"error_code\":\"" code "\"}}}\n\n"
 #define CANT  " of the upstream's answer can't be translated"
 #define ENDED "the upstream's answer ended before it was complete"
 
@@ -153,24 +160,26 @@ static const stream_t  streams[] = {
       O_ERROR("busy", "server_error", "UNAVAILABLE") },
     { O, A, O_TEXT "data: {\"error\":{\"message\":\"gone\",\"type\":"
       "\"server_error\",\"code\":502}}\n\n" O_STOP O_END,
-      A_ERROR("gone", "api_error") },
+      A_ERROR("gone", "api_error", "server_error") },
     { O, A, "event: error\ndata: {\"message\":\"odd\"}\n\n" O_STOP O_END,
-      A_ERROR("odd", "api_error") },
+      A_ERROR("odd", "api_error", "server_error") },
     { O, A, O_TEXT "data: {\"choices\":[{\"error\":{\"message\":\"limit\","
       "\"code\":429},\"finish_reason\":\"error\"}]}\n\n",
-      A_ERROR("limit", "rate_limit_error") },
+      A_ERROR("limit", "rate_limit_error", "rate_limit_exceeded") },
     { O, A, O_TEXT "data: {\"choices\n\n" O_END,
       A_ERROR("the upstream's answer can't be read: JSON: the document is cut "
-              "at byte 9", "api_error") },
+              "at byte 9", "api_error", "upstream_error") },
     { O, A, O_TEXT "data: 1\n\n" O_END,
-      A_ERROR("the upstream's answer is not a JSON object", "api_error") },
+      A_ERROR("the upstream's answer is not a JSON object", "api_error",
+              "upstream_error") },
     { O, A, "data: [DONE]\n\n",
-      A_ERROR("the upstream's answer has nothing in it", "api_error") },
+      A_ERROR("the upstream's answer has nothing in it", "api_error",
+              "upstream_error") },
     /* cut off */
     { A, O, A_START A_TEXT, O_ERROR(ENDED, "server_error", "upstream_error") },
     { G, O, G_TEXT, O_ERROR(ENDED, "server_error", "upstream_error") },
-    { O, A, O_TEXT, A_ERROR(ENDED, "api_error") },
-    { O, A, "", A_ERROR(ENDED, "api_error") },
+    { O, A, O_TEXT, A_ERROR(ENDED, "api_error", "upstream_error") },
+    { O, A, "", A_ERROR(ENDED, "api_error", "upstream_error") },
     /* what has no place in the other form */
     { A, O, A_START "data: {\"type\":\"content_block_start\",\"content_block\":"
       "{\"type\":\"container_upload\",\"file_id\":\"f\"}}\n\n",
@@ -182,18 +191,19 @@ static const stream_t  streams[] = {
               "server_error", "upstream_error") },
     { O, A, "data: {\"choices\":[{\"delta\":{\"images\":[{\"image_url\":{"
       "\"url\":\"data:\"}}]}}]}\n\n",
-      A_ERROR("choices[0].delta.images" CANT, "api_error") },
+      A_ERROR("choices[0].delta.images" CANT, "api_error", "upstream_error") },
     { O, A, "data: {\"choices\":[{\"delta\":{\"content\":[{\"type\":"
       "\"image_url\"}]}}]}\n\n",
-      A_ERROR("choices[0].delta.content[0] (image_url)" CANT, "api_error") },
+      A_ERROR("choices[0].delta.content[0] (image_url)" CANT, "api_error",
+              "upstream_error") },
     { O, A, "data: {\"choices\":[{\"index\":1,\"delta\":{}}]}\n\n",
       A_ERROR("the upstream's answer has a choice 1: more than 1 can't be "
-              "translated", "api_error") },
+              "translated", "api_error", "upstream_error") },
     { O, A, O_CALL("\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}")
       O_CALL("\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\"}")
       O_CALL("\"index\":0,\"function\":{\"arguments\":\"{}\"}"),
       A_ERROR("a tool call of the upstream's has no name, or goes on after "
-              "another has begun", "api_error") }
+              "another has begun", "api_error", "upstream_error") }
 };
 
 
