@@ -3,9 +3,10 @@
 
 #include "tg_call_edit.h"
 
-/* `,"stream_options":{...,"include_usage":true},"options":{...}}`, where the
- * old members of the former may grow by being escaped anew. */
-#define TG_TAIL_MAX  (7 * TG_JSON_VALUE_MAX + 192)
+/* Of the names, brackets and numbers that are written; not what is the call's:
+ * `,"model":"","stream_options":{"include_usage":true},"generationConfig":{},
+ * "max_completion_tokens":9223372036854775807}`. */
+#define TG_TAIL_MAX  256
 
 
 /* The chunk that was asked for is taken out of the stream again. */
@@ -184,7 +185,10 @@ tg_compose_begin(tg_call_t *call, tg_compose_t *c)
     size_t                    size;
     const tg_request_info_t  *info = tg_request_info(call->request);
 
-    size = TG_TAIL_MAX + 6 * (c->model.len + info->model.len) + c->whole.len;
+    /* Old members may grow by being escaped anew. */
+
+    size = TG_TAIL_MAX + 7 * (info->stream_options.len + info->limits.len)
+           + 6 * (c->model.len + info->model.len) + c->whole.len;
     buf = tg_alloc(call->mem, size);
     c->spans = tg_alloc(call->mem, (call->ncuts + TG_MOVED + TG_MAXIMA_MAX)
                                    * sizeof(tg_edit_span_t));

@@ -179,7 +179,15 @@ tg_guard_search(tg_guarding_t *w)
     w->search = tg_search_create(w->call->mem, w->prompt->text, w->gate->clock,
                                  deadline);
 
-    return w->search != NULL ? TG_OK : TG_ERROR;
+    if (w->search == NULL) {
+        return TG_ERROR;
+    }
+
+    if (w->gate->worked != NULL) {
+        tg_search_works(w->search, w->gate->worked, TG_GUARD_DEADLINE_NS);
+    }
+
+    return TG_OK;
 }
 
 

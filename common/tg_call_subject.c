@@ -250,7 +250,10 @@ tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
     if (call->routing != NULL) {
         h->ask.own_prompt = call->routing->naims != 0
                             && tg_vendor_own_prompt(call->dialect.vendor);
-        tg_bound_ask_model(&h->ask, tg_call_sent_model(call));
+
+        if (!tg_str_eq(tg_call_sent_model(call), info->model)) {
+            tg_bound_ask_model(&h->ask, tg_call_sent_model(call));
+        }
     }
 
     if (call->cap_output > 0 && (h->ask.max_tokens <= 0

@@ -62,6 +62,8 @@ typedef struct {
     void                   *geo_data;
     int64_t               (*clock)(void);   /* nanoseconds, of any origin: for
                                            what has to end in time */
+    int64_t               (*worked)(void);  /* the same of what this thread has
+                                           worked; NULL: not known */
     tg_gate_scratch_t      *scratch;
     tg_breakers_t          *breakers;   /* shared by all processes; NULL: what
                                            has failed is not remembered */

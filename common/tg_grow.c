@@ -24,7 +24,7 @@ tg_grow_init(tg_grow_t *g, tg_mem_t *mem, size_t hint, size_t max)
 }
 
 
-static bool
+char *
 tg_grow_more(tg_grow_t *g, size_t n)
 {
     size_t  need, size = g->size;
@@ -32,7 +32,7 @@ tg_grow_more(tg_grow_t *g, size_t n)
 
     if (g->failed || n > g->max - g->len) {
         g->failed = true;
-        return false;
+        return NULL;
     }
 
     need = g->len + n;
@@ -48,7 +48,7 @@ tg_grow_more(tg_grow_t *g, size_t n)
     p = tg_alloc(g->mem, size);
     if (p == NULL) {
         g->failed = true;
-        return false;
+        return NULL;
     }
 
     if (g->len != 0) {
@@ -58,38 +58,7 @@ tg_grow_more(tg_grow_t *g, size_t n)
     g->p = p;
     g->size = size;
 
-    return true;
-}
-
-
-char *
-tg_grow_room(tg_grow_t *g, size_t n)
-{
-    if ((g->failed || g->p == NULL || g->size - g->len < n)
-        && !tg_grow_more(g, n))
-    {
-        return NULL;
-    }
-
-    return g->p + g->len;
-}
-
-
-void
-tg_grow(tg_grow_t *g, const char *p, size_t n)
-{
-    char  *to;
-
-    if (n == 0) {
-        return;
-    }
-
-    to = tg_grow_room(g, n);
-
-    if (to != NULL) {
-        memcpy(to, p, n);
-        g->len += n;
-    }
+    return p + g->len;
 }
 
 

@@ -25,11 +25,28 @@ typedef struct {
 /* Allocates nothing yet. */
 void tg_grow_init(tg_grow_t *g, tg_mem_t *mem, size_t hint, size_t max);
 
+/* tg_grow_room() where there is none. */
+char *tg_grow_more(tg_grow_t *g, size_t n);
+
 /* n more bytes to be written at what is returned, or NULL; tg_grow_t's len does
  * not change. */
-char *tg_grow_room(tg_grow_t *g, size_t n);
+static inline char *
+tg_grow_room(tg_grow_t *g, size_t n)
+{
+    return g->failed || g->p == NULL || g->size - g->len < n
+           ? tg_grow_more(g, n) : g->p + g->len;
+}
 
-void tg_grow(tg_grow_t *g, const char *p, size_t n);
+static inline void
+tg_grow(tg_grow_t *g, const char *p, size_t n)
+{
+    char  *to = n == 0 ? NULL : tg_grow_room(g, n);
+
+    if (to != NULL) {
+        memcpy(to, p, n);
+        g->len += n;
+    }
+}
 
 #define tg_grow_lit(g, literal)  tg_grow(g, literal, sizeof(literal) - 1)
 

@@ -5,9 +5,9 @@
  * regex looks at it. */
 #define TG_SEARCH_STARTS     (64 * 1024)
 
-/* Callouts between two looks; each where the text is long. */
-#define TG_SEARCH_CALLS      16
-#define TG_SEARCH_LONG       (64 * 1024)
+/* Bytes between two looks, if what is between two callouts goes through all of
+ * the text. */
+#define TG_SEARCH_BYTES      (1024 * 1024)
 
 #define TG_SEARCH_EFFORT     10000000   /* PCRE2's own limits, for one start */
 #define TG_SEARCH_HEAP_KIB   16384      /* without machine code */
@@ -27,6 +27,8 @@ struct tg_search_s {
     tg_str_t               text;
     int64_t              (*clock)(void);
     int64_t                deadline;
+    int64_t              (*worked)(void);
+    int64_t                enough;
     unsigned               calls;
     unsigned               every;
     bool                   late;
@@ -315,12 +317,41 @@ tg_regex_destroy(tg_regex_t *re)
 }
 
 
+void
+tg_search_works(tg_search_t *s, int64_t (*worked)(void), int64_t ns)
+{
+    s->worked = worked;
+    s->enough = worked() + ns;
+}
+
+
 bool
 tg_search_late(tg_search_t *s)
 {
-    s->late = s->late || (s->clock != NULL && s->clock() > s->deadline);
+    int64_t  now, left = 0;
 
-    return s->late;
+    if (s->late || s->clock == NULL) {
+        return s->late;
+    }
+
+    now = s->clock();
+
+    if (now <= s->deadline) {
+        return false;
+    }
+
+    if (s->worked != NULL) {
+        left = s->enough - s->worked();
+    }
+
+    if (left > 0) {
+        s->deadline = now + left;
+        return false;
+    }
+
+    s->late = true;
+
+    return true;
 }
 
 
@@ -349,7 +380,7 @@ tg_search_create(tg_mem_t *mem, tg_str_t text, int64_t (*clock)(void),
     s->text = text.len == 0 ? tg_str("") : text;
     s->clock = clock;
     s->deadline = deadline;
-    s->every = text.len > TG_SEARCH_LONG ? 1 : TG_SEARCH_CALLS;
+    s->every = (unsigned) (TG_SEARCH_BYTES / (text.len + 1)) + 1;
     s->context = pcre2_match_context_create(NULL);
     s->data = pcre2_match_data_create(1, NULL);
 

@@ -40,6 +40,11 @@ tg_search_t *tg_search_create(tg_mem_t *mem, tg_str_t text,
     int64_t (*clock)(void), int64_t deadline);
 void tg_search_destroy(tg_search_t *s);
 
+/* worked: nanoseconds that this thread has worked.  The deadline does not pass
+ * before it has worked so many: time in which it was kept from that, by a machine
+ * that has too much to do, does not count. */
+void tg_search_works(tg_search_t *s, int64_t (*worked)(void), int64_t ns);
+
 /*
  * The first match at or behind `at` that is not empty.  TG_OK: it is from *from
  * to *to.  TG_DECLINED: there is none.  TG_ERROR: the deadline has passed, or

@@ -270,6 +270,14 @@ tg_sse_line(tg_sse_t *s, const char *p, const char *last)
     }
 
     s->block = true;
+
+    if (last - p > 6 && memcmp(p, "event:", 6) == 0) {
+        s->field = TG_SSE_F_EVENT;
+        s->name_len = 0;
+        s->state = TG_SSE_SPACE;
+        return p + 6;
+    }
+
     s->field_len = 0;
     s->state = TG_SSE_FIELD;
 

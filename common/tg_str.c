@@ -30,7 +30,7 @@ bool
 tg_str_match(tg_str_t s, tg_str_t pattern)
 {
     size_t       i = 0, k = 0, star = SIZE_MAX, mark = 0;
-    const char  *first;
+    const char  *first, *next;
 
     first = pattern.len == 0 ? NULL : memchr(pattern.p, '*', pattern.len);
 
@@ -49,13 +49,24 @@ tg_str_match(tg_str_t s, tg_str_t pattern)
             star = k++;
             mark = i;
 
+            if (k == pattern.len) {
+                return true;
+            }
+
         } else if (k < pattern.len && pattern.p[k] == s.p[i]) {
             i++;
             k++;
 
         } else if (star != SIZE_MAX) {
             k = star + 1;
-            i = ++mark;
+            next = pattern.p[k] == '*' ? s.p + mark + 1
+                   : memchr(s.p + mark + 1, pattern.p[k], s.len - mark - 1);
+
+            if (next == NULL) {
+                return false;
+            }
+
+            i = mark = (size_t) (next - s.p);
 
         } else {
             return false;

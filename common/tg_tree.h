@@ -77,9 +77,18 @@ size_t tg_node_count(const tg_node_t *n);
  * no object. */
 const tg_node_t *tg_node_get(const tg_node_t *n, tg_str_t name);
 
+/* tg_node_key_is() of a name with escapes. */
+bool tg_node_key_means(const tg_node_t *n, tg_str_t name);
+
 /* Is this the member's name; is n (may be NULL) a string of this text?  Both
  * are compared decoded. */
-bool tg_node_key_is(const tg_node_t *n, tg_str_t name);
+static inline bool
+tg_node_key_is(const tg_node_t *n, tg_str_t name)
+{
+    return n->key_escaped ? tg_node_key_means(n, name)
+                          : tg_str_eq(tg_node_key(n), name);
+}
+
 bool tg_node_is(const tg_node_t *n, tg_str_t text);
 
 /* Have two strings the same text? */

@@ -99,12 +99,20 @@ tg_tree_compare_keys(const tg_node_t *a, const tg_node_t *b)
 }
 
 
+static bool
+tg_tree_same_key(const tg_node_t *a, const tg_node_t *b)
+{
+    return (a->key_len == b->key_len || a->key_escaped || b->key_escaped)
+           && tg_tree_compare_keys(a, b) == 0;
+}
+
+
 static int
 tg_tree_twice_few(const tg_node_t *object, const tg_node_t **twice)
 {
     for (const tg_node_t *a = object->child; a != NULL; a = a->next) {
         for (const tg_node_t *b = object->child; b != a; b = b->next) {
-            if (tg_tree_compare_keys(a, b) == 0) {
+            if (tg_tree_same_key(a, b)) {
                 *twice = a;
                 return TG_AGAIN;
             }

@@ -19,12 +19,9 @@ tg_node_count(const tg_node_t *n)
 
 
 bool
-tg_node_key_is(const tg_node_t *n, tg_str_t name)
+tg_node_key_means(const tg_node_t *n, tg_str_t name)
 {
-    tg_str_t  key = tg_node_key(n);
-
-    return n->key_escaped ? tg_tree_compare(key, true, name, false) == 0
-                          : tg_str_eq(key, name);
+    return tg_tree_compare(tg_node_key(n), n->key_escaped, name, false) == 0;
 }
 
 

@@ -705,13 +705,27 @@ tg_desk_roster(tg_desk_t *desk)
 
 
 static int64_t
-tg_desk_clock(void)
+tg_desk_time(clockid_t clock)
 {
     struct timespec  t;
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &t);
+    (void) clock_gettime(clock, &t);
 
     return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+
+static int64_t
+tg_desk_clock(void)
+{
+    return tg_desk_time(CLOCK_MONOTONIC);
+}
+
+
+static int64_t
+tg_desk_worked(void)
+{
+    return tg_desk_time(CLOCK_THREAD_CPUTIME_ID);
 }
 
 
@@ -729,6 +743,7 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     gate->geo = desk->geoip == NULL ? NULL : tg_geoip_look;
     gate->geo_data = desk->geoip;
     gate->clock = tg_desk_clock;
+    gate->worked = tg_desk_worked;
     gate->scratch = scratch;
     gate->look = NULL;
 }

@@ -698,6 +698,53 @@ test_what_can_not_be_looked_at_is_rejected(void **state)
 }
 
 
+/* A tenth of it, each time. */
+static int64_t
+slow_work(void)
+{
+    static int64_t  worked;
+
+    return worked += 10000001;
+}
+
+
+static int64_t
+no_work(void)
+{
+    return 0;
+}
+
+
+static void
+test_time_counts_that_was_worked(void **state)
+{
+    fixture_t  f;
+
+    begin(&f);
+    f.gate.clock = slow_clock;
+    f.gate.worked = no_work;
+    guard(&f, "g|deny=~(a+)+b|action=redact");
+    send_to(&f, "api.openai.com", CHAT, SAYS("aaaa aab"));
+    assert_int_equal(f.rc, TG_OK);
+    end(&f);
+    assert_null(json_object_get(f.line, "llm.guard.unfinished"));
+    done(&f);
+
+    begin(&f);
+    f.gate.clock = slow_clock;
+    f.gate.worked = slow_work;
+    guard(&f, "g|deny=~(a+)+[b-z]|action=redact");
+    send_to(&f, "api.openai.com", CHAT,
+            SAYS("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+    assert_int_equal(f.rc, TG_ERROR);
+    assert_int_equal(f.refusal.status, 403);
+    end(&f);
+    assert_true(json_is_true(json_object_get(f.line, "llm.guard.unfinished")));
+    done(&f);
+    (void) state;
+}
+
+
 /* A regex that takes time beyond all bounds ends in time. */
 static void
 test_a_regex_ends_in_time(void **state)
@@ -884,6 +931,7 @@ main(void)
         cmocka_unit_test(test_the_body_is_asked_for_once_and_only_if_needed),
         cmocka_unit_test(test_trimmed_turns_are_not_looked_at),
         cmocka_unit_test(test_what_can_not_be_looked_at_is_rejected),
+        cmocka_unit_test(test_time_counts_that_was_worked),
         cmocka_unit_test(test_a_regex_ends_in_time),
         cmocka_unit_test(test_a_watched_regex_finds_what_it_would),
         cmocka_unit_test(test_a_long_text_is_searched_to_its_end)
