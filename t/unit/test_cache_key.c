@@ -243,6 +243,7 @@ test_no_answer_crosses_tenants(void **state)
 int
 main(void)
 {
+    int          rc;
     tg_error_t   err;
     tg_arena_t  *arena = tg_arena_create(0);
 
@@ -255,5 +256,8 @@ main(void)
 
     assert_int_equal(tg_dialect_setup(tg_arena_mem(arena), &err), TG_OK);
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    rc = cmocka_run_group_tests(tests, NULL, NULL);
+    tg_arena_destroy(arena);
+
+    return rc;
 }
