@@ -238,6 +238,10 @@ tg_hold_prepare(tg_hold_t *h, tg_call_t *call, const tg_gate_t *gate,
     h->call = call;
     h->gate = gate;
 
+    if (gate->scratch->expr != NULL) {
+        tg_expr_watch(gate->scratch->expr, gate->clock);
+    }
+
     tg_bound_ask(&h->ask, tg_api_op(call->dialect.api), info,
                  tg_request_inspected(call->request));
     h->ask.default_output = call->conf->ledger.default_output;

@@ -14,6 +14,7 @@ struct tg_expr_scratch_s {
     pcre2_general_context  *general;
     pcre2_match_context    *match;
     pcre2_match_data       *data;
+    tg_watch_t              watch;
 };
 
 typedef struct {
@@ -140,8 +141,22 @@ tg_expr_scratch(tg_mem_t *mem)
 
     (void) pcre2_set_match_limit(s->match, TG_EXPR_MATCH_LIMIT);
     (void) pcre2_set_heap_limit(s->match, TG_EXPR_HEAP_KIB);
+    (void) pcre2_set_callout(s->match, tg_watch_callout, &s->watch);
 
     return s;
+}
+
+
+void
+tg_expr_watch(tg_expr_scratch_t *s, int64_t (*clock)(void))
+{
+    memset(&s->watch, 0, sizeof(tg_watch_t));
+
+    s->watch.clock = clock;
+    s->watch.budget = TG_EXPR_BUDGET_NS;
+
+    (void) pcre2_set_match_limit(s->match, clock == NULL ? TG_EXPR_MATCH_LIMIT
+                                           : TG_EXPR_TIMED_LIMIT);
 }
 
 
@@ -287,6 +302,7 @@ tg_expr_match(const tg_expr_run_t *run, const tg_expr_node_t *n)
 
     p = v.s.len == 0 ? "" : v.s.p;
     len = v.s.len < TG_EXPR_SUBJECT_MAX ? v.s.len : TG_EXPR_SUBJECT_MAX;
+    tg_watch_text(&run->scratch->watch, len);
 
     rc = pcre2_match(n->u.code, (PCRE2_SPTR) p, len, 0,
                      len < v.s.len ? PCRE2_NOTEOL : 0, run->scratch->data,

@@ -47,6 +47,10 @@
 
 /* Effort of one regex on one string; past it the match is unknown. */
 #define TG_EXPR_MATCH_LIMIT  100000
+#define TG_EXPR_TIMED_LIMIT  10000000   /* where time is looked at */
+
+/* Time of all regexes of one call, where there is a clock. */
+#define TG_EXPR_BUDGET_NS    (50 * 1000000)
 
 typedef enum {
     TG_EXPR_NONE = 0,
@@ -122,6 +126,11 @@ tg_str_t tg_expr_text(const tg_expr_t *e);
  */
 tg_expr_scratch_t *tg_expr_scratch(tg_mem_t *mem);
 bool tg_expr_needs_scratch(const tg_expr_t *e);
+
+/* Another call's expressions are next: from the first time that a regex takes
+ * long, all of them together have TG_EXPR_BUDGET_NS; past it they are unknown.
+ * clock: nanoseconds; NULL: there is no such limit. */
+void tg_expr_watch(tg_expr_scratch_t *s, int64_t (*clock)(void));
 
 /* False where it is false or unknown.  Allocates nothing. */
 bool tg_expr_eval(const tg_expr_t *e, tg_expr_scratch_t *scratch,

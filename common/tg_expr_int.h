@@ -8,8 +8,7 @@
 
 #include "tg_expr.h"
 
-#define PCRE2_CODE_UNIT_WIDTH  8
-#include <pcre2.h>
+#include "tg_regex_watch.h"
 
 typedef enum {
     TG_EXPR_OP_NONE = 0,

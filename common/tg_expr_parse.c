@@ -142,11 +142,8 @@ tg_parse_regex(tg_parse_t *p, bool caseless)
         return (void) tg_parse_fail(p, at, "no memory"), NULL;
     }
 
-    re = pcre2_compile((PCRE2_SPTR) s.p, s.len,
-                       PCRE2_DOTALL | PCRE2_NO_AUTO_CAPTURE
-                       | PCRE2_NEVER_BACKSLASH_C
-                       | (caseless ? PCRE2_CASELESS : 0),
-                       &code, &offset, p->pcre);
+    re = tg_watch_compile(p->mem, s, caseless ? PCRE2_CASELESS : 0, p->pcre,
+                          &code, &offset);
 
     if (re == NULL) {
         (void) pcre2_get_error_message(code, why, sizeof(why));
@@ -154,10 +151,6 @@ tg_parse_regex(tg_parse_t *p, bool caseless)
                              (const char *) why);
         return NULL;
     }
-
-    /* where there is no machine code, it is interpreted */
-
-    (void) pcre2_jit_compile(re, PCRE2_JIT_COMPLETE);
 
     return re;
 }

@@ -2,10 +2,8 @@
  * tg_guard_regex.h - a regex over a text that somebody else wrote, in bounded
  * time.
  *
- * PCRE2's limit on the effort of a match is one for each place at which it may
- * begin, and so is none on the whole: a regex and a text that are made for each
- * other take hours.  Here time is looked at from within the match, by callouts
- * behind each part of the regex that is repeated, and between matches.
+ * Time is looked at from within a match (tg_regex_watch.h), and between
+ * matches.
  *
  * Regexes are of bytes; of characters where they have one that is not ASCII, or
  * \p, \P, \X or \x{...}.  The dot matches newlines, too; parentheses don't

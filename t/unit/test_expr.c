@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +7,8 @@
 #include "tg_expr.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
 static tg_arena_t  *arena;
 
@@ -519,6 +522,64 @@ teardown(void **state)
 }
 
 
+static int64_t
+a_clock(void)
+{
+    struct timespec  t;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &t);
+
+    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+
+static bool
+get_long(void *data, unsigned symbol, const tg_expr_value_t *args,
+    tg_expr_value_t *value)
+{
+    (void) symbol;
+    (void) args;
+    value->s = *(tg_str_t *) data;
+
+    return true;
+}
+
+
+/* Of each place at which it may match the effort is limited, and there are
+ * many. */
+static void
+test_a_regex_over_a_long_text_ends_in_time(void **state)
+{
+    char               *p = malloc(200000);
+    int64_t             start;
+    tg_str_t            text = tg_str_of(p, 200000);
+    tg_error_t          err;
+    tg_expr_t          *e;
+    tg_expr_scratch_t  *scratch = tg_expr_scratch(tg_arena_mem(arena));
+
+    memset(p, 'a', 200000);
+    e = compile("model ~ '(a+)+[^a]' or not (model ~ '(a|aa)+[^a]')", &err);
+    assert_non_null(e);
+
+    tg_expr_watch(scratch, a_clock);
+    start = a_clock();
+    assert_false(tg_expr_eval(e, scratch, get_long, &text));
+    assert_true(a_clock() - start < 1000000000);
+
+    /* The next call has its own time. */
+
+    tg_expr_destroy(e);
+    e = compile("model ~ 'a{3}b?$'", &err);
+    assert_false(tg_expr_eval(e, scratch, get_long, &text));
+    tg_expr_watch(scratch, a_clock);
+    assert_true(tg_expr_eval(e, scratch, get_long, &text));
+
+    tg_expr_destroy(e);
+    free(p);
+    (void) state;
+}
+
+
 int
 main(void)
 {
@@ -533,7 +594,8 @@ main(void)
         cmocka_unit_test(test_the_caret_of_a_long_text_is_in_a_part_of_it),
         cmocka_unit_test(test_size_and_depth_have_an_end),
         cmocka_unit_test(test_arguments_are_bound_once_they_are_known),
-        cmocka_unit_test(test_memory_that_runs_out_is_an_error)
+        cmocka_unit_test(test_memory_that_runs_out_is_an_error),
+        cmocka_unit_test(test_a_regex_over_a_long_text_ends_in_time)
     };
 
     return cmocka_run_group_tests_name("expr", tests, setup, teardown);
