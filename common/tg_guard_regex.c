@@ -111,6 +111,14 @@ tg_regex_destroy(tg_regex_t *re)
 }
 
 
+void
+tg_search_works(tg_search_t *s, int64_t (*worked)(void), int64_t ns)
+{
+    s->watch.worked = worked;
+    s->watch.enough = worked() + ns;
+}
+
+
 bool
 tg_search_late(tg_search_t *s)
 {

@@ -229,7 +229,7 @@ tg_watch_text(tg_watch_t *w, size_t len)
 bool
 tg_watch_late(tg_watch_t *w)
 {
-    int64_t  now;
+    int64_t  now, left = 0;
 
     if (w->late || w->clock == NULL) {
         return w->late;
@@ -241,9 +241,22 @@ tg_watch_late(tg_watch_t *w)
         w->deadline = now + w->budget;
     }
 
-    w->late = now > w->deadline;
+    if (now <= w->deadline) {
+        return false;
+    }
 
-    return w->late;
+    if (w->worked != NULL) {
+        left = w->enough - w->worked();
+    }
+
+    if (left > 0) {
+        w->deadline = now + left;
+        return false;
+    }
+
+    w->late = true;
+
+    return true;
 }
 
 

@@ -20,6 +20,9 @@ typedef struct {
     int64_t   (*clock)(void);       /* nanoseconds; NULL: there is no deadline */
     int64_t     deadline;           /* 0: `budget` from the first look on */
     int64_t     budget;
+    int64_t   (*worked)(void);      /* nanoseconds that this thread has worked;
+                                       NULL: not known */
+    int64_t     enough;             /* it is not late before it has worked this */
     unsigned    calls;
     unsigned    every;              /* so many callouts between two looks */
     bool        late;
