@@ -146,7 +146,7 @@ leaves(unsigned api, const char *turns, int most, const char *want)
 {
     char       *body, kinds[64], got[64];
     size_t      n = 0, k = 0, m = 0;
-    json_t     *root, *list = json_array(), *left;
+    json_t     *root, *list = json_array(), *whole, *left;
     int64_t     each;
     tg_str_t    text;
     tg_trim_t   trim;
@@ -175,13 +175,13 @@ leaves(unsigned api, const char *turns, int most, const char *want)
                trim.ranges[i].end - trim.ranges[i].start);
     }
 
-    left = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
+    whole = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
 
-    if (left == NULL) {
+    if (whole == NULL) {
         fail_msg("no JSON: %s", body);
     }
 
-    left = json_object_get(left, apis[api].list);
+    left = json_object_get(whole, apis[api].list);
 
     for (size_t i = 0; i < n; i++) {
         if (k < json_array_size(left)
@@ -214,6 +214,7 @@ leaves(unsigned api, const char *turns, int most, const char *want)
     }
 
     free(body);
+    json_decref(whole);
     json_decref(root);
     json_decref(list);
 }
