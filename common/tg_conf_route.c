@@ -98,8 +98,7 @@ tg_conf_pass_warning(const tg_conf_t *conf, unsigned k, tg_error_t *warning)
 
     if (k == 1 && conf->passes && keyed && conf->keys.file.len == 0) {
         (void) tg_error(warning, 0, 0, "providers' keys go with the calls of"
-                        " whoever reaches a location with llm_pass (LLMPass):"
-                        " there is no llm_keys (LLMKeys)");
+                        " whoever gets here: there is no llm_keys (LLMKeys)");
         return true;
     }
 

@@ -567,6 +567,45 @@ test_mistakes_are_named(void **state)
 }
 
 
+static void
+warns(const char *text, const char *of)
+{
+    bool        found = false;
+    unsigned    i = 0;
+    routed_t    f;
+    tg_error_t  warning;
+
+    begin(&f, text);
+
+    while (tg_conf_warning(f.conf, true, true, &i, &warning)) {
+        found |= of != NULL && strstr(warning.message, of) != NULL;
+        assert_true(of != NULL
+                    || strstr(warning.message, "price list") != NULL);
+    }
+
+    assert_true(found == (of != NULL));
+    end(&f);
+}
+
+
+static void
+test_what_can_not_work_is_warned_of(void **state)
+{
+    (void) state;
+
+    warns("llm_route a \"when=tools\" to=gpu/llama\nllm_route b to=gpu\n",
+          NULL);
+    warns("llm_route a to=gpu/llama\nllm_route b to=openai/gpt-x\n",
+          "route \"b\" only gets what no target of \"a\"");
+    warns("llm_route a to=gpu/gpt-x\n", "is none of provider \"gpu\"'s models=");
+    warns("llm_provider k url=https://k.example key=file:/k\n",
+          "there is no llm_keys");
+    warns("llm_ledger /l\nllm_quota q per=all requests=1/day"
+          " action=route:eco\nllm_route eco to=gpu/llama\n"
+          "llm_route b to=openai/gpt-x\n", NULL);
+}
+
+
 int
 main(void)
 {
@@ -589,7 +628,8 @@ main(void)
         cmocka_unit_test(test_credentials_stay_with_whom_they_are_meant_for),
         cmocka_unit_test(test_models_of_all_providers_are_listed),
         cmocka_unit_test(test_a_providers_key_is_not_for_everything),
-        cmocka_unit_test(test_mistakes_are_named)
+        cmocka_unit_test(test_mistakes_are_named),
+        cmocka_unit_test(test_what_can_not_work_is_warned_of)
     };
 
     return cmocka_run_group_tests(tests, routed_setup, routed_teardown);
