@@ -34,8 +34,8 @@ teardown(void **state)
 }
 
 
-/* One letter a turn: s system, u user, a assistant, c call, r result, d developer
- * ... and ? one of no known kind.  A digit behind it: how many of them. */
+/* One letter a turn: s system, u user, a assistant, c call, r result, d
+ * developer ... and ? one of no known kind.  A digit behind it: how many of them. */
 static json_t *
 chat_turn(char kind, int n)
 {
@@ -140,7 +140,7 @@ static const struct {
 };
 
 
-/* The turns that are left of `turns`, at most `most` of them, by their kinds. */
+/* The turns that are left of `turns`, at most `most`, by their kinds. */
 static void
 leaves(unsigned api, const char *turns, int most, const char *want)
 {
@@ -302,7 +302,7 @@ test_steps_of_a_long_task_go_after_all_else(void **state)
 
 /* Results may come when the user has said something more. */
 static void
-test_a_call_that_is_answered_later_stays_with_its_answer(void **state)
+test_a_call_answered_later_stays_with_its_answer(void **state)
 {
     leaves(3, "uaucurau", 3, "u");
     leaves(3, "uaucucrrau", 4, "u");
@@ -375,7 +375,7 @@ main(void)
         cmocka_unit_test(test_calls_and_results_go_together),
         cmocka_unit_test(test_a_pending_call_stays),
         cmocka_unit_test(test_steps_of_a_long_task_go_after_all_else),
-        cmocka_unit_test(test_a_call_that_is_answered_later_stays_with_its_answer),
+        cmocka_unit_test(test_a_call_answered_later_stays_with_its_answer),
         cmocka_unit_test(test_what_is_not_known_stays_with_its_exchange),
         cmocka_unit_test(test_what_has_no_turns_is_left_alone),
         cmocka_unit_test(test_media_is_not_text)
