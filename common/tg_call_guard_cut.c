@@ -104,8 +104,8 @@ tg_cut_add(tg_cutting_t *c, size_t start, size_t end)
 
 
 /*
- * What takes the place of each byte: a star; in a number, and for digits in JSON
- * within a string, which may be of a number, a 1.
+ * What takes the place of each byte: a star; in a number, and for digits in
+ * JSON within a string, which may be of a number, a 1.
  */
 static void
 tg_cut_found(void *data, const tg_piece_t *piece, size_t start, size_t end)

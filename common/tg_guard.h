@@ -1,6 +1,6 @@
 /*
- * tg_guard.h - llm_guard: what calls may say, how much of it, and from where; as
- * it is configured.
+ * tg_guard.h - llm_guard: what calls may say, how much of it, and from where;
+ * as it is configured.
  *
  * Guards are looked at in the order in which they are declared; what each of
  * them does is in docs/guards.md, and how in tg_call_guard.c.

@@ -465,7 +465,7 @@ tg_pii_find(tg_str_t text, size_t from, size_t to, unsigned kinds,
         if (tg_pii_words[(uint8_t) *p]) {
             rc = tg_pii_in_word(&f, p);
 
-            /* Within a word none of them begins, but behind what is not ASCII. */
+            /* Within a word none begins, but behind what is not ASCII. */
 
             do {
                 ascii = (*p & 0x80) == 0;

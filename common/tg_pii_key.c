@@ -21,8 +21,8 @@ typedef struct {
 } tg_key_shape_t;
 
 /*
- * By the providers' own pages, and GitHub's list of patterns of secret scanning,
- * 2026-01: docs.github.com/code-security/secret-scanning.
+ * By the providers' own pages, and GitHub's list of patterns of secret
+ * scanning, 2026-01: docs.github.com/code-security/secret-scanning.
  */
 static const tg_key_shape_t  tg_key_shapes[] = {
     { TG_STR("sk-"), TG_KEY_WORD, 20 },         /* OpenAI, Anthropic, ours */

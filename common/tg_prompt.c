@@ -4,6 +4,7 @@
 
 #define TG_NAME_MAX      64
 #define TG_PIECES_FIRST  32
+#define TG_TEXT_PAD      32
 
 /* What a value may hold. */
 typedef enum {
@@ -470,7 +471,7 @@ tg_prompt_decode(tg_prompt_t *prompt, tg_reader_t *r)
     size_t   kept = 0;
     char    *buf, *to;
 
-    buf = tg_alloc(r->mem, r->bytes + TG_JSON_DECODE_ROOM);
+    buf = tg_alloc(r->mem, r->bytes + TG_JSON_DECODE_ROOM + TG_TEXT_PAD);
     if (buf == NULL) {
         return tg_error(r->err, TG_PROMPT_ERROR_MEMORY, 0,
                         "no memory for the prompt");
@@ -494,6 +495,10 @@ tg_prompt_decode(tg_prompt_t *prompt, tg_reader_t *r)
         *to++ = '\n';
         kept++;
     }
+
+    /* What searches it looks at whole words of the CPU. */
+
+    memset(to, 0, TG_TEXT_PAD);
 
     prompt->npieces = kept;
     prompt->text = tg_str_of(buf, (size_t) (to - buf));

@@ -1,22 +1,22 @@
 /*
- * tg_prompt.h - the text of a prompt, decoded, in one piece, and where each part
- * of it stands in the body.
+ * tg_prompt.h - the text of a prompt, decoded, in one piece, and where each
+ * part of it stands in the body.
  *
  * What belongs to it, of any API: all strings of the body that a model reads as
  * text, in the order in which they stand there, each followed by a newline.
  * Whatever is not known not to be text is text:
  *
- *   messages, inputs, instructions, documents ...   their strings, but for names,
- *                       ids, types, roles, URLs, and the data of pictures and
- *                       sounds
- *   a tool's arguments and results     all of them, where they are JSON the names
- *                       of members, too, and numbers of TG_PROMPT_DIGITS
+ *   messages, inputs, instructions, documents ...   their strings, but for
+ *                       names, ids, types, roles, URLs, and the data of
+ *                       pictures and sounds
+ *   a tool's arguments and results     all of them, where they are JSON the
+ *                       names of members, too, and numbers of TG_PROMPT_DIGITS
  *                       characters and more
  *   tools' definitions and schemas     the descriptions in them
  *   what says how to answer            (model, stop, metadata, ...) nothing
  *
- * A prompt that a client sends as tokens is no text: `tokens` says that there are
- * such.  Nor is what is in pictures, sounds and files.
+ * A prompt that a client sends as tokens is no text: `tokens` says that there
+ * are such.  Nor is what is in pictures, sounds and files.
  */
 
 #ifndef TG_PROMPT_H

@@ -2,7 +2,7 @@
 
 #include "tg_prompt_int.h"
 
-#define TG_PLACE_RUN  16384     /* bytes decoded at once: a length has 16 bits */
+#define TG_PLACE_RUN  16384     /* bytes decoded at once: lengths have 16 bits */
 
 
 char *
@@ -74,7 +74,7 @@ tg_place_unit(const char *p, const char *end, size_t *raw)
 }
 
 
-/* On to the last character that begins at or before `at` of the piece's text. */
+/* On to the last character that begins at or before `at` of the piece. */
 static void
 tg_place_seek(tg_place_t *place, const tg_piece_t *piece, const char *body,
     size_t at)

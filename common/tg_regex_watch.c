@@ -87,7 +87,7 @@ tg_watch_atom(tg_str_t s, size_t i)
 }
 
 
-/* The length of a quantifier; 0: there is none.  *fixed: it leaves no choice. */
+/* The length of a quantifier; 0: there is none.  *fixed: it is no choice. */
 static size_t
 tg_watch_times(tg_str_t s, size_t i, bool *fixed)
 {

@@ -17,7 +17,7 @@
 #include <pcre2.h>
 
 typedef struct {
-    int64_t   (*clock)(void);       /* nanoseconds; NULL: there is no deadline */
+    int64_t   (*clock)(void);       /* nanoseconds; NULL: no deadline */
     int64_t     deadline;           /* 0: `budget` from the first look on */
     int64_t     budget;
     int64_t   (*worked)(void);      /* nanoseconds that this thread has worked;

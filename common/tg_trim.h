@@ -1,22 +1,22 @@
 /*
  * tg_trim.h - which of a conversation's oldest turns can be left out.
  *
- * Left out are whole elements of the body's list of messages (messages, contents,
- * input), the oldest first, until what is left is estimated to be at most so many
- * tokens:
+ * Left out are whole elements of the body's list of messages (messages,
+ * contents, input), the oldest first, until what is left is estimated to be at
+ * most so many tokens:
  *
  *   1. exchanges, from a user's message to before the next one; the last one
  *      stays, and so does every system or developer message
- *   2. where that is not enough, steps of the last exchange: a call of tools with
- *      its results, and what the model said in between; the user's message stays,
- *      and the last step
+ *   2. where that is not enough, steps of the last exchange: a call of tools
+ *      with its results, and what the model said in between; the user's message
+ *      stays, and the last step
  *
  * A call of a tool and its result are left out together or not at all.  What
- * comes first then is a user's message, as Anthropic's and Gemini's APIs want it.
- * An element whose kind is not known stays, with its exchange.
+ * comes first then is a user's message, as Anthropic's and Gemini's APIs want
+ * it. An element whose kind is not known stays, with its exchange.
  *
- * The estimate is a quarter of the body's bytes, without the data of pictures and
- * sounds, and TG_TRIM_PICTURE for each picture.
+ * The estimate is a quarter of the body's bytes, without the data of pictures
+ * and sounds, and TG_TRIM_PICTURE for each picture.
  */
 
 #ifndef TG_TRIM_H

@@ -28,8 +28,8 @@ void tg_geoip_close(tg_geoip_t *g);     /* NULL does nothing */
  */
 int tg_geoip_check(tg_geoip_t *g, bool *changed, tg_error_t *err);
 
-/* A tg_geo_pt; data is the tg_geoip_t.  The first database that knows a thing of
- * an address tells it. */
+/* A tg_geo_pt; data is the tg_geoip_t.  The first database that knows a thing
+ * of an address tells it. */
 void tg_geoip_look(void *data, tg_str_t address, tg_geo_t *geo);
 
 #endif /* TG_GEOIP_H */

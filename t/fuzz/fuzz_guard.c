@@ -1,8 +1,8 @@
 /*
- * Guards at work on a call with any body.  What goes out, if it does, is JSON of
- * the same make, as jansson sees it: strings and numbers that guards look into may
- * have stars and ones in them, elements of the list of messages may be missing,
- * and nothing else is another.
+ * Guards at work on a call with any body.  What goes out, if it does, is JSON
+ * of the same make, as jansson sees it: strings and numbers that guards look
+ * into may have stars and ones in them, elements of the list of messages may be
+ * missing, and nothing else is another.
  */
 
 #include "tg_call_int.h"

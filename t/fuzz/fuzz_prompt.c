@@ -1,5 +1,6 @@
-/* A prompt's text, and the way back to the body: what is overwritten by what was
- * found is found no more, the body stays JSON, and nothing else has changed. */
+/* A prompt's text, and the way back to the body: what is overwritten by what
+ * was found is found no more, the body stays JSON, and nothing else has
+ * changed. */
 
 #include "tg_json_step.h"
 #include "tg_prompt.h"

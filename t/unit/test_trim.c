@@ -34,8 +34,8 @@ teardown(void **state)
 }
 
 
-/* One letter a turn: s system, u user, a assistant, c call, r result, d developer
- * ... and ? one of no known kind.  A digit behind it: how many of them. */
+/* One letter a turn: s system, u user, a assistant, c call, r result, d
+ * developer ... and ? one of no known kind.  A digit behind it: how many of them. */
 static json_t *
 chat_turn(char kind, int n)
 {
@@ -140,13 +140,13 @@ static const struct {
 };
 
 
-/* The turns that are left of `turns`, at most `most` of them, by their kinds. */
+/* The turns that are left of `turns`, at most `most`, by their kinds. */
 static void
 leaves(unsigned api, const char *turns, int most, const char *want)
 {
     char       *body, kinds[64], got[64];
     size_t      n = 0, k = 0, m = 0;
-    json_t     *root, *list = json_array(), *left;
+    json_t     *root, *list = json_array(), *whole, *left;
     int64_t     each;
     tg_str_t    text;
     tg_trim_t   trim;
@@ -175,13 +175,13 @@ leaves(unsigned api, const char *turns, int most, const char *want)
                trim.ranges[i].end - trim.ranges[i].start);
     }
 
-    left = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
+    whole = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
 
-    if (left == NULL) {
+    if (whole == NULL) {
         fail_msg("no JSON: %s", body);
     }
 
-    left = json_object_get(left, apis[api].list);
+    left = json_object_get(whole, apis[api].list);
 
     for (size_t i = 0; i < n; i++) {
         if (k < json_array_size(left)
@@ -214,6 +214,7 @@ leaves(unsigned api, const char *turns, int most, const char *want)
     }
 
     free(body);
+    json_decref(whole);
     json_decref(root);
     json_decref(list);
 }
@@ -301,7 +302,7 @@ test_steps_of_a_long_task_go_after_all_else(void **state)
 
 /* Results may come when the user has said something more. */
 static void
-test_a_call_that_is_answered_later_stays_with_its_answer(void **state)
+test_a_call_answered_later_stays_with_its_answer(void **state)
 {
     leaves(3, "uaucurau", 3, "u");
     leaves(3, "uaucucrrau", 4, "u");
@@ -374,7 +375,7 @@ main(void)
         cmocka_unit_test(test_calls_and_results_go_together),
         cmocka_unit_test(test_a_pending_call_stays),
         cmocka_unit_test(test_steps_of_a_long_task_go_after_all_else),
-        cmocka_unit_test(test_a_call_that_is_answered_later_stays_with_its_answer),
+        cmocka_unit_test(test_a_call_answered_later_stays_with_its_answer),
         cmocka_unit_test(test_what_is_not_known_stays_with_its_exchange),
         cmocka_unit_test(test_what_has_no_turns_is_left_alone),
         cmocka_unit_test(test_media_is_not_text)
