@@ -426,7 +426,8 @@ def core():
     the time of a call goes."""
     out = ""
 
-    for argv in (["bench_json"], ["bench_call", rig.PRICES]):
+    for argv in (["bench_json"], ["bench_call", rig.PRICES],
+                 ["bench_route", rig.PRICES]):
         program = os.path.join(rig.BUILD, "bench", argv[0])
         if not os.path.exists(program):
             continue
