@@ -427,7 +427,7 @@ def core():
     out = ""
 
     for argv in (["bench_json"], ["bench_call", rig.PRICES],
-                 ["bench_guard"]):
+                 ["bench_route", rig.PRICES], ["bench_guard"]):
         program = os.path.join(rig.BUILD, "bench", argv[0])
         if not os.path.exists(program):
             continue

@@ -120,7 +120,9 @@ splice_apply(const tg_edit_t *e, const char *body, size_t len, size_t *out)
 static inline void
 splice_expect(json_t *from, const json_t *to)
 {
-    json_t  *options, *max = json_object_get(from, "max_tokens");
+    json_t                   *options, *max = json_object_get(from,
+                                                              "max_tokens");
+    static const char *const  refused[] = { "reasoning_effort", "verbosity" };
 
     if (json_object_get(from, "model") != NULL
         || json_object_get(to, "model") != NULL)
@@ -143,6 +145,14 @@ splice_expect(json_t *from, const json_t *to)
         }
         json_object_set_new(json_object_get(from, "stream_options"),
                             "include_usage", json_true());
+    }
+
+    /* what a model of OpenAI's that does not think refuses */
+
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        if (json_object_get(to, refused[i]) == NULL) {
+            json_object_del(from, refused[i]);
+        }
     }
 
     /* the same maximum by its newer name */
