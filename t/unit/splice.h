@@ -229,8 +229,12 @@ splice_call(splice_t *s, tg_mem_t *mem, tg_call_head_t *head,
 
     hop = tg_call_hop(call);
 
-    if (tg_call_says(call, says) == 0) {
-        result = SPLICE_SKIP;           /* such calls go as they came */
+    if (tg_call_says(call, says) == 0
+        || tg_str_starts(head->path, tg_str("/model/")))
+    {
+        /* such calls go as they came, or (Bedrock) their path alone changes */
+
+        result = SPLICE_SKIP;
 
     } else if (hop == NULL || hop->whole) {
         result = SPLICE_BAD;
