@@ -51,7 +51,7 @@ class Rows(RoutingRows):
     like = "plain"              # what events are held against
     parts = ("small", "fleet", "prompt", "burst", "paced", "first", "open",
              "route", "translated", "guards")
-    turns = {"small": 7, "prompt": 5, "burst": 5, "paced": 4}
+    turns = {"small": 5, "fleet": 3, "prompt": 4, "burst": 4, "paced": 3}
 
     def __init__(self, folder, args, upstream):
         self.folder, self.args, self.upstream = folder, args, upstream
@@ -157,7 +157,7 @@ class Rows(RoutingRows):
             wrk = self.wrk("fleet16", traffic.small(), 16)
             got = rounds({name: (wrk, server, "memory")
                           for name, server in variants.items()},
-                         self.turns["small"])
+                         self.turns["fleet"])
             self.show("fleet", got)
 
             for lease, bound in (("ahead", self.least - 0.05),
@@ -222,12 +222,12 @@ class Rows(RoutingRows):
 
     def pace(self, wrk, server, site):
         """Seconds of CPU an event, where each comes by itself."""
-        started = wrk.start(server, site, 3)
+        started = wrk.start(server, site, 2)
 
         try:
-            time.sleep(0.7)
+            time.sleep(0.5)
             cpu, events = server.cpu(), self.upstream.events()
-            time.sleep(1.8)
+            time.sleep(1.2)
             cpu = server.cpu() - cpu
             events = self.upstream.events() - events
         finally:
@@ -395,7 +395,7 @@ class NginxRows(Rows):
                       "ours": (wrk, self.ours, "memory"),
                       "tls": (wrk, self.plain, "tls"),
                       "plain_new": (new, self.plain, "memory"),
-                      "tls_new": (new, self.plain, "tls")}, 4)
+                      "tls_new": (new, self.plain, "tls")}, 3)
 
         for name in ("plain", "tls", "plain_new", "tls_new"):
             self.figure("tls_%s_cpu" % name,
@@ -415,7 +415,7 @@ class NginxRows(Rows):
 class HttpdRows(Rows):
     server = Httpd
     prefix = "httpd_"
-    turns = {"small": 5, "prompt": 5, "burst": 4, "paced": 3}
+    turns = {"small": 4, "fleet": 3, "prompt": 3, "burst": 3, "paced": 2}
 
 
 ROWS = {"nginx": NginxRows, "httpd": HttpdRows}
