@@ -95,21 +95,6 @@ tg_guard_input(tg_guarding_t *w, const tg_guard_t *g)
 }
 
 
-/* Those that write. */
-static bool
-tg_guard_writes(const tg_call_t *call)
-{
-    switch (tg_api_op(call->dialect.api)) {
-    case TG_OP_CHAT:
-    case TG_OP_TEXT_COMPLETION:
-    case TG_OP_GENERATE_CONTENT:
-        return true;
-    default:
-        return false;
-    }
-}
-
-
 static int
 tg_guard_output(tg_guarding_t *w, const tg_guard_t *g)
 {
@@ -117,7 +102,7 @@ tg_guard_output(tg_guarding_t *w, const tg_guard_t *g)
     tg_call_t                *call = w->call;
     const tg_request_info_t  *info = tg_request_info(call->request);
 
-    if (!tg_guard_writes(call)
+    if (!tg_op_writes(tg_api_op(call->dialect.api))
         || (info->max_tokens > 0 && info->max_tokens <= cap))
     {
         return TG_OK;

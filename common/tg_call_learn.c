@@ -23,26 +23,11 @@ tg_call_own_name(const tg_call_t *call)
 }
 
 
-/* Operations whose answers are text by the token. */
-static bool
-tg_call_writes(const tg_call_t *call)
-{
-    switch (tg_api_op(call->asked.api)) {
-    case TG_OP_CHAT:
-    case TG_OP_TEXT_COMPLETION:
-    case TG_OP_GENERATE_CONTENT:
-        return true;
-    default:
-        return false;
-    }
-}
-
-
 static bool
 tg_call_learns(const tg_call_t *call)
 {
     return tg_call_model(call).len != 0
-           && (tg_call_writes(call)
+           && (tg_op_writes(tg_api_op(call->asked.api))
                || tg_api_op(call->asked.api) == TG_OP_EMBEDDINGS);
 }
 
@@ -62,7 +47,7 @@ tg_hold_likely(tg_hold_t *h)
             input = tg_calibrate_input(cal, name, h->ask.bytes);
         }
 
-        if (tg_call_writes(h->call)) {
+        if (tg_op_writes(tg_api_op(h->call->asked.api))) {
             each = tg_calibrate_output(cal, name);
         }
     }
@@ -115,7 +100,7 @@ tg_call_learn(tg_call_t *call, const tg_gate_t *gate)
         taught.prompt = info->text_bytes;
     }
 
-    if (tg_call_writes(call)) {
+    if (tg_op_writes(tg_api_op(call->asked.api))) {
         taught.answers = info->n > 0 ? info->n : 1;
         taught.output = a->usage.output;
         taught.answer = a->text_bytes;

@@ -289,16 +289,13 @@ tg_route_aims(tg_hold_t *h, const tg_route_t *route, tg_aim_t *aims)
 static bool
 tg_route_operation(const tg_call_t *call, const tg_route_t *route)
 {
+    tg_op_t  op = tg_api_op(call->asked.api);
+
     if (tg_call_model(call).len == 0) {
         return false;
     }
 
-    switch (tg_api_op(call->asked.api)) {
-
-    case TG_OP_CHAT:
-    case TG_OP_TEXT_COMPLETION:
-    case TG_OP_GENERATE_CONTENT:
-        return true;
+    switch (op) {
 
     case TG_OP_UNKNOWN:
     case TG_OP_BATCH:
@@ -308,7 +305,7 @@ tg_route_operation(const tg_call_t *call, const tg_route_t *route)
         return false;
 
     default:
-        return route->any_operation;
+        return tg_op_writes(op) || route->any_operation;
     }
 }
 

@@ -643,6 +643,20 @@ tg_api_shape(const tg_api_t *api)
 }
 
 
+bool
+tg_op_writes(tg_op_t op)
+{
+    switch (op) {
+    case TG_OP_CHAT:
+    case TG_OP_TEXT_COMPLETION:
+    case TG_OP_GENERATE_CONTENT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+
 tg_str_t
 tg_op_name(tg_op_t op)
 {

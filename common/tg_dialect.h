@@ -149,6 +149,9 @@ tg_str_t   tg_api_name(const tg_api_t *api);     /* "openai.chat", "unknown" */
 tg_shape_t tg_api_shape(const tg_api_t *api);
 tg_str_t   tg_op_name(tg_op_t op);
 
+/* True of operations whose answer is text by the token. */
+bool       tg_op_writes(tg_op_t op);
+
 /* True where a request of this API carries a JSON / multipart body. */
 bool tg_api_json(const tg_api_t *api);
 bool tg_api_multipart(const tg_api_t *api);

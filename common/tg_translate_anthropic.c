@@ -169,31 +169,8 @@ tg_anthropic_head(tg_chat_t *c)
 static int
 tg_anthropic_conversation(tg_chat_t *c)
 {
-    size_t  len = c->tr.out.len;
-    int     n;
-
-    tg_grow_lit(&c->tr.out, "\"system\":[");
-
-    n = tg_chat_system(c);
-    if (n < 0) {
-        return TG_ERROR;
-    }
-
-    if (n == 0) {
-        tg_grow_cut(&c->tr.out, len);
-    } else {
-        tg_grow_lit(&c->tr.out, "],");
-    }
-
-    tg_grow_lit(&c->tr.out, "\"messages\":[");
-
-    if (tg_chat_turns(c) != TG_OK) {
-        return TG_ERROR;
-    }
-
-    tg_grow_lit(&c->tr.out, "],");
-
-    return TG_OK;
+    return tg_chat_conversation(c, tg_str("\"system\":["), tg_str("],"),
+                                tg_str("\"messages\":["));
 }
 
 

@@ -311,29 +311,20 @@ tg_messages_visit_user(tg_messages_t *m, tg_block_t type,
 }
 
 
+/* A message of these blocks; none where nothing comes of them. */
 static int
-tg_messages_user(tg_messages_t *m)
+tg_messages_say(tg_messages_t *m, tg_str_t role, unsigned allowed,
+    tg_messages_visit_t visit)
 {
     tg_messages_list_t  l;
-    size_t              len;
-    bool                more;
+    size_t              len = m->tr->out.len;
+    bool                more = m->more;
 
-    if (tg_messages_each(m, B_OF(B_RESULT), tg_messages_visit_result, NULL)
-        != TG_OK
-        || tg_tr_calls_end(m->tr, &m->calls) != TG_OK)
-    {
-        return TG_ERROR;
-    }
-
-    len = m->tr->out.len;
-    more = m->more;
-    tg_messages_open(m, tg_str("user"));
+    tg_messages_open(m, role);
     tg_grow_lit(&m->tr->out, "\"content\":");
     tg_messages_list(m->tr, &l);
 
-    if (tg_messages_each(m, tg_messages_allowed[R_USER],
-                         tg_messages_visit_user, &l) != TG_OK)
-    {
+    if (tg_messages_each(m, allowed, visit, &l) != TG_OK) {
         return TG_ERROR;
     }
 
@@ -345,6 +336,21 @@ tg_messages_user(tg_messages_t *m)
     }
 
     return TG_OK;
+}
+
+
+static int
+tg_messages_user(tg_messages_t *m)
+{
+    if (tg_messages_each(m, B_OF(B_RESULT), tg_messages_visit_result, NULL)
+        != TG_OK
+        || tg_tr_calls_end(m->tr, &m->calls) != TG_OK)
+    {
+        return TG_ERROR;
+    }
+
+    return tg_messages_say(m, tg_str("user"), tg_messages_allowed[R_USER],
+                           tg_messages_visit_user);
 }
 
 
@@ -446,28 +452,8 @@ tg_messages_assistant(tg_messages_t *m)
 static int
 tg_messages_system(tg_messages_t *m)
 {
-    tg_messages_list_t  l;
-    size_t              len = m->tr->out.len;
-    bool                more = m->more;
-
-    tg_messages_open(m, tg_str("system"));
-    tg_grow_lit(&m->tr->out, "\"content\":");
-    tg_messages_list(m->tr, &l);
-
-    if (tg_messages_each(m, tg_messages_allowed[R_SYSTEM],
-                         tg_messages_visit_text, &l) != TG_OK)
-    {
-        return TG_ERROR;
-    }
-
-    tg_messages_list_end(m->tr, &l);
-    tg_grow_lit(&m->tr->out, "}");
-
-    if (l.n == 0) {
-        tg_messages_undo(m, len, more);
-    }
-
-    return TG_OK;
+    return tg_messages_say(m, tg_str("system"), tg_messages_allowed[R_SYSTEM],
+                           tg_messages_visit_text);
 }
 
 

@@ -553,3 +553,35 @@ tg_chat_turns(tg_chat_t *c)
 
     return TG_OK;
 }
+
+
+int
+tg_chat_conversation(tg_chat_t *c, tg_str_t system, tg_str_t close,
+    tg_str_t turns)
+{
+    size_t  len = c->tr.out.len;
+    int     n;
+
+    tg_grow_str(&c->tr.out, system);
+
+    n = tg_chat_system(c);
+    if (n < 0) {
+        return TG_ERROR;
+    }
+
+    if (n == 0) {
+        tg_grow_cut(&c->tr.out, len);
+    } else {
+        tg_grow_str(&c->tr.out, close);
+    }
+
+    tg_grow_str(&c->tr.out, turns);
+
+    if (tg_chat_turns(c) != TG_OK) {
+        return TG_ERROR;
+    }
+
+    tg_grow_lit(&c->tr.out, "],");
+
+    return TG_OK;
+}

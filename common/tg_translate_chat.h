@@ -106,6 +106,11 @@ int tg_chat_system(tg_chat_t *c);
 /* All other messages as turns, with commas. */
 int tg_chat_turns(tg_chat_t *c);
 
+/* Both, each behind what opens it; `close` ends the former, which is left out
+ * where there are none. */
+int tg_chat_conversation(tg_chat_t *c, tg_str_t system, tg_str_t close,
+    tg_str_t turns);
+
 /* What is written next is a part of this one's turn. */
 void tg_chat_part(tg_chat_t *c, tg_chat_turn_t turn);
 

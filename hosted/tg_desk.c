@@ -733,10 +733,10 @@ void
 tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     tg_gate_scratch_t *scratch, tg_gate_t *gate)
 {
-    gate->roster = NULL;
+    memset(gate, 0, sizeof(tg_gate_t));
+
     gate->book = book;
     gate->ledger = desk->joined ? &desk->ledger.ledger : NULL;
-    gate->message = NULL;
     gate->backlog = &desk->backlog;
     gate->calibrate = &desk->calibrate;
     gate->zone = desk->zone;
@@ -745,7 +745,6 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     gate->clock = tg_desk_clock;
     gate->worked = tg_desk_worked;
     gate->scratch = scratch;
-    gate->look = NULL;
 }
 
 

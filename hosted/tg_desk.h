@@ -124,7 +124,7 @@ tg_roster_t *tg_desk_roster(tg_desk_t *desk);
 void tg_desk_alerts(tg_desk_t *desk, tg_call_t *call, tg_desk_alert_t line,
     void *data);
 
-/* Fills in a gate but for its roster. */
+/* Fills in a gate with what the desk has; all else, its roster too, is none. */
 void tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     tg_gate_scratch_t *scratch, tg_gate_t *gate);
 
