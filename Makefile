@@ -39,7 +39,7 @@ APX_MODULES = /usr/lib/apache2/modules
 NGX_CONF    = /etc/nginx
 
 CORE_SRC    = $(sort $(wildcard common/*.c))
-CORE_HDR    = $(wildcard common/*.h) common/tg_directives.def
+CORE_HDR    = $(wildcard common/*.h common/*.def)
 CORE_OBJ    = $(CORE_SRC:common/%.c=$(BUILD)/core/%.o)
 CORE        = $(BUILD)/libtg.a
 # Redis with TLS where hiredis has it.

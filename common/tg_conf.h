@@ -33,7 +33,8 @@
 enum {
     TG_IN_MAIN     = 0x01,
     TG_IN_SERVER   = 0x02,
-    TG_IN_LOCATION = 0x04
+    TG_IN_LOCATION = 0x04,
+    TG_IN_UPSTREAM = 0x08       /* of the companion's directives only */
 };
 
 typedef enum {

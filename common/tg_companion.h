@@ -1,0 +1,55 @@
+/*
+ * tg_companion.h - what the two modules of one server tell each other.
+ *
+ * Each may be loaded without the other.  Where both are, they find each other's
+ * struct when the configuration is read (nginx: the first member of the other's
+ * main configuration; httpd: an optional function), and look at `version` before
+ * anything else.  `r` is the server's request.
+ */
+
+#ifndef TG_COMPANION_H
+#define TG_COMPANION_H
+
+#include "tg_balance.h"
+
+#define TG_COMPANION_VERSION  1
+
+/* What the metering module tells of a call. */
+typedef struct {
+    unsigned  version;
+
+    /* Estimates of the call, and the hashes of its prompt's beginning, if that
+     * is asked for. False: it is not metered. */
+    bool    (*ask)(void *r, bool prefixes, tg_balance_ask_t *ask);
+} tg_companion_meter_t;
+
+typedef struct {
+    tg_str_t  server;           /* lives as long as the request */
+    int64_t   gpu_ns;           /* of its time, shared with other calls */
+    int64_t   cost_nusd;        /* of that; -1: no gpu_cost= */
+    bool      by_prices;        /* cost=prices */
+    tg_str_t  instead_of;       /* model of the price list, or empty */
+} tg_companion_spent_t;
+
+/* What the upstream module tells. */
+typedef struct {
+    unsigned  version;
+    void     *data;
+
+    /* The handle of an upstream that it looks after, by its name; NULL: it does
+     * not. When the configuration has been read. */
+    void   *(*group)(void *data, tg_str_t upstream);
+    bool    (*saturated)(void *data, void *group);
+    bool    (*healthy)(void *data, void *group);
+
+    /* What the call has taken of a backend so far, at a settling; false: it is at
+     * none of them. */
+    bool    (*spent)(void *data, void *r, tg_companion_spent_t *spent);
+
+    /* The settled call's usage: once, after spent(). */
+    void    (*settled)(void *data, void *r, int64_t prompt_tokens,
+                       int64_t output_tokens, int64_t cost_nusd,
+                       int64_t cloud_nusd);
+} tg_companion_upstream_t;
+
+#endif /* TG_COMPANION_H */
