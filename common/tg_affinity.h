@@ -15,6 +15,7 @@
 #ifndef TG_AFFINITY_H
 #define TG_AFFINITY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TG_AFFINITY_SETS  8192          /* a power of two */

@@ -203,12 +203,12 @@ void tg_backend_view(tg_backends_t *t, tg_backend_t *b,
 
 /* The part of it that choosing a server needs, without strings: fast. */
 typedef struct {
-    bool      usable;           /* neither ejected, nor drained, nor loading,
-                                   stalled or asleep */
-    bool      fresh;
     uint32_t  id;               /* its place in the table; < TG_BACKENDS_MAX */
     uint32_t  epoch;            /* another one once its cache is gone: it was
                                    restarted, down, or asleep */
+    bool      usable;           /* neither ejected, nor drained, nor loading,
+                                   stalled or asleep */
+    bool      fresh;
     uint32_t  ramp;             /* thousandths */
     uint32_t  capacity;         /* calls at a time, as it is configured or as the
                                    engine says; 0: not known */
@@ -227,6 +227,9 @@ typedef struct {
 
 void tg_backend_load(tg_backends_t *t, tg_backend_t *b,
     const tg_check_conf_t *cc, int64_t now, tg_backend_load_t *load);
+
+/* The first two of those. */
+uint32_t tg_backend_id(tg_backends_t *t, tg_backend_t *b, uint32_t *epoch);
 
 /* Of the table: which beginnings of prompts are where. */
 tg_affinity_t *tg_backends_affinity(tg_backends_t *t);
