@@ -18,6 +18,7 @@
 #ifndef TG_BACKEND_H
 #define TG_BACKEND_H
 
+#include "tg_affinity.h"
 #include "tg_engine.h"
 #include "tg_group_conf.h"
 
@@ -54,12 +55,17 @@ typedef struct tg_backends_s  tg_backends_t;    /* the table */
 typedef struct tg_group_s     tg_group_t;       /* an upstream */
 typedef struct tg_backend_s   tg_backend_t;     /* a server */
 
+#define TG_BACKENDS_VERSION  1          /* of the table's layout */
+
 /* The table's bytes; and how it is made. memory of that size, zeroed or with a
  * table of this version; anything else is made anew. boot: of the machine, so
  * that times of an earlier one are told.  TG_OK, TG_ERROR. */
 size_t tg_backends_size(void);
 int tg_backends_open(void *memory, size_t size, uint64_t boot, int64_t now,
     tg_error_t *err);
+
+/* It has been. */
+bool tg_backends_made(const tg_backends_t *t);
 
 /* Find or make.  NULL: no room.  Several processes may do it at once. */
 tg_group_t *tg_backends_group(tg_backends_t *t, tg_str_t upstream);
@@ -112,8 +118,9 @@ typedef struct {
     int            slot;
     tg_work_t      work;
     int64_t        began;
-    uint64_t       share;       /* of tg_gpu's clock, when it began */
-    uint32_t       epoch;
+    uint64_t       share;       /* of the backend's clock, when it began */
+    uint32_t       scrape;
+    uint32_t       incarnation; /* of the slot */
 } tg_ticket_t;
 
 /* The call is sent there. */
@@ -167,7 +174,8 @@ typedef struct {
 void tg_backend_gpu(tg_backends_t *t, tg_backend_t *b,
     const tg_gpu_facts_t *facts, int64_t now);
 
-/* Each tick: stalls, who may be ejected, saturation, where time went. */
+/* Each tick, by the owner of the lease, checks or not: stalls, who may be
+ * ejected, who is tried again, saturation, where time went. */
 void tg_group_tick(tg_backends_t *t, tg_group_t *g, const tg_group_conf_t *gc,
     int64_t now);
 
@@ -202,12 +210,21 @@ void tg_backend_view(tg_backends_t *t, tg_backend_t *b,
 
 /* The part of it that choosing a server needs, without strings: fast. */
 typedef struct {
+    uint32_t  id;               /* its place in the table; < TG_BACKENDS_MAX */
+    uint32_t  epoch;            /* another one once its cache is gone: it was
+                                   restarted, down, or asleep */
     bool      usable;           /* neither ejected, nor drained, nor loading,
                                    stalled or asleep */
     bool      fresh;
     uint32_t  ramp;             /* thousandths */
-    int64_t   calls;
-    int64_t   fresh_tokens;
+    uint32_t  capacity;         /* calls at a time, as it is configured or as the
+                                   engine says; 0: not known */
+    int64_t   calls;            /* under way, of all processes */
+    int64_t   tokens;           /* prompt and output of those */
+    int64_t   fresh_tokens;     /* of those that began since scraped */
+    int64_t   others;           /* calls that it had at the last scrape and that
+                                   were not ours (running + waiting - calls as
+                                   they were then, 0 at least); -1: not known */
     int64_t   waiting;          /* -1: not known */
     int64_t   running;          /* -1 */
     int64_t   kv;               /* parts of a million; -1 */
@@ -217,6 +234,12 @@ typedef struct {
 
 void tg_backend_load(tg_backends_t *t, tg_backend_t *b,
     const tg_check_conf_t *cc, int64_t now, tg_backend_load_t *load);
+
+/* The first two of those. */
+uint32_t tg_backend_id(tg_backends_t *t, tg_backend_t *b, uint32_t *epoch);
+
+/* Of the table: which beginnings of prompts are where. */
+tg_affinity_t *tg_backends_affinity(tg_backends_t *t);
 
 /* Where time went, in nanoseconds: busy + idle + unhealthy + sleeping is
  * provisioned, exactly.  Loading and stalled are unhealthy. */
