@@ -46,6 +46,8 @@ tg_be_reboot(tg_backends_t *t, tg_backend_t *b, int64_t now)
     atomic_store(&b->runs, 0);
     atomic_store(&b->own_at, 0);
     atomic_fetch_add(&b->epoch, 1);
+    memset((void *) b->scale, 0, sizeof(b->scale));
+    tg_pace_forget(&b->pace);
 
     tg_be_get(&b->clock, &c);
     c.at = now;
@@ -593,6 +595,13 @@ tg_affinity_t *
 tg_backends_affinity(tg_backends_t *t)
 {
     return &t->affinity;
+}
+
+
+tg_pace_t *
+tg_backend_pace(tg_backend_t *b)
+{
+    return &b->pace;
 }
 
 
