@@ -18,6 +18,7 @@
 #ifndef TG_BACKEND_H
 #define TG_BACKEND_H
 
+#include "tg_affinity.h"
 #include "tg_engine.h"
 #include "tg_group_conf.h"
 
@@ -202,12 +203,21 @@ void tg_backend_view(tg_backends_t *t, tg_backend_t *b,
 
 /* The part of it that choosing a server needs, without strings: fast. */
 typedef struct {
+    uint32_t  id;               /* its place in the table; < TG_BACKENDS_MAX */
+    uint32_t  epoch;            /* another one once its cache is gone: it was
+                                   restarted, down, or asleep */
     bool      usable;           /* neither ejected, nor drained, nor loading,
                                    stalled or asleep */
     bool      fresh;
     uint32_t  ramp;             /* thousandths */
-    int64_t   calls;
-    int64_t   fresh_tokens;
+    uint32_t  capacity;         /* calls at a time, as it is configured or as the
+                                   engine says; 0: not known */
+    int64_t   calls;            /* under way, of all processes */
+    int64_t   tokens;           /* prompt and output of those */
+    int64_t   fresh_tokens;     /* of those that began since scraped */
+    int64_t   others;           /* calls that it had at the last scrape and that
+                                   were not ours (running + waiting - calls as
+                                   they were then, 0 at least); -1: not known */
     int64_t   waiting;          /* -1: not known */
     int64_t   running;          /* -1 */
     int64_t   kv;               /* parts of a million; -1 */
@@ -217,6 +227,12 @@ typedef struct {
 
 void tg_backend_load(tg_backends_t *t, tg_backend_t *b,
     const tg_check_conf_t *cc, int64_t now, tg_backend_load_t *load);
+
+/* The first two of those. */
+uint32_t tg_backend_id(tg_backends_t *t, tg_backend_t *b, uint32_t *epoch);
+
+/* Of the table: which beginnings of prompts are where. */
+tg_affinity_t *tg_backends_affinity(tg_backends_t *t);
 
 /* Where time went, in nanoseconds: busy + idle + unhealthy + sleeping is
  * provisioned, exactly.  Loading and stalled are unhealthy. */

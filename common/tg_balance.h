@@ -20,8 +20,9 @@
 
 #define TG_PREFIXES_MAX  8
 
-/* The beginnings of a prompt: hashes of its first 1, 4, 16 KiB ... (each of all
- * up to there, with the model and the tenant), and the tokens of each. */
+/* The beginnings of a prompt, the longest last: hashes of its first 1, 2, 4 ...
+ * 128 KiB (each of all up to there, with the model and the tenant), and the
+ * tokens of each. */
 typedef struct {
     unsigned  n;
     uint64_t  hash[TG_PREFIXES_MAX];
@@ -62,6 +63,10 @@ typedef struct {
     uint64_t       carry;
     tg_prefixes_t  prefixes;
 } tg_prefix_hash_t;
+
+/* The same of llm_balance key=: calls with one key belong together. */
+void tg_prefix_key(tg_str_t key, const tg_work_t *work,
+    tg_prefixes_t *prefixes);
 
 void tg_prefix_begin(tg_prefix_hash_t *ph, tg_str_t model, tg_str_t tenant);
 void tg_prefix_feed(tg_prefix_hash_t *ph, const char *p, size_t n);
