@@ -104,14 +104,14 @@ int llm_up_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     apr_pool_t *ptemp, server_rec *s);
 int llm_up_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     server_rec *s);
-llm_up_group_t *llm_up_group(const char *uri, size_t len);
+llm_up_group_t *llm_up_group(const char *uri);
 
 /* mod_llm_upstream_call.c */
 void llm_up_call_hooks(apr_pool_t *p);
 void llm_up_call_proxy_hooks(void);
 void llm_up_flag(llm_up_group_t *ug, int64_t now);
 const tg_companion_upstream_t *llm_up_companion(void);
-void llm_up_call_meter(void);
+bool llm_up_call_bind(void);
 
 /* mod_llm_upstream_owner.c: who checks. */
 int llm_up_owner_config(apr_pool_t *pconf, server_rec *s);

@@ -19,11 +19,12 @@ typedef struct {
     pthread_mutex_t       lock;         /* a fast stop settles the calls of
                                            other threads */
     request_rec          *request;
-    llm_up_member_t      *member;       /* NULL: it is at none of ours */
-    const proxy_worker   *worker;
+    llm_up_member_t      *member;       /* the last one; NULL: none yet */
+    const proxy_worker   *worker;       /* of it */
     tg_ticket_t           ticket;
     bool                  open;
     bool                  chosen;       /* by us, and not sent yet */
+    bool                  priced;       /* by gpu_cost= of any */
     int64_t               gpu_ns;       /* of attempts that are over */
     int64_t               cost_nusd;
     unsigned              ntried;
@@ -90,7 +91,11 @@ llm_up_end(llm_up_call_t *call, tg_came_t came, int64_t now)
     call->open = false;
     call->chosen = false;
     call->gpu_ns += ns;
-    call->cost_nusd += cost > 0 ? cost : 0;
+
+    if (cost >= 0) {
+        call->priced = true;
+        call->cost_nusd += cost;
+    }
 }
 
 
@@ -102,8 +107,6 @@ llm_up_call_gone(void *data)
     (void) pthread_mutex_lock(&call->lock);
     llm_up_end(call, TG_CAME_CUT, tg_backend_now());
     (void) pthread_mutex_unlock(&call->lock);
-
-    (void) pthread_mutex_destroy(&call->lock);
 
     return APR_SUCCESS;
 }
@@ -154,7 +157,6 @@ llm_up_again(llm_up_call_t *call, int64_t now)
 {
     (void) pthread_mutex_lock(&call->lock);
     llm_up_end(call, TG_CAME_FAILED, now);
-    call->member = NULL;
     (void) pthread_mutex_unlock(&call->lock);
 }
 
@@ -532,7 +534,7 @@ llm_up_told_group(void *data, tg_str_t upstream)
     for (i = 0; llm_up_main != NULL && i < llm_up_main->all->nelts; i++) {
         ug = APR_ARRAY_IDX(llm_up_main->all, i, llm_up_group_t *);
 
-        if (tg_str_eq(ug->conf.name, upstream)) {
+        if (tg_str_caseeq(ug->conf.name, upstream)) {
             return ug;
         }
     }
@@ -568,29 +570,21 @@ llm_up_told_healthy(void *data, void *group)
 static bool
 llm_up_told_spent(void *data, void *r, tg_companion_spent_t *spent)
 {
-    int64_t         ns = 0, cost;
     llm_up_call_t  *call = llm_up_call(r);
 
     (void) data;
 
-    if (call == NULL || pthread_mutex_trylock(&call->lock) != 0) {
+    if (call == NULL || call->member == NULL
+        || pthread_mutex_trylock(&call->lock) != 0)
+    {
         return false;
     }
 
-    if (call->member == NULL) {
-        (void) pthread_mutex_unlock(&call->lock);
-        return false;
-    }
-
-    if (call->open) {
-        ns = tg_backend_spent(llm_up_table(), &call->ticket, tg_backend_now());
-    }
-
-    cost = tg_backend_cost(call->member->conf, ns);
+    llm_up_end(call, llm_up_came(r, OK), tg_backend_now());
 
     spent->server = call->member->server;
-    spent->gpu_ns = call->gpu_ns + ns;
-    spent->cost_nusd = cost < 0 ? -1 : call->cost_nusd + cost;
+    spent->gpu_ns = call->gpu_ns;
+    spent->cost_nusd = call->priced ? call->cost_nusd : -1;
     spent->by_prices = call->member->conf->by_prices;
     spent->instead_of = call->member->conf->instead_of;
 

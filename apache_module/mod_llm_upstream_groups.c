@@ -354,6 +354,12 @@ llm_up_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         return OK;
     }
 
+    if (!llm_up_call_bind() && m->all->nelts != 0) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "llm: this mod_proxy has"
+                     " no proxy_balancer_get_best_worker");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     rc = llm_up_map_open(s);
     if (rc != OK) {
         return rc;
@@ -377,14 +383,12 @@ llm_up_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         llm_up_flag(ug, now);
     }
 
-    llm_up_call_meter();
-
     return OK;
 }
 
 
 llm_up_group_t *
-llm_up_group(const char *uri, size_t len)
+llm_up_group(const char *uri)
 {
-    return apr_hash_get(llm_up_main->groups, uri, (apr_ssize_t) len);
+    return apr_hash_get(llm_up_main->groups, uri, APR_HASH_KEY_STRING);
 }
