@@ -204,6 +204,28 @@ llm_up_flag(llm_up_group_t *ug, int64_t now)
 }
 
 
+/* What mod_proxy itself holds against a server, for retry=, is over once a check
+ * that began later was good: recovery is ours to say. */
+void
+llm_up_recovered(const llm_up_member_t *m, apr_time_t since)
+{
+    int            i;
+    proxy_worker  *worker;
+
+    for (i = 0; i < m->group->workers->nelts; i++) {
+        worker = APR_ARRAY_IDX(m->group->workers, i, proxy_worker *);
+
+        if (llm_up_member(worker) == m && PROXY_WORKER_IS_ERROR(worker)
+            && worker->s->error_time < since)
+        {
+            (void) __atomic_fetch_and(&worker->s->status,
+                                      ~(unsigned) PROXY_WORKER_IN_ERROR,
+                                      __ATOMIC_RELAXED);
+        }
+    }
+}
+
+
 /* mod_proxy calls it for each worker that may be had, of the best set of
  * those. */
 static int
@@ -267,14 +289,13 @@ llm_up_key_value(request_rec *r, const llm_up_group_t *ug)
 {
     const char  *v, *error = NULL;
 
-    if (ug->key_name != NULL) {
-        v = apr_table_get(r->subprocess_env, ug->key_name);
+    v = apr_table_get(r->subprocess_env, ug->key_name);
 
-        if (v == NULL) {
-            v = apr_table_get(r->notes, ug->key_name);
-        }
+    if (v == NULL) {
+        v = apr_table_get(r->notes, ug->key_name);
+    }
 
-    } else {
+    if (v == NULL && ug->key != NULL) {
         v = ap_expr_str_exec(r, ug->key, &error);
     }
 
@@ -290,7 +311,7 @@ llm_up_ask(request_rec *r, const llm_up_group_t *ug, bool prefixes,
 
     prefixes = prefixes && ug->conf.balance == TG_BALANCE_PREFIX_AFFINITY;
 
-    if (prefixes && ug->conf.key.len != 0) {
+    if (prefixes && ug->key_name != NULL) {
         key = llm_up_key_value(r, ug);
     }
 
