@@ -181,11 +181,11 @@ sdk:
 	@command -v npm > /dev/null || $(MAKE) deps MORE='nodejs npm'
 	$(MAKE) t/behave/node_modules/.done
 
-behave: all sdk $(BUILD)/translate
+behave: all sdk $(BUILD)/translate $(BUILD)/bench/engine
 	$(PYTHON) -m pytest -q t/behave
 
 # httpd's other ways to run children; behave has mpm_event.
-behave-mpm: apache $(BUILD)/llmctl sdk
+behave-mpm: apache $(BUILD)/llmctl sdk $(BUILD)/bench/engine
 	@for mpm in worker prefork; do \
 	    echo "mpm_$$mpm"; \
 	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTHON) -m pytest -q t/behave \
@@ -223,6 +223,11 @@ corpus: all sdk \
 	    --lines $(BUILD)/corpus-apache.log
 	$(PYTHON) t/corpus/compare.py $(BUILD)/corpus-nginx.log \
 	    $(BUILD)/corpus-apache.log
+
+# A server of models without a GPU; libc is all that it needs.
+$(BUILD)/bench/engine: $(wildcard bench/engine/*.c) bench/engine/engine.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@ $(HARDEN_LD)
 
 $(BUILD)/bench/%: bench/%.c $(CORE)
 	@mkdir -p $(@D)
@@ -262,7 +267,7 @@ ASAN_FLAGS  = -fsanitize=address,undefined -fno-omit-frame-pointer
 ASAN_ENV    = ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
               UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
-asan: deps sdk $(BUILD)/llmctl
+asan: deps sdk $(BUILD)/llmctl $(BUILD)/bench/engine
 	$(ASAN_ENV) $(MAKE) BUILD=build-asan CFLAGS='-g -O1 -fPIC' \
 	    SAN='$(ASAN_FLAGS)' nginx apache unit
 	printf '#!/bin/sh\nexec env LD_PRELOAD=%s:%s $(ASAN_ENV) %s "$$@"\n' \
