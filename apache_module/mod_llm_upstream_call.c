@@ -246,21 +246,30 @@ llm_up_collect(proxy_worker *current, proxy_worker *best, void *baton)
 }
 
 
+static bool
+llm_up_tried(const llm_up_call_t *call, const proxy_worker *worker)
+{
+    unsigned  i;
+
+    for (i = 0; i < call->ntried; i++) {
+        if (call->tried[i] == worker) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 /* A worker that this call has been at is left out, where there are others: with
  * retry=0 mod_proxy would have it at once again. */
 static void
 llm_up_list_untried(llm_up_list_t *list, const llm_up_call_t *call)
 {
-    unsigned  i, k, n = 0;
+    unsigned  i, n = 0;
 
     for (i = 0; i < list->n; i++) {
-        for (k = 0; k < call->ntried; k++) {
-            if (call->tried[k] == list->workers[i]) {
-                break;
-            }
-        }
-
-        n += k == call->ntried;
+        n += !llm_up_tried(call, list->workers[i]);
     }
 
     if (n == 0 || n == list->n) {
@@ -268,13 +277,7 @@ llm_up_list_untried(llm_up_list_t *list, const llm_up_call_t *call)
     }
 
     for (n = 0, i = 0; i < list->n; i++) {
-        for (k = 0; k < call->ntried; k++) {
-            if (call->tried[k] == list->workers[i]) {
-                break;
-            }
-        }
-
-        if (k == call->ntried) {
+        if (!llm_up_tried(call, list->workers[i])) {
             list->workers[n] = list->workers[i];
             list->candidates[n++] = list->candidates[i];
         }
@@ -336,7 +339,7 @@ llm_up_find(proxy_balancer *balancer, request_rec *r)
     uint64_t           seed;
     proxy_worker      *best;
     llm_up_call_t     *call;
-    llm_up_list_t     *list;
+    llm_up_list_t      list;
     llm_up_group_t    *ug;
     tg_balance_ask_t   ask;
 
@@ -348,31 +351,29 @@ llm_up_find(proxy_balancer *balancer, request_rec *r)
         llm_up_flag(ug, now);
     }
 
-    list = apr_palloc(r->pool, sizeof(llm_up_list_t));
-    list->n = 0;
+    list.n = 0;
+    best = llm_up_best(balancer, r, llm_up_collect, &list);
 
-    best = llm_up_best(balancer, r, llm_up_collect, list);
-
-    if (best == NULL || ug == NULL || list->n == 0) {
+    if (best == NULL || ug == NULL || list.n == 0) {
         return best;
     }
 
-    llm_up_list_untried(list, call);
+    llm_up_list_untried(&list, call);
     llm_up_ask(r, ug, true, &ask);
     seed = (uint64_t) now ^ (uint64_t) (uintptr_t) r;
 
-    i = tg_balance_pick(llm_up_table(), ug->group, &ug->conf, list->candidates,
-                        list->n, &ask, false, seed, now);
+    i = tg_balance_pick(llm_up_table(), ug->group, &ug->conf, list.candidates,
+                        list.n, &ask, false, seed, now);
     if (i < 0) {
         i = tg_balance_pick(llm_up_table(), ug->group, &ug->conf,
-                            list->candidates, list->n, &ask, true, seed, now);
+                            list.candidates, list.n, &ask, true, seed, now);
     }
 
     if (i < 0) {
         return best;
     }
 
-    best = list->workers[i];
+    best = list.workers[i];
 
     llm_up_begin(call, llm_up_member(best), best, &ask.work, now);
     call->chosen = true;
