@@ -55,6 +55,7 @@ UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
 APX_SO      = $(BUILD)/apache/mod_llm.so
+APX_UP_SO   = $(BUILD)/apache/mod_llm_upstream.so
 
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
               libmaxminddb-dev zlib1g-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
@@ -98,9 +99,9 @@ $(NGX_SO): config $(wildcard ngx_module/* hosted/*) $(CORE_SRC) $(CORE_HDR)
 	NGINX_SRC='$(NGINX_SRC)' SAN='$(SAN)' CC='$(CC)' \
 	    ngx_module/build.sh $(BUILD)/nginx dynamic
 
-apache: $(APX_SO)
+apache: $(APX_SO) $(APX_UP_SO)
 
-$(APX_SO): $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HDR)
+$(APX_SO) $(APX_UP_SO) &: $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HDR)
 	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
 	    apache_module/build.sh $(BUILD)/apache
 
@@ -291,7 +292,7 @@ install:
 	[ ! -e $(NGX_SO) ] \
 	    || install -D -m 644 -t $(DESTDIR)$(NGX_MODULES) $(NGX_SO)
 	[ ! -e $(APX_SO) ] \
-	    || install -D -m 644 -t $(DESTDIR)$(APX_MODULES) $(APX_SO)
+	    || install -D -m 644 -t $(DESTDIR)$(APX_MODULES) $(APX_SO) $(APX_UP_SO)
 	install -D -m 644 prices/default.json \
 	    $(DESTDIR)$(PREFIX)/share/tollgate/prices.json
 	[ ! -e $(NGX_SO) ] \
