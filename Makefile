@@ -29,7 +29,7 @@ SECONDS     = 60
 SERVER      = nginx
 CFLAGS      = $(HARDEN)
 ALL_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SAN) -Icommon
-ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto -lpcre2-8
+ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto -lpcre2-8 -lm
 
 # Debian's places, which the examples name.
 DESTDIR     =

@@ -733,6 +733,7 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
                    : end == TG_END_CLIENT ? TG_HTTP_CLIENT_CLOSED : 500;
 
     tg_call_lost(call, gate, now);
+    tg_call_gpu_settle(call, gate);
 
     if (call->pass != NULL) {
         tg_call_give_back(call, gate, now);

@@ -54,6 +54,16 @@ typedef struct {
     tg_ledger_state_t        state;
 } tg_pass_t;
 
+/* What a call has taken of backends that the upstream module looks after. */
+typedef struct {
+    tg_str_t  server;
+    tg_str_t  instead_of;
+    int64_t   ns;               /* of GPU time */
+    int64_t   cost;             /* of that, where priced */
+    bool      priced;           /* it has a gpu_cost= */
+    bool      by_prices;        /* the line goes by the price list all the same */
+} tg_gpu_t;
+
 #define TG_AIMS_MAX  TG_TARGETS_MAX
 
 /* A place where the call may go. */
@@ -82,9 +92,11 @@ typedef struct {
     int64_t               end_ns;
     bool                  billed;       /* perhaps: it has a line */
     bool                  cost_known;
+    bool                  cost_by_gpu;
     tg_usage_t            usage;        /* where billed */
     tg_cost_t             cost;
     tg_str_t              price_id;
+    tg_gpu_t              gpu;          /* ns 0: none */
 } tg_attempt_t;
 
 /* Of a call whose place is chosen here. */
@@ -197,6 +209,11 @@ struct tg_call_s {
     tg_str_t              price_id;     /* empty: not priced */
     bool                  cost_known;
     bool                  cost_by_provider;
+    bool                  cost_by_gpu;
+
+    void                 *server_request;       /* the server's own; or NULL */
+    tg_gpu_t             *gpu;          /* of the call's own line; or NULL */
+    tg_gpu_t              gpu_noted;    /* sums of all that has a line */
 
     unsigned              status;
     unsigned              attempts;
@@ -426,6 +443,11 @@ int tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
 void tg_call_cut_off(tg_call_t *call);
 void tg_call_give_back(tg_call_t *call, const tg_gate_t *gate,
     const tg_now_t *now);
+
+/* tg_call_companion.c: what it has taken since the last time; false: nothing.
+ * _settle: at the end, what of that is the call's cost. */
+bool tg_call_gpu(tg_call_t *call, tg_gpu_t *gpu);
+void tg_call_gpu_settle(tg_call_t *call, const tg_gate_t *gate);
 
 /* tg_call_alert.c: notes what the ledger says was reached. */
 void tg_hold_alerts(tg_hold_t *h, const tg_quota_items_t *items,

@@ -724,7 +724,10 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
             }
 
             return tg_conf_route_warning(conf, 3, i, warning)
-                   || tg_conf_quota_warning(conf, 3 + TG_ROUTE_WARNINGS, i,
+                   || tg_conf_companion_warning(conf, 3 + TG_ROUTE_WARNINGS, i,
+                                                warning)
+                   || tg_conf_quota_warning(conf, 3 + TG_ROUTE_WARNINGS
+                                                  + TG_COMPANION_WARNINGS, i,
                                             warning);
         }
     }

@@ -71,6 +71,12 @@ int tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err);
 bool tg_conf_route_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
     tg_error_t *warning);
 
+/* tg_conf_companion.c: the same, for saturated(). */
+#define TG_COMPANION_WARNINGS  TG_PROVIDERS_MAX
+
+bool tg_conf_companion_warning(const tg_conf_t *conf, unsigned first,
+    unsigned *i, tg_error_t *warning);
+
 int tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err);
 
 /* As tg_conf_warning(), for the quotas; *i is `first` for the first. */

@@ -79,7 +79,6 @@ static const tg_metric_t  tg_metrics_sglang[] = {
     { "sglang:num_running_reqs", TG_FACT_RUNNING, 0, NULL, NULL, 0, false },
     { "sglang:num_queue_reqs", TG_FACT_WAITING, 0, NULL, NULL, 0, false },
     { "sglang:token_usage", TG_FACT_KV, 0, NULL, NULL, TG_UNIT_SHARE, false },
-    { "sglang:max_running_requests", TG_FACT_SLOTS, 0, NULL, NULL, 0, false },
     { "sglang:gen_throughput", TG_FACT_TOKENS_PER_S, 0, NULL, NULL,
       TG_UNIT_THOUSAND, false },
     { "sglang:realtime_tokens_total", TG_FACT_OUTPUT_TOKENS, 0,

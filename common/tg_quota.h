@@ -110,8 +110,8 @@ typedef struct {
     unsigned           n;
     bool               calibrated;  /* one of them is */
     tg_quota_t        *list[TG_QUOTAS_MAX];
-    tg_expr_bind_t     provider;    /* of healthy() in when=; NULL: its names
-                                       are not known */
+    tg_expr_bind_t     provider;    /* of healthy() and saturated() in when=;
+                                       NULL: its names are not known */
     void              *provider_data;
     tg_str_t           zone;        /* name, "UTC"; of tg_quotas_finish() */
 } tg_quotas_t;
@@ -130,7 +130,8 @@ int tg_quotas_add(tg_quotas_t *quotas, tg_mem_t *mem, const tg_str_t *args,
 int tg_quotas_finish(tg_quotas_t *quotas, tg_mem_t *mem, tg_str_t zone,
     tg_error_t *err);
 
-/* Binds what a when= names of used() and healthy(), once all are declared. */
+/* Binds what a when= names of used(), healthy() and saturated(), once all are
+ * declared. */
 int tg_quotas_bind(const tg_quotas_t *quotas, tg_expr_t *when,
     tg_error_t *err);
 

@@ -137,9 +137,16 @@ tg_quotas_bind(const tg_quotas_t *quotas, tg_expr_t *when, tg_error_t *err)
         return TG_ERROR;
     }
 
-    return quotas->provider == NULL ? TG_OK
-           : tg_expr_bind(when, TG_WHEN_HEALTHY, quotas->provider,
-                          quotas->provider_data, err);
+    if (quotas->provider == NULL) {
+        return TG_OK;
+    }
+
+    return tg_expr_bind(when, TG_WHEN_HEALTHY, quotas->provider,
+                        quotas->provider_data, err)
+           == TG_OK
+           ? tg_expr_bind(when, TG_WHEN_SATURATED, quotas->provider,
+                          quotas->provider_data, err)
+           : TG_ERROR;
 }
 
 
