@@ -2,11 +2,11 @@
  * tg_dcgm.h - NVIDIA's DCGM exporter read into what is shown of a backend's
  * GPUs.
  *
- * Source: docs.nvidia.com/datacenter/dcgm, dcgm-exporter, of October 2026.  A GPU
- * that is cut into MIG slices has a series of each, told by GPU_I_ID; slices have
- * no DCGM_FI_DEV_GPU_UTIL, so that DCGM_FI_PROF_GR_ENGINE_ACTIVE takes its place,
- * and their power is that of all of the GPU.  Several series of one GPU (of pods
- * that share it) count once.
+ * Source: docs.nvidia.com/datacenter/dcgm, dcgm-exporter, in November 2026.  A
+ * GPU that is cut into MIG slices has a series of each, by GPU_I_ID; slices
+ * have no DCGM_FI_DEV_GPU_UTIL, so that DCGM_FI_PROF_GR_ENGINE_ACTIVE takes its
+ * place, and their power is that of the whole GPU.  Several series of one GPU
+ * (of pods that share it) count once.
  */
 
 #ifndef TG_DCGM_H
@@ -37,8 +37,8 @@ typedef struct {
 } tg_dcgm_read_t;
 
 /*
- * dc says which GPUs.  host: of a page of several hosts, those whose Hostname or
- * hostname is this one, if there are any (else all); may be empty, and has to
+ * dc says which GPUs.  host: of a page of several hosts, those whose Hostname
+ * or hostname is this one, if there are any (else all); may be empty; has to
  * live as long as the reading.
  */
 void tg_dcgm_begin(tg_dcgm_read_t *dr, const tg_dcgm_conf_t *dc, tg_str_t host);
