@@ -58,6 +58,13 @@ llm_up_child_stopping(apr_pool_t *pchild, int graceful)
 }
 
 
+static const tg_companion_upstream_t *
+llm_companion_upstream(void)
+{
+    return llm_up_companion();
+}
+
+
 static void
 llm_up_register_hooks(apr_pool_t *p)
 {

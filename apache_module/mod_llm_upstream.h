@@ -32,8 +32,6 @@
 
 #include <pthread.h>
 
-APLOG_USE_MODULE(llm_upstream);
-
 APR_DECLARE_OPTIONAL_FN(const tg_companion_upstream_t *,
                         llm_companion_upstream, (void));
 APR_DECLARE_OPTIONAL_FN(const tg_companion_meter_t *,
@@ -51,6 +49,7 @@ typedef struct {
     bool                      https;
     const tg_backend_conf_t  *conf;
     tg_backend_t             *backend;  /* NULL until the table is there */
+    tg_backend_state_t        told;     /* in the error log */
 } llm_up_member_t;
 
 /* A balancer that any of our directives is about. */
@@ -60,8 +59,8 @@ struct llm_up_group_s {
     const char          *uri;           /* balancer://name */
     apr_array_header_t  *members;       /* llm_up_member_t * */
     apr_array_header_t  *workers;       /* proxy_worker *, all of them */
-    ap_expr_info_t      *key;           /* of key=; or NULL */
-    const char          *key_name;      /* env:NAME; or NULL */
+    const char          *key_name;      /* of key=; or NULL */
+    ap_expr_info_t      *key;           /* NULL: httpd knows none */
     tg_group_t          *group;         /* NULL until the table is there */
 };
 
@@ -72,13 +71,12 @@ typedef struct {
     server_rec              *server;
     tg_mem_t                 mem;
     module                  *proxy;     /* mod_proxy; NULL: not loaded */
-    const char              *state;     /* a file; NULL: none */
+    tg_str_t                 state;     /* a file; empty: none */
     apr_hash_t              *groups;    /* by the balancer's name */
     apr_array_header_t      *all;       /* llm_up_group_t *, as they are said */
     const tg_group_conf_t  **confs;     /* of all */
     apr_hash_t              *members;   /* by worker, the pointer */
     tg_backend_map_t        *map;       /* NULL until it is open */
-    bool                     checks;    /* of any group */
 } llm_up_main_t;
 
 typedef struct {
@@ -110,6 +108,7 @@ llm_up_group_t *llm_up_group(const char *uri);
 void llm_up_call_hooks(apr_pool_t *p);
 void llm_up_call_proxy_hooks(void);
 void llm_up_flag(llm_up_group_t *ug, int64_t now);
+void llm_up_recovered(const llm_up_member_t *m, apr_time_t since);
 const tg_companion_upstream_t *llm_up_companion(void);
 bool llm_up_call_bind(void);
 

@@ -204,6 +204,28 @@ llm_up_flag(llm_up_group_t *ug, int64_t now)
 }
 
 
+/* What mod_proxy itself holds against a server, for retry=, is over once a check
+ * that began later was good: recovery is ours to say. */
+void
+llm_up_recovered(const llm_up_member_t *m, apr_time_t since)
+{
+    int            i;
+    proxy_worker  *worker;
+
+    for (i = 0; i < m->group->workers->nelts; i++) {
+        worker = APR_ARRAY_IDX(m->group->workers, i, proxy_worker *);
+
+        if (llm_up_member(worker) == m && PROXY_WORKER_IS_ERROR(worker)
+            && worker->s->error_time < since)
+        {
+            (void) __atomic_fetch_and(&worker->s->status,
+                                      ~(unsigned) PROXY_WORKER_IN_ERROR,
+                                      __ATOMIC_RELAXED);
+        }
+    }
+}
+
+
 /* mod_proxy calls it for each worker that may be had, of the best set of
  * those. */
 static int
@@ -224,21 +246,30 @@ llm_up_collect(proxy_worker *current, proxy_worker *best, void *baton)
 }
 
 
+static bool
+llm_up_tried(const llm_up_call_t *call, const proxy_worker *worker)
+{
+    unsigned  i;
+
+    for (i = 0; i < call->ntried; i++) {
+        if (call->tried[i] == worker) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 /* A worker that this call has been at is left out, where there are others: with
  * retry=0 mod_proxy would have it at once again. */
 static void
 llm_up_list_untried(llm_up_list_t *list, const llm_up_call_t *call)
 {
-    unsigned  i, k, n = 0;
+    unsigned  i, n = 0;
 
     for (i = 0; i < list->n; i++) {
-        for (k = 0; k < call->ntried; k++) {
-            if (call->tried[k] == list->workers[i]) {
-                break;
-            }
-        }
-
-        n += k == call->ntried;
+        n += !llm_up_tried(call, list->workers[i]);
     }
 
     if (n == 0 || n == list->n) {
@@ -246,13 +277,7 @@ llm_up_list_untried(llm_up_list_t *list, const llm_up_call_t *call)
     }
 
     for (n = 0, i = 0; i < list->n; i++) {
-        for (k = 0; k < call->ntried; k++) {
-            if (call->tried[k] == list->workers[i]) {
-                break;
-            }
-        }
-
-        if (k == call->ntried) {
+        if (!llm_up_tried(call, list->workers[i])) {
             list->workers[n] = list->workers[i];
             list->candidates[n++] = list->candidates[i];
         }
@@ -267,14 +292,13 @@ llm_up_key_value(request_rec *r, const llm_up_group_t *ug)
 {
     const char  *v, *error = NULL;
 
-    if (ug->key_name != NULL) {
-        v = apr_table_get(r->subprocess_env, ug->key_name);
+    v = apr_table_get(r->subprocess_env, ug->key_name);
 
-        if (v == NULL) {
-            v = apr_table_get(r->notes, ug->key_name);
-        }
+    if (v == NULL) {
+        v = apr_table_get(r->notes, ug->key_name);
+    }
 
-    } else {
+    if (v == NULL && ug->key != NULL) {
         v = ap_expr_str_exec(r, ug->key, &error);
     }
 
@@ -290,7 +314,7 @@ llm_up_ask(request_rec *r, const llm_up_group_t *ug, bool prefixes,
 
     prefixes = prefixes && ug->conf.balance == TG_BALANCE_PREFIX_AFFINITY;
 
-    if (prefixes && ug->conf.key.len != 0) {
+    if (prefixes && ug->key_name != NULL) {
         key = llm_up_key_value(r, ug);
     }
 
@@ -315,7 +339,7 @@ llm_up_find(proxy_balancer *balancer, request_rec *r)
     uint64_t           seed;
     proxy_worker      *best;
     llm_up_call_t     *call;
-    llm_up_list_t     *list;
+    llm_up_list_t      list;
     llm_up_group_t    *ug;
     tg_balance_ask_t   ask;
 
@@ -327,31 +351,29 @@ llm_up_find(proxy_balancer *balancer, request_rec *r)
         llm_up_flag(ug, now);
     }
 
-    list = apr_palloc(r->pool, sizeof(llm_up_list_t));
-    list->n = 0;
+    list.n = 0;
+    best = llm_up_best(balancer, r, llm_up_collect, &list);
 
-    best = llm_up_best(balancer, r, llm_up_collect, list);
-
-    if (best == NULL || ug == NULL || list->n == 0) {
+    if (best == NULL || ug == NULL || list.n == 0) {
         return best;
     }
 
-    llm_up_list_untried(list, call);
+    llm_up_list_untried(&list, call);
     llm_up_ask(r, ug, true, &ask);
     seed = (uint64_t) now ^ (uint64_t) (uintptr_t) r;
 
-    i = tg_balance_pick(llm_up_table(), ug->group, &ug->conf, list->candidates,
-                        list->n, &ask, false, seed, now);
+    i = tg_balance_pick(llm_up_table(), ug->group, &ug->conf, list.candidates,
+                        list.n, &ask, false, seed, now);
     if (i < 0) {
         i = tg_balance_pick(llm_up_table(), ug->group, &ug->conf,
-                            list->candidates, list->n, &ask, true, seed, now);
+                            list.candidates, list.n, &ask, true, seed, now);
     }
 
     if (i < 0) {
         return best;
     }
 
-    best = list->workers[i];
+    best = list.workers[i];
 
     llm_up_begin(call, llm_up_member(best), best, &ask.work, now);
     call->chosen = true;

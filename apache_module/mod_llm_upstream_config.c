@@ -116,35 +116,26 @@ llm_up_group_add(cmd_parms *cmd, const char *uri)
 }
 
 
-/* env:NAME or $NAME is a variable of the environment or a note, as in LLMTag;
- * anything else an expression: %{HTTP:X-Session}. */
-static const char *
+/* A variable of the environment or a note, else whatever httpd's expressions
+ * know by that name; as in LLMTag. */
+static void
 llm_up_key(cmd_parms *cmd, llm_up_group_t *ug)
 {
-    const char  *key, *error = NULL;
+    const char  *error = NULL;
 
-    if (ug->conf.key.len == 0 || ug->key != NULL || ug->key_name != NULL) {
-        return NULL;
+    if (ug->conf.key.len == 0) {
+        return;
     }
 
-    key = apr_pstrmemdup(cmd->pool, ug->conf.key.p, ug->conf.key.len);
-
-    if (strncmp(key, "env:", 4) == 0) {
-        ug->key_name = key + 4;
-        return NULL;
-    }
-
-    if (key[0] == '$') {
-        ug->key_name = key + 1;
-        return NULL;
-    }
-
-    ug->key = ap_expr_parse_cmd(cmd, key, AP_EXPR_FLAG_STRING_RESULT
+    ug->key_name = apr_pstrmemdup(cmd->pool, ug->conf.key.p,
+                                  ug->conf.key.len);
+    ug->key = ap_expr_parse_cmd(cmd, apr_psprintf(cmd->pool, "%%{%s}",
+                                                  ug->key_name),
+                                AP_EXPR_FLAG_STRING_RESULT
                                 | AP_EXPR_FLAG_DONT_VARY, &error, NULL);
-
-    return error == NULL ? NULL
-           : apr_psprintf(cmd->pool, "key=%s is no expression: %s", key,
-                          error);
+    if (error != NULL) {
+        ug->key = NULL;
+    }
 }
 
 
@@ -187,31 +178,34 @@ llm_up_in_balancer(cmd_parms *cmd, tg_upstream_directive_t id,
         return apr_pstrdup(cmd->pool, err.message);
     }
 
-    return id == TG_UPSTREAM_BALANCE ? llm_up_key(cmd, ug) : NULL;
+    if (id == TG_UPSTREAM_BALANCE) {
+        llm_up_key(cmd, ug);
+    }
+
+    return NULL;
 }
 
 
 static const char *
 llm_up_state(cmd_parms *cmd, const tg_str_t *argv, unsigned n)
 {
-    const char  *error;
+    const char     *error;
+    tg_error_t      err;
+    llm_up_main_t  *m = llm_up_main;
 
     error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     if (error != NULL) {
         return error;
     }
 
-    if (n != 1 || argv[0].len == 0) {
-        return "takes a file";
+    if (tg_upstream_state(argv, n, &m->mem, llm_up_full_name, cmd->pool,
+                          &m->state, &err)
+        != TG_OK)
+    {
+        return apr_pstrdup(cmd->pool, err.message);
     }
 
-    if (llm_up_main->state != NULL) {
-        return "is said twice";
-    }
-
-    llm_up_main->state = ap_server_root_relative(cmd->pool, argv[0].p);
-
-    return llm_up_main->state != NULL ? NULL : "names no possible file";
+    return NULL;
 }
 
 

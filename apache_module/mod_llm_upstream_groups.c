@@ -5,6 +5,8 @@
 
 #include <sys/stat.h>
 
+APLOG_USE_MODULE(llm_upstream);
+
 /*
  * From directives to balancers and their workers, when all of the configuration
  * is there; and the table in memory that the parent makes.
@@ -185,14 +187,14 @@ llm_up_group_finish(llm_up_group_t *ug, apr_pool_t *p, apr_pool_t *ptemp)
     (void) p;
 
     if (tg_group_conf_finish(&ug->conf, servers, k, &err) != TG_OK) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, ug->server, "llm: %s: %s",
-                     ug->uri, err.message);
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, ug->server, "llm: %s",
+                     err.message);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
 
     while (tg_group_conf_warning(&ug->conf, &w, &err)) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, ug->server, "llm: %s: %s",
-                     ug->uri, err.message);
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, ug->server, "llm: %s",
+                     err.message);
     }
 
     for (i = 0; i < n; i++) {
@@ -245,7 +247,6 @@ llm_up_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         }
 
         m->confs[i] = &ug->conf;
-        m->checks |= ug->conf.check.on;
     }
 
     return llm_up_owner_config(pconf, s);
@@ -272,14 +273,14 @@ llm_up_map_open(server_rec *s)
     }
 
     if (map->table != NULL
-        && strcmp(map->path, m->state == NULL ? "" : m->state) != 0)
+        && !tg_str_eq(tg_strz(map->path), m->state))
     {
         tg_backend_map_close(map);
         map->table = NULL;
     }
 
     if (map->table == NULL) {
-        if (tg_backend_map_open(map, m->state, &err) != TG_OK) {
+        if (tg_backend_map_open(map, m->state.p, &err) != TG_OK) {
             ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "LLMUpstreamState %s",
                          err.message);
             return HTTP_INTERNAL_SERVER_ERROR;
@@ -350,7 +351,7 @@ llm_up_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         return OK;
     }
 
-    if (m->all->nelts == 0 && m->state == NULL) {
+    if (m->all->nelts == 0 && m->state.len == 0) {
         return OK;
     }
 
