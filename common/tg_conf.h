@@ -10,6 +10,7 @@
 #define TG_CONF_H
 
 #include "tg_companion.h"
+#include "tg_directive.h"
 #include "tg_fleet.h"
 #include "tg_guard.h"
 #include "tg_http.h"
@@ -31,13 +32,6 @@
 #define TG_PROVIDER_HEADERS_MAX  8
 #define TG_PROVIDER_BASE_MAX     512    /* bytes of a url's path */
 
-enum {
-    TG_IN_MAIN     = 0x01,
-    TG_IN_SERVER   = 0x02,
-    TG_IN_LOCATION = 0x04,
-    TG_IN_UPSTREAM = 0x08       /* of the companion's directives only */
-};
-
 typedef enum {
 #define TG_DIRECTIVE(id, ngx, httpd, contexts, least, most, syntax, def, help) \
     TG_DIRECTIVE_##id,
@@ -45,16 +39,6 @@ typedef enum {
 #undef TG_DIRECTIVE
     TG_DIRECTIVES
 } tg_directive_id_t;
-
-typedef struct {
-    const char  *nginx_name;
-    const char  *httpd_name;
-    unsigned     contexts;
-    unsigned     least, most;       /* arguments */
-    const char  *syntax;
-    const char  *deflt;
-    const char  *help;
-} tg_directive_t;
 
 extern const tg_directive_t  tg_directives[TG_DIRECTIVES];
 
@@ -310,6 +294,13 @@ int64_t tg_conf_time(tg_str_t s);
 
 /* "64k", "1m", "512": bytes, -1 if malformed. */
 int64_t tg_conf_size(tg_str_t s);
+
+/* "5000", "2.50", "200k", "1M" in units of 10^-scale.  -1: malformed, -2: more
+ * than `most` (which is at most 9e15), or not whole. */
+int64_t tg_conf_amount(tg_str_t s, int scale, int64_t most);
+
+/* "80%": 80; 0: malformed, or not from 1 to most. */
+unsigned tg_conf_percent(tg_str_t s, unsigned most);
 
 /* Host name of a URL or host:port, without port; aliases s. */
 tg_str_t tg_conf_host(tg_str_t s);

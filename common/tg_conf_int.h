@@ -1,5 +1,5 @@
 /*
- * tg_conf_int.h - what tg_conf.c and tg_conf_ledger.c share.
+ * tg_conf_int.h - what the files that read directives share.
  */
 
 #ifndef TG_CONF_INT_H
@@ -10,12 +10,21 @@
 /* printf("%.*s") of a string, cut so that a message stays readable. */
 #define TG_ARG(s)  (int) ((s).len < 80 ? (s).len : 80), (s).p
 
-/* tg_conf.c: true where arg is "name=value"; the rest goes to *value. */
+/* tg_conf_word.c: true where arg is "name=value"; the rest goes to *value. */
 bool tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value);
 
 int tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err);
 
-/* A copy in lower case, with a NUL behind it; NULL on exhaustion. */
+/*
+ * tg_conf_word.c: the value of a url= that is posted to or read, of http or
+ * https and without a user's name.  The bytes of its scheme, host and port go to
+ * *origin.
+ */
+#define TG_CONF_URL_MAX  2048
+
+int tg_conf_web_url(tg_str_t url, size_t *origin, tg_error_t *err);
+
+/* tg_conf.c: a copy in lower case, with a NUL behind it; NULL on exhaustion. */
 tg_str_t tg_conf_lower(tg_conf_t *conf, tg_str_t s);
 
 /* tg_conf_provider.c: the arguments of llm_provider. */
