@@ -372,6 +372,9 @@ static const command_t  commands[] = {
     { "node", "list | retire NODE ...",
       "the hosts that share this one's budgets;"
       "\n      llmctl node help says more", node_command, false },
+    { "backend", "status | drain | resume ...",
+      "the servers of upstreams, and taking one out of use;"
+      "\n      llmctl backend help says more", backend_command, false },
     { "report", "dry-run [--json] FILE...",
       "who would have been refused, by cost lines of a dry run",
       report_command, false },
