@@ -21,6 +21,7 @@
 #include "tg_affinity.h"
 #include "tg_engine.h"
 #include "tg_group_conf.h"
+#include "tg_pace.h"
 
 #define TG_GROUPS_MAX        64
 #define TG_BACKENDS_MAX      512        /* of all upstreams */
@@ -240,6 +241,10 @@ void tg_backend_load(tg_backends_t *t, tg_backend_t *b,
 
 /* The first two of those. */
 uint32_t tg_backend_id(tg_backends_t *t, tg_backend_t *b, uint32_t *epoch);
+
+/* Its pace: tg_backend_scraped() tells it of pages, and what makes a new epoch
+ * has it forget; tg_balance_sent() tells it of calls. */
+tg_pace_t *tg_backend_pace(tg_backend_t *b);
 
 /* Of the table: which beginnings of prompts are where. */
 tg_affinity_t *tg_backends_affinity(tg_backends_t *t);

@@ -139,8 +139,8 @@ tg_call_ask(tg_call_t *call, const tg_gate_t *gate, bool prefixes,
 
 
 /* What was taken since it was noted the last time; false: nothing. */
-bool
-tg_call_gpu(tg_call_t *call, tg_gpu_t *gpu)
+static bool
+tg_gpu_taken(tg_call_t *call, tg_gpu_t *gpu)
 {
     tg_gpu_t                       *noted = &call->gpu_noted;
     tg_companion_spent_t            spent;
@@ -172,29 +172,52 @@ tg_call_gpu(tg_call_t *call, tg_gpu_t *gpu)
 
 
 /* Where a quota holds dollars for it, what is taken of it is of the price list,
- * by which it was held. */
+ * by which it was held. priced: there is such a price. */
 static bool
-tg_gpu_by_prices(const tg_call_t *call, const tg_gpu_t *gpu)
+tg_gpu_by_prices(const tg_call_t *call, const tg_gpu_t *gpu, bool priced)
 {
-    const tg_pass_t  *pass = call->pass;
+    const tg_pass_t         *pass = call->pass;
+    const tg_quota_items_t  *items;
 
-    if (gpu->by_prices || !gpu->priced || call->cached
-        || call->cost_by_provider || call->source == TG_USAGE_RECOVERED)
-    {
+    if (gpu->by_prices || !gpu->priced) {
         return true;
     }
 
-    if (pass == NULL || !pass->held || !call->cost_known) {
-        return false;
-    }
+    items = pass != NULL && pass->held ? pass->items : NULL;
 
-    for (unsigned i = 0; i < pass->items->n; i++) {
-        if (pass->items->limit[i]->measure == TG_MEASURE_USD) {
+    for (unsigned i = 0; items != NULL && i < items->n; i++) {
+        if (items->limit[i]->measure == TG_MEASURE_USD
+            && (priced || !(items->items[i].flags & TG_LEDGER_DRY_RUN)))
+        {
             return true;
         }
     }
 
     return false;
+}
+
+
+bool
+tg_call_gpu_attempt(tg_call_t *call, tg_attempt_t *a)
+{
+    if (!tg_gpu_taken(call, &a->gpu)) {
+        return false;
+    }
+
+    a->gpu.server = tg_dup(call->mem, a->gpu.server);
+    a->cost_by_gpu = !tg_gpu_by_prices(call, &a->gpu, a->cost_known);
+
+    if (a->cost_by_gpu) {
+        memset(&a->cost, 0, sizeof(tg_cost_t));
+        a->cost.total = a->gpu.cost;
+        a->price_id = tg_str_null;
+    }
+
+    /* What nobody bills costs nothing. */
+
+    a->cost_known |= a->cost_by_gpu || !a->billed;
+
+    return true;
 }
 
 
@@ -244,7 +267,7 @@ tg_call_gpu_settle(tg_call_t *call, const tg_gate_t *gate)
 {
     tg_gpu_t  gpu;
 
-    if (!tg_call_gpu(call, &gpu)) {
+    if (!tg_gpu_taken(call, &gpu)) {
         return;
     }
 
@@ -256,7 +279,10 @@ tg_call_gpu_settle(tg_call_t *call, const tg_gate_t *gate)
     *call->gpu = gpu;
     call->gpu->server = tg_dup(call->mem, gpu.server);
 
-    if (!tg_gpu_by_prices(call, &gpu)) {
+    if (!call->cached && !call->cost_by_provider
+        && call->source != TG_USAGE_RECOVERED
+        && !tg_gpu_by_prices(call, &gpu, call->cost_known))
+    {
         memset(&call->cost, 0, sizeof(tg_cost_t));
         call->cost.total = gpu.cost;
         call->cost_known = true;

@@ -90,7 +90,8 @@ typedef struct {
     unsigned              status;
     int64_t               start_ns;
     int64_t               end_ns;
-    bool                  billed;       /* perhaps: it has a line */
+    bool                  billed;       /* perhaps, or it took GPU time: it has a
+                                           line */
     bool                  cost_known;
     bool                  cost_by_gpu;
     tg_usage_t            usage;        /* where billed */
@@ -103,6 +104,8 @@ typedef struct {
 typedef struct {
     const tg_provider_t  *meant;        /* without rules; NULL: nobody */
     const tg_route_t     *route;        /* NULL: none took it */
+    unsigned              place;        /* of it */
+    const tg_route_t     *full;         /* would have, but for its usd= */
     const tg_route_t     *dry;          /* would have, or NULL ... */
     tg_aim_t              dry_aim;      /* ... to this, ... */
     bool                  dry_known;
@@ -295,6 +298,15 @@ int tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
 bool tg_call_replan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
     const tg_quota_t *quota);
 void tg_call_unroute(tg_call_t *call);
+
+/* After a plan: may it go there, and as what? */
+int tg_call_planned(tg_call_t *call, tg_refusal_t *refusal);
+
+/* Its route has no room for it: to where it goes without.  False where this
+ * quota is none of that kind, or its route was another one's last word. */
+bool tg_call_overflows(const tg_call_t *call, const tg_quota_t *quota);
+int tg_call_reroute(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    tg_refusal_t *refusal);
 void tg_call_aim(tg_call_t *call, unsigned at);
 int tg_call_next(const tg_call_t *call, int64_t now, bool take);
 bool tg_call_is_open(const tg_call_t *call, const tg_aim_t *aim, int64_t now);
@@ -444,9 +456,9 @@ void tg_call_cut_off(tg_call_t *call);
 void tg_call_give_back(tg_call_t *call, const tg_gate_t *gate,
     const tg_now_t *now);
 
-/* tg_call_companion.c: what it has taken since the last time; false: nothing.
- * _settle: at the end, what of that is the call's cost. */
-bool tg_call_gpu(tg_call_t *call, tg_gpu_t *gpu);
+/* tg_call_companion.c: what it has taken of backends since the last time.
+ * _attempt: one that has failed; false: nothing.  _settle: at the end. */
+bool tg_call_gpu_attempt(tg_call_t *call, tg_attempt_t *a);
 void tg_call_gpu_settle(tg_call_t *call, const tg_gate_t *gate);
 
 /* tg_call_alert.c: notes what the ledger says was reached. */

@@ -372,6 +372,8 @@ tg_hold_items(tg_hold_t *h, tg_quota_items_t *items, tg_error_t *err)
 
     n = tg_hold_budgets(h, budgets);
     items->n = 0;
+    h->quota.route = h->call->routing != NULL && h->call->routing->route != NULL
+                     ? h->call->routing->route->cap : NULL;
 
     if (n == 0 && h->call->conf->quotas.n == 0) {
         return TG_OK;

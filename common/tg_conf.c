@@ -561,7 +561,7 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
     case TG_DIRECTIVE_GEOIP:
         return tg_conf_geoip(conf, args, nargs, err);
     case TG_DIRECTIVE_ROUTE:
-        return tg_routes_add(&conf->routes, conf->mem, args, nargs, err);
+        return tg_conf_route(conf, args, nargs, err);
     case TG_DIRECTIVE_ALERT:
         return tg_conf_alert(&conf->alerts, conf->mem, args, nargs, err);
     case TG_DIRECTIVES:

@@ -61,6 +61,10 @@ int tg_conf_geoip(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
 int tg_conf_cache(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
     unsigned nargs, tg_error_t *err);
 
+/* tg_conf_route.c: the arguments of llm_route. */
+int tg_conf_route(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
+
 /* tg_conf_route.c: binds what routes and the actions of quotas name. */
 int tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err);
 

@@ -81,7 +81,7 @@ typedef struct {
     tg_engine_t        want;            /* AUTO: find out */
     tg_prom_t          prom;
     /* tg_engine.c's */
-    uint32_t           seen;            /* bits of engines whose names there are */
+    uint32_t           seen;            /* bits of engines, by their names */
     uint64_t           heads[TG_ENGINE_HEADS / 64];     /* of names, hashed */
     struct {
         uint32_t       known;

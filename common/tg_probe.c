@@ -268,8 +268,8 @@ tg_probe_head(tg_probe_t *probe, tg_error_t *err)
 }
 
 
-/* Takes a line, newline included, into buf: *p goes behind it. TG_AGAIN: it goes
- * on. */
+/* Takes a line, newline included, into buf; *p goes behind it.  TG_AGAIN: it
+ * has no end yet. */
 
 static int
 tg_probe_take(tg_probe_t *probe, const char **p, const char *last, size_t max,

@@ -17,8 +17,8 @@
 #define TG_PROBE_HEAD_MAX     8192
 #define TG_PROBE_REQUEST_MAX  1024
 
-/* Writes the request; 0 where it is longer than size, or where a string has what
- * can't stand there. host: for the Host header. accept may be empty. */
+/* Writes the request; 0 where it is longer than size, or where a string has
+ * what can't stand there.  host: for the Host header.  accept may be empty. */
 size_t tg_probe_request(char *buf, size_t size, tg_str_t host, tg_str_t path,
     tg_str_t accept);
 

@@ -54,7 +54,7 @@ tg_prom_name(const char *p, const char *last)
 }
 
 
-/* Behind the closing quote of the string that begins at p; NULL: there is none. */
+/* Behind the closing quote of the string at p; NULL: there is none. */
 
 static const char *
 tg_prom_quoted(const char *p, const char *last)
@@ -191,7 +191,7 @@ tg_prom_exponent(const char *p, const char *last, int *exponent)
         return false;
     }
 
-    *exponent += sign * (n > 9999 ? 9999 : (int) n);
+    *exponent += sign * (n > 999 ? 999 : (int) n);
 
     return true;
 }
@@ -207,17 +207,19 @@ tg_prom_scale(uint64_t mantissa, int exponent)
         1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
     };
 
-    if (mantissa == 0 || exponent == 0) {
+    if (mantissa == 0) {
         return v;
     }
 
-    if (exponent > 0) {
-        return exponent <= TG_PROM_EXACT ? v * ten[exponent]
-                                         : v * pow(10, exponent);
+    for ( ; exponent > TG_PROM_EXACT; exponent -= TG_PROM_EXACT) {
+        v *= ten[TG_PROM_EXACT];
     }
 
-    return exponent >= -TG_PROM_EXACT ? v / ten[-exponent]
-                                      : v * pow(10, exponent);
+    for ( ; exponent < -TG_PROM_EXACT; exponent += TG_PROM_EXACT) {
+        v /= ten[TG_PROM_EXACT];
+    }
+
+    return exponent < 0 ? v / ten[-exponent] : v * ten[exponent];
 }
 
 
