@@ -7,6 +7,7 @@
 #   make install               what was built, llmctl, prices, docs (DESTDIR=, PREFIX=)
 #   make corpus CORPUS=DIR     replays recorded traffic through a real server
 #   make bench                 measurements, one line a figure (ROWS="httpd core")
+#   make bench-balance         balancing, beside nginx' own and an oracle
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
 #   make behave-mpm            httpd's tests on its other MPMs, worker and prefork
@@ -61,7 +62,7 @@ DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl
               python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
-        test calendar corpus bench fuzz asan memcheck deps clean install
+        test calendar corpus bench bench-balance fuzz asan memcheck deps clean install
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -236,6 +237,10 @@ $(BUILD)/bench/%: bench/%.c $(CORE)
 bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk
 	$(PYTHON) bench/bench.py --only "$(ROWS)"
+
+# How calls wait, by how they are spread over engines without a GPU.
+bench-balance: nginx $(BUILD)/bench/engine $(BUILD)/bench/openloop
+	$(PYTHON) bench/balance.py
 
 FUZZ_CC     = clang -std=gnu11 -g -O1 -fno-sanitize-recover=undefined -Icommon \
               -It/unit

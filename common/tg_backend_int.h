@@ -143,6 +143,8 @@ struct tg_backend_s {
     _Atomic int64_t   ramp;             /* slow start began; 0: none */
     _Atomic uint32_t  epoch;            /* of its cache */
     _Atomic uint32_t  capacity;         /* configured; 0: not */
+    _Atomic uint32_t  gpus;             /* configured */
+    _Atomic uint32_t  type;
     _Atomic int64_t   stale;            /* older than this, a page is; ns */
     _Atomic int64_t   runs;             /* requests, by the last page */
 
@@ -162,6 +164,8 @@ struct tg_backend_s {
     TG_BE_TWICE(TG_BE_FACTS)  facts;
     TG_BE_TWICE(TG_BE_GPU)    gpu;
     TG_BE_TWICE(TG_BE_WHY)    why;
+
+    tg_pace_t         pace;
 
     _Atomic int64_t   scale[TG_GROUP_SCALE_MAX][TG_BE_SCALE];
 };
@@ -304,5 +308,6 @@ bool tg_be_usable(tg_be_health_t h);
 uint32_t tg_be_ramp(const tg_backend_t *b, const tg_check_conf_t *cc,
     int64_t now);
 int64_t tg_be_stale(const tg_check_conf_t *cc);
+int64_t tg_be_others(const tg_be_facts_t *f);
 
 #endif /* TG_BACKEND_INT_H */

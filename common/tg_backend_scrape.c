@@ -189,7 +189,7 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
     const tg_engine_facts_t *facts, const tg_check_conf_t *cc, int64_t now)
 {
     bool           restarted;
-    int64_t        n;
+    int64_t        n, tokens, others;
     uint64_t       lock;
     tg_be_clock_t  c;
     tg_be_facts_t  f;
@@ -209,6 +209,8 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
 
     (void) tg_be_get(&b->clock, &c);
     f.calls = c.calls;
+    tokens = c.tokens;
+    others = tg_be_others(&f);
     tg_be_put(&b->facts, &f);
 
     atomic_store(&b->runs, tg_be_fact(&f, TG_FACT_RUNNING, &n) ? n : 0);
@@ -225,7 +227,10 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
     if (restarted) {
         atomic_store(&b->ramp, now);
         atomic_fetch_add(&b->epoch, 1);
+        tg_pace_forget(&b->pace);
     }
+
+    tg_pace_scraped(&b->pace, facts, tokens, others, now);
 
     if (tg_be_fact(&f, TG_FACT_SLEEPING, &n)) {
         tg_be_asleep(t, b, n != 0, now);

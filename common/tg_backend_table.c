@@ -46,6 +46,7 @@ tg_be_reboot(tg_backend_t *b, int64_t now)
     atomic_store(&b->runs, 0);
     atomic_store(&b->own_at, 0);
     atomic_fetch_add(&b->epoch, 1);
+    tg_pace_forget(&b->pace);
 
     (void) tg_be_get(&b->clock, &c);
     c.at = now;
@@ -587,6 +588,13 @@ tg_affinity_t *
 tg_backends_affinity(tg_backends_t *t)
 {
     return &t->affinity;
+}
+
+
+tg_pace_t *
+tg_backend_pace(tg_backend_t *b)
+{
+    return &b->pace;
 }
 
 

@@ -86,6 +86,24 @@ tg_be_known(const tg_be_facts_t *f, tg_fact_t fact)
 }
 
 
+/* Calls that were there and not ours; -1: not known. */
+int64_t
+tg_be_others(const tg_be_facts_t *f)
+{
+    int64_t  n, running = tg_be_known(f, TG_FACT_RUNNING);
+
+    if (running < 0) {
+        return -1;
+    }
+
+    n = tg_be_known(f, TG_FACT_WAITING);
+    n = n > 0 ? n : 0;
+    n = n < INT64_MAX - running ? n + running : INT64_MAX;
+
+    return n > f->calls ? n - f->calls : 0;
+}
+
+
 static uint32_t
 tg_be_capacity(const tg_backend_t *b, const tg_be_facts_t *f)
 {
@@ -106,7 +124,6 @@ void
 tg_backend_load(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
     int64_t now, tg_backend_load_t *load)
 {
-    int64_t        n;
     tg_be_clock_t  c;
     tg_be_facts_t  f;
 
@@ -134,12 +151,7 @@ tg_backend_load(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
     load->waiting = tg_be_known(&f, TG_FACT_WAITING);
     load->running = tg_be_known(&f, TG_FACT_RUNNING);
     load->kv = tg_be_known(&f, TG_FACT_KV);
-
-    if (load->running >= 0) {
-        n = load->waiting > 0 ? load->waiting : 0;
-        n = n < INT64_MAX - load->running ? n + load->running : INT64_MAX;
-        load->others = n > f.calls ? n - f.calls : 0;
-    }
+    load->others = tg_be_others(&f);
 }
 
 
@@ -160,6 +172,7 @@ tg_backend_view(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
 
     view->state = h.state < TG_BACKEND_STATES ? h.state : TG_BACKEND_NEW;
     view->drain = h.drain;
+    view->usable = tg_be_usable(h);
     view->ejected = h.ejected;
     view->rises = h.rises;
     view->falls = h.checks + h.calls;
@@ -177,6 +190,8 @@ tg_backend_view(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
     view->fresh_tokens = c.fresh;
     tg_be_rates(b, &f, &view->decode, &view->prefill);
     view->ramp = tg_be_ramp(b, cc, now);
+    view->capacity = tg_be_capacity(b, &f);
+    view->type = (tg_engine_t) atomic_load(&b->type);
     view->served = atomic_load(&b->served);
     view->failed = atomic_load(&b->failed);
     view->ejections = atomic_load(&b->ejections);

@@ -3,7 +3,7 @@
  * GPUs.
  *
  * Source: docs.nvidia.com/datacenter/dcgm, dcgm-exporter, in November 2026.  A
- * GPU that is cut into MIG slices has a series of each, told by GPU_I_ID; slices
+ * GPU that is cut into MIG slices has a series of each, by GPU_I_ID; slices
  * have no DCGM_FI_DEV_GPU_UTIL, so that DCGM_FI_PROF_GR_ENGINE_ACTIVE takes its
  * place, and their power is that of the whole GPU.  Several series of one GPU
  * (of pods that share it) count once.
@@ -38,7 +38,7 @@ typedef struct {
 
 /*
  * dc says which GPUs.  host: of a page of several hosts, those whose Hostname
- * or hostname is this one, if there are any (else all); may be empty, and has to
+ * or hostname is this one, if there are any (else all); may be empty; has to
  * live as long as the reading.
  */
 void tg_dcgm_begin(tg_dcgm_read_t *dr, const tg_dcgm_conf_t *dc, tg_str_t host);

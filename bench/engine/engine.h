@@ -180,7 +180,8 @@ unsigned en_output(const en_ask_t *ask);
 typedef struct {
     uint64_t  magic;
     int64_t   pid;
-    int64_t   work_ns;                  /* of all that it has, at its speed */
+    int64_t   work_ns;                  /* of all that it has, at its speed, and
+                                           seats times what one is waited for */
     int64_t   running, waiting, kv_ppm;
     int64_t   steps, late_ns, late_max_ns, busy_ns;
     int64_t   prompt_tokens, output_tokens, queries, hits, preempted;

@@ -11,6 +11,9 @@
 #include <unistd.h>
 
 
+#define EN_SEATS_MAX  256
+
+
 static en_share_t *
 en_share_open(void)
 {
@@ -39,31 +42,70 @@ en_share_open(void)
 }
 
 
-/* Microseconds that a list's sequences still take; batch: how many decode
- * together. */
+/* Of a token that is written by as many as there are seats. */
 static double
-en_work(const en_list_t *list, double batch)
+en_decode_us(void)
+{
+    return en_conf.base_us / (double) en_conf.seqs + en_conf.decode_us;
+}
+
+
+/* Microseconds of an engine all of whose seats are taken. */
+static double
+en_work(const en_list_t *list)
 {
     double    us = 0;
-    unsigned  prefill, decode;
+    unsigned  prefill;
 
     for (const en_seq_t *s = list->head; s != NULL; s = s->next) {
         prefill = s->made != 0 && s->runs ? 0
                   : s->prompt + s->made - s->computed;
-        decode = s->output - s->made;
         us += prefill * en_conf.prefill_us
-              + decode * (en_conf.base_us / batch + en_conf.decode_us);
+              + (s->output - s->made) * en_decode_us();
     }
 
     return us;
 }
 
 
+/* Microseconds until a seat is free for one more: each of those that wait takes
+ * the one that is free first, for as long as it will really need it. */
+static double
+en_seat(void)
+{
+    double           step = en_decode_us() * (double) en_conf.seqs, first;
+    double           free_at[EN_SEATS_MAX] = { 0 };
+    unsigned         n = 0, least, seats = (unsigned) en_conf.seqs;
+    const en_seq_t  *s;
+
+    if (seats > EN_SEATS_MAX) {
+        return 0;
+    }
+
+    for (s = en_model.running.head; s != NULL && n < seats; s = s->next) {
+        free_at[n++] = (s->output - s->made) * step;
+    }
+
+    for (s = en_model.waiting.head; ; s = s->next) {
+        least = 0;
+        for (unsigned i = 1; i < seats; i++) {
+            least = free_at[i] < free_at[least] ? i : least;
+        }
+
+        first = free_at[least];
+
+        if (s == NULL) {
+            return first;
+        }
+
+        free_at[least] += s->output * step + s->prompt * en_conf.prefill_us;
+    }
+}
+
+
 void
 en_share(void)
 {
-    double              batch;
-    unsigned            n = en_model.running.n + en_model.waiting.n;
     static en_share_t  *share;
 
     if (en_conf.share[0] == '\0') {
@@ -74,11 +116,9 @@ en_share(void)
         share = en_share_open();
     }
 
-    batch = n < (unsigned) en_conf.seqs ? n : (double) en_conf.seqs;
-    batch = batch > 1 ? batch : 1;
-
-    share->work_ns = (int64_t) ((en_work(&en_model.running, batch)
-                                 + en_work(&en_model.waiting, batch))
+    share->work_ns = (int64_t) ((en_seat() * (double) en_conf.seqs
+                                 + en_work(&en_model.running)
+                                 + en_work(&en_model.waiting))
                                 * 1000 / en_conf.speed);
     share->running = en_model.running.n;
     share->waiting = en_model.waiting.n;
