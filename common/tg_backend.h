@@ -21,6 +21,7 @@
 #include "tg_affinity.h"
 #include "tg_engine.h"
 #include "tg_group_conf.h"
+#include "tg_pace.h"
 
 #define TG_GROUPS_MAX        64
 #define TG_BACKENDS_MAX      512        /* of all upstreams */
@@ -94,7 +95,8 @@ void tg_backend_configured(tg_backends_t *t, tg_backend_t *b,
 int tg_backends_join(tg_backends_t *t, int64_t pid, uint64_t start);
 void tg_backends_leave(tg_backends_t *t, int slot);
 
-/* Empties the slots of the dead. For the owner, each second. */
+/* Empties the slots of the dead (alive NULL: nobody is dead), gives back what they had
+ * locked, and brings all clocks up to date. For the owner, each second. */
 typedef bool (*tg_alive_pt)(int64_t pid, uint64_t start);
 unsigned tg_backends_sweep(tg_backends_t *t, tg_alive_pt alive, int64_t now);
 
@@ -238,11 +240,16 @@ void tg_backend_load(tg_backends_t *t, tg_backend_t *b,
 /* The first two of those. */
 uint32_t tg_backend_id(tg_backends_t *t, tg_backend_t *b, uint32_t *epoch);
 
+/* Its pace: tg_backend_scraped() tells it of pages, and what makes a new epoch
+ * has it forget; tg_balance_sent() tells it of calls. */
+tg_pace_t *tg_backend_pace(tg_backend_t *b);
+
 /* Of the table: which beginnings of prompts are where. */
 tg_affinity_t *tg_backends_affinity(tg_backends_t *t);
 
-/* Where time went, in nanoseconds: busy + idle + unhealthy + sleeping is
- * provisioned, exactly.  Loading and stalled are unhealthy. */
+/* Where time went, in nanoseconds, up to the last tick or call: busy + idle +
+ * unhealthy + sleeping is provisioned, exactly, and none of them ever shrinks.
+ * Loading and stalled are unhealthy. */
 typedef struct {
     int64_t   provisioned;
     int64_t   busy, idle, unhealthy, sleeping;

@@ -49,7 +49,7 @@ tg_be_ramp(const tg_backend_t *b, const tg_check_conf_t *cc, int64_t now)
 static void
 tg_be_under_way(tg_backends_t *t, tg_backend_t *b, tg_be_clock_t *c)
 {
-    (void) tg_be_get(&b->clock, c);
+    tg_be_get_first(&b->clock, TG_BE_UNDER_WAY, c);
 
     if (atomic_load_explicit(&b->dirty, memory_order_acquire) != 0) {
         tg_be_sum(t, b, &c->calls, &c->tokens);
@@ -86,6 +86,24 @@ tg_be_known(const tg_be_facts_t *f, tg_fact_t fact)
 }
 
 
+/* Calls that were there and not ours; -1: not known. */
+int64_t
+tg_be_others(const tg_be_facts_t *f)
+{
+    int64_t  n, running = tg_be_known(f, TG_FACT_RUNNING);
+
+    if (running < 0) {
+        return -1;
+    }
+
+    n = tg_be_known(f, TG_FACT_WAITING);
+    n = n > 0 ? n : 0;
+    n = n < INT64_MAX - running ? n + running : INT64_MAX;
+
+    return n > f->calls ? n - f->calls : 0;
+}
+
+
 static uint32_t
 tg_be_capacity(const tg_backend_t *b, const tg_be_facts_t *f)
 {
@@ -106,13 +124,12 @@ void
 tg_backend_load(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
     int64_t now, tg_backend_load_t *load)
 {
-    int64_t        n;
     tg_be_clock_t  c;
     tg_be_facts_t  f;
 
     tg_be_retry(t, b, cc, now);
     tg_be_under_way(t, b, &c);
-    (void) tg_be_get(&b->facts, &f);
+    tg_be_get_first(&b->facts, TG_BE_PAGE, &f);
 
     load->usable = tg_be_usable(tg_be_health(
                        atomic_load_explicit(&b->health,
@@ -134,12 +151,7 @@ tg_backend_load(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
     load->waiting = tg_be_known(&f, TG_FACT_WAITING);
     load->running = tg_be_known(&f, TG_FACT_RUNNING);
     load->kv = tg_be_known(&f, TG_FACT_KV);
-
-    if (load->running >= 0) {
-        n = load->waiting > 0 ? load->waiting : 0;
-        n = n < INT64_MAX - load->running ? n + load->running : INT64_MAX;
-        load->others = n > f.calls ? n - f.calls : 0;
-    }
+    load->others = tg_be_others(&f);
 }
 
 
@@ -153,9 +165,9 @@ tg_backend_view(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
 
     memset(view, 0, sizeof(*view));
     tg_be_under_way(t, b, &c);
-    (void) tg_be_get(&b->facts, &f);
-    (void) tg_be_get(&b->why, view->why);
-    (void) tg_be_read(&b->gpu.version, b->gpu.words[0], TG_BE_GPU, &view->gpu);
+    tg_be_get(&b->facts, &f);
+    tg_be_get(&b->why, view->why);
+    tg_be_get(&b->gpu, &view->gpu);
     view->why[sizeof(view->why) - 1] = '\0';
 
     view->state = h.state < TG_BACKEND_STATES ? h.state : TG_BACKEND_NEW;
@@ -236,7 +248,7 @@ tg_be_level(tg_backends_t *t, tg_group_t *g, const tg_check_conf_t *cc,
         }
     }
 
-    return known == 0 ? -1 : (int64_t) (sum * 1000.0 / known);
+    return known == 0 ? -1 : (int64_t) (sum * 1000.0 / known + 0.5);
 }
 
 
