@@ -399,22 +399,6 @@ def test_key_brings_calls_together(server):
         assert len(set.union(*chosen.values())) > 1
 
 
-def test_status_speaks_http(server):
-    with boxes(1) as made:
-        text = Loc("/metrics", [("llm_upstream_status", "format=prometheus")])
-        s = site(upstream(made))
-        s.locs.append(text)
-        server.start(s)
-        await_states(server, (made[0], "up"))
-        got = server.client.get("/metrics")
-        assert got.header("Content-Type").startswith("text/plain; version=0.0.4")
-        assert made[0].address in got.text
-        assert server.client.send("HEAD", "/status").status == 200
-        assert server.client.post("/status", {}).status == 405
-        assert server.client.get("/status").header("Content-Type") \
-            == "application/json"
-
-
 def test_unanswered_probe_is_cut_at_its_deadline(server):
     with boxes(2) as made:
         up = Upstream("gpu", made, [VLLM, (
