@@ -3,8 +3,6 @@
 #include "tg_call_int.h"
 #include "tg_models.h"
 
-#define TG_ROUTE_TEXT  700      /* of a list of models in an error */
-
 
 /*
  * The provider of a model, without rules: the first that says it has it, else the
@@ -33,69 +31,6 @@ tg_route_provider(const tg_conf_t *conf, tg_str_t model)
     }
 
     return any;
-}
-
-
-/* Who has it speaks another API, of which nothing is known to translate. */
-static int
-tg_route_foreign(tg_call_t *call, tg_refusal_t *refusal)
-{
-    char       buf[512];
-    tg_str_t   model = tg_call_model(call);
-    tg_text_t  t;
-
-    tg_text_init(&t, buf, sizeof(buf));
-    tg_put_lit(&t, "model ");
-    tg_put_str(&t, tg_str_of(model.p, model.len < 128 ? model.len : 128));
-    tg_put_lit(&t, " is at ");
-    tg_put_str(&t, call->routing->meant->name);
-    tg_put_lit(&t, ", which does not serve this API (");
-    tg_put_str(&t, tg_api_name(call->asked.api));
-    tg_put_lit(&t, "), nor can it be translated");
-
-    return tg_call_turn_away(call, refusal, 404, tg_str("not_served"),
-                             tg_str_of(buf, (size_t) (t.p - buf)));
-}
-
-
-/* Nobody has it: says what there is. */
-static int
-tg_route_nowhere(tg_call_t *call, tg_refusal_t *refusal, tg_str_t model)
-{
-    char                  buf[TG_ROUTE_TEXT];
-    bool                  first = true;
-    tg_text_t             t;
-    const tg_conf_t      *conf = call->conf;
-    const tg_provider_t  *pr;
-
-    tg_text_init(&t, buf, sizeof(buf));
-
-    if (model.len != 0) {
-        tg_put_lit(&t, "there is no model ");
-        tg_put_str(&t, tg_str_of(model.p, model.len < 128 ? model.len : 128));
-
-    } else {
-        tg_put_lit(&t, "this call names no model, by which its provider could"
-                       " be told");
-    }
-
-    for (unsigned i = 0; i < conf->nproviders; i++) {
-        pr = &conf->providers[i];
-
-        for (unsigned k = 0; k < pr->nmodels; k++) {
-            if (first) {
-                tg_put_lit(&t, "; there are ");
-            } else {
-                tg_put_lit(&t, ", ");
-            }
-
-            tg_put_str(&t, pr->models[k]);
-            first = false;
-        }
-    }
-
-    return tg_call_turn_away(call, refusal, 404, tg_str("model_not_found"),
-                             tg_str_of(buf, (size_t) (t.p - buf)));
 }
 
 
@@ -370,8 +305,10 @@ tg_route_dry(tg_call_t *call, const tg_route_t *route, const tg_aim_t *aim)
 }
 
 
+/* Of the routes from that place on. */
 static void
-tg_route_choose(tg_call_t *call, const tg_gate_t *gate, int64_t now)
+tg_route_choose(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    unsigned from)
 {
     unsigned           n;
     tg_aim_t           aims[TG_AIMS_MAX];
@@ -384,7 +321,7 @@ tg_route_choose(tg_call_t *call, const tg_gate_t *gate, int64_t now)
 
     tg_hold_prepare(&h, call, gate, now);
 
-    for (unsigned i = 0; i < call->conf->routes.n; i++) {
+    for (unsigned i = from; i < call->conf->routes.n; i++) {
         route = call->conf->routes.list[i];
 
         if (!tg_route_holds(&h, route)) {
@@ -403,6 +340,7 @@ tg_route_choose(tg_call_t *call, const tg_gate_t *gate, int64_t now)
         }
 
         tg_route_take(call, gate->book, route, aims, n);
+        call->routing->place = i;
         return;
     }
 }
@@ -459,39 +397,24 @@ tg_call_unroute(tg_call_t *call)
 }
 
 
-int
-tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
-    tg_refusal_t *refusal)
+/* By the routes from that place on, and else without. */
+static int
+tg_route_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    unsigned from, tg_refusal_t *refusal)
 {
     int            at;
-    tg_routing_t  *routing;
+    tg_routing_t  *routing = call->routing;
 
-    if (call->scope->pass != 1
-        && (call->provider == NULL || call->conf->routes.n == 0))
-    {
-        return TG_OK;
-    }
-
-    routing = tg_zalloc(call->mem, sizeof(tg_routing_t));
-    if (routing == NULL) {
-        return tg_call_turn_away(call, refusal, 503, tg_str("no_memory"),
-                                 tg_str("no memory for this call"));
-    }
-
-    call->routing = routing;
-    routing->breakers = gate->breakers;
     tg_route_meant(call, gate->book);
 
     if (routing->naims != 0) {
         tg_call_aim(call, 0);
     }
 
-    tg_route_choose(call, gate, now);
+    tg_route_choose(call, gate, now, from);
 
     if (routing->naims == 0) {
-        return routing->meant == NULL
-               ? tg_route_nowhere(call, refusal, tg_call_model(call))
-               : tg_route_foreign(call, refusal);
+        return tg_call_nowhere(call, refusal);
     }
 
     at = tg_call_next(call, call->start.mono_ns / 1000000, false);
@@ -510,6 +433,97 @@ tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
     }
 
     return TG_OK;
+}
+
+
+int
+tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    tg_refusal_t *refusal)
+{
+    tg_routing_t  *routing;
+
+    if (call->scope->pass != 1
+        && (call->provider == NULL || call->conf->routes.n == 0))
+    {
+        return TG_OK;
+    }
+
+    routing = tg_zalloc(call->mem, sizeof(tg_routing_t));
+    if (routing == NULL) {
+        return tg_call_turn_away(call, refusal, 503, tg_str("no_memory"),
+                                 tg_str("no memory for this call"));
+    }
+
+    call->routing = routing;
+    routing->breakers = gate->breakers;
+
+    return tg_route_plan(call, gate, now, 0, refusal);
+}
+
+
+int
+tg_call_planned(tg_call_t *call, tg_refusal_t *refusal)
+{
+    if ((call->routing == NULL || call->routing->route == NULL)
+        && tg_call_provided(call, refusal) != TG_OK)
+    {
+        return TG_ERROR;
+    }
+
+    /* Each target has a body of its own, made when it comes to that. */
+
+    if (call->scope->pass == 1 || tg_call_recompose(call) == TG_OK) {
+        return TG_OK;
+    }
+
+    tg_call_unroute(call);
+
+    /* What guards want changed does not go as it is. */
+
+    return tg_call_recompose(call) == TG_OK
+           || (call->ncuts == 0 && call->cap_output == 0) ? TG_OK
+           : tg_call_turn_away(call, refusal, 503, tg_str("no_memory"),
+                               tg_str("no memory for this call"));
+}
+
+
+bool
+tg_call_overflows(const tg_call_t *call, const tg_quota_t *quota)
+{
+    return quota->of_route && call->routing->by_quota == NULL;
+}
+
+
+int
+tg_call_reroute(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    tg_refusal_t *refusal)
+{
+    tg_routing_t      *routing = call->routing;
+    tg_route_count_t  *count;
+
+    count = tg_route_count(routing->breakers, routing->route->name);
+
+    if (count != NULL) {
+        count->taken--;
+    }
+
+    if (routing->full == NULL) {
+        routing->full = routing->route;
+    }
+
+    /* As it was before. */
+
+    routing->route = NULL;
+    routing->naims = 0;
+    call->dialect = call->asked;
+
+    if (call->scope->pass == 1) {
+        call->provider = NULL;
+        call->head.upstream = tg_str_null;
+    }
+
+    return tg_route_plan(call, gate, now, routing->place + 1, refusal) == TG_OK
+           ? tg_call_planned(call, refusal) : TG_ERROR;
 }
 
 

@@ -11,21 +11,6 @@
 #include "tg_line_int.h"
 #include "tg_usage_read.h"
 
-const tg_str_t  tg_usage_sources[] = {
-    TG_STR("none"), TG_STR("reported"), TG_STR("estimated"), TG_STR("cached"),
-    TG_STR("recovered")
-};
-
-static char *
-tg_line_quoted(char *p, tg_str_t s, size_t max)
-{
-    *p++ = '"';
-    p = tg_text_json(p, s, max);
-    *p++ = '"';
-
-    return p;
-}
-
 
 static char *
 tg_line_ids(char *p, bool under, const tg_call_t *call,
@@ -197,6 +182,10 @@ tg_line_routing(char *p, bool under, const tg_call_t *call,
         tg_line_str(p, under, "llm.route", routing->route->name);
     }
 
+    if (routing->full != NULL) {
+        tg_line_str(p, under, "llm.route_full", routing->full->name);
+    }
+
     sent = attempt != NULL ? attempt->model : tg_call_sent_model(call);
 
     if (!tg_str_eq(sent, tg_call_model(call))) {
@@ -226,6 +215,26 @@ tg_line_routing(char *p, bool under, const tg_call_t *call,
         tg_line_key(p, under, "llm.route_dry_saved");
         p = tg_text_decimal(p, routing->dry_saved, 9);
     }
+
+    return p;
+}
+
+
+static char *
+tg_line_server(char *p, bool under, const tg_call_t *call,
+    const tg_attempt_t *attempt)
+{
+    tg_str_t         server = tg_str_null;
+    const tg_gpu_t  *gpu = attempt != NULL ? &attempt->gpu : call->gpu;
+
+    if (gpu != NULL) {
+        server = gpu->server;
+    }
+
+    tg_line_str(p, under, "server.address",
+                attempt != NULL ? attempt->provider->host
+                                : call->head.upstream);
+    tg_line_str(p, under, "llm.server", server);
 
     return p;
 }
@@ -273,8 +282,7 @@ tg_line_request(char *p, bool under, const tg_call_t *call,
         p = tg_line_routing(p, under, call, attempt);
     }
 
-    tg_line_str(p, under, "server.address",
-                attempt != NULL ? provider->host : call->head.upstream);
+    p = tg_line_server(p, under, call, attempt);
     tg_line_int(p, under, "llm.prompt.messages", info->messages);
     tg_line_int(p, under, "llm.prompt.system_tokens",
                 (int64_t) (info->system_bytes / TG_ESTIMATE_BYTES_PER_TOKEN));
@@ -299,189 +307,6 @@ tg_line_answer(char *p, bool under, const tg_answer_info_t *a)
 
     tg_line_int(p, under, "llm.tool_calls", a->tool_calls);
     tg_line_str(p, under, "llm.service_tier", a->service_tier);
-
-    return p;
-}
-
-
-static char *
-tg_line_extra(char *p, bool under, const tg_usage_extra_t *x)
-{
-    tg_line_key(p, under, "llm.usage.extra");
-    *p++ = '[';
-
-    for (unsigned i = 0; x != NULL && i < TG_LINE_EXTRA; i++, x = x->next) {
-        if (i != 0) {
-            *p++ = ',';
-        }
-
-        tg_line_lit(p, false, "{\"type\":");
-        p = tg_line_quoted(p, x->type, TG_LINE_SHORT);
-        if (x->model.len != 0) {
-            tg_line_key(p, false, "model");
-            p = tg_line_quoted(p, x->model, TG_LINE_SHORT);
-        }
-        tg_line_key(p, false, "input_tokens");
-        p = tg_text_int(p, x->input);
-        tg_line_key(p, false, "cache_read");
-        p = tg_text_int(p, x->cache_read);
-        tg_line_key(p, false, "cache_write");
-        p = tg_text_int(p, x->cache_write);
-        tg_line_key(p, false, "output_tokens");
-        p = tg_text_int(p, x->output);
-        *p++ = '}';
-    }
-
-    *p++ = ']';
-
-    return p;
-}
-
-
-/* What few calls have. */
-static char *
-tg_line_units(char *p, bool under, const tg_usage_t *u)
-{
-    if (u->billed_input >= 0) {
-        tg_line_key(p, under, "llm.usage.billed_input");
-        p = tg_text_int(p, u->billed_input);
-    }
-
-    if (u->billed_output >= 0) {
-        tg_line_key(p, under, "llm.usage.billed_output");
-        p = tg_text_int(p, u->billed_output);
-    }
-
-    tg_line_int(p, under, "llm.usage.web_searches", u->web_searches);
-    tg_line_int(p, under, "llm.usage.web_fetches", u->web_fetches);
-    tg_line_int(p, under, "llm.usage.search_units", u->search_units);
-    tg_line_int(p, under, "llm.usage.images", u->images);
-    tg_line_int(p, under, "llm.usage.duration_ms", u->duration_ms);
-    tg_line_int(p, under, "llm.usage.characters", u->characters);
-    tg_line_int(p, under, "llm.usage.pages", u->pages);
-
-    if (u->extra != NULL) {
-        p = tg_line_extra(p, under, u->extra);
-    }
-
-    return p;
-}
-
-
-static char *
-tg_line_usage(char *p, bool under, const tg_usage_t *u, unsigned source)
-{
-    tg_line_lit(p, under, ",\"llm.usage.source\":\"");
-    p = tg_line_plain(p, tg_usage_sources[source]);
-    *p++ = '"';
-
-    if (source == TG_USAGE_NONE || source == TG_USAGE_RECOVERED) {
-        return p;
-    }
-
-    tg_line_key(p, under, "gen_ai.usage.input_tokens");
-    p = tg_text_int(p, u->input);
-    tg_line_key(p, under, "gen_ai.usage.output_tokens");
-    p = tg_text_int(p, u->output);
-
-    tg_line_int(p, under, "gen_ai.usage.cache_read.input_tokens",
-                u->cache_read);
-    tg_line_int(p, under, "gen_ai.usage.cache_creation.input_tokens",
-                u->cache_write);
-    tg_line_int(p, under, "llm.usage.cache_write_5m", u->cache_write_5m);
-    tg_line_int(p, under, "llm.usage.cache_write_1h", u->cache_write_1h);
-    tg_line_int(p, under, "gen_ai.usage.reasoning.output_tokens",
-                u->reasoning);
-    tg_line_int(p, under, "llm.usage.audio_input", u->audio_input);
-    tg_line_int(p, under, "llm.usage.audio_output", u->audio_output);
-    tg_line_int(p, under, "llm.usage.image_input", u->image_input);
-    tg_line_int(p, under, "llm.usage.image_output", u->image_output);
-
-    return tg_line_units(p, under, u);
-}
-
-
-static char *
-tg_line_parts(char *p, bool under, const tg_cost_t *c)
-{
-    tg_line_usd(p, under, "llm.cost.input", c->input);
-    tg_line_usd(p, under, "llm.cost.cache_read", c->cache_read);
-    tg_line_usd(p, under, "llm.cost.cache_write", c->cache_write);
-    tg_line_usd(p, under, "llm.cost.output", c->output);
-    tg_line_usd(p, under, "llm.cost.tools", c->tools);
-    tg_line_usd(p, under, "llm.cost.extra", c->extra);
-
-    return p;
-}
-
-
-/* Of an attempt. */
-static char *
-tg_line_charge(char *p, bool under, const tg_cost_t *c, bool known,
-    tg_str_t price_id)
-{
-    if (!known) {
-        tg_line_lit(p, under, ",\"llm.cost.total_nusd\":0"
-                              ",\"llm.cost.unpriced\":true");
-        return p;
-    }
-
-    p = tg_line_parts(p, under, c);
-    tg_line_usd(p, under, "llm.cost.list", c->list);
-    tg_line_key(p, under, "llm.cost.total");
-    p = tg_text_decimal(p, c->total, 9);
-    tg_line_key(p, under, "llm.cost.total_nusd");
-    p = tg_text_int(p, c->total);
-    tg_line_lit(p, under, ",\"llm.cost.source\":\"prices\"");
-    tg_line_str(p, under, "llm.price_id", price_id);
-
-    return p;
-}
-
-
-static char *
-tg_line_money(char *p, bool under, const tg_call_t *call)
-{
-    const tg_cost_t  *c = &call->cost;
-
-    if (!call->cost_known) {
-
-        /* The sum over all lines must not depend on who skips nulls. */
-        tg_line_lit(p, under, ",\"llm.cost.total_nusd\":0");
-
-        if (call->source != TG_USAGE_NONE) {
-            tg_line_lit(p, under, ",\"llm.cost.unpriced\":true");
-        }
-        return p;
-    }
-
-    if (!call->cost_by_provider) {
-        p = tg_line_parts(p, under, c);
-    }
-
-    if (call->price_id.len != 0) {
-        tg_line_usd(p, under, "llm.cost.list", c->list);
-        tg_line_usd(p, under, "llm.cost.saved",
-                    c->list > c->total ? c->list - c->total : 0);
-    }
-
-    tg_line_key(p, under, "llm.cost.total");
-    p = tg_text_decimal(p, c->total, 9);
-    tg_line_key(p, under, "llm.cost.total_nusd");
-    p = tg_text_int(p, c->total);
-
-    if (call->cost_by_provider) {
-        tg_line_lit(p, under, ",\"llm.cost.source\":\"provider\"");
-
-    } else if (call->price_id.len != 0) {
-        tg_line_lit(p, under, ",\"llm.cost.source\":\"prices\"");
-    }
-
-    tg_line_str(p, under, "llm.price_id", call->price_id);
-
-    if (c->incomplete && !call->cost_by_provider) {
-        tg_line_lit(p, under, ",\"llm.cost.incomplete\":true");
-    }
 
     return p;
 }
@@ -656,22 +481,39 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
 }
 
 
+static tg_str_t
+tg_line_failure(const tg_attempt_t *a)
+{
+    switch (a->why) {
+    case TG_FAIL_CONNECT:
+        return tg_str("upstream_unreachable");
+    case TG_FAIL_TIMEOUT:
+        return tg_str("upstream_timeout");
+    case TG_FAIL_STATUS:
+        return a->status >= 500 ? tg_str("server_error")
+                                : tg_str("client_error");
+    default:
+        return tg_str("upstream_cut");
+    }
+}
+
+
 /* The attempt failed, and may be billed all the same. */
 static char *
 tg_line_attempt(char *p, bool under, const tg_call_t *call,
     const tg_attempt_t *a)
 {
     p = tg_line_usage(p, under, &a->usage, a->usage.source);
-    p = tg_line_charge(p, under, &a->cost, a->cost_known, a->price_id);
+    p = tg_line_charge(p, under, a);
+    p = tg_line_gpu(p, under, &a->gpu);
     p = tg_line_plain(p, call->conf->allowed[under]);
     p = tg_text_int(p, a->end_ns - a->start_ns);
     tg_line_key(p, under, "http.request.body.bytes");
     p = tg_text_int(p, (int64_t) tg_request_info(call->request)->bytes);
     tg_line_key(p, under, "http.response.status_code");
-    p = tg_text_int(p, a->why == TG_FAIL_TIMEOUT ? 504 : 502);
-    tg_line_str(p, under, "error.type",
-                a->why == TG_FAIL_TIMEOUT ? tg_str("upstream_timeout")
-                                          : tg_str("upstream_cut"));
+    p = tg_text_int(p, a->why == TG_FAIL_STATUS ? a->status
+                       : a->why == TG_FAIL_TIMEOUT ? 504 : 502);
+    tg_line_str(p, under, "error.type", tg_line_failure(a));
     tg_line_lit(p, under, ",\"event.outcome\":\"failure\"");
     *p++ = '}';
     *p++ = '\n';
@@ -711,6 +553,7 @@ tg_call_line(const tg_call_t *call, unsigned i, char *buf, uint64_t seq,
     }
 
     p = tg_line_money(p, under, call);
+    p = tg_line_gpu(p, under, call->gpu);
     p = tg_line_end(p, under, call, info, a);
 
     return (size_t) (p - buf);
