@@ -14,6 +14,10 @@ typedef enum {
     TG_STATUS_PROMETHEUS
 } tg_status_format_t;
 
+/* The arguments of llm_upstream_status. TG_OK, TG_ERROR. */
+int tg_status_format(const tg_str_t *args, unsigned nargs,
+    tg_status_format_t *format, tg_error_t *err);
+
 /* gc: those of the configuration, by name; NULL (llmctl): what the table has is
  * enough.  wall_ms: now, since 1970.  Returns TG_OK, or TG_ERROR where out() said
  * so. */

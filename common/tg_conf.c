@@ -51,115 +51,6 @@ tg_scope_init(tg_scope_t *scope)
 }
 
 
-int64_t
-tg_conf_time(tg_str_t s)
-{
-    int64_t  total = 0, v;
-    size_t   i = 0, start;
-
-    if (s.len == 0) {
-        return -1;
-    }
-
-    while (i < s.len) {
-        start = i;
-        while (i < s.len && s.p[i] >= '0' && s.p[i] <= '9') {
-            i++;
-        }
-
-        v = i - start > 9 ? -1 : tg_str_int(tg_str_of(s.p + start, i - start));
-        if (v < 0) {
-            return -1;
-        }
-
-        if (i == s.len) {
-            return total + v * 1000;
-        }
-
-        if (s.p[i] == 'm' && i + 1 < s.len && s.p[i + 1] == 's') {
-            total += v;
-            i += 2;
-            continue;
-        }
-
-        switch (s.p[i++]) {
-        case 'd': v *= 24;      /* fall through */
-        case 'h': v *= 60;      /* fall through */
-        case 'm': v *= 60;      /* fall through */
-        case 's': total += v * 1000; break;
-        default:  return -1;
-        }
-    }
-
-    return total;
-}
-
-
-int64_t
-tg_conf_size(tg_str_t s)
-{
-    int64_t  v, unit = 1;
-
-    if (s.len == 0) {
-        return -1;
-    }
-
-    switch (tg_lower(s.p[s.len - 1])) {
-    case 'k': unit = 1024; s.len--; break;
-    case 'm': unit = 1024 * 1024; s.len--; break;
-    default:  break;
-    }
-
-    v = s.len > 9 ? -1 : tg_str_int(s);
-
-    return v < 0 ? -1 : v * unit;
-}
-
-
-tg_str_t
-tg_conf_host(tg_str_t s)
-{
-    const char  *p;
-    size_t       i;
-
-    for (i = 0; i + 2 < s.len; i++) {
-        if (memcmp(s.p + i, "://", 3) == 0) {
-            s.p += i + 3;
-            s.len -= i + 3;
-            break;
-        }
-    }
-
-    if (s.len != 0 && s.p[0] == '[') {
-        p = memchr(s.p, ']', s.len);
-        return p == NULL ? s : tg_str_of(s.p, (size_t) (p - s.p) + 1);
-    }
-
-    for (i = 0; i < s.len; i++) {
-        if (s.p[i] == ':' || s.p[i] == '/' || s.p[i] == '?') {
-            break;
-        }
-    }
-
-    return tg_str_of(s.p, i);
-}
-
-
-bool
-tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value)
-{
-    size_t  n = strlen(name);
-
-    if (arg.len <= n || memcmp(arg.p, name, n) != 0 || arg.p[n] != '=') {
-        return false;
-    }
-
-    *value = tg_str_of(arg.p + n + 1, arg.len - n - 1);
-
-    return true;
-}
-
-
 int
 tg_conf_file(tg_conf_t *conf, tg_str_t name, tg_str_t *file, tg_error_t *err)
 {
@@ -178,14 +69,6 @@ tg_conf_file(tg_conf_t *conf, tg_str_t name, tg_str_t *file, tg_error_t *err)
     *file = tg_dup(conf->mem, *file);
 
     return file->p != NULL ? TG_OK : tg_error(err, 0, 0, "no memory");
-}
-
-
-int
-tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err)
-{
-    return tg_error(err, 0, 0, "unknown parameter \"%.*s\"; known are %s",
-                    TG_ARG(arg), known);
 }
 
 
@@ -678,7 +561,7 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
     case TG_DIRECTIVE_GEOIP:
         return tg_conf_geoip(conf, args, nargs, err);
     case TG_DIRECTIVE_ROUTE:
-        return tg_routes_add(&conf->routes, conf->mem, args, nargs, err);
+        return tg_conf_route(conf, args, nargs, err);
     case TG_DIRECTIVE_ALERT:
         return tg_conf_alert(&conf->alerts, conf->mem, args, nargs, err);
     case TG_DIRECTIVES:
@@ -841,7 +724,10 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
             }
 
             return tg_conf_route_warning(conf, 3, i, warning)
-                   || tg_conf_quota_warning(conf, 3 + TG_ROUTE_WARNINGS, i,
+                   || tg_conf_companion_warning(conf, 3 + TG_ROUTE_WARNINGS, i,
+                                                warning)
+                   || tg_conf_quota_warning(conf, 3 + TG_ROUTE_WARNINGS
+                                                  + TG_COMPANION_WARNINGS, i,
                                             warning);
         }
     }

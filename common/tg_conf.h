@@ -9,6 +9,8 @@
 #ifndef TG_CONF_H
 #define TG_CONF_H
 
+#include "tg_companion.h"
+#include "tg_directive.h"
 #include "tg_fleet.h"
 #include "tg_guard.h"
 #include "tg_http.h"
@@ -30,13 +32,6 @@
 #define TG_PROVIDER_HEADERS_MAX  8
 #define TG_PROVIDER_BASE_MAX     512    /* bytes of a url's path */
 
-enum {
-    TG_IN_MAIN     = 0x01,
-    TG_IN_SERVER   = 0x02,
-    TG_IN_LOCATION = 0x04,
-    TG_IN_UPSTREAM = 0x08       /* of the companion's directives only */
-};
-
 typedef enum {
 #define TG_DIRECTIVE(id, ngx, httpd, contexts, least, most, syntax, def, help) \
     TG_DIRECTIVE_##id,
@@ -44,16 +39,6 @@ typedef enum {
 #undef TG_DIRECTIVE
     TG_DIRECTIVES
 } tg_directive_id_t;
-
-typedef struct {
-    const char  *nginx_name;
-    const char  *httpd_name;
-    unsigned     contexts;
-    unsigned     least, most;       /* arguments */
-    const char  *syntax;
-    const char  *deflt;
-    const char  *help;
-} tg_directive_t;
 
 extern const tg_directive_t  tg_directives[TG_DIRECTIVES];
 
@@ -120,6 +105,8 @@ typedef struct {
     tg_str_t            bearer;     /* "Bearer " and the key */
     tg_str_t           *models;     /* patterns: what it has; NULL: not said */
     unsigned            nmodels;
+    void               *group;      /* of conf->companion, that of url=; NULL:
+                                       it looks after none such */
 } tg_provider_t;
 
 typedef struct {
@@ -220,6 +207,7 @@ typedef struct {
     unsigned              nfields;
     uint64_t              hash;     /* FNV-1a of all directives' words */
     char                  hash_text[17];
+    const tg_companion_upstream_t  *companion;  /* of tg_conf_companion() */
     tg_str_t              node;     /* llm.node; set by the host */
     tg_str_t              allowed[TG_LOG_FORMATS];  /* a run of the lines of
                                        calls that were let through */
@@ -265,6 +253,11 @@ void tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child);
  * all of them. */
 int tg_conf_finish(tg_conf_t *conf, tg_error_t *err);
 
+/* After tg_conf_finish(): the upstream module, NULL where it is not loaded.
+ * False: it is of another version, and counts as not loaded. */
+bool tg_conf_companion(tg_conf_t *conf,
+    const tg_companion_upstream_t *companion);
+
 /* Part of tg_conf_finish(); tg_line.c. TG_ERROR on exhaustion. */
 int tg_line_prepare(tg_conf_t *conf);
 
@@ -276,8 +269,8 @@ int tg_line_prepare(tg_conf_t *conf);
 bool tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged,
     unsigned *i, tg_error_t *warning);
 
-/* A tg_expr_bind_t of healthy(): a provider's name becomes its index and one.
- * data is the tg_conf_t. */
+/* A tg_expr_bind_t of healthy() and saturated(): a provider's name becomes its
+ * index and one.  data is the tg_conf_t. */
 const char *tg_conf_bind_provider(void *data, tg_str_t name,
     uintptr_t *handle);
 
@@ -301,6 +294,13 @@ int64_t tg_conf_time(tg_str_t s);
 
 /* "64k", "1m", "512": bytes, -1 if malformed. */
 int64_t tg_conf_size(tg_str_t s);
+
+/* "5000", "2.50", "200k", "1M" in units of 10^-scale.  -1: malformed, -2: more
+ * than `most` (which is at most 9e15), or not whole. */
+int64_t tg_conf_amount(tg_str_t s, int scale, int64_t most);
+
+/* "80%": 80; 0: malformed, or not from 1 to most. */
+unsigned tg_conf_percent(tg_str_t s, unsigned most);
 
 /* Host name of a URL or host:port, without port; aliases s. */
 tg_str_t tg_conf_host(tg_str_t s);

@@ -13,64 +13,18 @@
 #define TG_ARG(s)  (int) ((s).len < 80 ? (s).len : 80), (s).p
 
 
-/* The bytes of a host, or of a host and port; nothing that could be a user's
- * name or a password. */
-static bool
-tg_alert_authority_ok(tg_str_t s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char  c = tg_lower(s.p[i]);
-
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.'
-              || c == '-' || c == '_' || c == ':' || c == '[' || c == ']'))
-        {
-            return false;
-        }
-    }
-
-    return s.len != 0 && s.p[0] != ':';
-}
-
-
 static int
 tg_alert_url(tg_conf_alert_t *a, tg_mem_t *mem, tg_str_t v, tg_error_t *err)
 {
     char    *z, *origin;
-    size_t   start, end;
+    size_t   end;
 
     if (a->url.len != 0) {
         return tg_error(err, 0, 0, "url= is given twice");
     }
 
-    start = tg_str_starts(v, tg_str("https://")) ? 8
-            : tg_str_starts(v, tg_str("http://")) ? 7 : 0;
-
-    if (start == 0) {
-        return tg_error(err, 0, 0, "url= takes http:// or https://, not"
-                        " \"%.*s\"", TG_ARG(v));
-    }
-
-    for (end = start; end < v.len; end++) {
-        if (v.p[end] == '/' || v.p[end] == '?' || v.p[end] == '#') {
-            break;
-        }
-    }
-
-    if (!tg_alert_authority_ok(tg_str_of(v.p + start, end - start))) {
-        return tg_error(err, 0, 0, "url= has no host that is one in"
-                        " \"%.*s\"", (int) (end < 80 ? end : 80), v.p);
-    }
-
-    for (size_t i = end; i < v.len; i++) {
-        if (v.p[i] <= ' ' || v.p[i] > '~') {
-            return tg_error(err, 0, 0, "url= has a byte that belongs into no"
-                            " URL, at %zu", i + 1);
-        }
-    }
-
-    if (v.len > TG_ALERT_URL_MAX) {
-        return tg_error(err, 0, 0, "url= is longer than %d bytes",
-                        TG_ALERT_URL_MAX);
+    if (tg_conf_web_url(v, &end, err) != TG_OK) {
+        return TG_ERROR;
     }
 
     z = tg_dupz(mem, v);

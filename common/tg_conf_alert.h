@@ -13,7 +13,6 @@
 
 #define TG_ALERTS_MAX        8      /* of a configuration */
 #define TG_ALERT_QUOTAS_MAX  16     /* names in a quota= */
-#define TG_ALERT_URL_MAX     2048
 #define TG_ALERT_TARGET_LEN  16
 #define TG_ALERT_SECRETS     2      /* the new one and the old one */
 #define TG_ALERT_SECRET_MIN  24     /* bytes, by Standard Webhooks 1.0 */

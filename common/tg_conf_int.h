@@ -1,5 +1,5 @@
 /*
- * tg_conf_int.h - what tg_conf.c and tg_conf_ledger.c share.
+ * tg_conf_int.h - what the files that read directives share.
  */
 
 #ifndef TG_CONF_INT_H
@@ -10,12 +10,21 @@
 /* printf("%.*s") of a string, cut so that a message stays readable. */
 #define TG_ARG(s)  (int) ((s).len < 80 ? (s).len : 80), (s).p
 
-/* tg_conf.c: true where arg is "name=value"; the rest goes to *value. */
+/* tg_conf_word.c: true where arg is "name=value"; the rest goes to *value. */
 bool tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value);
 
 int tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err);
 
-/* A copy in lower case, with a NUL behind it; NULL on exhaustion. */
+/*
+ * tg_conf_word.c: the value of a url= that is posted to or read, of http or
+ * https and without a user's name.  The bytes of its scheme, host and port go to
+ * *origin.
+ */
+#define TG_CONF_URL_MAX  2048
+
+int tg_conf_web_url(tg_str_t url, size_t *origin, tg_error_t *err);
+
+/* tg_conf.c: a copy in lower case, with a NUL behind it; NULL on exhaustion. */
 tg_str_t tg_conf_lower(tg_conf_t *conf, tg_str_t s);
 
 /* tg_conf_provider.c: the arguments of llm_provider. */
@@ -52,6 +61,10 @@ int tg_conf_geoip(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
 int tg_conf_cache(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
     unsigned nargs, tg_error_t *err);
 
+/* tg_conf_route.c: the arguments of llm_route. */
+int tg_conf_route(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
+
 /* tg_conf_route.c: binds what routes and the actions of quotas name. */
 int tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err);
 
@@ -61,6 +74,12 @@ int tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err);
 
 bool tg_conf_route_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
     tg_error_t *warning);
+
+/* tg_conf_companion.c: the same, for saturated(). */
+#define TG_COMPANION_WARNINGS  TG_PROVIDERS_MAX
+
+bool tg_conf_companion_warning(const tg_conf_t *conf, unsigned first,
+    unsigned *i, tg_error_t *warning);
 
 int tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err);
 

@@ -14,13 +14,15 @@
  *     llm_scale   url=<url> [secret=file:<path>] [idle=<time>]
  *                 [saturated=<time>] [cooldown=10m] [keep=<n>]
  *
- * A llm_backend without a server holds for all that none names.  Several
- * llm_dcgm, llm_scale add up.  All times are milliseconds.  Strings are copied.
+ * A llm_backend without a server holds for all that none names; those that one
+ * names have nothing of it.  gpu_cost= is of one GPU.  Several llm_dcgm, llm_scale
+ * add up.  All times are milliseconds.  Strings are copied, and end in NUL.
  */
 
 #ifndef TG_GROUP_CONF_H
 #define TG_GROUP_CONF_H
 
+#include "tg_directive.h"
 #include "tg_engine.h"
 #include "tg_mem.h"
 
@@ -34,7 +36,7 @@ typedef struct {
     tg_engine_t  type;
     uint32_t     gpus;          /* thousandths: a MIG slice may be 0.25 */
     int64_t      cost_nusd;     /* of an hour, of all gpus of the backend; -1:
-                                   not said */
+                                   not said; gpus= times gpu_cost= */
     bool         by_prices;     /* cost=prices: lines go by the price list */
     tg_str_t     instead_of;    /* the cloud's model, for comparison; or empty */
     uint32_t     capacity;      /* calls at a time; 0: not known */
@@ -93,11 +95,18 @@ typedef struct {
     bool                 check_said;
     tg_balance_method_t  balance;
     uint32_t             load;          /* percent: 125 */
-    tg_str_t             key;           /* of key=, or empty */
+    tg_str_t             key;           /* of key=, without $ or env:; or
+                                           empty */
     unsigned             ndcgm;
     tg_dcgm_conf_t      *dcgm[TG_GROUP_DCGM_MAX];
     unsigned             nscale;
     tg_scale_conf_t     *scale[TG_GROUP_SCALE_MAX];
+
+    /* for warnings */
+    bool                 rest_said;
+    bool                 rest_used;     /* some server has none of its own */
+    unsigned             nservers;      /* at most: a name and its address
+                                           are two */
 } tg_group_conf_t;
 
 /* The companion's directives, of tg_upstream_directives.def. */
@@ -108,6 +117,8 @@ typedef enum {
 #undef TG_DIRECTIVE
     TG_UPSTREAM_DIRECTIVES
 } tg_upstream_directive_t;
+
+extern const tg_directive_t  tg_upstream_directives[TG_UPSTREAM_DIRECTIVES];
 
 /* Defaults.  name is copied. TG_ERROR on exhaustion. */
 int tg_group_conf_init(tg_group_conf_t *gc, tg_mem_t *mem, tg_str_t name);
@@ -120,17 +131,28 @@ int tg_group_conf_add(tg_group_conf_t *gc, tg_mem_t *mem,
     tg_error_t *err);
 
 /* After the last of them: servers are those that the upstream has, as they are
- * written and by address. TG_ERROR: a llm_backend names one that is not there,
- * or things don't go together. */
+ * written and by address (one may be there twice). TG_ERROR: a llm_backend or a
+ * llm_dcgm names one that is not there. The message names the upstream. */
 int tg_group_conf_finish(tg_group_conf_t *gc, const tg_str_t *servers,
     unsigned nservers, tg_error_t *err);
 
-/* Of what has no effect, one at a time; *i starts at 0. False: no more. */
+/* After that, of what has no effect, one at a time; *i starts at 0. False: no
+ * more. The message names the upstream. */
 bool tg_group_conf_warning(const tg_group_conf_t *gc, unsigned *i,
     tg_error_t *warning);
 
-/* Never NULL.  server as written (host:port), or its address. */
+/* Never NULL.  server as written (host:port), or its address.  One that none names
+ * gets &gc->rest: of a server with a name, ask by that first, then by its
+ * address. */
 const tg_backend_conf_t *tg_group_conf_backend(const tg_group_conf_t *gc,
     tg_str_t server);
+
+/* Whether a llm_dcgm is of that server, as written or by its address. */
+bool tg_group_conf_dcgm_of(const tg_dcgm_conf_t *dc, tg_str_t server);
+
+/* llm_upstream_state: its file, absolute.  *file is empty before the first. */
+int tg_upstream_state(const tg_str_t *args, unsigned nargs, tg_mem_t *mem,
+    tg_str_t (*full_name)(void *data, tg_str_t name), void *data,
+    tg_str_t *file, tg_error_t *err);
 
 #endif /* TG_GROUP_CONF_H */

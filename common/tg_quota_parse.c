@@ -127,61 +127,12 @@ tg_quota_per(tg_quota_draft_t *d, tg_str_t v)
 }
 
 
-/*
- * "5000", "2.50", "200k", "1M" in units of 10^-scale.  -1: malformed, -2: more
- * than TG_QUOTA_CAP_MAX, or not whole.
- */
-static int64_t
-tg_quota_number(tg_str_t s, int scale)
-{
-    int      shift = scale;
-    bool     dot = false;
-    int64_t  v, fine;
-
-    if (s.len == 0) {
-        return -1;
-    }
-
-    switch (s.p[s.len - 1]) {
-    case 'k':
-    case 'K': shift += 3; s.len--; break;
-    case 'm':
-    case 'M': shift += 6; s.len--; break;
-    case 'g':
-    case 'G': shift += 9; s.len--; break;
-    default:  break;
-    }
-
-    for (size_t i = 0; i < s.len; i++) {
-        if ((s.p[i] < '0' || s.p[i] > '9')
-            && (s.p[i] != '.' || i == 0 || i + 1 == s.len || dot))
-        {
-            return -1;
-        }
-
-        dot |= s.p[i] == '.';
-    }
-
-    v = s.len == 0 || s.len > 32 ? -1 : tg_money_parse(s, shift);
-
-    if (v < 0 || v > TG_QUOTA_CAP_MAX) {
-        return s.len == 0 || (s.p[0] == '0' && s.len > 1 && s.p[1] != '.')
-               ? -1 : -2;
-    }
-
-    /* what is below the unit is no amount */
-
-    fine = tg_money_parse(s, shift + 3);
-
-    return fine == v * 1000 ? v : -2;
-}
-
-
 static int
 tg_quota_cap(tg_quota_draft_t *d, tg_measure_t measure, tg_str_t word,
     tg_str_t s, int64_t *cap)
 {
-    *cap = tg_quota_number(s, measure == TG_MEASURE_USD ? 9 : 0);
+    *cap = tg_conf_amount(s, measure == TG_MEASURE_USD ? 9 : 0,
+                          TG_QUOTA_CAP_MAX);
 
     if (*cap == -1 || *cap == 0) {
         return tg_quota_fail(d, "\"%.*s\" takes an amount above 0, such as"
@@ -262,22 +213,6 @@ tg_quota_measure(tg_quota_draft_t *d, tg_measure_t measure, tg_str_t word,
 }
 
 
-/* "80%": 80; 0: malformed, or not from 1 to most. */
-static unsigned
-tg_quota_percent(tg_str_t s, unsigned most)
-{
-    int64_t  v;
-
-    if (s.len < 2 || s.len > 5 || s.p[s.len - 1] != '%') {
-        return 0;
-    }
-
-    v = tg_str_int(tg_str_of(s.p, s.len - 1));
-
-    return v < 1 || v > most ? 0 : (unsigned) v;
-}
-
-
 static int
 tg_quota_alert(tg_quota_draft_t *d, tg_str_t v)
 {
@@ -292,7 +227,7 @@ tg_quota_alert(tg_quota_draft_t *d, tg_str_t v)
 
     do {
         more = tg_quota_cut(v, ',', &part, &v);
-        percent = tg_quota_percent(part, 255);
+        percent = tg_conf_percent(part, 255);
 
         if (percent == 0) {
             return tg_quota_fail(d, "alert= takes percentages from 1%% to"
@@ -423,7 +358,7 @@ tg_quota_param(tg_quota_draft_t *d, tg_str_t word, tg_str_t key, tg_str_t v)
     }
 
     if (tg_str_eq(key, tg_str("stop"))) {
-        q->stop = tg_quota_percent(v, 1000);
+        q->stop = tg_conf_percent(v, 1000);
 
         if (q->stop == 0 || d->stop) {
             return tg_quota_fail(d, "stop= takes, once, a percentage from 1%%"
@@ -436,7 +371,8 @@ tg_quota_param(tg_quota_draft_t *d, tg_str_t word, tg_str_t key, tg_str_t v)
 
     if (tg_str_eq(key, tg_str("clamp"))) {
         q->clamp = tg_str_starts(v, tg_str("min:"))
-                   ? tg_quota_number(tg_str_of(v.p + 4, v.len - 4), 0) : -1;
+                   ? tg_conf_amount(tg_str_of(v.p + 4, v.len - 4), 0,
+                                    TG_QUOTA_CAP_MAX) : -1;
 
         return q->clamp > 0 ? TG_OK
                : tg_quota_fail(d, "clamp= takes min:<tokens>, such as"

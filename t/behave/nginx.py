@@ -6,12 +6,15 @@ import signal
 import subprocess
 import zlib
 
-from servers import (Loc, Server, StartError, children, free_port, root,
-                     server_user)
+from servers import (Loc, Server, StartError, Upstream, children, free_port,
+                     root, server_user)
 
 BINARY = os.environ.get("TG_NGINX", "/usr/sbin/nginx")
 MODULE = os.environ.get(
     "TG_NGINX_MODULE", root("build", "nginx", "ngx_http_llm_module.so"))
+MODULES = {"llm": MODULE,
+           "llm_upstream": os.path.join(os.path.dirname(MODULE),
+                                        "ngx_http_llm_upstream_module.so")}
 TEMP = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -46,6 +49,9 @@ class Nginx(Server):
         for loc in site.locs:
             if loc.to is None:
                 continue
+            if isinstance(loc.to, Upstream):
+                passes[id(loc)] = "%s://%s" % (loc.to.scheme, loc.to.name)
+                continue
             url = getattr(loc.to, "url", loc.to)
             scheme, _, address = url.partition("://")
             if not loc.host or not hasattr(loc.to, "url"):
@@ -60,7 +66,20 @@ class Nginx(Server):
                     "        keepalive 16;\n" if loc.keepalive else "")
             passes[id(loc)] = "%s://%s" % (scheme, name)
 
-        return text, passes
+        return text + "".join(map(self.upstream, site.upstreams)), passes
+
+    @staticmethod
+    def upstream(up):
+        """In the order of nginx's documentation: the method, then keepalive."""
+        text = "    upstream %s {\n" % up.name
+        text += "        %s;\n" % up.method if up.method else ""
+        text += "".join("        server %s;\n" % " ".join([address, *words])
+                        for address, words in up.addresses())
+        text += directives(up.llm, 8)
+        text += "        %s\n" % up.nginx if up.nginx else ""
+        text += "        keepalive %d;\n" % up.keepalive if up.keepalive else ""
+
+        return text + "    }\n"
 
     def params(self, loc):
         """The file as it is installed, but for the authorities, and for what the
@@ -81,7 +100,7 @@ class Nginx(Server):
         text = "        location %s {\n" % loc.path
         text += directives(loc.llm, 12)
 
-        if loc.keepalive:
+        if loc.keepalive or getattr(loc.to, "keepalive", 0):
             text += ('            proxy_http_version 1.1;\n'
                      '            proxy_set_header Connection "";\n')
 
@@ -103,7 +122,8 @@ class Nginx(Server):
         text = ""
 
         if MODULE != "static":
-            text += "load_module %s;\n" % MODULE
+            text += "".join("load_module %s;\n" % MODULES[name]
+                            for name in site.modules)
         if user:
             text += "user %s %s;\n" % user
 

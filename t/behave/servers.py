@@ -24,11 +24,36 @@ DEADLINE = 15
 
 
 @dataclasses.dataclass
+class Upstream:
+    """What nginx calls so; httpd: a balancer.  servers: each a Fake, or what has
+    a port, or "host:port", alone or in a tuple with words that nginx has after
+    it: "weight=2", "backup", "down", "max_conns=1", "max_fails=0",
+    "fail_timeout=1s".  llm: directives of ours with nginx's names, behind the
+    servers.  method: of nginx, in front of them.  keepalive: connections that
+    are kept, 0 for none.  nginx, httpd: raw text within it."""
+    name: str = "gpu"
+    servers: list = dataclasses.field(default_factory=list)
+    llm: list = dataclasses.field(default_factory=list)
+    method: str = ""
+    keepalive: int = 0
+    scheme: str = "http"
+    nginx: str = ""
+    httpd: str = ""
+
+    def addresses(self):
+        """(host:port, [word, ...]) of each."""
+        for server in self.servers:
+            to, *words = server if isinstance(server, tuple) else (server,)
+            port = getattr(to, "port", None)
+            yield "127.0.0.1:%d" % port if port else to, words
+
+
+@dataclasses.dataclass
 class Loc:
     """A location.  llm: directives of ours with nginx's names.  to: a Fake, a
-    URL, or None.  host: the name that the upstream goes by.  passes: the provider
-    is chosen for each call; ca: the authorities of such ones.  nginx, httpd: raw
-    text for that server."""
+    URL, an Upstream, or None.  host: the name that the upstream goes by.  passes:
+    the provider is chosen for each call; ca: the authorities of such ones.
+    nginx, httpd: raw text for that server."""
     path: str = "/"
     llm: list = dataclasses.field(default_factory=list)
     to: object = None
@@ -42,10 +67,14 @@ class Loc:
 
 @dataclasses.dataclass
 class Site:
-    """llm: directives of the http level.  nginx_*: raw text there."""
+    """llm: directives of the http level.  upstreams: Upstream.  modules: those
+    of ours that are loaded, in this order: "llm" is the metering one,
+    "llm_upstream" the companion.  nginx_*: raw text there."""
     locs: list = dataclasses.field(default_factory=list)
     llm: list = dataclasses.field(default_factory=list)
     server_llm: list = dataclasses.field(default_factory=list)
+    upstreams: list = dataclasses.field(default_factory=list)
+    modules: tuple = ("llm",)
     workers: int = 1
     tls: bool = False
     nginx_main: str = ""
