@@ -3,8 +3,9 @@
 /*
  * The score, in seconds until the call's first token; the lowest wins:
  *
- *     (prompt tokens sent and not read yet, and the call's own that are not in
- *         its cache + TG_BALANCE_CALL * calls) / (tokens it reads a second)
+ *     (prompt tokens sent and not read yet + the call's own that are not in its
+ *         cache, with what they delay + TG_BALANCE_CALL * calls)
+ *         / (tokens it reads a second)
  *     + the time that calls which find no room wait for others to end
  *     + TG_BALANCE_KV * kv / (1 - kv)
  *
@@ -21,6 +22,13 @@
 
 /* Prompt tokens that a call under way is worth: its share of each step. */
 #define TG_BALANCE_CALL     128
+
+/* What is read for this call delays the others there: a share of each token for
+ * each call that a backend has in the mean, up to so many.  Else a crowd treads
+ * its own cache down: each call by itself is served sooner where there is no
+ * queue and nothing of its prompt. */
+#define TG_BALANCE_DELAY    0.25
+#define TG_BALANCE_DELAYS   16
 
 /* Seconds; a half-full cache costs this much, at 87% a whole second. */
 #define TG_BALANCE_KV       0.15
@@ -60,6 +68,7 @@ typedef struct {
     double    call;                     /* tokens of a call under way */
     double    own;                      /* of this one */
     double    prompt;                   /* of this one, with its beginnings */
+    double    delay;                    /* what a token read costs, in tokens */
     double    output, read, write, slots, room, kv, others;
 } tg_balance_pool_t;
 
@@ -93,6 +102,8 @@ tg_balance_ask(const tg_balance_ask_t *ask, double tokens,
         p->prompt = px->tokens[px->n - 1];
     }
 
+    p->delay = 1 + TG_BALANCE_DELAY * (double) p->calls / p->weight;
+    p->delay = p->delay < TG_BALANCE_DELAYS ? p->delay : TG_BALANCE_DELAYS;
     p->own = (double) ask->work.prompt_tokens + ask->work.output_tokens;
     p->call = p->calls > 0 && tokens > 0 ? tokens / (double) p->calls : p->own;
 }
@@ -182,7 +193,8 @@ tg_balance_score(const tg_balance_one_t *one, const tg_balance_pool_t *p)
 
     /* Who has nothing under way has read it all. */
     unread = l->calls > 0 ? one->pace.unread : 0;
-    unread += p->prompt - (one->cached < p->prompt ? one->cached : p->prompt);
+    unread += (p->prompt - (one->cached < p->prompt ? one->cached : p->prompt))
+              * p->delay;
     score = (unread + TG_BALANCE_CALL * calls) / (p->read * speed);
 
     /* So many times all that runs has to end first. */
