@@ -28,13 +28,18 @@ struct ngx_http_llm_checks_s {
 };
 
 
+/* With checks of many servers the process wakes up once for several. */
 static void
 ngx_http_llm_job_again(ngx_http_llm_job_t *job, const tg_check_conf_t *cc)
 {
-    ngx_msec_t  spread = (ngx_msec_t) cc->interval * cc->jitter / 100;
+    ngx_msec_t  wait, spread = (ngx_msec_t) cc->interval * cc->jitter / 100;
 
-    ngx_add_timer(&job->timer, cc->interval - spread
-                               + (ngx_msec_t) ngx_random() % (2 * spread + 1));
+    wait = cc->interval - spread
+           + (ngx_msec_t) ngx_random() % (2 * spread + 1);
+
+    wait -= (ngx_current_msec + wait) % ngx_max(cc->interval / 40, 1);
+
+    ngx_add_timer(&job->timer, wait);
 }
 
 
@@ -475,7 +480,8 @@ ngx_http_llm_checks_tick(ngx_event_t *ev)
         return;
     }
 
-    ngx_add_timer(ev, NGX_HTTP_LLM_TICK);
+    ngx_add_timer(ev, NGX_HTTP_LLM_TICK
+                      - ngx_current_msec % NGX_HTTP_LLM_TICK);
 
     groups = lumcf->groups.elts;
 
