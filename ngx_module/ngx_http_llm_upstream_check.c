@@ -443,8 +443,12 @@ static void
 ngx_http_llm_scale_log(void *baton, tg_webhook_level_t level,
     const char *message)
 {
-    ngx_log_error(level == TG_WEBHOOK_WARN ? NGX_LOG_WARN : NGX_LOG_NOTICE,
-                  ngx_cycle->log, 0, "llm: %s", message);
+    ngx_uint_t  l;
+
+    l = level == TG_WEBHOOK_ERROR ? NGX_LOG_ERR
+        : level == TG_WEBHOOK_WARN ? NGX_LOG_WARN : NGX_LOG_NOTICE;
+
+    ngx_log_error(l, ngx_cycle->log, 0, "llm: %s", message);
 }
 
 
