@@ -302,7 +302,7 @@ test_the_queue_has_an_end(void **state)
     r.event.id[10] = (char) ('0' + i);
     assert_int_equal(tg_scale_hook_post(r.hook, &r.targets, &r.event, &err),
                      TG_ERROR);
-    assert_non_null(strstr(err.message, "64 events wait already"));
+    assert_non_null(strstr(err.message, "64 of them wait already"));
     assert_null(strstr(err.message, "token"));
 
     r.event.hook = 1;
