@@ -143,7 +143,7 @@ tg_balance_pool(const tg_balance_one_t *one, unsigned n,
         tg_balance_add(&write, v->write, l->fresh && v->write > 0);
         tg_balance_add(&slots, v->slots, v->slots > 0);
         tg_balance_add(&room, v->room, v->room > 0);
-        tg_balance_add(&others, (double) l->others, l->fresh && l->others >= 0);
+        tg_balance_add(&others, v->others, l->fresh && v->others >= 0);
         tg_balance_add(&kv, (double) l->kv / 1e6, l->fresh && l->kv >= 0);
     }
 
@@ -186,7 +186,7 @@ tg_balance_score(const tg_balance_one_t *one, const tg_balance_pool_t *p)
     double                    score, unread, own;
     const tg_backend_load_t  *l = &one->load;
 
-    others = l->fresh && l->others >= 0 ? (double) l->others : p->others;
+    others = l->fresh && one->pace.others >= 0 ? one->pace.others : p->others;
     calls = (double) l->calls + others + 1;
     write = l->fresh && one->pace.write > 0 ? one->pace.write : p->write;
     slots = l->capacity > 0 ? l->capacity

@@ -238,6 +238,7 @@ test_what_is_not_known_is_as_with_the_others_and_never_nothing(void **state)
     }
 
     /* One that tells nothing of its cache is not emptier than who has some. */
+    begin(3);
     page(0, 4, 0, 300000, 1000);
     page(1, 4, 0, 300000, 1000);
     page(2, 4, 0, -1, 1000);
