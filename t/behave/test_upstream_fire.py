@@ -278,7 +278,7 @@ def test_what_was_known_survives_a_reload(server):
         start = time.monotonic()
         server.reload()
         end = time.monotonic()
-        fire.sleep(0.5)
+        fire.sleep(1.5)         # httpd loses the SYN of some who connect just then
 
         assert fire.of(victim)["state"] == "down"
         assert not arrivals(victim, "call", start)
