@@ -19,8 +19,8 @@ int tg_status_format(const tg_str_t *args, unsigned nargs,
     tg_status_format_t *format, tg_error_t *err);
 
 /* gc: those of the configuration, by name; NULL (llmctl): what the table has is
- * enough.  wall_ms: now, since 1970.  Returns TG_OK, or TG_ERROR where out() said
- * so. */
+ * enough.  wall_ms: now, since 1970.  Writes nothing to the table.  Returns
+ * TG_OK, or TG_ERROR where out() said so. */
 int tg_backend_status(tg_backends_t *t, const tg_group_conf_t *const *gc,
     unsigned ngc, tg_status_format_t format, int64_t now, int64_t wall_ms,
     tg_out_t out, void *data);
