@@ -1,4 +1,4 @@
-#include "tg_backend_status.h"
+#include "tg_status.h"
 #include "tg_conf_int.h"
 
 
@@ -11,8 +11,7 @@ tg_status_format(const tg_str_t *args, unsigned nargs,
     *format = TG_STATUS_JSON;
 
     if (nargs > 1) {
-        return tg_error(err, 0, 0, "takes: %s",
-                        tg_upstream_directives[TG_UPSTREAM_STATUS].syntax);
+        return tg_error(err, 0, 0, "takes: [format=json | prometheus]");
     }
 
     if (nargs == 0) {
