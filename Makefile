@@ -7,6 +7,7 @@
 #   make install               what was built, llmctl, prices, docs (DESTDIR=, PREFIX=)
 #   make corpus CORPUS=DIR     replays recorded traffic through a real server
 #   make bench                 measurements, one line a figure (ROWS="httpd core")
+#   make bench-balance         balancing, beside nginx' own and an oracle
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
 #   make behave-mpm            httpd's tests on its other MPMs, worker and prefork
@@ -29,7 +30,7 @@ SECONDS     = 60
 SERVER      = nginx
 CFLAGS      = $(HARDEN)
 ALL_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SAN) -Icommon
-ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto -lpcre2-8
+ALL_LIBS    = $(HARDEN_LD) -ljansson -lcrypto -lpcre2-8 -lm
 
 # Debian's places, which the examples name.
 DESTDIR     =
@@ -54,13 +55,14 @@ UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
 APX_SO      = $(BUILD)/apache/mod_llm.so
+APX_UP_SO   = $(BUILD)/apache/mod_llm_upstream.so
 
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
               libmaxminddb-dev zlib1g-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
               python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
-        test calendar corpus bench fuzz asan memcheck deps clean install
+        test calendar corpus bench bench-balance fuzz asan memcheck deps clean install
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -97,9 +99,9 @@ $(NGX_SO): config $(wildcard ngx_module/* hosted/*) $(CORE_SRC) $(CORE_HDR)
 	NGINX_SRC='$(NGINX_SRC)' SAN='$(SAN)' CC='$(CC)' \
 	    ngx_module/build.sh $(BUILD)/nginx dynamic
 
-apache: $(APX_SO)
+apache: $(APX_SO) $(APX_UP_SO)
 
-$(APX_SO): $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HDR)
+$(APX_SO) $(APX_UP_SO) &: $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HDR)
 	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
 	    apache_module/build.sh $(BUILD)/apache
 
@@ -180,11 +182,11 @@ sdk:
 	@command -v npm > /dev/null || $(MAKE) deps MORE='nodejs npm'
 	$(MAKE) t/behave/node_modules/.done
 
-behave: all sdk $(BUILD)/translate
+behave: all sdk $(BUILD)/translate $(BUILD)/bench/engine
 	$(PYTHON) -m pytest -q t/behave
 
 # httpd's other ways to run children; behave has mpm_event.
-behave-mpm: apache $(BUILD)/llmctl sdk
+behave-mpm: apache $(BUILD)/llmctl sdk $(BUILD)/bench/engine
 	@for mpm in worker prefork; do \
 	    echo "mpm_$$mpm"; \
 	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTHON) -m pytest -q t/behave \
@@ -223,6 +225,11 @@ corpus: all sdk \
 	$(PYTHON) t/corpus/compare.py $(BUILD)/corpus-nginx.log \
 	    $(BUILD)/corpus-apache.log
 
+# A server of models without a GPU; libc is all that it needs.
+$(BUILD)/bench/engine: $(wildcard bench/engine/*.c) bench/engine/engine.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@ $(HARDEN_LD)
+
 $(BUILD)/bench/%: bench/%.c $(CORE)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -It/unit $< -o $@ $(CORE) $(ALL_LIBS)
@@ -230,6 +237,10 @@ $(BUILD)/bench/%: bench/%.c $(CORE)
 bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk
 	$(PYTHON) bench/bench.py --only "$(ROWS)"
+
+# How calls wait, by how they are spread over engines without a GPU.
+bench-balance: nginx $(BUILD)/bench/engine $(BUILD)/bench/openloop
+	$(PYTHON) bench/balance.py
 
 FUZZ_CC     = clang -std=gnu11 -g -O1 -fno-sanitize-recover=undefined -Icommon \
               -It/unit
@@ -261,7 +272,7 @@ ASAN_FLAGS  = -fsanitize=address,undefined -fno-omit-frame-pointer
 ASAN_ENV    = ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
               UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
-asan: deps sdk $(BUILD)/llmctl
+asan: deps sdk $(BUILD)/llmctl $(BUILD)/bench/engine
 	$(ASAN_ENV) $(MAKE) BUILD=build-asan CFLAGS='-g -O1 -fPIC' \
 	    SAN='$(ASAN_FLAGS)' nginx apache unit
 	printf '#!/bin/sh\nexec env LD_PRELOAD=%s:%s $(ASAN_ENV) %s "$$@"\n' \
@@ -281,7 +292,7 @@ install:
 	[ ! -e $(NGX_SO) ] \
 	    || install -D -m 644 -t $(DESTDIR)$(NGX_MODULES) $(NGX_SO)
 	[ ! -e $(APX_SO) ] \
-	    || install -D -m 644 -t $(DESTDIR)$(APX_MODULES) $(APX_SO)
+	    || install -D -m 644 -t $(DESTDIR)$(APX_MODULES) $(APX_SO) $(APX_UP_SO)
 	install -D -m 644 prices/default.json \
 	    $(DESTDIR)$(PREFIX)/share/tollgate/prices.json
 	[ ! -e $(NGX_SO) ] \

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Builds the httpd module with what apxs tells.
+# Builds the httpd modules with what apxs tells.
 #
-#   build.sh DIR               DIR/mod_llm.so
+#   build.sh DIR               DIR/mod_llm.so, DIR/mod_llm_upstream.so
 #
 # LIBTG names the core's archive; SAN and CC as in the Makefile, APXS for another
 # httpd than the system's.
@@ -31,15 +31,35 @@ if [ -f /usr/include/hiredis/hiredis_ssl.h ]; then
     cc_opt="$cc_opt -DTG_REDIS_TLS"
 fi
 
-objects=
+meter= upstream= hosted=
 for source in "$top"/apache_module/*.c "$top"/hosted/*.c; do
     object=$dir/$(basename "$source" .c).o
     # shellcheck disable=SC2086
     $cc $cc_opt $warn $headers -c "$source" -o "$object"
-    objects="$objects $object"
+    case $source in
+    */hosted/*)           hosted="$hosted $object" ;;
+    */mod_llm_upstream*)  upstream="$upstream $object" ;;
+    *)                    meter="$meter $object" ;;
+    esac
 done
 
+# Of what both modules have, each has its own: nothing of it is to be seen, for
+# httpd loads them into one namespace.
+rm -f "$dir/hosted.a"
 # shellcheck disable=SC2086
-$cc $cc_opt -shared -Wl,-z,relro -Wl,-z,now -Wl,--exclude-libs,ALL \
-    -o "$dir/mod_llm.so" $objects "$core" -ljansson -lssl -lcrypto -lpcre2-8 -lz -lcurl \
-    -lmaxminddb $redis_libs -lpthread
+ar rcs "$dir/hosted.a" $hosted
+
+# shellcheck disable=SC2086
+link() {
+    so=$1
+    shift
+    $cc $cc_opt -shared -Wl,-z,relro -Wl,-z,now -Wl,--exclude-libs,ALL \
+        -Wl,--as-needed -o "$dir/$so" "$@" "$dir/hosted.a" "$core" \
+        -ljansson -lssl -lcrypto -lpcre2-8 -lz -lcurl -lmaxminddb $redis_libs \
+        -lpthread
+}
+
+# shellcheck disable=SC2086
+link mod_llm.so $meter
+# shellcheck disable=SC2086
+link mod_llm_upstream.so $upstream

@@ -235,6 +235,7 @@ llm_register_hooks(apr_pool_t *p)
     ap_hook_child_stopping(llm_child_stopping, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_log_transaction(llm_log_transaction, NULL, NULL, APR_HOOK_FIRST);
 
+    llm_companion_register();
     llm_request_hooks(p);
     llm_send_hooks(p);
     llm_pass_hooks(p);

@@ -222,6 +222,10 @@ bool llm_worker_balances(server_rec *s, unsigned provider);
 int llm_worker_check(apr_pool_t *p, server_rec *s);
 int llm_worker_define(apr_pool_t *p, server_rec *s);
 
+/* mod_llm_companion.c: the upstream module. */
+void llm_companion_register(void);
+void llm_companion_find(llm_main_t *main);
+
 /* mod_llm_response.c */
 void llm_response_hooks(apr_pool_t *p);
 

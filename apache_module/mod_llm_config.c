@@ -312,6 +312,8 @@ llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         llm_main->secrets |= llm_main->conf->providers[k].key.len != 0;
     }
 
+    llm_companion_find(llm_main);
+
     while (tg_conf_warning(llm_main->conf, llm_main->enabled, llm_main->logged,
                            &i, &err))
     {

@@ -150,6 +150,7 @@ llm_create_ctx(request_rec *r, const llm_dir_t *dir)
         return NULL;
     }
 
+    tg_call_request(ctx->call, r);
     ap_set_module_config(r->request_config, &llm_module, ctx);
     llm_open(ctx);
 

@@ -5,6 +5,7 @@
 #include "llmctl.h"
 
 #include "tg_conf.h"
+#include "tg_group_conf.h"
 #include "tg_price.h"
 #include "tg_text.h"
 
@@ -208,47 +209,42 @@ prices_cost(int argc, char **argv)
 
 
 static void
-print_contexts(unsigned contexts, const char *main, const char *server,
-    const char *location)
+print_contexts(unsigned contexts, const char *const *names)
 {
     const char  *sep = "";
 
-    if (contexts & TG_IN_MAIN) {
-        printf("%s", main);
-        sep = ", ";
-    }
-
-    if (contexts & TG_IN_SERVER) {
-        printf("%s%s", sep, server);
-        sep = ", ";
-    }
-
-    if (contexts & TG_IN_LOCATION) {
-        printf("%s%s", sep, location);
+    for (unsigned i = 0; i < 4; i++) {
+        if (contexts >> i & 1) {
+            printf("%s%s", sep, names[i]);
+            sep = ", ";
+        }
     }
 }
 
 
-static int
-reference_markdown(void)
+static void
+markdown(const tg_directive_t *table, int n)
 {
-    const tg_directive_t  *d;
+    static const char *const  nginx[] = {
+        "http", "server", "location", "upstream"
+    };
+
+    static const char *const  httpd[] = {
+        "server config", "virtual host", "directory, location",
+        "`<Proxy balancer://...>`"
+    };
+
     const char            *p;
+    const tg_directive_t  *d;
 
-    printf("# Directives\n\nMade by `llmctl reference md` from the table that"
-           " both servers load; edit common/tg_directives.def instead.\n");
-
-    for (int i = 0; i < TG_DIRECTIVES; i++) {
-        d = &tg_directives[i];
-
+    for (d = table; d < table + n; d++) {
         printf("\n## %s\n\n| | nginx | httpd |\n|---|---|---|\n",
                d->nginx_name);
         printf("| directive | `%s` | `%s` |\n| context | ", d->nginx_name,
                d->httpd_name);
-        print_contexts(d->contexts, "http", "server", "location");
+        print_contexts(d->contexts, nginx);
         printf(" | ");
-        print_contexts(d->contexts, "server config", "virtual host",
-                       "directory, location");
+        print_contexts(d->contexts, httpd);
         printf(" |\n\n**Arguments**: `%s`  \n**Default**: %s%s%s\n\n",
                d->syntax, *d->deflt ? "`" : "", *d->deflt ? d->deflt : "none",
                *d->deflt ? "`" : "");
@@ -258,6 +254,23 @@ reference_markdown(void)
         }
         printf("\n");
     }
+}
+
+
+static int
+reference_markdown(void)
+{
+    printf("# Directives\n\nMade by `llmctl reference md` from the tables that"
+           " both servers load; edit common/tg_directives.def and"
+           " tg_upstream_directives.def instead.\n");
+
+    markdown(tg_directives, TG_DIRECTIVES);
+
+    printf("\n# Directives of the companion\n\nOf the second module,"
+           " ngx_http_llm_upstream_module.so and mod_llm_upstream.so, which looks"
+           " after the servers of upstreams ([gpu.md](gpu.md)).\n");
+
+    markdown(tg_upstream_directives, TG_UPSTREAM_DIRECTIVES);
 
     printf("\n# Variables\n\n`$llm_<name>` in nginx, the environment note"
            " `llm_<name>` in httpd: call_id, model, request_model, provider,"
@@ -288,22 +301,31 @@ print_roff(const char *p)
 }
 
 
-static int
-reference_man(void)
+static void
+man(const tg_directive_t *table, int n)
 {
-    const tg_directive_t  *d;
-
-    printf(".TH TOLLGATE 5 \"\" \"Tollgate\" \"File Formats\"\n.SH NAME\n"
-           "tollgate \\- directives of the nginx and httpd modules\n"
-           ".SH DIRECTIVES\n");
-
-    for (int i = 0; i < TG_DIRECTIVES; i++) {
-        d = &tg_directives[i];
+    for (const tg_directive_t *d = table; d < table + n; d++) {
         printf(".TP\n.BR %s \", \" %s\n.I ", d->nginx_name, d->httpd_name);
         print_roff(d->syntax);
         printf(".br\n");
         print_roff(d->help);
     }
+}
+
+
+static int
+reference_man(void)
+{
+    printf(".TH TOLLGATE 5 \"\" \"Tollgate\" \"File Formats\"\n.SH NAME\n"
+           "tollgate \\- directives of the nginx and httpd modules\n"
+           ".SH DIRECTIVES\n");
+    man(tg_directives, TG_DIRECTIVES);
+
+    printf(".SH DIRECTIVES OF THE COMPANION\nThey stand in nginx's upstream"
+           " blocks and in httpd's <Proxy balancer://...>; llm_upstream_state in"
+           " http or the server's configuration, llm_upstream_status in a"
+           " location.\n");
+    man(tg_upstream_directives, TG_UPSTREAM_DIRECTIVES);
 
     return 0;
 }
@@ -350,6 +372,9 @@ static const command_t  commands[] = {
     { "node", "list | retire NODE ...",
       "the hosts that share this one's budgets;"
       "\n      llmctl node help says more", node_command, false },
+    { "backend", "status | drain | resume ...",
+      "the servers of upstreams, and taking one out of use;"
+      "\n      llmctl backend help says more", backend_command, false },
     { "report", "dry-run [--json] FILE...",
       "who would have been refused, by cost lines of a dry run",
       report_command, false },

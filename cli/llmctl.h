@@ -26,6 +26,7 @@ int key_command(int argc, char **argv);
 int budget_command(int argc, char **argv);
 int ledger_command(int argc, char **argv);
 int node_command(int argc, char **argv);
+int backend_command(int argc, char **argv);
 int report_command(int argc, char **argv);
 int why_command(int argc, char **argv);
 int explain_command(int argc, char **argv);

@@ -40,8 +40,8 @@ typedef struct {
 } tg_affinity_found_t;
 
 /* Backend and epoch are the low 16 bits of tg_backend_load_t's.  now:
- * nanoseconds of a clock that all processes share. */
-void tg_affinity_put(tg_affinity_t *a, uint64_t hash, uint16_t backend,
+ * nanoseconds of a clock that all processes share.  True: it was there already. */
+bool tg_affinity_put(tg_affinity_t *a, uint64_t hash, uint16_t backend,
     uint16_t epoch, int64_t now);
 
 /* Who has it: how many are in found[]. */

@@ -21,6 +21,7 @@
 #include "tg_affinity.h"
 #include "tg_engine.h"
 #include "tg_group_conf.h"
+#include "tg_pace.h"
 
 #define TG_GROUPS_MAX        64
 #define TG_BACKENDS_MAX      512        /* of all upstreams */
@@ -55,12 +56,17 @@ typedef struct tg_backends_s  tg_backends_t;    /* the table */
 typedef struct tg_group_s     tg_group_t;       /* an upstream */
 typedef struct tg_backend_s   tg_backend_t;     /* a server */
 
+#define TG_BACKENDS_VERSION  1          /* of the table's layout */
+
 /* The table's bytes; and how it is made. memory of that size, zeroed or with a
  * table of this version; anything else is made anew. boot: of the machine, so
  * that times of an earlier one are told.  TG_OK, TG_ERROR. */
 size_t tg_backends_size(void);
 int tg_backends_open(void *memory, size_t size, uint64_t boot, int64_t now,
     tg_error_t *err);
+
+/* It has been. */
+bool tg_backends_made(const tg_backends_t *t);
 
 /* Find or make.  NULL: no room.  Several processes may do it at once. */
 tg_group_t *tg_backends_group(tg_backends_t *t, tg_str_t upstream);
@@ -113,8 +119,9 @@ typedef struct {
     int            slot;
     tg_work_t      work;
     int64_t        began;
-    uint64_t       share;       /* of tg_gpu's clock, when it began */
-    uint32_t       epoch;
+    uint64_t       share;       /* of the backend's clock, when it began */
+    uint32_t       scrape;
+    uint32_t       incarnation; /* of the slot */
 } tg_ticket_t;
 
 /* The call is sent there. */
@@ -168,7 +175,8 @@ typedef struct {
 void tg_backend_gpu(tg_backends_t *t, tg_backend_t *b,
     const tg_gpu_facts_t *facts, int64_t now);
 
-/* Each tick: stalls, who may be ejected, saturation, where time went. */
+/* Each tick, by the owner of the lease, checks or not: stalls, who may be
+ * ejected, who is tried again, saturation, where time went. */
 void tg_group_tick(tg_backends_t *t, tg_group_t *g, const tg_group_conf_t *gc,
     int64_t now);
 
@@ -230,6 +238,10 @@ void tg_backend_load(tg_backends_t *t, tg_backend_t *b,
 
 /* The first two of those. */
 uint32_t tg_backend_id(tg_backends_t *t, tg_backend_t *b, uint32_t *epoch);
+
+/* Its pace: tg_backend_scraped() tells it of pages, and what makes a new epoch
+ * has it forget; tg_balance_sent() tells it of calls. */
+tg_pace_t *tg_backend_pace(tg_backend_t *b);
 
 /* Of the table: which beginnings of prompts are where. */
 tg_affinity_t *tg_backends_affinity(tg_backends_t *t);

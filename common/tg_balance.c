@@ -3,56 +3,61 @@
 /*
  * The score, in seconds until the call's first token; the lowest wins:
  *
- *     (tokens under way + calls of others and in its queue * a call's tokens
- *         + the call's own) / throughput
+ *     (prompt tokens sent and not read yet, and the call's own that are not in
+ *         its cache + TG_BALANCE_CALL * calls) / (tokens it reads a second)
+ *     + the time that calls which find no room wait for others to end
  *     + TG_BALANCE_KV * kv / (1 - kv)
- *     + prompt tokens that are not in its cache / prefill rate
  *
- * divided by weight and slow start's ramp.  Tokens under way are our own count,
- * of all processes, at this instant: a scrape is never newer.  AIBrix' routers
- * herded in spite of scrapes every 50 ms until they counted their own calls
- * (vllm-project/aibrix, 2025).
+ * divided by weight and slow start's ramp.  Calls and tokens are our own count,
+ * of all processes, at this instant, and kv is foretold from it: what the tokens
+ * under way fill of the room that the last pages have shown.  No scrape is as
+ * new: AIBrix' routers herded in spite of scrapes every 50 ms until they counted
+ * their own calls.
+ *
+ * The constants are those at which t/unit/test_balance_sim.c's engines, limited by
+ * reading, by places or by their caches, alike and not alike, came nearest to
+ * what one does who knows all; twice or half of each changes little.
  */
 
-/* Of the mean prompt and answer, where no call under way tells. */
-#define TG_BALANCE_CALL     1024
-
-/* Tokens a second, where nothing has been measured: an 8B model on one GPU of
- * 2024 writes a few thousand and reads ten times as fast. */
-#define TG_BALANCE_DECODE   2000.0
-#define TG_BALANCE_PREFILL  10.0        /* times the former */
+/* Prompt tokens that a call under way is worth: its share of each step. */
+#define TG_BALANCE_CALL     128
 
 /* Seconds; a half-full cache costs this much, at 87% a whole second. */
 #define TG_BALANCE_KV       0.15
-#define TG_BALANCE_KV_MOST  0.99
+#define TG_BALANCE_KV_MOST  0.95
+
+/* Tokens of an answer, where no call has told its estimate. */
+#define TG_BALANCE_OUTPUT   256
+
+/* How much faster one may be than the mean, by its pages. */
+#define TG_BALANCE_FASTER   16
 
 /* Scores so near each other are a tie. */
-#define TG_BALANCE_TIE      1.02
-#define TG_BALANCE_TIE_S    0.001
+#define TG_BALANCE_TIE      1.01
 
 typedef struct {
     tg_backend_load_t  load;
+    tg_pace_view_t     pace;
     double             weight;          /* with the ramp */
     double             cached;          /* tokens of the prompt that it has */
     double             score;
     bool               in;
 } tg_balance_one_t;
 
-/* Of the candidates that are in. */
-typedef struct {
-    unsigned  n;
-    bool      fresh;                    /* any of them */
-    int64_t   calls;
-    double    weight;
-    double    call;                     /* mean tokens */
-    double    decode, prefill;          /* means of those that are known */
-    double    waiting, others, kv;
-} tg_balance_pool_t;
-
 typedef struct {
     double    sum;
     unsigned  n;
 } tg_balance_mean_t;
+
+/* Of the candidates that are in; means of those of which it is known, else 0. */
+typedef struct {
+    int64_t   calls;
+    double    weight;
+    double    call;                     /* tokens of a call under way */
+    double    own;                      /* of this one */
+    double    prompt;                   /* of this one, with its beginnings */
+    double    output, read, write, slots, room, kv, others;
+} tg_balance_pool_t;
 
 
 static void
@@ -72,84 +77,121 @@ tg_balance_mean(const tg_balance_mean_t *m, double otherwise)
 }
 
 
-/* Who is in, and what they have in common. */
 static void
-tg_balance_pool(tg_balance_one_t *one, unsigned n, const tg_balance_ask_t *ask,
+tg_balance_ask(const tg_balance_ask_t *ask, double tokens,
     tg_balance_pool_t *p)
 {
-    double             tokens = 0, own;
-    tg_balance_mean_t  decode = { 0, 0 }, prefill = { 0, 0 };
-    tg_balance_mean_t  waiting = { 0, 0 }, others = { 0, 0 }, kv = { 0, 0 };
+    const tg_prefixes_t  *px = &ask->prefixes;
+
+    p->prompt = ask->work.prompt_tokens;
+
+    if (px->n > 0 && p->prompt < px->tokens[px->n - 1]) {
+        p->prompt = px->tokens[px->n - 1];
+    }
+
+    p->own = (double) ask->work.prompt_tokens + ask->work.output_tokens;
+    p->call = p->calls > 0 && tokens > 0 ? tokens / (double) p->calls : p->own;
+}
+
+
+/* What those who are in have in common. */
+static void
+tg_balance_pool(const tg_balance_one_t *one, unsigned n,
+    const tg_balance_ask_t *ask, tg_balance_pool_t *p)
+{
+    double             tokens = 0;
+    tg_balance_mean_t  output = { 0, 0 }, read = { 0, 0 }, write = { 0, 0 };
+    tg_balance_mean_t  slots = { 0, 0 }, room = { 0, 0 }, kv = { 0, 0 };
+    tg_balance_mean_t  others = { 0, 0 };
 
     memset(p, 0, sizeof(tg_balance_pool_t));
 
     for (unsigned i = 0; i < n; i++) {
+        const tg_pace_view_t     *v = &one[i].pace;
         const tg_backend_load_t  *l = &one[i].load;
 
         if (!one[i].in) {
             continue;
         }
 
-        p->n++;
         p->calls += l->calls;
         p->weight += one[i].weight;
-        p->fresh |= l->fresh;
         tokens += (double) l->tokens;
 
-        tg_balance_add(&decode, l->decode, l->fresh && l->decode > 0);
-        tg_balance_add(&prefill, l->prefill, l->fresh && l->prefill > 0);
-        tg_balance_add(&waiting, (double) l->waiting,
-                       l->fresh && l->waiting >= 0);
+        tg_balance_add(&read, v->read, true);
+        tg_balance_add(&output, v->output, v->output > 0);
+        tg_balance_add(&write, v->write, l->fresh && v->write > 0);
+        tg_balance_add(&slots, v->slots, v->slots > 0);
+        tg_balance_add(&room, v->room, v->room > 0);
         tg_balance_add(&others, (double) l->others, l->fresh && l->others >= 0);
         tg_balance_add(&kv, (double) l->kv / 1e6, l->fresh && l->kv >= 0);
     }
 
-    own = (double) ask->work.prompt_tokens + (double) ask->work.output_tokens;
-    p->call = p->calls > 0 && tokens > 0 ? tokens / (double) p->calls
-              : own > 0 ? own : TG_BALANCE_CALL;
-    p->decode = tg_balance_mean(&decode, TG_BALANCE_DECODE);
-    p->prefill = tg_balance_mean(&prefill, p->decode * TG_BALANCE_PREFILL);
-    p->waiting = tg_balance_mean(&waiting, 0);
+    p->read = tg_balance_mean(&read, TG_PACE_READ);
+    p->output = tg_balance_mean(&output, TG_BALANCE_OUTPUT);
+    p->write = tg_balance_mean(&write, 0);
+    p->slots = tg_balance_mean(&slots, 0);
+    p->room = tg_balance_mean(&room, 0);
     p->others = tg_balance_mean(&others, 0);
     p->kv = tg_balance_mean(&kv, 0);
+
+    tg_balance_ask(ask, tokens, p);
 }
 
 
-/* What is not known of one is as the others are, and never nothing. */
+/* The fill of its cache when the call is there, 1 being full: our own tokens
+ * where it is known what they fill; else what the page says. */
 static double
-tg_balance_score(const tg_balance_one_t *one, const tg_balance_ask_t *ask,
+tg_balance_kv(const tg_balance_one_t *one, double others,
     const tg_balance_pool_t *p)
 {
-    double                    own, queue, kv, decode, prefill, score;
+    double                    room;
     const tg_backend_load_t  *l = &one->load;
 
-    own = (double) ask->work.prompt_tokens + (double) ask->work.output_tokens;
-    own = own > 0 ? own : p->call;
+    room = one->pace.room > 0 ? one->pace.room : p->room;
 
-    if (!p->fresh) {
-        /* The shortest queue: the estimates are not checked by anything. */
-        score = p->call * (double) (l->calls + 1) / p->decode;
-
-    } else {
-        decode = l->fresh && l->decode > 0 ? l->decode : p->decode;
-        queue = (l->fresh && l->waiting >= 0 ? (double) l->waiting : p->waiting)
-                + (l->fresh && l->others >= 0 ? (double) l->others
-                                              : p->others);
-        kv = l->fresh && l->kv >= 0 ? (double) l->kv / 1e6 : p->kv;
-        kv = kv < TG_BALANCE_KV_MOST ? kv : TG_BALANCE_KV_MOST;
-        score = ((double) l->tokens + queue * p->call + own) / decode
-                + TG_BALANCE_KV * kv / (1 - kv);
+    if (room > 0) {
+        return ((double) l->tokens + p->own + others * p->call) / room;
     }
 
-    prefill = l->fresh && l->prefill > 0 ? l->prefill : p->prefill;
-    own = (double) ask->work.prompt_tokens;
+    return l->fresh && l->kv >= 0 ? (double) l->kv / 1e6 : p->kv;
+}
 
-    if (ask->prefixes.n > 0 && own < ask->prefixes.tokens[ask->prefixes.n - 1])
-    {
-        own = ask->prefixes.tokens[ask->prefixes.n - 1];
+
+/* What is not known of one is as it is with the others, never nothing. */
+static double
+tg_balance_score(const tg_balance_one_t *one, const tg_balance_pool_t *p)
+{
+    double                    calls, others, kv, over, slots, write, speed;
+    double                    score, unread;
+    const tg_backend_load_t  *l = &one->load;
+
+    others = l->fresh && l->others >= 0 ? (double) l->others : p->others;
+    calls = (double) l->calls + others + 1;
+    write = l->fresh && one->pace.write > 0 ? one->pace.write : p->write;
+    slots = l->capacity > 0 ? l->capacity
+            : one->pace.slots > 0 ? one->pace.slots : p->slots;
+    speed = write > 0 && p->write > 0 ? write / p->write : 1;
+    speed = speed < TG_BALANCE_FASTER ? speed : TG_BALANCE_FASTER;
+    speed = speed > 1.0 / TG_BALANCE_FASTER ? speed : 1.0 / TG_BALANCE_FASTER;
+    kv = tg_balance_kv(one, others, p);
+
+    /* Who has nothing under way has read it all. */
+    unread = l->calls > 0 ? one->pace.unread : 0;
+    unread += p->prompt - (one->cached < p->prompt ? one->cached : p->prompt);
+    score = (unread + TG_BALANCE_CALL * calls) / (p->read * speed);
+
+    /* So many times all that runs has to end first. */
+    over = slots > 0 ? calls / slots - 1 : 0;
+    over = kv - 1 > over ? kv - 1 : over;
+
+    if (over > 0) {
+        score += over * p->output
+                 / (write > 0 ? write : p->read / TG_PACE_OUTPUT);
     }
 
-    score += (own - one->cached) / prefill;
+    kv = kv < TG_BALANCE_KV_MOST ? kv : TG_BALANCE_KV_MOST;
+    score += TG_BALANCE_KV * kv / (1 - kv);
 
     return score / one->weight;
 }
@@ -221,25 +263,26 @@ tg_balance_hash(uint64_t h, tg_str_t s)
 /*
  * Rendezvous (Thaler, Ravishankar 1998), weighted, with bounded load (Mirrokni,
  * Thorup, Zadimoghaddam 2016): the first by hash that would not have more than
- * load % of its share of calls.  Always somebody: not all are above the mean.
+ * load % of its share of calls, nor of the least score.  The latter because a
+ * call is not a call: by calls alone prompts that nothing follows wait behind
+ * long ones though others are idle.  -1: there is none.
  */
 static int
 tg_balance_rendezvous(const tg_balance_one_t *one, const tg_candidate_t *c,
-    unsigned n, const tg_group_conf_t *gc, uint64_t hash,
+    unsigned n, const tg_group_conf_t *gc, uint64_t hash, double score,
     const tg_balance_pool_t *p)
 {
     int     best = -1;
-    double  most, draw, least = 0;
+    double  most, draw, least = 0, load = gc->load / 100.0;
 
     for (unsigned i = 0; i < n; i++) {
-        if (!one[i].in) {
+        if (!one[i].in || one[i].score > score * load) {
             continue;
         }
 
-        most = (double) (p->calls + 1) * one[i].weight / p->weight * gc->load
-               / 100;
-
         /* Rounded up: the first call is above any mean. */
+        most = (double) (p->calls + 1) * one[i].weight / p->weight * load;
+
         if ((double) one[i].load.calls >= most) {
             continue;
         }
@@ -275,7 +318,7 @@ tg_balance_best(const tg_balance_one_t *one, unsigned n, uint64_t seed)
         return -1;
     }
 
-    tie = least * TG_BALANCE_TIE + TG_BALANCE_TIE_S;
+    tie = least * TG_BALANCE_TIE;
     ties = 0;
 
     for (i = 0; i < n; i++) {
@@ -305,6 +348,7 @@ tg_balance_look(tg_backends_t *t, const tg_group_conf_t *gc,
     for (unsigned i = 0; i < n; i++) {
         tg_backend_load(t, candidates[i].backend, &gc->check, now,
                         &one[i].load);
+        tg_pace_view(tg_backend_pace(candidates[i].backend), now, &one[i].pace);
         one[i].in = one[i].load.usable;
         one[i].cached = 0;
         one[i].weight = (candidates[i].weight > 0 ? candidates[i].weight : 1)
@@ -330,7 +374,8 @@ tg_balance_pick(tg_backends_t *t, tg_group_t *g, const tg_group_conf_t *gc,
     const tg_candidate_t *candidates, unsigned n, const tg_balance_ask_t *ask,
     bool any, uint64_t seed, int64_t now)
 {
-    int                place;
+    int                best, place = -1;
+    bool               hashed;
     tg_balance_pool_t  pool;
     tg_balance_one_t   one[TG_CANDIDATES_MAX];
 
@@ -343,39 +388,53 @@ tg_balance_pick(tg_backends_t *t, tg_group_t *g, const tg_group_conf_t *gc,
     }
 
     tg_balance_pool(one, n, ask, &pool);
+    hashed = gc->balance == TG_BALANCE_PREFIX_AFFINITY && ask->prefixes.n > 0
+             && !tg_balance_cached(tg_backends_affinity(t), one, n,
+                                   &ask->prefixes, now);
 
-    if (gc->balance == TG_BALANCE_PREFIX_AFFINITY && ask->prefixes.n > 0
-        && !tg_balance_cached(tg_backends_affinity(t), one, n, &ask->prefixes,
-                              now))
-    {
-        place = tg_balance_rendezvous(one, candidates, n, gc,
-                                      ask->prefixes.hash[0], &pool);
-
-        if (place >= 0) {
-            return place;
+    for (unsigned i = 0; i < n; i++) {
+        if (one[i].in) {
+            one[i].score = tg_balance_score(&one[i], &pool);
         }
     }
 
-    for (unsigned i = 0; i < n; i++) {
-        one[i].score = tg_balance_score(&one[i], ask, &pool);
+    best = tg_balance_best(one, n, seed);
+
+    if (hashed) {
+        place = tg_balance_rendezvous(one, candidates, n, gc,
+                                      ask->prefixes.hash[0], one[best].score,
+                                      &pool);
     }
 
-    return tg_balance_best(one, n, seed);
+    return place >= 0 ? place : best;
 }
 
 
 void
 tg_balance_sent(tg_backends_t *t, tg_group_t *g, tg_backend_t *b,
-    const tg_prefixes_t *prefixes, int64_t now)
+    const tg_balance_ask_t *ask, int64_t now)
 {
-    uint32_t  id, epoch;
+    uint32_t              id, epoch, cached = 0, prompt;
+    const tg_prefixes_t  *px = &ask->prefixes;
 
     (void) g;
 
     id = tg_backend_id(t, b, &epoch);
 
-    for (unsigned k = 0; k < prefixes->n; k++) {
-        tg_affinity_put(tg_backends_affinity(t), prefixes->hash[k],
-                        (uint16_t) id, (uint16_t) epoch, now);
+    for (unsigned k = 0; k < px->n; k++) {
+        if (tg_affinity_put(tg_backends_affinity(t), px->hash[k],
+                            (uint16_t) id, (uint16_t) epoch, now))
+        {
+            cached = px->tokens[k];
+        }
     }
+
+    prompt = ask->work.prompt_tokens;
+
+    if (px->n > 0 && prompt < px->tokens[px->n - 1]) {
+        prompt = px->tokens[px->n - 1];
+    }
+
+    tg_pace_sent(tg_backend_pace(b), prompt > cached ? prompt - cached : 0,
+                 ask->work.output_tokens, now);
 }

@@ -2,13 +2,15 @@
  * tg_balance.h - which backend gets a call.
  *
  * least_load: the one at which the call's first token is expected soonest, by
- * its queue, what this server has sent it since its last scrape, its measured
- * throughput and the fill of its KV cache.  Where a scrape is stale, by calls
- * under way at the mean throughput; where all are, the shortest queue.
+ * what this server has under way there and what of it is not read yet (tg_pace.h),
+ * how fast it writes, and how full its KV cache is.  A backend whose scrape is
+ * stale is taken to be like the mean of the others; where all are, what this
+ * server itself has under way decides.
  *
  * prefix_affinity: the same, less what is saved where the prompt's beginning
  * already is in a backend's cache; a beginning that is nowhere goes to a backend
- * that its hash says, unless that has more than load= times the mean.
+ * that its hash says, unless that has more than load= times the mean of calls, or
+ * of the expected time.
  *
  * Constants and their sources are in tg_balance.c.
  */
@@ -51,9 +53,10 @@ int tg_balance_pick(tg_backends_t *t, tg_group_t *g, const tg_group_conf_t *gc,
     const tg_candidate_t *candidates, unsigned n, const tg_balance_ask_t *ask,
     bool any, uint64_t seed, int64_t now);
 
-/* After tg_backend_begin() of one with prefixes: they are in its cache now. */
+/* After tg_backend_begin() of any call: its prompt is being read there now, and
+ * will be in that cache. */
 void tg_balance_sent(tg_backends_t *t, tg_group_t *g, tg_backend_t *b,
-    const tg_prefixes_t *prefixes, int64_t now);
+    const tg_balance_ask_t *ask, int64_t now);
 
 /* Hashes a prompt that comes in pieces of decoded text. seed: of the model and
  * the tenant. */

@@ -264,30 +264,8 @@ static int
 tg_call_direct(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal)
 {
-    if (tg_call_plan(call, gate, now->wall_ms, refusal) != TG_OK) {
-        return TG_ERROR;
-    }
-
-    if ((call->routing == NULL || call->routing->route == NULL)
-        && tg_call_provided(call, refusal) != TG_OK)
-    {
-        return TG_ERROR;
-    }
-
-    /* Each target has a body of its own, made when it comes to that. */
-
-    if (call->scope->pass == 1 || tg_call_recompose(call) == TG_OK) {
-        return TG_OK;
-    }
-
-    tg_call_unroute(call);
-
-    /* What guards want changed does not go as it is. */
-
-    return tg_call_recompose(call) == TG_OK
-           || (call->ncuts == 0 && call->cap_output == 0) ? TG_OK
-           : tg_call_turn_away(call, refusal, 503, tg_str("no_memory"),
-                               tg_str("no memory for this call"));
+    return tg_call_plan(call, gate, now->wall_ms, refusal) == TG_OK
+           ? tg_call_planned(call, refusal) : TG_ERROR;
 }
 
 
@@ -733,6 +711,7 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
                    : end == TG_END_CLIENT ? TG_HTTP_CLIENT_CLOSED : 500;
 
     tg_call_lost(call, gate, now);
+    tg_call_gpu_settle(call, gate);
 
     if (gate->metrics != NULL) {
         tg_call_count(call, gate->metrics);

@@ -52,8 +52,8 @@ typedef struct {
     /*
      * The request's whole body in one piece, as it came, valid until the call's
      * end.  TG_ERROR where memory is exhausted or it can't be read.  Called from
-     * within tg_call_admit(), _reply() and _failed() only, and only for what
-     * needs all of it at once.  May be NULL: nothing that does works then.
+     * within tg_call_admit(), _reply(), _failed() and _ask() only, and only for
+     * what needs all of it at once.  May be NULL: nothing that does works then.
      */
     int       (*body)(void *req, tg_str_t *body);
 } tg_host_t;
@@ -82,6 +82,10 @@ typedef struct tg_call_s  tg_call_t;
 tg_call_t *tg_call_create(tg_mem_t *mem, const tg_conf_t *conf,
     const tg_scope_t *scope, const tg_host_t *host, void *req,
     const tg_call_head_t *head, tg_id_source_t *ids, const tg_now_t *now);
+
+/* The server's request, by which its upstream module knows the call
+ * (tg_companion.h).  Without it that is not asked. */
+void tg_call_request(tg_call_t *call, void *r);
 
 /*
  * Drops the call's reference to its gate's roster; before its memory goes.
@@ -218,6 +222,13 @@ typedef struct {
  * tg_call_failed() said TG_OK.
  */
 const tg_hop_t *tg_call_hop(const tg_call_t *call);
+
+/*
+ * What tg_companion_meter_t's ask() tells, of the call as it goes out next: after
+ * tg_call_admit() said TG_OK.
+ */
+bool tg_call_ask(tg_call_t *call, const tg_gate_t *gate, bool prefixes,
+    tg_balance_ask_t *ask);
 
 /* What came of sending it. */
 typedef enum {

@@ -203,6 +203,7 @@ tg_attempt_note(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     a->end_ns = now->mono_ns;
     a->billed = (why == TG_FAIL_TIMEOUT || why == TG_FAIL_BROKEN)
                 && tg_attempt_estimate(call, gate, a);
+    a->billed |= tg_call_gpu_attempt(call, a);
 }
 
 
@@ -212,6 +213,7 @@ tg_call_failed(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
 {
     tg_hop_t           hop;
     tg_error_t         err;
+    tg_gpu_t           noted = call->gpu_noted;
     tg_strip_t        *strip = call->strip;
     tg_dialect_t       dialect = call->dialect;
     tg_routing_t      *routing = call->routing;
@@ -246,6 +248,7 @@ tg_call_failed(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
         routing->ready = true;
         routing->judged = true;
         routing->nattempts -= routing->nattempts != 0;
+        call->gpu_noted = noted;
 
         return TG_ERROR;
     }

@@ -163,16 +163,40 @@ tg_hold_drop(tg_hold_t *h, const tg_quota_items_t *items,
 }
 
 
+/* All that the call is to take.  Where its route's usd= is in dollars that it has
+ * no price in, it is not that route's. */
+static int
+tg_hold_list(tg_hold_t *h, tg_quota_items_t *items, tg_refusal_t *refusal)
+{
+    tg_call_t   *call = h->call;
+    tg_error_t   err;
+
+    while (tg_hold_items(h, items, &err) != TG_OK) {
+        if (!tg_call_overflows(call, items->quota[0])) {
+            return tg_hold_unfit(call, &err, items, refusal);
+        }
+
+        if (tg_call_reroute(call, h->gate, h->quota.now, refusal) != TG_OK) {
+            return TG_ERROR;
+        }
+
+        tg_hold_prepare(h, call, h->gate, h->quota.now);
+    }
+
+    return TG_OK;
+}
+
+
 /*
- * Over its budget, elsewhere: held anew, for there.  Where that can't be asked for
- * here, as soon as may be.
+ * It goes elsewhere: held anew, for there.  Where that can't be asked for here,
+ * as soon as may be.
  */
 static int
 tg_hold_elsewhere(tg_hold_t *h, tg_quota_items_t *again,
     tg_refusal_t *refusal)
 {
-    tg_call_t   *call = h->call;
-    tg_error_t   err;
+    int         rc;
+    tg_call_t  *call = h->call;
 
     if (again == NULL) {
         call->pass->wait_ms = 1;
@@ -180,12 +204,19 @@ tg_hold_elsewhere(tg_hold_t *h, tg_quota_items_t *again,
     }
 
     tg_hold_prepare(h, call, h->gate, h->quota.now);
+    rc = tg_hold_list(h, again, refusal);
 
-    if (tg_hold_items(h, again, &err) != TG_OK) {
-        return tg_hold_unfit(call, &err, again, refusal);
-    }
+    return rc != TG_OK || again->n == 0 ? rc : tg_hold_try(h, again, refusal);
+}
 
-    return again->n == 0 ? TG_OK : tg_hold_try(h, again, refusal);
+
+/* Its route has no room for it. */
+static int
+tg_hold_overflow(tg_hold_t *h, tg_quota_items_t *again,
+    tg_refusal_t *refusal)
+{
+    return tg_call_reroute(h->call, h->gate, h->quota.now, refusal) == TG_OK
+           ? tg_hold_elsewhere(h, again, refusal) : TG_ERROR;
 }
 
 
@@ -206,6 +237,10 @@ tg_hold_verdict(tg_hold_t *h, const tg_quota_items_t *items, int rc,
 
     case TG_LEDGER_REFUSED:
     case TG_LEDGER_PARK:
+        if (tg_call_overflows(h->call, items->quota[r->item])) {
+            return tg_hold_overflow(h, again, refusal);
+        }
+
         if (tg_hold_waits(h, items, r, rc)) {
             return TG_AGAIN;
         }
@@ -235,7 +270,7 @@ tg_hold_verdict(tg_hold_t *h, const tg_quota_items_t *items, int rc,
 
 /* A tool asks what would become of the call. */
 static int
-tg_hold_look(tg_hold_t *h, const tg_quota_items_t *items,
+tg_hold_look(tg_hold_t *h, tg_quota_items_t *items,
     tg_refusal_t *refusal)
 {
     char             buf[TG_QUOTA_TEXT_MAX];
@@ -256,6 +291,10 @@ tg_hold_look(tg_hold_t *h, const tg_quota_items_t *items,
     switch (look->verdict) {
     case TG_LEDGER_REFUSED:
     case TG_LEDGER_PARK:
+        if (tg_call_overflows(h->call, items->quota[look->found.item])) {
+            return tg_hold_overflow(h, items, refusal);
+        }
+
         return tg_hold_refuse(h, items, &look->found, look->verdict, refusal);
     case TG_LEDGER_OK:
         tg_hold_dry(h, items, &look->found);
@@ -318,9 +357,9 @@ int
 tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal)
 {
+    int                rc;
     tg_hold_t          h;
     tg_pass_t         *pass = call->pass;
-    tg_error_t         err;
     tg_quota_items_t   items;
 
     pass->wait_ms = 0;
@@ -345,11 +384,9 @@ tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
         gate->look->bound = h.bound;
     }
 
-    if (tg_hold_items(&h, &items, &err) != TG_OK) {
-        return tg_hold_unfit(call, &err, &items, refusal);
-    }
+    rc = tg_hold_list(&h, &items, refusal);
 
-    return items.n == 0 ? TG_OK : tg_hold_try(&h, &items, refusal);
+    return rc != TG_OK || items.n == 0 ? rc : tg_hold_try(&h, &items, refusal);
 }
 
 

@@ -54,6 +54,16 @@ typedef struct {
     tg_ledger_state_t        state;
 } tg_pass_t;
 
+/* What a call has taken of backends that the upstream module looks after. */
+typedef struct {
+    tg_str_t  server;
+    tg_str_t  instead_of;
+    int64_t   ns;               /* of GPU time */
+    int64_t   cost;             /* of that, where priced */
+    bool      priced;           /* it has a gpu_cost= */
+    bool      by_prices;        /* the line goes by the price list all the same */
+} tg_gpu_t;
+
 #define TG_AIMS_MAX  TG_TARGETS_MAX
 
 /* A place where the call may go. */
@@ -80,17 +90,22 @@ typedef struct {
     unsigned              status;
     int64_t               start_ns;
     int64_t               end_ns;
-    bool                  billed;       /* perhaps: it has a line */
+    bool                  billed;       /* perhaps, or it took GPU time: it has a
+                                           line */
     bool                  cost_known;
+    bool                  cost_by_gpu;
     tg_usage_t            usage;        /* where billed */
     tg_cost_t             cost;
     tg_str_t              price_id;
+    tg_gpu_t              gpu;          /* ns 0: none */
 } tg_attempt_t;
 
 /* Of a call whose place is chosen here. */
 typedef struct {
     const tg_provider_t  *meant;        /* without rules; NULL: nobody */
     const tg_route_t     *route;        /* NULL: none took it */
+    unsigned              place;        /* of it */
+    const tg_route_t     *full;         /* would have, but for its usd= */
     const tg_route_t     *dry;          /* would have, or NULL ... */
     tg_aim_t              dry_aim;      /* ... to this, ... */
     bool                  dry_known;
@@ -197,6 +212,11 @@ struct tg_call_s {
     tg_str_t              price_id;     /* empty: not priced */
     bool                  cost_known;
     bool                  cost_by_provider;
+    bool                  cost_by_gpu;
+
+    void                 *server_request;       /* the server's own; or NULL */
+    tg_gpu_t             *gpu;          /* of the call's own line; or NULL */
+    tg_gpu_t              gpu_noted;    /* sums of all that has a line */
 
     unsigned              status;
     unsigned              attempts;
@@ -278,6 +298,15 @@ int tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
 bool tg_call_replan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
     const tg_quota_t *quota);
 void tg_call_unroute(tg_call_t *call);
+
+/* After a plan: may it go there, and as what? */
+int tg_call_planned(tg_call_t *call, tg_refusal_t *refusal);
+
+/* Its route has no room for it: to where it goes without.  False where this
+ * quota is none of that kind, or its route was another one's last word. */
+bool tg_call_overflows(const tg_call_t *call, const tg_quota_t *quota);
+int tg_call_reroute(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    tg_refusal_t *refusal);
 void tg_call_aim(tg_call_t *call, unsigned at);
 int tg_call_next(const tg_call_t *call, int64_t now, bool take);
 bool tg_call_is_open(const tg_call_t *call, const tg_aim_t *aim, int64_t now);
@@ -426,6 +455,11 @@ int tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
 void tg_call_cut_off(tg_call_t *call);
 void tg_call_give_back(tg_call_t *call, const tg_gate_t *gate,
     const tg_now_t *now);
+
+/* tg_call_companion.c: what it has taken of backends since the last time.
+ * _attempt: one that has failed; false: nothing.  _settle: at the end. */
+bool tg_call_gpu_attempt(tg_call_t *call, tg_attempt_t *a);
+void tg_call_gpu_settle(tg_call_t *call, const tg_gate_t *gate);
 
 /* tg_call_alert.c: notes what the ledger says was reached. */
 void tg_hold_alerts(tg_hold_t *h, const tg_quota_items_t *items,

@@ -370,8 +370,10 @@ tg_route_dry(tg_call_t *call, const tg_route_t *route, const tg_aim_t *aim)
 }
 
 
+/* Of the routes from that place on. */
 static void
-tg_route_choose(tg_call_t *call, const tg_gate_t *gate, int64_t now)
+tg_route_choose(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    unsigned from)
 {
     unsigned           n;
     tg_aim_t           aims[TG_AIMS_MAX];
@@ -384,7 +386,7 @@ tg_route_choose(tg_call_t *call, const tg_gate_t *gate, int64_t now)
 
     tg_hold_prepare(&h, call, gate, now);
 
-    for (unsigned i = 0; i < call->conf->routes.n; i++) {
+    for (unsigned i = from; i < call->conf->routes.n; i++) {
         route = call->conf->routes.list[i];
 
         if (!tg_route_holds(&h, route)) {
@@ -403,6 +405,7 @@ tg_route_choose(tg_call_t *call, const tg_gate_t *gate, int64_t now)
         }
 
         tg_route_take(call, gate->book, route, aims, n);
+        call->routing->place = i;
         return;
     }
 }
@@ -459,34 +462,21 @@ tg_call_unroute(tg_call_t *call)
 }
 
 
-int
-tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
-    tg_refusal_t *refusal)
+/* By the routes from that place on, and else without. */
+static int
+tg_route_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    unsigned from, tg_refusal_t *refusal)
 {
     int            at;
-    tg_routing_t  *routing;
+    tg_routing_t  *routing = call->routing;
 
-    if (call->scope->pass != 1
-        && (call->provider == NULL || call->conf->routes.n == 0))
-    {
-        return TG_OK;
-    }
-
-    routing = tg_zalloc(call->mem, sizeof(tg_routing_t));
-    if (routing == NULL) {
-        return tg_call_turn_away(call, refusal, 503, tg_str("no_memory"),
-                                 tg_str("no memory for this call"));
-    }
-
-    call->routing = routing;
-    routing->breakers = gate->breakers;
     tg_route_meant(call, gate->book);
 
     if (routing->naims != 0) {
         tg_call_aim(call, 0);
     }
 
-    tg_route_choose(call, gate, now);
+    tg_route_choose(call, gate, now, from);
 
     if (routing->naims == 0) {
         return routing->meant == NULL
@@ -510,6 +500,97 @@ tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
     }
 
     return TG_OK;
+}
+
+
+int
+tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    tg_refusal_t *refusal)
+{
+    tg_routing_t  *routing;
+
+    if (call->scope->pass != 1
+        && (call->provider == NULL || call->conf->routes.n == 0))
+    {
+        return TG_OK;
+    }
+
+    routing = tg_zalloc(call->mem, sizeof(tg_routing_t));
+    if (routing == NULL) {
+        return tg_call_turn_away(call, refusal, 503, tg_str("no_memory"),
+                                 tg_str("no memory for this call"));
+    }
+
+    call->routing = routing;
+    routing->breakers = gate->breakers;
+
+    return tg_route_plan(call, gate, now, 0, refusal);
+}
+
+
+int
+tg_call_planned(tg_call_t *call, tg_refusal_t *refusal)
+{
+    if ((call->routing == NULL || call->routing->route == NULL)
+        && tg_call_provided(call, refusal) != TG_OK)
+    {
+        return TG_ERROR;
+    }
+
+    /* Each target has a body of its own, made when it comes to that. */
+
+    if (call->scope->pass == 1 || tg_call_recompose(call) == TG_OK) {
+        return TG_OK;
+    }
+
+    tg_call_unroute(call);
+
+    /* What guards want changed does not go as it is. */
+
+    return tg_call_recompose(call) == TG_OK
+           || (call->ncuts == 0 && call->cap_output == 0) ? TG_OK
+           : tg_call_turn_away(call, refusal, 503, tg_str("no_memory"),
+                               tg_str("no memory for this call"));
+}
+
+
+bool
+tg_call_overflows(const tg_call_t *call, const tg_quota_t *quota)
+{
+    return quota->of_route && call->routing->by_quota == NULL;
+}
+
+
+int
+tg_call_reroute(tg_call_t *call, const tg_gate_t *gate, int64_t now,
+    tg_refusal_t *refusal)
+{
+    tg_routing_t      *routing = call->routing;
+    tg_route_count_t  *count;
+
+    count = tg_route_count(routing->breakers, routing->route->name);
+
+    if (count != NULL) {
+        count->taken--;
+    }
+
+    if (routing->full == NULL) {
+        routing->full = routing->route;
+    }
+
+    /* As it was before. */
+
+    routing->route = NULL;
+    routing->naims = 0;
+    call->dialect = call->asked;
+
+    if (call->scope->pass == 1) {
+        call->provider = NULL;
+        call->head.upstream = tg_str_null;
+    }
+
+    return tg_route_plan(call, gate, now, routing->place + 1, refusal) == TG_OK
+           ? tg_call_planned(call, refusal) : TG_ERROR;
 }
 
 

@@ -44,20 +44,43 @@ tg_hold_prompt(void *data, tg_str_t *text)
 }
 
 
-/* As it was when the call came. */
+/* By its breaker as it was when the call came. */
 static bool
 tg_hold_healthy(void *data, uintptr_t provider, bool *yes)
 {
-    tg_hold_t  *h = data;
+    tg_hold_t                      *h = data;
+    const tg_conf_t                *conf = h->call->conf;
+    const tg_provider_t            *pr;
+    const tg_companion_upstream_t  *c = conf->companion;
 
     if (provider == 0) {
         return false;
     }
 
+    pr = &conf->providers[provider - 1];
     *yes = tg_breaker_closed(h->gate->breakers,
-               tg_breaker_key(h->call->conf->providers[provider - 1].name,
-                              tg_str_null),
-               h->call->start.mono_ns / 1000000, false);
+                             tg_breaker_key(pr->name, tg_str_null),
+                             h->call->start.mono_ns / 1000000, false)
+           && (pr->group == NULL || c->healthy(c->data, pr->group));
+
+    return true;
+}
+
+
+static bool
+tg_hold_saturated(void *data, uintptr_t provider, bool *yes)
+{
+    void                           *group;
+    const tg_conf_t                *conf = ((tg_hold_t *) data)->call->conf;
+    const tg_companion_upstream_t  *c = conf->companion;
+
+    group = provider == 0 ? NULL : conf->providers[provider - 1].group;
+
+    if (group == NULL) {
+        return false;
+    }
+
+    *yes = c->saturated(c->data, group);
 
     return true;
 }
@@ -220,6 +243,7 @@ tg_hold_when(tg_hold_t *h, const tg_request_info_t *info)
     h->when.header = tg_hold_header;
     h->when.prompt = tg_hold_prompt;
     h->when.healthy = tg_hold_healthy;
+    h->when.saturated = tg_hold_saturated;
     h->when.tag = tg_hold_tag;
     h->when.used = tg_hold_used;
     h->when.data = h;
@@ -348,6 +372,8 @@ tg_hold_items(tg_hold_t *h, tg_quota_items_t *items, tg_error_t *err)
 
     n = tg_hold_budgets(h, budgets);
     items->n = 0;
+    h->quota.route = h->call->routing != NULL && h->call->routing->route != NULL
+                     ? h->call->routing->route->cap : NULL;
 
     if (n == 0 && h->call->conf->quotas.n == 0) {
         return TG_OK;

@@ -18,15 +18,18 @@
 typedef struct {
     unsigned  version;
 
-    /* Estimates of the call, and the hashes of its prompt's beginning, if that
-     * is asked for. False: it is not metered. */
+    /* Estimates of the call as it goes out next, and the hashes of its prompt's
+     * beginning, if that is asked for. False: it is not metered. When a backend
+     * is to be chosen, and not from within what the upstream module is asked. */
     bool    (*ask)(void *r, bool prefixes, tg_balance_ask_t *ask);
 } tg_companion_meter_t;
 
+/* Sums are of all backends that the call has been at, tried again ones included;
+ * the rest is the last one's. */
 typedef struct {
     tg_str_t  server;           /* lives as long as the request */
-    int64_t   gpu_ns;           /* of its time, shared with other calls */
-    int64_t   cost_nusd;        /* of that; -1: no gpu_cost= */
+    int64_t   gpu_ns;           /* sum: of their time, shared with other calls */
+    int64_t   cost_nusd;        /* sum: of that; -1: none has gpu_cost= */
     bool      by_prices;        /* cost=prices */
     tg_str_t  instead_of;       /* model of the price list, or empty */
 } tg_companion_spent_t;
@@ -36,17 +39,25 @@ typedef struct {
     unsigned  version;
     void     *data;
 
-    /* The handle of an upstream that it looks after, by its name; NULL: it does
-     * not. When the configuration has been read. */
+    /* The handle of an upstream that it looks after, by its name, in any case
+     * of letters (httpd: what is behind balancer://); NULL: it does not.  After
+     * the last directive; perhaps before the other module's hooks that come
+     * then. */
     void   *(*group)(void *data, tg_str_t upstream);
     bool    (*saturated)(void *data, void *group);
     bool    (*healthy)(void *data, void *group);
 
-    /* What the call has taken of a backend so far, at a settling; false: it is at
-     * none of them. */
+    /*
+     * What the call has taken of backends; false: it has been at none.  Asked
+     * when an attempt has failed, and at the end of the call: there it is over
+     * in any case, and a ticket that is still open ends (if it has to be told
+     * how, by what came of the request so far).  So what is told adds up to
+     * what calls took.
+     */
     bool    (*spent)(void *data, void *r, tg_companion_spent_t *spent);
 
-    /* The settled call's usage: once, after spent(). */
+    /* The settled call's usage, which is of the last backend: once, after
+     * spent() was true and only where that is where the call was answered. */
     void    (*settled)(void *data, void *r, int64_t prompt_tokens,
                        int64_t output_tokens, int64_t cost_nusd,
                        int64_t cloud_nusd);

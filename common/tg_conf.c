@@ -563,7 +563,7 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
     case TG_DIRECTIVE_GEOIP:
         return tg_conf_geoip(conf, args, nargs, err);
     case TG_DIRECTIVE_ROUTE:
-        return tg_routes_add(&conf->routes, conf->mem, args, nargs, err);
+        return tg_conf_route(conf, args, nargs, err);
     case TG_DIRECTIVE_METRICS:
         return tg_conf_metrics(conf, args, nargs, err);
     case TG_DIRECTIVE_STATUS:
@@ -734,7 +734,10 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
             }
 
             return tg_conf_route_warning(conf, 3, i, warning)
-                   || tg_conf_quota_warning(conf, 3 + TG_ROUTE_WARNINGS, i,
+                   || tg_conf_companion_warning(conf, 3 + TG_ROUTE_WARNINGS, i,
+                                                warning)
+                   || tg_conf_quota_warning(conf, 3 + TG_ROUTE_WARNINGS
+                                                  + TG_COMPANION_WARNINGS, i,
                                             warning);
         }
     }

@@ -9,6 +9,7 @@
 #ifndef TG_CONF_H
 #define TG_CONF_H
 
+#include "tg_companion.h"
 #include "tg_directive.h"
 #include "tg_fleet.h"
 #include "tg_guard.h"
@@ -104,6 +105,8 @@ typedef struct {
     tg_str_t            bearer;     /* "Bearer " and the key */
     tg_str_t           *models;     /* patterns: what it has; NULL: not said */
     unsigned            nmodels;
+    void               *group;      /* of conf->companion, that of url=; NULL:
+                                       it looks after none such */
 } tg_provider_t;
 
 typedef struct {
@@ -232,6 +235,7 @@ typedef struct {
     unsigned              nfields;
     uint64_t              hash;     /* FNV-1a of all directives' words */
     char                  hash_text[17];
+    const tg_companion_upstream_t  *companion;  /* of tg_conf_companion() */
     tg_str_t              node;     /* llm.node; set by the host */
     tg_str_t              allowed[TG_LOG_FORMATS];  /* a run of the lines of
                                        calls that were let through */
@@ -277,6 +281,11 @@ void tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child);
  * all of them. */
 int tg_conf_finish(tg_conf_t *conf, tg_error_t *err);
 
+/* After tg_conf_finish(): the upstream module, NULL where it is not loaded.
+ * False: it is of another version, and counts as not loaded. */
+bool tg_conf_companion(tg_conf_t *conf,
+    const tg_companion_upstream_t *companion);
+
 /* Part of tg_conf_finish(); tg_line.c. TG_ERROR on exhaustion. */
 int tg_line_prepare(tg_conf_t *conf);
 
@@ -288,8 +297,8 @@ int tg_line_prepare(tg_conf_t *conf);
 bool tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged,
     unsigned *i, tg_error_t *warning);
 
-/* A tg_expr_bind_t of healthy(): a provider's name becomes its index and one.
- * data is the tg_conf_t. */
+/* A tg_expr_bind_t of healthy() and saturated(): a provider's name becomes its
+ * index and one.  data is the tg_conf_t. */
 const char *tg_conf_bind_provider(void *data, tg_str_t name,
     uintptr_t *handle);
 

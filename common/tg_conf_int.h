@@ -70,6 +70,10 @@ int tg_conf_status(tg_scope_t *scope, const tg_str_t *args, unsigned nargs,
     tg_error_t *err);
 int tg_conf_metrics_finish(tg_conf_t *conf, tg_error_t *err);
 
+/* tg_conf_route.c: the arguments of llm_route. */
+int tg_conf_route(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
+
 /* tg_conf_route.c: binds what routes and the actions of quotas name. */
 int tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err);
 
@@ -79,6 +83,12 @@ int tg_conf_finish_routes(tg_conf_t *conf, tg_error_t *err);
 
 bool tg_conf_route_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
     tg_error_t *warning);
+
+/* tg_conf_companion.c: the same, for saturated(). */
+#define TG_COMPANION_WARNINGS  TG_PROVIDERS_MAX
+
+bool tg_conf_companion_warning(const tg_conf_t *conf, unsigned first,
+    unsigned *i, tg_error_t *warning);
 
 int tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err);
 

@@ -195,6 +195,14 @@ tg_conf_ledger(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
 int
 tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err)
 {
+    if (conf->quotas.n != 0 && conf->ledger.file.len == 0
+        && conf->quotas.list[0]->of_route)
+    {
+        return tg_error(err, 0, 0, "usd= of \"%.*s\" has nothing to count in:"
+                        " llm_ledger <file> (LLMLedger) is missing",
+                        TG_ARG(conf->quotas.list[0]->name));
+    }
+
     if (conf->quotas.n != 0 && conf->ledger.file.len == 0) {
         return tg_error(err, 0, 0, "quota \"%.*s\" has nothing to count in:"
                         " llm_ledger <file> (LLMLedger) is missing",

@@ -4,6 +4,32 @@
 #include "tg_models.h"
 
 
+int
+tg_conf_route(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err)
+{
+    tg_error_t   why;
+    tg_route_t  *route;
+
+    if (tg_routes_add(&conf->routes, conf->mem, args, nargs, err) != TG_OK) {
+        return TG_ERROR;
+    }
+
+    route = conf->routes.list[conf->routes.n - 1];
+
+    if (route->nusd == 0) {
+        return TG_OK;
+    }
+
+    route->cap = tg_quotas_add_route(&conf->quotas, conf->mem, route->name,
+                                     route->usd, route->nusd, &why);
+
+    return route->cap != NULL ? TG_OK
+           : tg_error(err, 0, 0, "\"%.*s\": %s", TG_ARG(route->name),
+                      why.message);
+}
+
+
 static int
 tg_conf_route_provider(void *data, tg_str_t name)
 {

@@ -3,6 +3,9 @@
 #include "tg_conf_int.h"
 #include "tg_money.h"
 
+/* Milliseconds beyond which nothing is added: 31,000 years. */
+#define TG_CONF_TIME_MAX  INT64_C(1000000000000000)
+
 
 bool
 tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value)
@@ -45,6 +48,10 @@ tg_conf_time(tg_str_t s)
 
         v = i - start > 9 ? -1 : tg_str_int(tg_str_of(s.p + start, i - start));
         if (v < 0) {
+            return -1;
+        }
+
+        if (total > TG_CONF_TIME_MAX) {
             return -1;
         }
 

@@ -11,6 +11,8 @@
 
 #include "tg_prom.h"
 
+#define TG_ENGINE_HEADS  1024           /* of a table of names' first bytes */
+
 typedef enum {
     TG_ENGINE_AUTO = 0,         /* told by the names of its metrics */
     TG_ENGINE_VLLM,
@@ -40,7 +42,10 @@ typedef enum {
     TG_FACT_CACHED_TOKENS,      /* of the prompts', found in its cache; sum */
     TG_FACT_SLEEPING,           /* 1: weights are not on the GPU */
     TG_FACT_TOKENS_PER_S,       /* written, as the engine says; thousandths */
-    TG_FACT_GPU_UTIL,           /* parts of a million */
+    TG_FACT_GPU_UTIL,           /* parts of a million; the largest */
+    TG_FACT_STEPS,              /* counts up while it computes: of engines whose
+                                   token counters move only when a request has
+                                   ended; sum */
     TG_FACTS
 } tg_fact_t;
 
@@ -74,16 +79,22 @@ void tg_engine_pages(tg_engine_t engine, tg_engine_pages_t *pages);
 /* A metrics page being read.  Any cut of its bytes gives the same. */
 typedef struct {
     tg_engine_t        want;            /* AUTO: find out */
-    tg_engine_facts_t  facts;           /* so far */
     tg_prom_t          prom;
-    uint32_t           engines;         /* tg_engine.c's: bits of those seen */
-    uint32_t           preferred;       /* facts that came from a new name */
-    tg_engine_facts_t  of[TG_ENGINES];  /* where want is AUTO */
+    /* tg_engine.c's */
+    uint32_t           seen;            /* bits of engines, by their names */
+    uint64_t           heads[TG_ENGINE_HEADS / 64];     /* of names, hashed */
+    struct {
+        uint32_t       known;
+        uint32_t       spoilt;          /* NaN and the like: not known */
+        uint8_t        rank[TG_FACTS];  /* of the name it is from */
+        int64_t        value[TG_FACTS];
+    } of[TG_ENGINES];                   /* only want's, if that is known */
 } tg_engine_read_t;
 
 void tg_engine_begin(tg_engine_read_t *er, tg_engine_t want);
 
-/* TG_OK; TG_ERROR: too long, or no metrics page; nothing of it is to be used. */
+/* TG_OK; TG_ERROR: too long, or no metrics page; nothing of it is to be used. A
+ * page of an engine that has nothing to say yet is one, with no facts. */
 int tg_engine_feed(tg_engine_read_t *er, const char *p, size_t n);
 int tg_engine_end(tg_engine_read_t *er, tg_engine_facts_t *facts,
     tg_error_t *err);

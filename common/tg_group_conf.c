@@ -242,3 +242,11 @@ tg_upstream_state(const tg_str_t *args, unsigned nargs, tg_mem_t *mem,
 
     return tg_group_text(&d, "file", name, file);
 }
+
+
+bool
+tg_group_conf_dcgm_of(const tg_dcgm_conf_t *dc, tg_str_t server)
+{
+    return dc->server.len != 0 ? tg_group_same_server(dc->server, server)
+           : tg_group_same_host(dc->url, server);
+}

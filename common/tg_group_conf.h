@@ -147,6 +147,9 @@ bool tg_group_conf_warning(const tg_group_conf_t *gc, unsigned *i,
 const tg_backend_conf_t *tg_group_conf_backend(const tg_group_conf_t *gc,
     tg_str_t server);
 
+/* Whether a llm_dcgm is of that server, as written or by its address. */
+bool tg_group_conf_dcgm_of(const tg_dcgm_conf_t *dc, tg_str_t server);
+
 /* llm_upstream_state: its file, absolute.  *file is empty before the first. */
 int tg_upstream_state(const tg_str_t *args, unsigned nargs, tg_mem_t *mem,
     tg_str_t (*full_name)(void *data, tg_str_t name), void *data,

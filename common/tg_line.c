@@ -197,6 +197,10 @@ tg_line_routing(char *p, bool under, const tg_call_t *call,
         tg_line_str(p, under, "llm.route", routing->route->name);
     }
 
+    if (routing->full != NULL) {
+        tg_line_str(p, under, "llm.route_full", routing->full->name);
+    }
+
     sent = attempt != NULL ? attempt->model : tg_call_sent_model(call);
 
     if (!tg_str_eq(sent, tg_call_model(call))) {
@@ -226,6 +230,26 @@ tg_line_routing(char *p, bool under, const tg_call_t *call,
         tg_line_key(p, under, "llm.route_dry_saved");
         p = tg_text_decimal(p, routing->dry_saved, 9);
     }
+
+    return p;
+}
+
+
+static char *
+tg_line_server(char *p, bool under, const tg_call_t *call,
+    const tg_attempt_t *attempt)
+{
+    tg_str_t         server = tg_str_null;
+    const tg_gpu_t  *gpu = attempt != NULL ? &attempt->gpu : call->gpu;
+
+    if (gpu != NULL) {
+        server = gpu->server;
+    }
+
+    tg_line_str(p, under, "server.address",
+                attempt != NULL ? attempt->provider->host
+                                : call->head.upstream);
+    tg_line_str(p, under, "llm.server", server);
 
     return p;
 }
@@ -273,8 +297,7 @@ tg_line_request(char *p, bool under, const tg_call_t *call,
         p = tg_line_routing(p, under, call, attempt);
     }
 
-    tg_line_str(p, under, "server.address",
-                attempt != NULL ? provider->host : call->head.upstream);
+    p = tg_line_server(p, under, call, attempt);
     tg_line_int(p, under, "llm.prompt.messages", info->messages);
     tg_line_int(p, under, "llm.prompt.system_tokens",
                 (int64_t) (info->system_bytes / TG_ESTIMATE_BYTES_PER_TOKEN));
@@ -415,12 +438,32 @@ tg_line_parts(char *p, bool under, const tg_cost_t *c)
 }
 
 
+/* Measured, whatever the call costs by. */
+static char *
+tg_line_gpu(char *p, bool under, const tg_gpu_t *gpu)
+{
+    if (gpu == NULL || gpu->ns == 0) {
+        return p;
+    }
+
+    if (gpu->priced) {
+        tg_line_key(p, under, "llm.cost.gpu");
+        p = tg_text_decimal(p, gpu->cost, 9);
+    }
+
+    tg_line_key(p, under, "llm.gpu_seconds");
+
+    return tg_text_decimal(p, gpu->ns, 9);
+}
+
+
 /* Of an attempt. */
 static char *
-tg_line_charge(char *p, bool under, const tg_cost_t *c, bool known,
-    tg_str_t price_id)
+tg_line_charge(char *p, bool under, const tg_attempt_t *a)
 {
-    if (!known) {
+    const tg_cost_t  *c = &a->cost;
+
+    if (!a->cost_known) {
         tg_line_lit(p, under, ",\"llm.cost.total_nusd\":0"
                               ",\"llm.cost.unpriced\":true");
         return p;
@@ -432,8 +475,14 @@ tg_line_charge(char *p, bool under, const tg_cost_t *c, bool known,
     p = tg_text_decimal(p, c->total, 9);
     tg_line_key(p, under, "llm.cost.total_nusd");
     p = tg_text_int(p, c->total);
-    tg_line_lit(p, under, ",\"llm.cost.source\":\"prices\"");
-    tg_line_str(p, under, "llm.price_id", price_id);
+
+    if (a->cost_by_gpu) {
+        tg_line_lit(p, under, ",\"llm.cost.source\":\"gpu\"");
+    } else {
+        tg_line_lit(p, under, ",\"llm.cost.source\":\"prices\"");
+    }
+
+    tg_line_str(p, under, "llm.price_id", a->price_id);
 
     return p;
 }
@@ -472,6 +521,9 @@ tg_line_money(char *p, bool under, const tg_call_t *call)
 
     if (call->cost_by_provider) {
         tg_line_lit(p, under, ",\"llm.cost.source\":\"provider\"");
+
+    } else if (call->cost_by_gpu) {
+        tg_line_lit(p, under, ",\"llm.cost.source\":\"gpu\"");
 
     } else if (call->price_id.len != 0) {
         tg_line_lit(p, under, ",\"llm.cost.source\":\"prices\"");
@@ -656,22 +708,39 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
 }
 
 
+static tg_str_t
+tg_line_failure(const tg_attempt_t *a)
+{
+    switch (a->why) {
+    case TG_FAIL_CONNECT:
+        return tg_str("upstream_unreachable");
+    case TG_FAIL_TIMEOUT:
+        return tg_str("upstream_timeout");
+    case TG_FAIL_STATUS:
+        return a->status >= 500 ? tg_str("server_error")
+                                : tg_str("client_error");
+    default:
+        return tg_str("upstream_cut");
+    }
+}
+
+
 /* The attempt failed, and may be billed all the same. */
 static char *
 tg_line_attempt(char *p, bool under, const tg_call_t *call,
     const tg_attempt_t *a)
 {
     p = tg_line_usage(p, under, &a->usage, a->usage.source);
-    p = tg_line_charge(p, under, &a->cost, a->cost_known, a->price_id);
+    p = tg_line_charge(p, under, a);
+    p = tg_line_gpu(p, under, &a->gpu);
     p = tg_line_plain(p, call->conf->allowed[under]);
     p = tg_text_int(p, a->end_ns - a->start_ns);
     tg_line_key(p, under, "http.request.body.bytes");
     p = tg_text_int(p, (int64_t) tg_request_info(call->request)->bytes);
     tg_line_key(p, under, "http.response.status_code");
-    p = tg_text_int(p, a->why == TG_FAIL_TIMEOUT ? 504 : 502);
-    tg_line_str(p, under, "error.type",
-                a->why == TG_FAIL_TIMEOUT ? tg_str("upstream_timeout")
-                                          : tg_str("upstream_cut"));
+    p = tg_text_int(p, a->why == TG_FAIL_STATUS ? a->status
+                       : a->why == TG_FAIL_TIMEOUT ? 504 : 502);
+    tg_line_str(p, under, "error.type", tg_line_failure(a));
     tg_line_lit(p, under, ",\"event.outcome\":\"failure\"");
     *p++ = '}';
     *p++ = '\n';
@@ -711,6 +780,7 @@ tg_call_line(const tg_call_t *call, unsigned i, char *buf, uint64_t seq,
     }
 
     p = tg_line_money(p, under, call);
+    p = tg_line_gpu(p, under, call->gpu);
     p = tg_line_end(p, under, call, info, a);
 
     return (size_t) (p - buf);

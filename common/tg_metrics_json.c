@@ -1,33 +1,7 @@
 #include "tg_metrics.h"
-#include "tg_text.h"
+#include "tg_page.h"
 
 #define TG_METRICS_ITEM  2048           /* more than any one */
-#define TG_METRICS_PAGE  8192
-
-typedef struct {
-    tg_out_t   out;
-    void      *data;
-    int        rc;
-    tg_text_t  text;
-    char       page[TG_METRICS_PAGE];
-} tg_metrics_json_t;
-
-
-static void
-tg_json_flush(tg_metrics_json_t *js, size_t room)
-{
-    size_t  n = (size_t) (js->text.p - js->page);
-
-    if ((size_t) (js->text.end - js->text.p) >= room) {
-        return;
-    }
-
-    if (n > 0 && js->rc == TG_OK && js->out(js->data, js->page, n) != 0) {
-        js->rc = TG_ERROR;
-    }
-
-    tg_text_init(&js->text, js->page, TG_METRICS_PAGE);
-}
 
 
 /* name="value",... as the inside of an object: values are escaped alike. */
@@ -108,7 +82,7 @@ tg_json_sum(tg_text_t *t, const tg_metrics_sum_t *s)
 
 
 static void
-tg_json_series(tg_metrics_json_t *js, const tg_metrics_t *m)
+tg_json_series(tg_page_t *js, const tg_metrics_t *m)
 {
     bool                first = true;
     tg_str_t            labels;
@@ -129,7 +103,7 @@ tg_json_series(tg_metrics_json_t *js, const tg_metrics_t *m)
         memset(&sum, 0, sizeof(sum));
         tg_metrics_sum_series(s, &sum);
 
-        tg_json_flush(js, TG_METRICS_ITEM);
+        tg_page_room(js, TG_METRICS_ITEM);
         tg_put(&js->text, ",", !first);
         first = false;
         tg_put_lit(&js->text, "\n{\"labels\":{");
@@ -143,7 +117,7 @@ tg_json_series(tg_metrics_json_t *js, const tg_metrics_t *m)
 
 
 static void
-tg_json_rules(tg_metrics_json_t *js, const tg_metrics_t *m)
+tg_json_rules(tg_page_t *js, const tg_metrics_t *m)
 {
     bool                    first = true;
     tg_str_t                labels;
@@ -160,7 +134,7 @@ tg_json_rules(tg_metrics_json_t *js, const tg_metrics_t *m)
             continue;
         }
 
-        tg_json_flush(js, TG_METRICS_ITEM);
+        tg_page_room(js, TG_METRICS_ITEM);
         tg_put(&js->text, ",", !first);
         first = false;
         tg_put_lit(&js->text, "\n{");
@@ -177,10 +151,10 @@ int
 tg_metrics_json(const tg_metrics_t *m, tg_str_t config_hash, int64_t wall_ms,
     tg_out_t out, void *data)
 {
-    tg_metrics_sum_t   sum;
-    tg_metrics_json_t  js = { out, data, TG_OK, { 0 }, { 0 } };
+    tg_page_t         js;
+    tg_metrics_sum_t  sum;
 
-    tg_text_init(&js.text, js.page, TG_METRICS_PAGE);
+    tg_page_init(&js, out, data);
     tg_metrics_sum(m, &sum);
 
     tg_put_lit(&js.text, "{\"@timestamp\":\"");
@@ -192,11 +166,10 @@ tg_metrics_json(const tg_metrics_t *m, tg_str_t config_hash, int64_t wall_ms,
     tg_json_series(&js, m);
     tg_json_rules(&js, m);
 
-    tg_json_flush(&js, TG_METRICS_ITEM);
+    tg_page_room(&js, TG_METRICS_ITEM);
     tg_put_lit(&js.text, "]}\n");
-    tg_json_flush(&js, TG_METRICS_PAGE + 1);
 
-    return js.rc;
+    return tg_page_end(&js);
 }
 
 

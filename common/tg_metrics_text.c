@@ -1,5 +1,5 @@
 #include "tg_metrics.h"
-#include "tg_text.h"
+#include "tg_page.h"
 
 /*
  * Prometheus' text format: all samples of a name together, behind its help and
@@ -7,46 +7,15 @@
  */
 
 #define TG_METRICS_LINE  (TG_METRIC_LABELS_MAX + 256)
-#define TG_METRICS_PAGE  8192
-
-typedef struct {
-    tg_out_t   out;
-    void      *data;
-    int        rc;
-    tg_text_t  text;
-    char       page[TG_METRICS_PAGE];
-} tg_metrics_page_t;
 
 
 static void
-tg_metrics_flush(tg_metrics_page_t *pg)
-{
-    size_t  n = (size_t) (pg->text.p - pg->page);
-
-    if (n > 0 && pg->rc == TG_OK && pg->out(pg->data, pg->page, n) != 0) {
-        pg->rc = TG_ERROR;
-    }
-
-    tg_text_init(&pg->text, pg->page, TG_METRICS_PAGE);
-}
-
-
-static void
-tg_metrics_room(tg_metrics_page_t *pg)
-{
-    if (pg->text.end - pg->text.p < TG_METRICS_LINE) {
-        tg_metrics_flush(pg);
-    }
-}
-
-
-static void
-tg_metrics_head(tg_metrics_page_t *pg, const char *name, const char *type,
+tg_metrics_head(tg_page_t *pg, const char *name, const char *type,
     const char *help)
 {
     tg_text_t  *t = &pg->text;
 
-    tg_metrics_room(pg);
+    tg_page_room(pg, TG_METRICS_LINE);
     tg_put_lit(t, "# HELP ");
     tg_put_str(t, tg_strz(name));
     tg_put_lit(t, " ");
@@ -61,12 +30,12 @@ tg_metrics_head(tg_metrics_page_t *pg, const char *name, const char *type,
 
 /* Up to the blank before the value.  label: one more, or NULL. */
 static void
-tg_metrics_name(tg_metrics_page_t *pg, const char *name, const char *suffix,
+tg_metrics_name(tg_page_t *pg, const char *name, const char *suffix,
     tg_str_t labels, const char *label, const char *value)
 {
     tg_text_t  *t = &pg->text;
 
-    tg_metrics_room(pg);
+    tg_page_room(pg, TG_METRICS_LINE);
     tg_put_str(t, tg_strz(name));
     tg_put_str(t, tg_strz(suffix));
 
@@ -90,7 +59,7 @@ tg_metrics_name(tg_metrics_page_t *pg, const char *name, const char *suffix,
 
 
 static void
-tg_metrics_value(tg_metrics_page_t *pg, int64_t v, unsigned scale)
+tg_metrics_value(tg_page_t *pg, int64_t v, unsigned scale)
 {
     if (scale == 0) {
         tg_put_int(&pg->text, v);
@@ -153,7 +122,7 @@ static const struct {
 
 
 static void
-tg_metrics_one(tg_metrics_page_t *pg, tg_family_t f, const char *name,
+tg_metrics_one(tg_page_t *pg, tg_family_t f, const char *name,
     const _Atomic uint64_t *v, tg_str_t labels)
 {
     (void) f;
@@ -166,7 +135,7 @@ tg_metrics_one(tg_metrics_page_t *pg, tg_family_t f, const char *name,
 
 
 static void
-tg_metrics_series(tg_metrics_page_t *pg, tg_family_t f, const tg_series_t *s,
+tg_metrics_series(tg_page_t *pg, tg_family_t f, const tg_series_t *s,
     tg_str_t labels)
 {
     unsigned     i;
@@ -218,7 +187,7 @@ tg_metrics_series(tg_metrics_page_t *pg, tg_family_t f, const tg_series_t *s,
 
 
 static void
-tg_metrics_families(tg_metrics_page_t *pg, const tg_metrics_t *m)
+tg_metrics_families(tg_page_t *pg, const tg_metrics_t *m)
 {
     unsigned            i;
     tg_str_t            labels;
@@ -243,7 +212,7 @@ tg_metrics_families(tg_metrics_page_t *pg, const tg_metrics_t *m)
 
 
 static void
-tg_metrics_histogram(tg_metrics_page_t *pg, const char *name,
+tg_metrics_histogram(tg_page_t *pg, const char *name,
     const tg_histogram_t *h, tg_str_t labels)
 {
     char       bound[TG_TEXT_DECIMAL_MAX + 1];
@@ -285,7 +254,7 @@ tg_histogram_empty(const tg_histogram_t *h)
 
 
 static void
-tg_metrics_speeds(tg_metrics_page_t *pg, const tg_metrics_t *m, bool first)
+tg_metrics_speeds(tg_page_t *pg, const tg_metrics_t *m, bool first)
 {
     tg_str_t               labels;
     const char            *name;
@@ -314,7 +283,7 @@ tg_metrics_speeds(tg_metrics_page_t *pg, const tg_metrics_t *m, bool first)
 
 
 static void
-tg_metrics_rules(tg_metrics_page_t *pg, const tg_metrics_t *m, bool dry)
+tg_metrics_rules(tg_page_t *pg, const tg_metrics_t *m, bool dry)
 {
     tg_str_t                 labels;
     const char              *name;
@@ -344,9 +313,9 @@ tg_metrics_rules(tg_metrics_page_t *pg, const tg_metrics_t *m, bool dry)
 int
 tg_metrics_text(const tg_metrics_t *m, tg_out_t out, void *data)
 {
-    tg_metrics_page_t  pg = { out, data, TG_OK, { 0 }, { 0 } };
+    tg_page_t  pg;
 
-    tg_text_init(&pg.text, pg.page, TG_METRICS_PAGE);
+    tg_page_init(&pg, out, data);
 
     tg_metrics_families(&pg, m);
     tg_metrics_rules(&pg, m, false);
@@ -365,7 +334,5 @@ tg_metrics_text(const tg_metrics_t *m, tg_out_t out, void *data)
                     NULL);
     tg_metrics_value(&pg, tg_metrics_load(&m->overflow), 0);
 
-    tg_metrics_flush(&pg);
-
-    return pg.rc;
+    return tg_page_end(&pg);
 }

@@ -224,6 +224,10 @@ static int
 tg_quota_apply(tg_quota_items_t *items, const tg_quota_t *q,
     const tg_quota_call_t *call, tg_error_t *err)
 {
+    if (q->of_route && q != call->route) {
+        return TG_OK;
+    }
+
     if (q->when != NULL
         && !tg_expr_eval(q->when, call->scratch, call->get, call->get_data))
     {
@@ -434,6 +438,13 @@ static bool
 tg_quota_warn_dollars(const tg_quota_t *q, const tg_quota_facts_t *facts,
     tg_error_t *warning)
 {
+    if (q->of_route && !facts->prices) {
+        (void) tg_error(warning, 0, 0, "\"%.*s\" has usd=, but there is no price"
+                        " list: it takes no call", (int) q->name.len,
+                        q->name.p);
+        return true;
+    }
+
     for (unsigned i = 0; i < q->nlimits && !facts->prices; i++) {
         if (q->limits[i].measure == TG_MEASURE_USD) {
             (void) tg_error(warning, 0, 0, "quota \"%.*s\" is in dollars, but"

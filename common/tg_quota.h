@@ -84,9 +84,11 @@ typedef enum {
     TG_ACTION_ROUTE             /* goes elsewhere, and is not refused there */
 } tg_quota_action_t;
 
-typedef struct {
+typedef struct tg_quota_s {
     tg_str_t           name;
     bool               budget;      /* of the keys file */
+    bool               of_route;    /* usd= of a route: counts what that takes,
+                                       and no more */
     unsigned           npers;
     tg_quota_per_t     per[TG_QUOTA_PER_MAX];
     unsigned           nlimits;
@@ -110,8 +112,8 @@ typedef struct {
     unsigned           n;
     bool               calibrated;  /* one of them is */
     tg_quota_t        *list[TG_QUOTAS_MAX];
-    tg_expr_bind_t     provider;    /* of healthy() in when=; NULL: its names
-                                       are not known */
+    tg_expr_bind_t     provider;    /* of healthy() and saturated() in when=;
+                                       NULL: its names are not known */
     void              *provider_data;
     tg_str_t           zone;        /* name, "UTC"; of tg_quotas_finish() */
 } tg_quotas_t;
@@ -124,13 +126,21 @@ int tg_quotas_add(tg_quotas_t *quotas, tg_mem_t *mem, const tg_str_t *args,
     unsigned nargs, tg_error_t *err);
 
 /*
+ * usd= of a route: words of that kind.  Its quota's name is "route:<name>", which
+ * none of llm_quota can have.  NULL and *err.
+ */
+const tg_quota_t *tg_quotas_add_route(tg_quotas_t *quotas, tg_mem_t *mem,
+    tg_str_t route, const tg_str_t *words, unsigned nwords, tg_error_t *err);
+
+/*
  * After the last of them: resolves used(), fixes the buckets' keys.  `zone` is
  * the name of the time zone that days, weeks and months are of; empty: UTC.
  */
 int tg_quotas_finish(tg_quotas_t *quotas, tg_mem_t *mem, tg_str_t zone,
     tg_error_t *err);
 
-/* Binds what a when= names of used() and healthy(), once all are declared. */
+/* Binds what a when= names of used(), healthy() and saturated(), once all are
+ * declared. */
 int tg_quotas_bind(const tg_quotas_t *quotas, tg_expr_t *when,
     tg_error_t *err);
 
@@ -203,6 +213,8 @@ typedef struct {
     const tg_bound_t         *bound;
     const tg_bound_t         *likely;       /* for calibrated quotas; NULL: not
                                                known */
+    const tg_quota_t         *route;        /* of the route that takes it; NULL:
+                                               none */
 } tg_quota_call_t;
 
 /* A call's buckets, in the order of the ledger's items. */

@@ -76,6 +76,44 @@ tg_quotas_add(tg_quotas_t *quotas, tg_mem_t *mem, const tg_str_t *args,
 }
 
 
+const tg_quota_t *
+tg_quotas_add_route(tg_quotas_t *quotas, tg_mem_t *mem, tg_str_t route,
+    const tg_str_t *words, unsigned nwords, tg_error_t *err)
+{
+    char         name[sizeof("route:") + TG_QUOTA_NAME_MAX];
+    tg_quota_t  *q = tg_zalloc(mem, sizeof(tg_quota_t));
+
+    if (quotas->n == TG_QUOTAS_MAX) {
+        (void) tg_error(err, 0, 0, "more than %d quotas", TG_QUOTAS_MAX);
+        return NULL;
+    }
+
+    if (q == NULL || route.len > TG_QUOTA_NAME_MAX) {
+        (void) tg_error(err, 0, 0, "no memory");
+        return NULL;
+    }
+
+    memcpy(name, "route:", 6);
+    memcpy(name + 6, route.p, route.len);
+
+    q->name = tg_dup(mem, tg_str_of(name, 6 + route.len));
+    q->of_route = true;
+    q->npers = 1;
+    q->per[0].kind = TG_PER_ALL;
+
+    if (tg_quota_words(mem, q, words, nwords, err) != TG_OK) {
+        return NULL;
+    }
+
+    /* There is somewhere else to go. */
+
+    q->wait_ms = 0;
+    quotas->list[quotas->n++] = q;
+
+    return q;
+}
+
+
 static const char *
 tg_quota_bind(void *data, tg_str_t name, uintptr_t *handle)
 {
@@ -137,9 +175,16 @@ tg_quotas_bind(const tg_quotas_t *quotas, tg_expr_t *when, tg_error_t *err)
         return TG_ERROR;
     }
 
-    return quotas->provider == NULL ? TG_OK
-           : tg_expr_bind(when, TG_WHEN_HEALTHY, quotas->provider,
-                          quotas->provider_data, err);
+    if (quotas->provider == NULL) {
+        return TG_OK;
+    }
+
+    return tg_expr_bind(when, TG_WHEN_HEALTHY, quotas->provider,
+                        quotas->provider_data, err)
+           == TG_OK
+           ? tg_expr_bind(when, TG_WHEN_SATURATED, quotas->provider,
+                          quotas->provider_data, err)
+           : TG_ERROR;
 }
 
 

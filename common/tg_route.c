@@ -136,6 +136,21 @@ tg_route_when(tg_route_t *route, tg_mem_t *mem, tg_str_t text, tg_error_t *err)
 
 
 static int
+tg_route_usd(tg_route_t *route, tg_mem_t *mem, tg_str_t word, tg_error_t *err)
+{
+    if (route->nusd == TG_ROUTE_USD_MAX) {
+        return tg_error(err, 0, 0, "usd= is given more than %d times",
+                        TG_ROUTE_USD_MAX);
+    }
+
+    route->usd[route->nusd] = tg_dup(mem, word);
+
+    return route->usd[route->nusd++].p != NULL ? TG_OK
+           : tg_route_no_memory(err);
+}
+
+
+static int
 tg_route_words(tg_route_t *route, tg_mem_t *mem, const tg_str_t *args,
     unsigned nargs, tg_error_t *err)
 {
@@ -165,9 +180,12 @@ tg_route_words(tg_route_t *route, tg_mem_t *mem, const tg_str_t *args,
         } else if (tg_str_eq(key, tg_str("weight"))) {
             rc = tg_route_weight(route, weights, &n, v, err);
 
+        } else if (tg_str_eq(key, tg_str("usd"))) {
+            rc = tg_route_usd(route, mem, args[i], err);
+
         } else {
             rc = tg_error(err, 0, 0, "unknown parameter \"%.*s\"; known are"
-                          " to=, when=, weight=, dry_run", TG_ARG(args[i]));
+                          " to=, when=, weight=, usd=, dry_run", TG_ARG(args[i]));
         }
 
         if (rc != TG_OK) {

@@ -2,11 +2,13 @@
  * tg_route.h - llm_route: which calls go elsewhere, and where to.
  *
  *     llm_route <name> ["when=<expression>"] to=<target>[,<target> ...]
- *               [weight=<n>[,<n> ...]] [dry_run]
+ *               [weight=<n>[,<n> ...]] [usd=<amount>/<window> ...] [dry_run]
  *     llm_route <name> ["when=<expression>"] to=cheapest(<target>,<target>[,...])
- *               [dry_run]
+ *               [usd=<amount>/<window> ...] [dry_run]
  *
- * A target is a provider's name, or that and a model behind the first slash.
+ * A target is a provider's name, or that and a model behind the first slash.  usd=
+ * is a quota of all that the route takes: a call for which there is no room goes
+ * on to the next route.
  */
 
 #ifndef TG_ROUTE_H
@@ -20,6 +22,7 @@
 #define TG_TARGETS_MAX       8          /* of one route */
 #define TG_TARGET_MODEL_MAX  256        /* bytes of a model's name */
 #define TG_TARGET_WEIGHT_MAX 1000000
+#define TG_ROUTE_USD_MAX     4          /* of one route */
 
 typedef struct {
     tg_str_t     name;          /* the provider's */
@@ -37,6 +40,10 @@ typedef struct {
                                    is routed */
     bool         cheapest;
     bool         dry_run;
+    unsigned     nusd;          /* words, as llm_quota takes them ... */
+    tg_str_t     usd[TG_ROUTE_USD_MAX];
+    const struct tg_quota_s  *cap;      /* ... and what became of them; NULL:
+                                           none */
     uint32_t     weights;       /* the sum of them; 0: none */
     unsigned     ntargets;
     tg_target_t  targets[TG_TARGETS_MAX];

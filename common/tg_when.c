@@ -39,6 +39,8 @@ const tg_expr_symbol_t  tg_when_symbols[TG_WHEN_SYMBOLS] = {
                                { TG_EXPR_NAME, 0 } },
     [TG_WHEN_HEALTHY]      = { "healthy", TG_EXPR_BOOL, true, 1,
                                { TG_EXPR_NAME, 0 } },
+    [TG_WHEN_SATURATED]    = { "saturated", TG_EXPR_BOOL, true, 1,
+                               { TG_EXPR_NAME, 0 } },
     [TG_WHEN_HEADER]       = { "header", TG_EXPR_STRING, true, 1,
                                { TG_EXPR_STRING, 0 } },
     [TG_WHEN_TAG]          = { "tag", TG_EXPR_STRING, true, 1,
@@ -176,6 +178,10 @@ tg_when_get(void *data, unsigned symbol, const tg_expr_value_t *args,
     case TG_WHEN_HEALTHY:
         return w->healthy != NULL
                && w->healthy(w->data, args[0].handle, &value->b);
+
+    case TG_WHEN_SATURATED:
+        return w->saturated != NULL
+               && w->saturated(w->data, args[0].handle, &value->b);
 
     case TG_WHEN_HOUR:
     case TG_WHEN_WEEKDAY:

@@ -6,14 +6,18 @@
  *     country prompt
  *     stream tools images audio json_schema
  *     input_tokens max_tokens messages body_bytes asn retries depth
- *     hour() weekday() used(quota) healthy(provider) header("x-name") tag(name)
+ *     hour() weekday() used(quota) healthy(provider) saturated(provider)
+ *     header("x-name") tag(name)
  *
  * input_tokens is the upper bound of tg_bound.h; max_tokens is not known where
  * the call does not say it.  hour() is 0 to 23 and weekday() one of "mon" ...
  * "sun", by the clocks of the ledger's time zone.  used(quota) is the share of
  * the quota's cap that this call's subject has used up, of several limits the
- * largest.  healthy(provider) is not true while its breaker is open.  retries
- * is what the client's SDK says of the call, depth what its tag of that name
+ * largest.  healthy(provider) is not true while its breaker is open, or where
+ * the upstream module knows that none of its backends can be used.
+ * saturated(provider) is what that module says, with its hysteresis, of the
+ * upstream that the provider's url= names; not known where it looks after none
+ * such.  retries is what the client's SDK says of the call, depth what its tag of that name
  * does, if that is a number.  prompt is all text of the prompt, decoded
  * (tg_prompt.h); it is read where an expression comes to it, and no sooner.  A
  * string that the call does not have is not known.
@@ -57,6 +61,7 @@ typedef enum {
     TG_WHEN_WEEKDAY,
     TG_WHEN_USED,
     TG_WHEN_HEALTHY,
+    TG_WHEN_SATURATED,
     TG_WHEN_HEADER,
     TG_WHEN_TAG,
     TG_WHEN_SYMBOLS
@@ -81,6 +86,8 @@ typedef struct {
                                     double *percent);
     bool                    (*healthy)(void *data, uintptr_t provider,
                                        bool *yes);
+    bool                    (*saturated)(void *data, uintptr_t provider,
+                                         bool *yes);
     bool                    (*prompt)(void *data, tg_str_t *text);
     void                     *data;
 } tg_when_t;

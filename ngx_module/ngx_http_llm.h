@@ -22,6 +22,9 @@ typedef struct {
 } ngx_http_llm_shared_t;
 
 typedef struct {
+    const void                 *companion;      /* first: what we tell the
+                                                   upstream module, a
+                                                   tg_companion_meter_t */
     tg_mem_t                    mem;
     tg_conf_t                  *conf;
     tg_price_book_t            *book;
@@ -150,6 +153,11 @@ ngx_int_t ngx_http_llm_attempt(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_provider.c */
 ngx_int_t ngx_http_llm_providers_init(ngx_conf_t *cf,
+    ngx_http_llm_main_conf_t *lmcf);
+
+/* ngx_http_llm_companion.c */
+extern const tg_companion_meter_t  ngx_http_llm_meter;
+void ngx_http_llm_companion_init(ngx_conf_t *cf,
     ngx_http_llm_main_conf_t *lmcf);
 
 /* ngx_http_llm_desk.c: keys and ledger */

@@ -16,6 +16,37 @@
 #define ngx_http_llm_header_init(h)
 #endif
 
+/* Which of the servers that are resolved there are: it changes with them. */
+#if (nginx_version >= 1027003 && NGX_HTTP_UPSTREAM_ZONE)
+#define ngx_http_llm_peers_config(peers)                                      \
+    ((peers)->config ? *(peers)->config : 0)
+#else
+#define ngx_http_llm_peers_config(peers)  0
+#endif
+
+/* Until 1.29.6 the directive "keepalive" wraps the method that was said before
+ * it; its configuration begins with the number of connections.  Since then it is
+ * around all of them once the configuration has been read. */
+static ngx_inline ngx_uint_t
+ngx_http_llm_keepalive_said(ngx_cycle_t *cycle,
+    ngx_http_upstream_srv_conf_t *us)
+{
+#if (nginx_version < 1029007)
+    ngx_uint_t     i;
+    ngx_module_t  *m;
+
+    for (i = 0; cycle->modules[i] != NULL; i++) {
+        m = cycle->modules[i];
+
+        if (ngx_strcmp(m->name, "ngx_http_upstream_keepalive_module") == 0) {
+            return *(ngx_uint_t *) us->srv_conf[m->ctx_index] != 0;
+        }
+    }
+#endif
+
+    return 0;
+}
+
 /* No header of nginx declares them.  The proxy's location configuration begins
  * with an ngx_http_upstream_conf_t; the copy filter's context of a request is an
  * ngx_output_chain_ctx_t. */

@@ -91,10 +91,31 @@ ngx_http_llm_body_restore(ngx_http_llm_body_t *body)
 }
 
 
+/* What came, where the file has something else by now. */
+static void
+ngx_http_llm_body_uncover(ngx_http_llm_body_t *body, ngx_buf_t *b, u_char *p)
+{
+    off_t                        from, to;
+    ngx_uint_t                   i;
+    ngx_http_llm_overwritten_t  *o = body->overwritten.elts;
+
+    for (i = body->overwritten.nelts; i-- > 0; /* void */ ) {
+        from = ngx_max(o[i].pos, b->file_pos);
+        to = ngx_min(o[i].pos + (off_t) o[i].len, b->file_last);
+
+        if (from < to) {
+            ngx_memcpy(p + (from - b->file_pos), o[i].was + (from - o[i].pos),
+                       (size_t) (to - from));
+        }
+    }
+}
+
+
 static ngx_int_t
-ngx_http_llm_body_read(ngx_buf_t *b, u_char *p)
+ngx_http_llm_body_read(ngx_http_llm_body_t *body, ngx_buf_t *b, u_char *p)
 {
     off_t    pos;
+    u_char  *start = p;
     ssize_t  n;
 
     if (ngx_buf_in_memory(b)) {
@@ -110,11 +131,13 @@ ngx_http_llm_body_read(ngx_buf_t *b, u_char *p)
         p += n;
     }
 
+    ngx_http_llm_body_uncover(body, b, start);
+
     return NGX_OK;
 }
 
 
-/* tg_host_t.body() */
+/* tg_host_t.body(): what goes upstream now stays as it is. */
 int
 ngx_http_llm_whole_body(void *req, tg_str_t *whole)
 {
@@ -142,14 +165,14 @@ ngx_http_llm_whole_body(void *req, tg_str_t *whole)
     }
 
     p = ngx_palloc(ctx->request->pool, (size_t) body->length);
-    if (p == NULL || ngx_http_llm_body_restore(body) != NGX_OK) {
+    if (p == NULL) {
         return TG_ERROR;
     }
 
     *whole = tg_str_of((char *) p, (size_t) body->length);
 
     for ( ; cl != NULL; cl = cl->next) {
-        if (ngx_http_llm_body_read(cl->buf, p) != NGX_OK) {
+        if (ngx_http_llm_body_read(body, cl->buf, p) != NGX_OK) {
             return TG_ERROR;
         }
         p += ngx_buf_size(cl->buf);

@@ -137,6 +137,7 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    lmcf->companion = &ngx_http_llm_meter;
     lmcf->mem.alloc = ngx_http_llm_palloc;
     lmcf->mem.pool = cf->pool;
 
@@ -486,6 +487,7 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    ngx_http_llm_companion_init(cf, lmcf);
     ngx_http_llm_warnings(cf, lmcf);
 
     if (!lmcf->enabled) {

@@ -306,6 +306,8 @@ ngx_http_llm_create_ctx(ngx_http_request_t *r, ngx_http_llm_loc_conf_t *llcf)
         return NULL;
     }
 
+    tg_call_request(ctx->call, r);
+
     cln->handler = ngx_http_llm_cleanup;
     ngx_http_set_ctx(r, ctx, ngx_http_llm_module);
 

@@ -1,0 +1,649 @@
+#include "mod_llm_upstream.h"
+
+#include "apr_optional_hooks.h"
+
+#include <dlfcn.h>
+
+/*
+ * Calls at backends: who gets one, that it is there, what came of it.  mod_proxy
+ * asks lbmethod=llm for a worker, and runs the scheme's handler for each attempt,
+ * whatever chose the worker.
+ *
+ * mod_proxy is looked up when everything is loaded: Debian loads it after us.
+ */
+
+#define LLM_UP_TRIED  8
+
+/* A request's; of what it is redirected to inside, as well. */
+typedef struct {
+    pthread_mutex_t       lock;         /* a fast stop settles the calls of
+                                           other threads */
+    request_rec          *request;
+    llm_up_member_t      *member;       /* the last one; NULL: none yet */
+    const proxy_worker   *worker;       /* of it */
+    tg_ticket_t           ticket;
+    bool                  open;
+    bool                  chosen;       /* by us, and not sent yet */
+    bool                  priced;       /* by gpu_cost= of any */
+    int64_t               gpu_ns;       /* of attempts that are over */
+    int64_t               cost_nusd;
+    unsigned              ntried;
+    const proxy_worker   *tried[LLM_UP_TRIED];
+} llm_up_call_t;
+
+/* Those that mod_proxy's own rules allow. */
+typedef struct {
+    unsigned         n;
+    tg_candidate_t   candidates[TG_CANDIDATES_MAX];
+    proxy_worker    *workers[TG_CANDIDATES_MAX];
+} llm_up_list_t;
+
+typedef void llm_up_hook_scheme_t(proxy_HOOK_scheme_handler_t *handler,
+    const char *const *before, const char *const *after, int order);
+
+static APR_OPTIONAL_FN_TYPE(proxy_balancer_get_best_worker)  *llm_up_best;
+static const tg_companion_meter_t                            *llm_up_meter;
+
+
+static llm_up_member_t *
+llm_up_member(const proxy_worker *worker)
+{
+    return apr_hash_get(llm_up_main->members, &worker, sizeof(worker));
+}
+
+
+static request_rec *
+llm_up_first(request_rec *r)
+{
+    while (r->prev != NULL) {
+        r = r->prev;
+    }
+
+    return r;
+}
+
+
+static llm_up_call_t *
+llm_up_call(request_rec *r)
+{
+    return ap_get_module_config(llm_up_first(r)->request_config,
+                                &llm_upstream_module);
+}
+
+
+/* With the lock held, if it could be had. */
+static void
+llm_up_end(llm_up_call_t *call, tg_came_t came, int64_t now)
+{
+    int64_t                 ns, cost;
+    const llm_up_group_t   *ug;
+    const llm_up_member_t  *m = call->member;
+
+    if (!call->open) {
+        return;
+    }
+
+    ug = m->group;
+    ns = tg_backend_end(llm_up_table(), &call->ticket, came, &ug->conf.check,
+                        now);
+    cost = tg_backend_cost(m->conf, ns);
+
+    call->open = false;
+    call->chosen = false;
+    call->gpu_ns += ns;
+
+    if (cost >= 0) {
+        call->priced = true;
+        call->cost_nusd += cost;
+    }
+}
+
+
+static apr_status_t
+llm_up_call_gone(void *data)
+{
+    llm_up_call_t  *call = data;
+
+    (void) pthread_mutex_lock(&call->lock);
+    llm_up_end(call, TG_CAME_CUT, tg_backend_now());
+    (void) pthread_mutex_unlock(&call->lock);
+
+    return APR_SUCCESS;
+}
+
+
+static llm_up_call_t *
+llm_up_call_make(request_rec *r)
+{
+    llm_up_call_t  *call = llm_up_call(r);
+
+    if (call != NULL) {
+        return call;
+    }
+
+    r = llm_up_first(r);
+
+    call = apr_pcalloc(r->pool, sizeof(llm_up_call_t));
+    call->request = r;
+    (void) pthread_mutex_init(&call->lock, NULL);
+
+    ap_set_module_config(r->request_config, &llm_upstream_module, call);
+    apr_pool_cleanup_register(r->pool, call, llm_up_call_gone,
+                              apr_pool_cleanup_null);
+
+    return call;
+}
+
+
+static void
+llm_up_begin(llm_up_call_t *call, llm_up_member_t *m,
+    const proxy_worker *worker, const tg_work_t *work, int64_t now)
+{
+    (void) pthread_mutex_lock(&call->lock);
+
+    call->member = m;
+    call->worker = worker;
+    tg_backend_begin(llm_up_table(), m->backend, llm_up_slot, work, now,
+                     &call->ticket);
+    call->open = true;
+
+    (void) pthread_mutex_unlock(&call->lock);
+}
+
+
+/* Another attempt begins: the one before came to nothing. */
+static void
+llm_up_again(llm_up_call_t *call, int64_t now)
+{
+    (void) pthread_mutex_lock(&call->lock);
+    llm_up_end(call, TG_CAME_FAILED, now);
+    (void) pthread_mutex_unlock(&call->lock);
+}
+
+
+static void
+llm_up_flag_worker(proxy_worker *worker, bool out)
+{
+    unsigned int  *status = &worker->s->status;
+
+    if (out && (*status & PROXY_WORKER_HC_FAIL) == 0) {
+        (void) __atomic_fetch_or(status, (unsigned) PROXY_WORKER_HC_FAIL,
+                                 __ATOMIC_RELAXED);
+
+    } else if (!out && (*status & PROXY_WORKER_HC_FAIL) != 0) {
+        (void) __atomic_fetch_and(status, ~(unsigned) PROXY_WORKER_HC_FAIL,
+                                  __ATOMIC_RELAXED);
+    }
+}
+
+
+/* Tells mod_proxy, and so every lbmethod, who is not to be used.  Where that
+ * would be all of them, none is. */
+void
+llm_up_flag(llm_up_group_t *ug, int64_t now)
+{
+    int                 i;
+    bool                any;
+    proxy_worker       *worker;
+    tg_backends_t      *t = llm_up_table();
+    tg_backend_load_t   load;
+
+    any = tg_group_healthy(t, ug->group);
+
+    for (i = 0; i < ug->workers->nelts; i++) {
+        worker = APR_ARRAY_IDX(ug->workers, i, proxy_worker *);
+        load.usable = true;
+
+        if (any) {
+            tg_backend_load(t, llm_up_member(worker)->backend,
+                            &ug->conf.check, now, &load);
+        }
+
+        llm_up_flag_worker(worker, !load.usable);
+    }
+}
+
+
+/* What mod_proxy itself holds against a server, for retry=, is over once a check
+ * that began later was good: recovery is ours to say. */
+void
+llm_up_recovered(const llm_up_member_t *m, apr_time_t since)
+{
+    int            i;
+    proxy_worker  *worker;
+
+    for (i = 0; i < m->group->workers->nelts; i++) {
+        worker = APR_ARRAY_IDX(m->group->workers, i, proxy_worker *);
+
+        if (llm_up_member(worker) == m && PROXY_WORKER_IS_ERROR(worker)
+            && worker->s->error_time < since)
+        {
+            (void) __atomic_fetch_and(&worker->s->status,
+                                      ~(unsigned) PROXY_WORKER_IN_ERROR,
+                                      __ATOMIC_RELAXED);
+        }
+    }
+}
+
+
+/* mod_proxy calls it for each worker that may be had, of the best set of
+ * those. */
+static int
+llm_up_collect(proxy_worker *current, proxy_worker *best, void *baton)
+{
+    llm_up_list_t    *list = baton;
+    llm_up_member_t  *m = llm_up_member(current);
+
+    if (m != NULL && list->n < TG_CANDIDATES_MAX) {
+        list->workers[list->n] = current;
+        list->candidates[list->n].backend = m->backend;
+        list->candidates[list->n].weight = current->s->lbfactor > 150
+                         ? (uint32_t) (current->s->lbfactor + 50) / 100 : 1;
+        list->n++;
+    }
+
+    return best == NULL;
+}
+
+
+static bool
+llm_up_tried(const llm_up_call_t *call, const proxy_worker *worker)
+{
+    unsigned  i;
+
+    for (i = 0; i < call->ntried; i++) {
+        if (call->tried[i] == worker) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* A worker that this call has been at is left out, where there are others: with
+ * retry=0 mod_proxy would have it at once again. */
+static void
+llm_up_list_untried(llm_up_list_t *list, const llm_up_call_t *call)
+{
+    unsigned  i, n = 0;
+
+    for (i = 0; i < list->n; i++) {
+        n += !llm_up_tried(call, list->workers[i]);
+    }
+
+    if (n == 0 || n == list->n) {
+        return;
+    }
+
+    for (n = 0, i = 0; i < list->n; i++) {
+        if (!llm_up_tried(call, list->workers[i])) {
+            list->workers[n] = list->workers[i];
+            list->candidates[n++] = list->candidates[i];
+        }
+    }
+
+    list->n = n;
+}
+
+
+static tg_str_t
+llm_up_key_value(request_rec *r, const llm_up_group_t *ug)
+{
+    const char  *v, *error = NULL;
+
+    v = apr_table_get(r->subprocess_env, ug->key_name);
+
+    if (v == NULL) {
+        v = apr_table_get(r->notes, ug->key_name);
+    }
+
+    if (v == NULL && ug->key != NULL) {
+        v = ap_expr_str_exec(r, ug->key, &error);
+    }
+
+    return v == NULL || error != NULL ? tg_str_null : tg_strz(v);
+}
+
+
+static void
+llm_up_ask(request_rec *r, const llm_up_group_t *ug, bool prefixes,
+    tg_balance_ask_t *ask)
+{
+    tg_str_t  key = tg_str_null;
+
+    prefixes = prefixes && ug->conf.balance == TG_BALANCE_PREFIX_AFFINITY;
+
+    if (prefixes && ug->key_name != NULL) {
+        key = llm_up_key_value(r, ug);
+    }
+
+    if (llm_up_meter == NULL
+        || !llm_up_meter->ask(r, prefixes && key.len == 0, ask))
+    {
+        memset(ask, 0, sizeof(tg_balance_ask_t));
+    }
+
+    if (key.len != 0) {
+        tg_prefix_key(key, &ask->work, &ask->prefixes);
+    }
+}
+
+
+/* The finder of lbmethod=llm; with the balancer's lock held. */
+static proxy_worker *
+llm_up_find(proxy_balancer *balancer, request_rec *r)
+{
+    int                i;
+    int64_t            now = tg_backend_now();
+    uint64_t           seed;
+    proxy_worker      *best;
+    llm_up_call_t     *call;
+    llm_up_list_t      list;
+    llm_up_group_t    *ug;
+    tg_balance_ask_t   ask;
+
+    call = llm_up_call_make(r);
+    llm_up_again(call, now);
+
+    ug = llm_up_group(balancer->s->name);
+    if (ug != NULL) {
+        llm_up_flag(ug, now);
+    }
+
+    list.n = 0;
+    best = llm_up_best(balancer, r, llm_up_collect, &list);
+
+    if (best == NULL || ug == NULL || list.n == 0) {
+        return best;
+    }
+
+    llm_up_list_untried(&list, call);
+    llm_up_ask(r, ug, true, &ask);
+    seed = (uint64_t) now ^ (uint64_t) (uintptr_t) r;
+
+    i = tg_balance_pick(llm_up_table(), ug->group, &ug->conf, list.candidates,
+                        list.n, &ask, false, seed, now);
+    if (i < 0) {
+        i = tg_balance_pick(llm_up_table(), ug->group, &ug->conf,
+                            list.candidates, list.n, &ask, true, seed, now);
+    }
+
+    if (i < 0) {
+        return best;
+    }
+
+    best = list.workers[i];
+
+    llm_up_begin(call, llm_up_member(best), best, &ask.work, now);
+    call->chosen = true;
+
+    if (call->ntried < LLM_UP_TRIED) {
+        call->tried[call->ntried++] = best;
+    }
+
+    if (ask.prefixes.n != 0) {
+        tg_balance_sent(llm_up_table(), ug->group, call->member->backend,
+                        &ask.prefixes, now);
+    }
+
+    return best;
+}
+
+
+/* Of each attempt, whoever chose its worker. */
+static int
+llm_up_scheme_handler(request_rec *r, proxy_worker *worker,
+    proxy_server_conf *conf, char *url, const char *host, apr_port_t port)
+{
+    int64_t            now;
+    llm_up_call_t     *call;
+    llm_up_member_t   *m;
+    tg_balance_ask_t   ask;
+
+    (void) conf;
+    (void) url;
+    (void) host;
+    (void) port;
+
+    if (llm_up_main->map == NULL) {
+        return DECLINED;
+    }
+
+    m = llm_up_member(worker);
+    call = m != NULL ? llm_up_call_make(r) : llm_up_call(r);
+
+    if (call == NULL) {
+        return DECLINED;
+    }
+
+    if (call->chosen && call->worker == worker) {
+        call->chosen = false;
+        return DECLINED;
+    }
+
+    now = tg_backend_now();
+    llm_up_again(call, now);
+
+    if (m != NULL) {
+        llm_up_ask(r, m->group, false, &ask);
+        llm_up_begin(call, m, worker, &ask.work, now);
+    }
+
+    return DECLINED;
+}
+
+
+static tg_came_t
+llm_up_came(const request_rec *r, int status)
+{
+    bool  gone = r->connection->aborted;
+
+    /* DONE: one of both has gone in the middle of an answer. */
+
+    if (status == DONE) {
+        return gone ? TG_CAME_CUT : TG_CAME_FAILED;
+    }
+
+    if (status == OK || apr_table_get(r->notes, "proxy-error-override")) {
+        status = status == OK ? r->status : status;
+
+        return gone ? TG_CAME_CUT
+               : status == HTTP_SERVICE_UNAVAILABLE
+                 || status == HTTP_TOO_MANY_REQUESTS ? TG_CAME_BUSY
+               : status >= HTTP_INTERNAL_SERVER_ERROR ? TG_CAME_FAILED
+               : TG_CAME_OK;
+    }
+
+    /* There was no answer: of us, where it is not of the request. */
+
+    return gone || status < HTTP_INTERNAL_SERVER_ERROR ? TG_CAME_CUT
+           : TG_CAME_FAILED;
+}
+
+
+static int
+llm_up_request_status(int *status, request_rec *r)
+{
+    llm_up_call_t  *call = llm_up_call(r);
+
+    if (call == NULL || *status == SUSPENDED) {
+        return DECLINED;
+    }
+
+    (void) pthread_mutex_lock(&call->lock);
+    llm_up_end(call, llm_up_came(r, *status), tg_backend_now());
+    (void) pthread_mutex_unlock(&call->lock);
+
+    return DECLINED;
+}
+
+
+static apr_status_t
+llm_up_reset(proxy_balancer *balancer, server_rec *s)
+{
+    (void) balancer;
+    (void) s;
+
+    return APR_SUCCESS;
+}
+
+
+static const proxy_balancer_method  llm_up_method = {
+    "llm",
+    llm_up_find,
+    NULL,
+    llm_up_reset,
+    llm_up_reset,
+    NULL
+};
+
+
+void
+llm_up_call_hooks(apr_pool_t *p)
+{
+    ap_register_provider(p, PROXY_LBMETHOD, llm_up_method.name, "0",
+                         &llm_up_method);
+    APR_OPTIONAL_HOOK(proxy, request_status, llm_up_request_status, NULL, NULL,
+                      APR_HOOK_MIDDLE);
+}
+
+
+void
+llm_up_call_proxy_hooks(void)
+{
+    const char            *current = apr_hook_debug_current;
+    llm_up_hook_scheme_t  *hook;
+
+    *(void **) &hook = dlsym(RTLD_DEFAULT, "proxy_hook_scheme_handler");
+
+    if (hook != NULL) {
+        apr_hook_debug_current = "mod_llm_upstream.c";
+        hook(llm_up_scheme_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+        apr_hook_debug_current = current;
+    }
+}
+
+
+/* False where mod_proxy has no such thing. */
+bool
+llm_up_call_bind(void)
+{
+    APR_OPTIONAL_FN_TYPE(llm_companion_meter)  *meter;
+
+    llm_up_best = APR_RETRIEVE_OPTIONAL_FN(proxy_balancer_get_best_worker);
+    meter = APR_RETRIEVE_OPTIONAL_FN(llm_companion_meter);
+    llm_up_meter = meter == NULL ? NULL : meter();
+
+    if (llm_up_meter != NULL
+        && llm_up_meter->version != TG_COMPANION_VERSION)
+    {
+        llm_up_meter = NULL;
+    }
+
+    return llm_up_best != NULL;
+}
+
+
+static void *
+llm_up_told_group(void *data, tg_str_t upstream)
+{
+    int              i;
+    llm_up_group_t  *ug;
+
+    (void) data;
+
+    for (i = 0; llm_up_main != NULL && i < llm_up_main->all->nelts; i++) {
+        ug = APR_ARRAY_IDX(llm_up_main->all, i, llm_up_group_t *);
+
+        if (tg_str_caseeq(ug->conf.name, upstream)) {
+            return ug;
+        }
+    }
+
+    return NULL;
+}
+
+
+static bool
+llm_up_told_saturated(void *data, void *group)
+{
+    llm_up_group_t  *ug = group;
+
+    (void) data;
+
+    return ug->group != NULL
+           && tg_group_saturated(llm_up_table(), ug->group, NULL);
+}
+
+
+static bool
+llm_up_told_healthy(void *data, void *group)
+{
+    llm_up_group_t  *ug = group;
+
+    (void) data;
+
+    return ug->group == NULL || tg_group_healthy(llm_up_table(), ug->group);
+}
+
+
+/* It may be asked in a signal's handler, so that it waits for nothing. */
+static bool
+llm_up_told_spent(void *data, void *r, tg_companion_spent_t *spent)
+{
+    llm_up_call_t  *call = llm_up_call(r);
+
+    (void) data;
+
+    if (call == NULL || call->member == NULL
+        || pthread_mutex_trylock(&call->lock) != 0)
+    {
+        return false;
+    }
+
+    llm_up_end(call, llm_up_came(r, OK), tg_backend_now());
+
+    spent->server = call->member->server;
+    spent->gpu_ns = call->gpu_ns;
+    spent->cost_nusd = call->priced ? call->cost_nusd : -1;
+    spent->by_prices = call->member->conf->by_prices;
+    spent->instead_of = call->member->conf->instead_of;
+
+    (void) pthread_mutex_unlock(&call->lock);
+
+    return true;
+}
+
+
+static void
+llm_up_told_settled(void *data, void *r, int64_t prompt_tokens,
+    int64_t output_tokens, int64_t cost_nusd, int64_t cloud_nusd)
+{
+    llm_up_call_t  *call = llm_up_call(r);
+
+    (void) data;
+
+    if (call != NULL && call->member != NULL) {
+        tg_backend_usage(llm_up_table(), call->member->backend, prompt_tokens,
+                         output_tokens, cost_nusd, cloud_nusd);
+    }
+}
+
+
+static const tg_companion_upstream_t  llm_up_told = {
+    TG_COMPANION_VERSION,
+    NULL,
+    llm_up_told_group,
+    llm_up_told_saturated,
+    llm_up_told_healthy,
+    llm_up_told_spent,
+    llm_up_told_settled
+};
+
+
+const tg_companion_upstream_t *
+llm_up_companion(void)
+{
+    return &llm_up_told;
+}

@@ -1,0 +1,71 @@
+/*
+ * tg_pace.h - how fast a backend reads and writes, how much it holds, and what of
+ * the prompts that it was sent it has not read yet.
+ *
+ * Two sources.  What was sent is our own count, of all processes and at once; it
+ * is taken to be read at the backend's rate.  The rates and the room are of its
+ * metrics pages, a second and more old, and of nothing that changes faster:
+ *
+ *   read    prompt tokens a second that it has at least managed; an output token
+ *           counts as TG_PACE_OUTPUT of them.  The peak of the pages, which fades.
+ *   write   output tokens a second of each call that runs
+ *   slots   calls that ran when others waited; 0: none was seen to wait
+ *   room    tokens that its KV cache holds, as our estimates count them
+ *
+ * Throughput is not among them: a server that gets fewer calls shows less of it
+ * and would get fewer still.  `write` is the other way round.
+ *
+ * A struct in memory that all processes share; zeroed it knows nothing.  Single
+ * words, no locks; what a race loses is one sample.
+ */
+
+#ifndef TG_PACE_H
+#define TG_PACE_H
+
+#include "tg_engine.h"
+
+#define TG_PACE_OUTPUT  8
+
+/* Tokens a second, taken for granted: with too high a rate prompts are counted
+ * for too short a time, and calls alone decide; with too low a rate backends that
+ * are idle look full. */
+#define TG_PACE_READ    4000
+
+/* Thousandths, where nothing else is said. */
+typedef struct {
+    _Atomic uint64_t  unread;           /* ms << 32 | tokens, then */
+    _Atomic int64_t   output;           /* mean of calls, tokens */
+    _Atomic int64_t   read, write;
+    _Atomic int64_t   slots;
+    _Atomic int64_t   most;             /* calls that ran; fades */
+    _Atomic int64_t   room;             /* tokens */
+
+    /* Of the last page. */
+    _Atomic int64_t   at;               /* ns; 0: none */
+    _Atomic int64_t   prompts, outputs, running;
+} tg_pace_t;
+
+/* A call was sent: tokens of its prompt that are not in the backend's cache, and
+ * of its answer by estimate, 0: not known.  now: nanoseconds, as all times. */
+void tg_pace_sent(tg_pace_t *p, uint32_t prompt, uint32_t output, int64_t now);
+
+/* A page was read. tokens: of our calls that are there now; others: calls there
+ * that are not ours, -1: not known. */
+void tg_pace_scraped(tg_pace_t *p, const tg_engine_facts_t *facts,
+    int64_t tokens, int64_t others, int64_t now);
+
+/* It is another engine now, or was restarted. */
+void tg_pace_forget(tg_pace_t *p);
+
+/* 0: not known. */
+typedef struct {
+    double  unread;             /* tokens */
+    double  output;             /* tokens */
+    double  read, write;        /* tokens a second; read is always known */
+    double  slots;
+    double  room;               /* tokens */
+} tg_pace_view_t;
+
+void tg_pace_view(tg_pace_t *p, int64_t now, tg_pace_view_t *view);
+
+#endif /* TG_PACE_H */
