@@ -1,4 +1,5 @@
 #include "tg_backend_status_int.h"
+#include "tg_group_conf_int.h"
 
 
 static void
