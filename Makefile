@@ -3,7 +3,7 @@
 #   make demo                  a metered provider on a local port: see dollars
 #   make test                  everything, on what Debian 12 has
 #
-#   make                       both modules and llmctl
+#   make                       the modules of both servers and llmctl
 #   make install               what was built, llmctl, prices, docs (DESTDIR=, PREFIX=)
 #   make corpus CORPUS=DIR     replays recorded traffic through a real server
 #   make bench                 measurements, one line a figure (ROWS="httpd core")
@@ -54,6 +54,7 @@ HOSTED_OBJ  = $(patsubst hosted/%.c,$(BUILD)/hosted/%.o,$(wildcard hosted/*.c))
 UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
+NGX_UP_SO   = $(BUILD)/nginx/ngx_http_llm_upstream_module.so
 APX_SO      = $(BUILD)/apache/mod_llm.so
 APX_UP_SO   = $(BUILD)/apache/mod_llm_upstream.so
 
@@ -95,6 +96,7 @@ $(HOSTED): $(HOSTED_OBJ)
 
 nginx: $(NGX_SO)
 
+# Both modules; the companion's is put in its place first.
 $(NGX_SO): config $(wildcard ngx_module/* hosted/*) $(CORE_SRC) $(CORE_HDR)
 	NGINX_SRC='$(NGINX_SRC)' SAN='$(SAN)' CC='$(CC)' \
 	    ngx_module/build.sh $(BUILD)/nginx dynamic
@@ -290,7 +292,7 @@ install:
 	@[ -e $(BUILD)/llmctl ] || { echo "run make first"; exit 1; }
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/llmctl
 	[ ! -e $(NGX_SO) ] \
-	    || install -D -m 644 -t $(DESTDIR)$(NGX_MODULES) $(NGX_SO)
+	    || install -D -m 644 -t $(DESTDIR)$(NGX_MODULES) $(NGX_SO) $(NGX_UP_SO)
 	[ ! -e $(APX_SO) ] \
 	    || install -D -m 644 -t $(DESTDIR)$(APX_MODULES) $(APX_SO) $(APX_UP_SO)
 	install -D -m 644 prices/default.json \

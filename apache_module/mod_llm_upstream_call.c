@@ -137,17 +137,23 @@ llm_up_call_make(request_rec *r)
 
 static void
 llm_up_begin(llm_up_call_t *call, llm_up_member_t *m,
-    const proxy_worker *worker, const tg_work_t *work, int64_t now)
+    const proxy_worker *worker, const tg_balance_ask_t *ask, int64_t now)
 {
+    llm_up_group_t  *ug = m->group;
+
     (void) pthread_mutex_lock(&call->lock);
 
     call->member = m;
     call->worker = worker;
-    tg_backend_begin(llm_up_table(), m->backend, llm_up_slot, work, now,
+    tg_backend_begin(llm_up_table(), m->backend, llm_up_slot, &ask->work, now,
                      &call->ticket);
     call->open = true;
 
     (void) pthread_mutex_unlock(&call->lock);
+
+    if (ug->conf.balance != TG_BALANCE_NONE) {
+        tg_balance_sent(llm_up_table(), ug->group, m->backend, ask, now);
+    }
 }
 
 
@@ -307,12 +313,10 @@ llm_up_key_value(request_rec *r, const llm_up_group_t *ug)
 
 
 static void
-llm_up_ask(request_rec *r, const llm_up_group_t *ug, bool prefixes,
-    tg_balance_ask_t *ask)
+llm_up_ask(request_rec *r, const llm_up_group_t *ug, tg_balance_ask_t *ask)
 {
+    bool      prefixes = ug->conf.balance == TG_BALANCE_PREFIX_AFFINITY;
     tg_str_t  key = tg_str_null;
-
-    prefixes = prefixes && ug->conf.balance == TG_BALANCE_PREFIX_AFFINITY;
 
     if (prefixes && ug->key_name != NULL) {
         key = llm_up_key_value(r, ug);
@@ -359,7 +363,7 @@ llm_up_find(proxy_balancer *balancer, request_rec *r)
     }
 
     llm_up_list_untried(&list, call);
-    llm_up_ask(r, ug, true, &ask);
+    llm_up_ask(r, ug, &ask);
     seed = (uint64_t) now ^ (uint64_t) (uintptr_t) r;
 
     i = tg_balance_pick(llm_up_table(), ug->group, &ug->conf, list.candidates,
@@ -375,16 +379,11 @@ llm_up_find(proxy_balancer *balancer, request_rec *r)
 
     best = list.workers[i];
 
-    llm_up_begin(call, llm_up_member(best), best, &ask.work, now);
+    llm_up_begin(call, llm_up_member(best), best, &ask, now);
     call->chosen = true;
 
     if (call->ntried < LLM_UP_TRIED) {
         call->tried[call->ntried++] = best;
-    }
-
-    if (ask.prefixes.n != 0) {
-        tg_balance_sent(llm_up_table(), ug->group, call->member->backend,
-                        &ask.prefixes, now);
     }
 
     return best;
@@ -426,8 +425,8 @@ llm_up_scheme_handler(request_rec *r, proxy_worker *worker,
     llm_up_again(call, now);
 
     if (m != NULL) {
-        llm_up_ask(r, m->group, false, &ask);
-        llm_up_begin(call, m, worker, &ask.work, now);
+        llm_up_ask(r, m->group, &ask);
+        llm_up_begin(call, m, worker, &ask, now);
     }
 
     return DECLINED;

@@ -185,6 +185,7 @@ void tg_group_tick(tg_backends_t *t, tg_group_t *g, const tg_group_conf_t *gc,
 typedef struct {
     tg_backend_state_t  state;
     tg_drain_t          drain;
+    bool                usable;         /* as tg_backend_load_t's */
     bool                ejected;        /* not to be used; see max_ejected= */
     bool                fresh;          /* the last metrics page is not stale */
     bool                configured;
@@ -202,6 +203,8 @@ typedef struct {
                                            not known */
     double              prefill;        /* prompt tokens a second; 0: the same */
     uint32_t            ramp;           /* slow start: 1 to 1000 thousandths */
+    uint32_t            capacity;       /* as tg_backend_load_t's */
+    tg_engine_t         type;           /* as configured */
     uint64_t            served, failed, ejections;
 } tg_backend_view_t;
 
@@ -252,6 +255,8 @@ typedef struct {
     int64_t   provisioned;
     int64_t   busy, idle, unhealthy, sleeping;
     int64_t   shared;           /* sum of calls' shares */
+    uint32_t  gpus;             /* thousandths */
+    int64_t   rate_nusd;        /* of an hour; -1: there is no gpu_cost= */
     int64_t   cost_nusd;        /* of provisioned; 0 without gpu_cost= */
     int64_t   idle_nusd;
     int64_t   calls_nusd;       /* what calls were charged */

@@ -342,6 +342,8 @@ tg_backend_configured(tg_backends_t *t, tg_backend_t *b,
     tg_be_clock_t  c;
 
     atomic_store(&b->capacity, bc->capacity);
+    atomic_store(&b->gpus, bc->gpus);
+    atomic_store(&b->type, (uint32_t) bc->type);
     atomic_store(&b->generation, atomic_load(&t->generation));
     atomic_store(&b->gone, now);
 
@@ -412,6 +414,8 @@ tg_backend_time(tg_backends_t *t, tg_backend_t *b, int64_t now,
     time->unhealthy = c.spent[TG_BE_UNHEALTHY];
     time->sleeping = c.spent[TG_BE_SLEEPING];
     time->shared = c.shared + atomic_load(&b->shared);
+    time->gpus = atomic_load(&b->gpus);
+    time->rate_nusd = c.rate;
     tg_be_clock_rate(&c, -1);
     time->cost_nusd = c.cost;
     time->idle_nusd = c.idle;

@@ -143,6 +143,8 @@ struct tg_backend_s {
     _Atomic int64_t   ramp;             /* slow start began; 0: none */
     _Atomic uint32_t  epoch;            /* of its cache */
     _Atomic uint32_t  capacity;         /* configured; 0: not */
+    _Atomic uint32_t  gpus;             /* configured */
+    _Atomic uint32_t  type;
     _Atomic int64_t   stale;            /* older than this, a page is; ns */
     _Atomic int64_t   runs;             /* requests, by the last page */
 

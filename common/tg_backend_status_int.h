@@ -101,13 +101,15 @@ extern const tg_status_field_t  tg_status_fields[TG_STATUS_FIELDS];
 typedef struct {
     tg_backend_t       *backend;
     tg_backend_view_t   view;
-    bool                usable;
     int64_t             value[TG_STATUS_FIELDS];    /* or TG_STATUS_UNKNOWN */
 } tg_status_backend_t;
 
 /* The n-th backend of a group that is told of, n counting on; false: no more. */
 bool tg_status_next(const tg_status_t *s, tg_group_t *g, unsigned *n,
     tg_status_backend_t *sb);
+
+/* As it is configured, or as its metrics tell. */
+tg_str_t tg_status_engine(const tg_status_backend_t *sb);
 
 /* Whether anything of a group is told. */
 bool tg_status_group(const tg_status_t *s, tg_group_t *g);

@@ -105,10 +105,10 @@ tg_json_backend(tg_status_t *s, const tg_status_backend_t *sb)
     tg_put_lit(t, "{");
     tg_json_text(t, "server", tg_backend_server(sb->backend));
     tg_put_lit(t, ",");
-    tg_json_text(t, "engine", tg_engine_name(v->facts.engine));
+    tg_json_text(t, "engine", tg_status_engine(sb));
     tg_put_lit(t, ",");
     tg_json_text(t, "state", tg_backend_state_name(v->state));
-    tg_json_bool(t, "usable", sb->usable);
+    tg_json_bool(t, "usable", v->usable);
     tg_json_bool(t, "ejected", v->ejected);
     tg_put_lit(t, ",");
     tg_json_text(t, "drained", drains[v->drain]);

@@ -173,7 +173,7 @@ tg_page_info(tg_status_t *s)
     for (unsigned i = 0; (g = tg_backends_group_at(s->table, i)) != NULL; i++) {
         for (k = 0; !s->failed && tg_status_next(s, g, &k, &sb); ) {
             tg_page_sample(s, "backend_info", g, sb.backend, "engine",
-                           tg_engine_name(sb.view.facts.engine));
+                           tg_status_engine(&sb));
             tg_page_value(s, 1, 0);
         }
     }

@@ -156,7 +156,7 @@ tg_status_flags(tg_status_backend_t *sb)
     const tg_backend_view_t  *bv = &sb->view;
 
     v[TG_STATUS_UP] = bv->state == TG_BACKEND_UP || bv->state == TG_BACKEND_NEW;
-    v[TG_STATUS_USABLE] = sb->usable;
+    v[TG_STATUS_USABLE] = bv->usable;
     v[TG_STATUS_EJECTED] = bv->ejected;
     v[TG_STATUS_FRESH] = bv->fresh;
     v[TG_STATUS_DRAINED] = bv->drain == TG_DRAIN_ADMIN;
@@ -186,6 +186,8 @@ tg_status_view(tg_status_backend_t *sb, int64_t now)
     v[TG_STATUS_METRICS_AGE] = tg_status_age(now, bv->scraped);
     v[TG_STATUS_RUNNING] = tg_status_fact(&bv->facts, TG_FACT_RUNNING);
     v[TG_STATUS_WAITING] = tg_status_fact(&bv->facts, TG_FACT_WAITING);
+    v[TG_STATUS_CAPACITY] = bv->capacity == 0 ? TG_STATUS_UNKNOWN
+                                              : bv->capacity;
     v[TG_STATUS_KV] = tg_status_fact(&bv->facts, TG_FACT_KV);
     v[TG_STATUS_DECODE] = tg_status_double(bv->decode, 1000);
     v[TG_STATUS_PREFILL] = tg_status_double(bv->prefill, 1000);
@@ -212,10 +214,10 @@ tg_status_gpu(tg_status_backend_t *sb)
 
 
 static void
-tg_status_time(tg_status_backend_t *sb, const tg_gpu_time_t *gt,
-    uint32_t gpus)
+tg_status_time(tg_status_backend_t *sb, const tg_gpu_time_t *gt)
 {
     bool      priced = gt->rate_nusd >= 0;
+    uint32_t  gpus = gt->gpus;
     int64_t  *v = sb->value;
 
     v[TG_STATUS_PROVISIONED] = gt->provisioned;
@@ -238,7 +240,8 @@ tg_status_time(tg_status_backend_t *sb, const tg_gpu_time_t *gt,
     v[TG_STATUS_COST] = priced ? gt->cost_nusd : TG_STATUS_UNKNOWN;
     v[TG_STATUS_COST_IDLE] = priced ? gt->idle_nusd : TG_STATUS_UNKNOWN;
     v[TG_STATUS_COST_CALLS] = gt->calls_nusd;
-    v[TG_STATUS_COST_CLOUD] = gt->cloud_nusd;
+    v[TG_STATUS_COST_CLOUD] = gt->cloud_nusd > 0 ? gt->cloud_nusd
+                                                 : TG_STATUS_UNKNOWN;
     v[TG_STATUS_COST_MTOK] = priced ? tg_status_double(gt->usd_per_mtok, 1e9)
                                     : TG_STATUS_UNKNOWN;
 }
@@ -258,12 +261,24 @@ tg_status_check(const tg_status_t *s, const tg_group_t *g)
 }
 
 
+tg_str_t
+tg_status_engine(const tg_status_backend_t *sb)
+{
+    tg_engine_t  e = sb->view.type;
+
+    if (e == TG_ENGINE_AUTO || e >= TG_ENGINES) {
+        e = sb->view.facts.engine;
+    }
+
+    return tg_engine_name(e);
+}
+
+
 bool
 tg_status_next(const tg_status_t *s, tg_group_t *g, unsigned *n,
     tg_status_backend_t *sb)
 {
     tg_gpu_time_t           gt;
-    tg_backend_load_t       load;
     const tg_check_conf_t  *cc = tg_status_check(s, g);
 
     do {
@@ -279,16 +294,12 @@ tg_status_next(const tg_status_t *s, tg_group_t *g, unsigned *n,
 
     } while (!sb->view.configured && sb->view.calls == 0);
 
-    tg_backend_load(s->table, sb->backend, cc, s->now, &load);
     tg_backend_time(s->table, sb->backend, s->now, &gt);
 
-    sb->usable = load.usable;
     tg_status_flags(sb);
     tg_status_view(sb, s->now);
-    sb->value[TG_STATUS_CAPACITY] = load.capacity == 0 ? TG_STATUS_UNKNOWN
-                                                       : load.capacity;
     tg_status_gpu(sb);
-    tg_status_time(sb, &gt, gt.gpus);
+    tg_status_time(sb, &gt);
 
     return true;
 }

@@ -172,6 +172,7 @@ tg_backend_view(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
 
     view->state = h.state < TG_BACKEND_STATES ? h.state : TG_BACKEND_NEW;
     view->drain = h.drain;
+    view->usable = tg_be_usable(h);
     view->ejected = h.ejected;
     view->rises = h.rises;
     view->falls = h.checks + h.calls;
@@ -189,6 +190,8 @@ tg_backend_view(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
     view->fresh_tokens = c.fresh;
     tg_be_rates(b, &f, &view->decode, &view->prefill);
     view->ramp = tg_be_ramp(b, cc, now);
+    view->capacity = tg_be_capacity(b, &f);
+    view->type = (tg_engine_t) atomic_load(&b->type);
     view->served = atomic_load(&b->served);
     view->failed = atomic_load(&b->failed);
     view->ejections = atomic_load(&b->ejections);

@@ -1,8 +1,9 @@
 #!/bin/bash
-# Builds the nginx module.
+# Builds the nginx modules.
 #
-#   build.sh DIR dynamic       DIR/ngx_http_llm_module.so
-#   build.sh DIR static        DIR/nginx, with the module linked in
+#   build.sh DIR dynamic       DIR/ngx_http_llm_module.so and
+#                              DIR/ngx_http_llm_upstream_module.so
+#   build.sh DIR static        DIR/nginx, with both linked in
 #
 # From Debian's nginx-dev, or from the tree that NGINX_SRC names (a release or a
 # checkout). SAN and CC as in the Makefile.
@@ -71,8 +72,10 @@ if [ "$kind" = dynamic ]; then
         || { grep -B2 -A6 -E 'error|warning' "$dir/make.log" | head -60; exit 1; }
     grep -A4 warning: "$dir/make.log" && exit 1
     # A server may have the old one mapped.
-    cp objs/ngx_http_llm_module.so "$dir/.new"
-    mv "$dir/.new" "$dir/ngx_http_llm_module.so"
+    for so in ngx_http_llm_upstream_module.so ngx_http_llm_module.so; do
+        cp "objs/$so" "$dir/.new"
+        mv "$dir/.new" "$dir/$so"
+    done
 else
     env -u MAKEFLAGS make -s -f objs/Makefile -j2 > "$dir/make.log" 2>&1 \
         || { grep -B2 -A6 -E 'error|warning' "$dir/make.log" | head -60; exit 1; }

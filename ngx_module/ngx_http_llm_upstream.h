@@ -63,7 +63,12 @@ typedef struct {
     ngx_array_t                      groups;    /* ngx_http_llm_group_t * */
     const tg_group_conf_t          **confs;     /* of these */
     ngx_uint_t                       status;    /* is asked for, somewhere */
-    int                              slot;      /* of the process; -1: none */
+
+    /* of the process */
+    int                              slot;      /* -1: none */
+    ngx_log_t                        log;       /* of probes */
+    ngx_event_t                      tick;
+    ngx_msec_t                       swept;
     unsigned                         opened:1;  /* map is not in use yet */
     unsigned                         owner:1;   /* it is who checks */
 } ngx_http_llm_upstream_main_conf_t;
@@ -143,6 +148,12 @@ void ngx_http_llm_checks_start(ngx_http_llm_upstream_main_conf_t *lumcf,
     ngx_cycle_t *cycle);
 void ngx_http_llm_checks_stop(ngx_http_llm_upstream_main_conf_t *lumcf);
 void ngx_http_llm_checks_forget(ngx_http_llm_backend_t *b);
+
+/* ngx_http_llm_upstream_dcgm.c */
+ngx_int_t ngx_http_llm_dcgm_finish(ngx_conf_t *cf, ngx_http_llm_group_t *g);
+void ngx_http_llm_dcgm_begin(ngx_http_llm_upstream_main_conf_t *lumcf,
+    ngx_http_llm_group_t *g);
+void ngx_http_llm_dcgm_end(ngx_http_llm_group_t *g);
 
 /* ngx_http_llm_upstream_probe.c */
 ngx_int_t ngx_http_llm_probe_request(ngx_http_llm_probe_t *p, tg_str_t host,

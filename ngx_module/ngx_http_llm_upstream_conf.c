@@ -199,6 +199,10 @@ ngx_http_llm_group_finish(ngx_conf_t *cf, ngx_http_llm_group_t *g)
         }
     }
 
+    if (ngx_http_llm_dcgm_finish(cf, g) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (g->init_upstream == NULL) {
         g->init_peer = g->us->peer.init;
         g->us->peer.init = ngx_http_llm_upstream_init_peer;
