@@ -95,7 +95,8 @@ void tg_backend_configured(tg_backends_t *t, tg_backend_t *b,
 int tg_backends_join(tg_backends_t *t, int64_t pid, uint64_t start);
 void tg_backends_leave(tg_backends_t *t, int slot);
 
-/* Empties the slots of the dead. For the owner, each second. */
+/* Empties the slots of the dead (alive NULL: nobody is), gives back what they had
+ * locked, and brings all clocks up to date. For the owner, each second. */
 typedef bool (*tg_alive_pt)(int64_t pid, uint64_t start);
 unsigned tg_backends_sweep(tg_backends_t *t, tg_alive_pt alive, int64_t now);
 

@@ -59,6 +59,12 @@ tg_be_turn(tg_backends_t *t, tg_backend_t *b, uint64_t *from,
 {
     tg_backend_state_t  was = tg_be_health(*from).state;
 
+    /* Before anybody sees that it has turned. */
+
+    if (to.state != was) {
+        atomic_store(&b->since, now);
+    }
+
     if (to.state != TG_BACKEND_DOWN && to.state != TG_BACKEND_STALLED) {
         to.ejected = false;
     }
@@ -73,8 +79,6 @@ tg_be_turn(tg_backends_t *t, tg_backend_t *b, uint64_t *from,
         return true;
     }
 
-    atomic_store(&b->since, now);
-
     /* What was cold is not given its full share at once, and has nothing in its
      * cache. */
 
@@ -87,7 +91,7 @@ tg_be_turn(tg_backends_t *t, tg_backend_t *b, uint64_t *from,
         atomic_fetch_add(&b->epoch, 1);
     }
 
-    tg_be_turned(t, b, why, now);
+    tg_be_turned(t, b, to.state == TG_BACKEND_UP ? tg_str_null : why, now);
 
     return true;
 }

@@ -75,12 +75,12 @@ typedef enum {
 } tg_be_class_t;
 
 typedef struct {
-    int64_t   at;               /* all times are up to then */
-    uint64_t  v;                /* integral of dt / n, TG_BE_FRACTION */
-    uint64_t  rest;             /* of its divisions */
     int64_t   calls;            /* sums of the cells */
     int64_t   tokens;
     int64_t   fresh;            /* tokens since the last scrape */
+    int64_t   at;               /* all times are up to then */
+    uint64_t  v;                /* integral of dt / n, TG_BE_FRACTION */
+    uint64_t  rest;             /* of its divisions */
     uint64_t  scrape;           /* its number */
     uint64_t  class;            /* since `at` */
     int64_t   spent[TG_BE_CLASSES];
@@ -90,22 +90,27 @@ typedef struct {
     int64_t   idle, idle_mark;
 } tg_be_clock_t;
 
-#define TG_BE_CLOCK  (sizeof(tg_be_clock_t) / 8)
+#define TG_BE_CLOCK      (sizeof(tg_be_clock_t) / 8)
+#define TG_BE_UNDER_WAY  3              /* words of it that readers need most */
 
 /* What the last page said, and what was made of it. */
 typedef struct {
     int64_t   at;               /* 0: none */
-    uint64_t  engine;
     uint64_t  known;
-    int64_t   value[TG_FACTS];
     int64_t   calls;            /* ours, then */
+    int64_t   decode, prefill;  /* thousandths of tokens a second; 0 */
+    int64_t   value[TG_FACTS];
+    uint64_t  engine;
     int64_t   progress;         /* the last time that a counter moved, or that
                                    there was nothing to do */
     int64_t   stalls;           /* in a row, without a token in between */
-    int64_t   decode, prefill;  /* thousandths of tokens a second; 0 */
 } tg_be_facts_t;
 
 #define TG_BE_FACTS  (sizeof(tg_be_facts_t) / 8)
+#define TG_BE_PAGE   (5 + TG_FACT_KV + 1)       /* as above */
+
+_Static_assert(TG_FACT_RUNNING <= TG_FACT_KV && TG_FACT_WAITING <= TG_FACT_KV
+               && TG_FACT_SLOTS <= TG_FACT_KV, "what choosing one needs");
 #define TG_BE_GPU    (sizeof(tg_gpu_facts_t) / 8)
 #define TG_BE_WHY    (TG_BACKEND_WHY_MAX / 8)
 
@@ -236,18 +241,21 @@ tg_be_configured(const tg_backends_t *t, const tg_backend_t *b)
                                                  memory_order_relaxed);
 }
 
-/* Reads a record of n words; its version is returned, 0: never written. */
-uint64_t tg_be_read(const _Atomic uint64_t *version,
-    const _Atomic uint64_t *words, unsigned n, void *record);
+/* Reads the first n of a record's words. */
+void tg_be_read(const _Atomic uint64_t *version, const _Atomic uint64_t *words,
+    unsigned all, unsigned n, void *record);
 void tg_be_write(_Atomic uint64_t *version, _Atomic uint64_t *words, unsigned n,
     const void *record);
 
+#define tg_be_all(of)  ((unsigned) (sizeof((of)->words[0]) / 8))
+
 #define tg_be_get(of, record)                                                 \
-    tg_be_read(&(of)->version, (of)->words[0],                                \
-               (unsigned) (sizeof((of)->words[0]) / 8), (record))
+    tg_be_read(&(of)->version, (of)->words[0], tg_be_all(of), tg_be_all(of),  \
+               (record))
+#define tg_be_get_first(of, n, record)                                        \
+    tg_be_read(&(of)->version, (of)->words[0], tg_be_all(of), (n), (record))
 #define tg_be_put(of, record)                                                 \
-    tg_be_write(&(of)->version, (of)->words[0],                               \
-                (unsigned) (sizeof((of)->words[0]) / 8), (record))
+    tg_be_write(&(of)->version, (of)->words[0], tg_be_all(of), (record))
 
 /* The lock; 0: it can't be had.  slot -1: of who has the lease, or nobody's. */
 uint64_t tg_be_lock(tg_backends_t *t, tg_backend_t *b, int slot);

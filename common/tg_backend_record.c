@@ -4,9 +4,9 @@
 #define TG_BE_READS  1000
 
 
-uint64_t
+void
 tg_be_read(const _Atomic uint64_t *version, const _Atomic uint64_t *words,
-    unsigned n, void *record)
+    unsigned all, unsigned n, void *record)
 {
     char                    *to = record;
     uint64_t                 v, w;
@@ -15,7 +15,7 @@ tg_be_read(const _Atomic uint64_t *version, const _Atomic uint64_t *words,
     v = atomic_load_explicit(version, memory_order_acquire);
 
     for (unsigned i = 0; i < TG_BE_READS; i++) {
-        from = words + (v & 1) * n;
+        from = words + (v & 1) * all;
 
         for (unsigned k = 0; k < n; k++) {
             w = atomic_load_explicit(&from[k], memory_order_acquire);
@@ -27,13 +27,11 @@ tg_be_read(const _Atomic uint64_t *version, const _Atomic uint64_t *words,
         w = atomic_load_explicit(version, memory_order_acquire);
 
         if (w == v) {
-            break;
+            return;
         }
 
         v = w;
     }
-
-    return v;
 }
 
 

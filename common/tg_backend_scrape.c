@@ -162,19 +162,14 @@ tg_be_page(tg_be_facts_t *f, const tg_engine_facts_t *facts, int64_t now)
         return true;
     }
 
-    /* No counters: nobody can tell. */
-
     if (prompt > 0 || output > 0) {
         f->stalls = 0;
+        f->progress = now;
     }
 
-    if (prompt != 0 || output != 0) {
-        if (prompt > 0 || output > 0 || (prompt < 0 && output < 0)) {
-            f->progress = now;
-        }
-    }
+    /* Without counters nobody can tell. */
 
-    if (tg_be_queue(f) == 0 || f->progress == 0) {
+    if ((prompt < 0 && output < 0) || tg_be_queue(f) == 0) {
         f->progress = now;
     }
 
@@ -204,10 +199,10 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
         return;                 /* the next one comes soon */
     }
 
-    (void) tg_be_get(&b->facts, &f);
+    tg_be_get(&b->facts, &f);
     restarted = tg_be_page(&f, facts, now);
 
-    (void) tg_be_get(&b->clock, &c);
+    tg_be_get(&b->clock, &c);
     f.calls = c.calls;
     tokens = c.tokens;
     others = tg_be_others(&f);
@@ -267,7 +262,7 @@ tg_be_stall(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
     tg_be_facts_t   f;
     tg_be_health_t  h = tg_be_health(word);
 
-    (void) tg_be_get(&b->facts, &f);
+    tg_be_get(&b->facts, &f);
 
     if (f.at == 0 || now - f.at > tg_be_stale(cc)) {
         return;
@@ -302,7 +297,7 @@ tg_be_stall(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
     lock = tg_be_lock(t, b, -1);
 
     if (lock != 0) {
-        (void) tg_be_get(&b->facts, &f);
+        tg_be_get(&b->facts, &f);
         f.stalls++;
         tg_be_put(&b->facts, &f);
         tg_be_unlock(t, b, lock);

@@ -127,7 +127,7 @@ tg_be_slot_dead(tg_be_slot_t *s, uint64_t who, tg_alive_pt alive)
         start = atomic_load(&s->start);
     }
 
-    return !alive(tg_be_who_pid(who), start);
+    return alive != NULL && !alive(tg_be_who_pid(who), start);
 }
 
 
@@ -170,7 +170,7 @@ tg_backends_lease(tg_backends_t *t, int slot, tg_alive_pt alive, int64_t now)
 {
     int            owner;
     int64_t        ms = now / TG_BE_MS;
-    uint64_t       lease, next, who;
+    uint64_t       lease, generation, next, who;
     tg_be_slot_t  *s;
 
     if (slot < 0 || slot >= TG_BACKEND_SLOTS) {
@@ -201,12 +201,9 @@ tg_backends_lease(tg_backends_t *t, int slot, tg_alive_pt alive, int64_t now)
         }
     }
 
+    generation = (lease >> 10) + (owner != slot);
     next = (uint64_t) (ms + TG_LEASE_NS / TG_BE_MS) << 20
-           | (lease >> 10 & 0x3ff) << 10 | (uint64_t) (slot + 1);
-
-    if (owner != slot) {
-        next ^= (((lease >> 10) ^ ((lease >> 10) + 1)) & 0x3ff) << 10;
-    }
+           | (generation & 0x3ff) << 10 | (uint64_t) (slot + 1);
 
     return atomic_compare_exchange_strong(&t->lease, &lease, next);
 }

@@ -25,7 +25,7 @@ tg_backends_size(void)
 /* After another boot: times are of another clock, processes are gone.  What time
  * and money came to stays. */
 static void
-tg_be_reboot(tg_backend_t *b, int64_t now)
+tg_be_reboot(tg_backends_t *t, tg_backend_t *b, int64_t now)
 {
     tg_be_clock_t   c;
     tg_be_facts_t   f;
@@ -48,11 +48,11 @@ tg_be_reboot(tg_backend_t *b, int64_t now)
     atomic_fetch_add(&b->epoch, 1);
     tg_pace_forget(&b->pace);
 
-    (void) tg_be_get(&b->clock, &c);
+    tg_be_get(&b->clock, &c);
     c.at = now;
-    c.class = TG_BE_AWAY;
     c.calls = c.tokens = c.fresh = 0;
     c.rest = 0;
+    tg_be_clock_class(t, b, &c);
     tg_be_put(&b->clock, &c);
 
     memset(&f, 0, sizeof(f));
@@ -73,10 +73,11 @@ tg_be_resume(tg_backends_t *t, tg_backend_t *b, int64_t from, int64_t now)
         return;
     }
 
-    (void) tg_be_get(&b->clock, &c);
+    tg_be_get(&b->clock, &c);
     tg_be_clock_to(&c, from);
     c.class = TG_BE_AWAY;
     tg_be_clock_to(&c, now);
+    tg_be_clock_class(t, b, &c);
     tg_be_put(&b->clock, &c);
     tg_be_unlock(t, b, lock);
 }
@@ -122,7 +123,7 @@ tg_backends_open(void *memory, size_t size, uint64_t boot, int64_t now,
         }
 
         for (unsigned i = 0; i < TG_BACKENDS_MAX; i++) {
-            tg_be_reboot(&t->backends[i], now);
+            tg_be_reboot(t, &t->backends[i], now);
         }
 
         for (unsigned i = 0; i < TG_GROUPS_MAX; i++) {
@@ -277,11 +278,9 @@ tg_be_group_empty(tg_backends_t *t, tg_group_t *g)
 
 
 static void
-tg_be_member(tg_backends_t *t, tg_group_t *g, unsigned i, bool in)
+tg_be_member(tg_group_t *g, unsigned i, bool in)
 {
     uint64_t  bit = UINT64_C(1) << i % 64;
-
-    (void) t;
 
     if (in) {
         atomic_fetch_or(&g->members[i / 64], bit);
@@ -297,7 +296,7 @@ tg_be_group_clear(tg_backends_t *t, tg_group_t *g)
     tg_backend_t  *b;
 
     while ((b = tg_group_backend_at(t, g, 0)) != NULL) {
-        tg_be_member(t, g, tg_be_index(t, b), false);
+        tg_be_member(g, tg_be_index(t, b), false);
         atomic_store(&b->group, 0);
         atomic_store(&b->name.key, 0);
     }
@@ -431,7 +430,7 @@ tg_be_backend_new(tg_backends_t *t, tg_backend_t *b, tg_group_t *g,
     was = atomic_load(&b->group);
 
     if (was != 0 && was <= TG_GROUPS_MAX) {
-        tg_be_member(t, &t->groups[was - 1], tg_be_index(t, b), false);
+        tg_be_member(&t->groups[was - 1], tg_be_index(t, b), false);
     }
 
     memset((char *) b + sizeof(b->name), 0, sizeof(*b) - sizeof(b->name));
@@ -456,6 +455,13 @@ tg_backends_backend(tg_backends_t *t, tg_group_t *g, tg_str_t server,
 
     tg_be_want(&w, server, atomic_load(&g->name.key));
     b = tg_be_backend(t, g, &w, TG_BACKENDS_MAX);
+
+    /* Who made it may have been killed before this. */
+
+    if (b != NULL) {
+        tg_be_member(g, tg_be_index(t, b), true);
+        return b;
+    }
 
     for (unsigned i = 0; i < TG_BACKENDS_MAX && b == NULL; i++) {
         b = tg_be_room(t, now, &key);
@@ -487,7 +493,7 @@ tg_backends_backend(tg_backends_t *t, tg_group_t *g, tg_str_t server,
             b = other;
 
         } else {
-            tg_be_member(t, g, tg_be_index(t, b), true);
+            tg_be_member(g, tg_be_index(t, b), true);
         }
     }
 

@@ -49,7 +49,7 @@ tg_be_ramp(const tg_backend_t *b, const tg_check_conf_t *cc, int64_t now)
 static void
 tg_be_under_way(tg_backends_t *t, tg_backend_t *b, tg_be_clock_t *c)
 {
-    (void) tg_be_get(&b->clock, c);
+    tg_be_get_first(&b->clock, TG_BE_UNDER_WAY, c);
 
     if (atomic_load_explicit(&b->dirty, memory_order_acquire) != 0) {
         tg_be_sum(t, b, &c->calls, &c->tokens);
@@ -129,7 +129,7 @@ tg_backend_load(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
 
     tg_be_retry(t, b, cc, now);
     tg_be_under_way(t, b, &c);
-    (void) tg_be_get(&b->facts, &f);
+    tg_be_get_first(&b->facts, TG_BE_PAGE, &f);
 
     load->usable = tg_be_usable(tg_be_health(
                        atomic_load_explicit(&b->health,
@@ -165,9 +165,9 @@ tg_backend_view(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
 
     memset(view, 0, sizeof(*view));
     tg_be_under_way(t, b, &c);
-    (void) tg_be_get(&b->facts, &f);
-    (void) tg_be_get(&b->why, view->why);
-    (void) tg_be_read(&b->gpu.version, b->gpu.words[0], TG_BE_GPU, &view->gpu);
+    tg_be_get(&b->facts, &f);
+    tg_be_get(&b->why, view->why);
+    tg_be_get(&b->gpu, &view->gpu);
     view->why[sizeof(view->why) - 1] = '\0';
 
     view->state = h.state < TG_BACKEND_STATES ? h.state : TG_BACKEND_NEW;
@@ -251,7 +251,7 @@ tg_be_level(tg_backends_t *t, tg_group_t *g, const tg_check_conf_t *cc,
         }
     }
 
-    return known == 0 ? -1 : (int64_t) (sum * 1000.0 / known);
+    return known == 0 ? -1 : (int64_t) (sum * 1000.0 / known + 0.5);
 }
 
 

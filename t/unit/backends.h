@@ -70,6 +70,40 @@ pool(pool_t *p, unsigned n)
 }
 
 
+/* Time passes, with its ticks. */
+static inline void
+pass(pool_t *p, int64_t ns)
+{
+    for (int64_t n = 0; ns > 0; ns -= n) {
+        n = ns < TG_TICK_NS ? ns : TG_TICK_NS;
+        p->now += n;
+        tg_group_tick(p->t, p->g, &p->gc, p->now);
+    }
+}
+
+
+static inline tg_backend_view_t
+view(pool_t *p, unsigned i)
+{
+    tg_backend_view_t  v;
+
+    tg_backend_view(p->t, p->b[i], &p->gc.check, p->now, &v);
+
+    return v;
+}
+
+
+static inline tg_backend_load_t
+load(pool_t *p, unsigned i)
+{
+    tg_backend_load_t  l;
+
+    tg_backend_load(p->t, p->b[i], &p->gc.check, p->now, &l);
+
+    return l;
+}
+
+
 static inline void
 gone(pool_t *p)
 {

@@ -61,14 +61,14 @@ test_calls_share_the_time(void **state)
     /* Alone for 1 s, two for 2 s, alone for 3 s. */
 
     tg_backend_begin(p.t, p.b[0], p.slot, NULL, p.now, &k[0]);
-    p.now += SECOND;
+    pass(&p, SECOND);
     tg_backend_begin(p.t, p.b[0], p.slot, NULL, p.now, &k[1]);
-    p.now += 2 * SECOND;
+    pass(&p, 2 * SECOND);
     assert_int_equal(tg_backend_spent(p.t, &k[1], p.now), SECOND);
     a = tg_backend_end(p.t, &k[0], TG_CAME_OK, &p.gc.check, p.now);
-    p.now += 3 * SECOND;
+    pass(&p, 3 * SECOND);
     b = tg_backend_end(p.t, &k[1], TG_CAME_OK, &p.gc.check, p.now);
-    p.now += 4 * SECOND;
+    pass(&p, 4 * SECOND);
 
     assert_int_equal(a, 2 * SECOND);
     assert_int_equal(b, 4 * SECOND);
