@@ -56,7 +56,7 @@ link() {
     $cc $cc_opt -shared -Wl,-z,relro -Wl,-z,now -Wl,--exclude-libs,ALL \
         -Wl,--as-needed -o "$dir/$so" "$@" "$dir/hosted.a" "$core" \
         -ljansson -lssl -lcrypto -lpcre2-8 -lz -lcurl -lmaxminddb $redis_libs \
-        -lpthread
+        -lpthread -lm
 }
 
 # shellcheck disable=SC2086

@@ -37,6 +37,8 @@ from servers import die_with_parent, free_port, server_user   # noqa: E402
 
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
 NGINX = os.environ.get("TG_NGINX", "/usr/sbin/nginx")
+MODULES = os.path.dirname(os.environ.get(
+    "TG_NGINX_MODULE", os.path.join(BUILD, "nginx", "ngx_http_llm_module.so")))
 HZ = os.sysconf("SC_CLK_TCK")
 TEMP = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
@@ -157,7 +159,7 @@ class Nginx:
         os.chmod(self.dir, 0o755)
         self.port = free_port()
         ours = METHODS[method] if method in ("least_load", "affinity") else ""
-        mods = [os.path.join(BUILD, "nginx", "ngx_http_llm%s_module.so" % m)
+        mods = [os.path.join(MODULES, "ngx_http_llm%s_module.so" % m)
                 for m in ("", "_upstream")]
         user = server_user() or ("nobody", "nogroup")
         values = {

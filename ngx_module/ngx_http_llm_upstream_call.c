@@ -104,9 +104,8 @@ ngx_http_llm_upstream_call_begin(ngx_http_llm_upstream_call_t *call,
     tg_backend_begin(lumcf->map->table, b->backend, lumcf->slot, &ask->work,
                      now, &call->ticket);
 
-    if (ask->prefixes.n != 0) {
-        tg_balance_sent(lumcf->map->table, g->group, b->backend,
-                        &ask->prefixes, now);
+    if (g->gc.balance != TG_BALANCE_NONE) {
+        tg_balance_sent(lumcf->map->table, g->group, b->backend, ask, now);
     }
 }
 

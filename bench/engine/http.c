@@ -29,6 +29,7 @@ struct en_conn_s {
     bool       busy;            /* a request is being answered */
     bool       hung;            /* it never is */
     bool       closes;          /* after the answer */
+    bool       more;            /* of a next request has come before its turn */
     bool       dead;            /* to be closed */
     bool       rst;
     char      *in;
@@ -49,6 +50,7 @@ static en_conn_t     *en_conns[EN_FDS_MAX];
 static int            en_top;                   /* highest of them, and 1 */
 static en_listener_t  en_listeners[2] = { { -1, false }, { -1, true } };
 static bool           en_any_dead;
+static bool           en_any_more;
 static unsigned       en_ndelayed;
 
 static void en_requests(en_conn_t *c, int64_t now);
@@ -245,6 +247,8 @@ en_end(en_conn_t *c)
     memmove(c->in, c->in + n, c->in_len - n);
     c->in_len -= n;
     c->head = c->body = 0;
+    c->more = c->in_len != 0;
+    en_any_more |= c->more;
     en_flush(c);
 }
 
@@ -570,11 +574,23 @@ en_http_event(int fd, uint32_t events, int64_t now)
 }
 
 
-/* Answers that were put off; then the closing of what is over. */
+/* Requests whose turn has come, answers that were put off; then the closing of
+ * what is over. */
 void
 en_http_due(int64_t now)
 {
+    bool        more = en_any_more;
     en_conn_t  *c;
+
+    en_any_more = false;
+
+    for (int fd = 0; more && fd < en_top; fd++) {
+        c = en_conns[fd];
+        if (c != NULL && c->more) {
+            c->more = false;
+            en_requests(c, now);
+        }
+    }
 
     for (int fd = 0; en_ndelayed != 0 && fd < en_top; fd++) {
         c = en_conns[fd];

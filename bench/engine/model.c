@@ -442,5 +442,13 @@ en_model_run(int64_t now)
 int64_t
 en_model_due(void)
 {
-    return en_model.busy && !en_frozen() ? en_model.step_ends : INT64_MAX;
+    if (en_frozen()) {
+        return INT64_MAX;
+    }
+
+    if (!en_model.busy) {
+        return en_model.waiting.n != 0 ? 1 : INT64_MAX;
+    }
+
+    return en_model.step_ends;
 }

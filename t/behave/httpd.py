@@ -6,17 +6,20 @@ import signal
 import subprocess
 import time
 
-from servers import (Server, StartError, at_rest, free_port, root,
+from servers import (Server, StartError, Upstream, at_rest, free_port, root,
                      server_user)
 
 BINARY = os.environ.get("TG_HTTPD", "/usr/sbin/apache2")
 MODULES = os.environ.get("TG_HTTPD_MODULES", "/usr/lib/apache2/modules")
 MODULE = os.environ.get(
     "TG_HTTPD_MODULE", root("build", "apache", "mod_llm.so"))
+OURS = {"llm": MODULE,
+        "llm_upstream": os.path.join(os.path.dirname(MODULE),
+                                     "mod_llm_upstream.so")}
 LOADED = ("authn_core", "authz_core", "authz_host", "env", "setenvif",
           "headers", "alias", "rewrite", "slotmem_shm", "proxy", "proxy_http",
-          "proxy_balancer", "lbmethod_byrequests", "filter", "deflate", "dir",
-          "mime", "socache_shmcb", "ssl", "http2")
+          "proxy_balancer", "lbmethod_byrequests", "lbmethod_bybusyness",
+          "filter", "deflate", "dir", "mime", "socache_shmcb", "ssl", "http2")
 MPM = os.environ.get("TG_HTTPD_MPM", "event")
 REST = 0.5                              # seconds
 
@@ -26,7 +29,27 @@ NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
          "llm_quota": "LLMQuota", "llm_alert": "LLMAlert",
          "llm_pass": "LLMPass", "llm_route": "LLMRoute",
          "llm_guard": "LLMGuard", "llm_geoip": "LLMGeoIP",
-         "llm_cache": "LLMCache"}
+         "llm_cache": "LLMCache", "llm_backend": "LLMBackend",
+         "llm_health_check": "LLMHealthCheck", "llm_balance": "LLMBalance",
+         "llm_dcgm": "LLMDcgm", "llm_scale": "LLMScale",
+         "llm_upstream_state": "LLMUpstreamState",
+         "llm_upstream_status": "LLMUpstreamStatus"}
+
+METHODS = {"": "", "least_conn": "bybusyness"}
+
+
+def member(address, words, up):
+    """A server's line, of what nginx says of it."""
+    text = "    BalancerMember %s://%s" % (up.scheme, address)
+
+    for word in words:
+        name, _, value = word.partition("=")
+        text += {"weight": " loadfactor=" + value, "backup": " status=+H",
+                 "down": " status=+D", "max_conns": " max=" + value,
+                 "max_fails": " retry=0" if value == "0" else "",
+                 "fail_timeout": " retry=" + value.rstrip("s")}[name]
+
+    return text + ("" if up.keepalive else " disablereuse=on") + "\n"
 
 
 def quote(arg):
@@ -46,7 +69,7 @@ class Httpd(Server):
     name = "httpd"
     buffers = MPM != "prefork"
 
-    def modules(self):
+    def modules(self, site):
         names = ("mpm_" + MPM,) + LOADED
         text = "".join(
             "LoadModule %s_module %s\n" % (
@@ -54,7 +77,8 @@ class Httpd(Server):
             for n in names
             if os.path.exists(os.path.join(MODULES, "mod_%s.so" % n)))
 
-        return text + "LoadModule llm_module %s\n" % MODULE
+        return text + "".join("LoadModule %s_module %s\n" % (n, OURS[n])
+                              for n in site.modules)
 
     def processes(self, site):
         """As many as asked for: none that is just being born when a test ends,
@@ -70,11 +94,25 @@ class Httpd(Server):
             "MaxRequestWorkers %d\nMinSpareThreads 1\n"
             "MaxSpareThreads %d\n" % (8 * n, 64 * n, 64 * n))
 
+    def upstream(self, up):
+        """In the main server, whose balancers all virtual hosts have."""
+        method = METHODS[up.method]
+        text = "<Proxy balancer://%s>\n" % up.name
+        text += "".join(member(*server, up) for server in up.addresses())
+        text += "    ProxySet lbmethod=%s\n" % method if method else ""
+        text += directives(up.llm, 4)
+        text += "    %s\n" % up.httpd if up.httpd else ""
+
+        return text + "</Proxy>\n"
+
     def balancers(self, site):
         text, passes = "", {}
 
         for loc in site.locs:
             if loc.to is None:
+                continue
+            if isinstance(loc.to, Upstream):
+                passes[id(loc)] = "balancer://" + loc.to.name
                 continue
             url = getattr(loc.to, "url", loc.to)
             if not loc.host or not hasattr(loc.to, "url"):
@@ -105,7 +143,7 @@ class Httpd(Server):
         """Mutex: see "What to know" in the README."""
         user = server_user()
         balancers, passes = self.balancers(site)
-        text = self.modules()
+        text = self.modules(site)
         text += "ServerRoot %s\nServerName localhost\n" % self.dir
         text += "PidFile %s\nDefaultRuntimeDir %s\n" % (
             self.path("httpd.pid"), self.path("tmp"))
@@ -123,6 +161,7 @@ class Httpd(Server):
         text += 'LogFormat "%h %t \\"%r\\" %>s %b" usual\n'
         text += "CustomLog %s usual\n" % self.access_log
         text += directives(site.llm, 0) + site.httpd_main
+        text += "".join(map(self.upstream, site.upstreams))
         ports = [self.port]
 
         if site.tls:
