@@ -55,5 +55,5 @@ llm_status_hooks(apr_pool_t *p)
 {
     (void) p;
 
-    ap_hook_handler(llm_status, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_handler(llm_status, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

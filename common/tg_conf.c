@@ -597,6 +597,16 @@ tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child)
         child->cache = parent->cache;
     }
 
+    if (child->status == TG_UNSET) {
+        child->status = parent->status;
+    }
+
+    /* A look at what calls have cost is no call. */
+
+    if (child->status != TG_UNSET && !child->own_enable) {
+        child->enable = TG_OFF;
+    }
+
     if (child->drain_ms == TG_UNSET) {
         child->drain_ms = parent->drain_ms;
     }

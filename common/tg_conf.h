@@ -126,8 +126,7 @@ typedef struct {
     int8_t     reject_unknown;      /* TG_UNSET, 0, 1 */
     int8_t     pass;                /* TG_UNSET, 0, 1: llm_pass */
     int8_t     cache;               /* TG_UNSET, 0, 1: llm_cache */
-    int8_t     status;              /* TG_UNSET, or a tg_status_format_t; not
-                                       inherited */
+    int8_t     status;              /* TG_UNSET, or a tg_status_format_t */
     int64_t    drain_ms;            /* TG_UNSET; 0: abort */
     bool       own_enable;          /* `llm` is written in this very scope */
     bool       own_pass;
