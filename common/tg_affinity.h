@@ -8,8 +8,11 @@
  * was used longest ago gives way.  No locks: what is torn is told by a check sum
  * and not found; what a race loses is a place.
  *
- * What a backend had is no longer found once its epoch is another: it has been
- * restarted, or was down.
+ * Engines tell nothing of what they evict.  Each place has how many tokens its
+ * backend had been given then (tg_pace.h): when as many as its cache holds have
+ * come since, it is gone, for engines evict what was used longest ago.  What a
+ * backend had is also gone once its epoch is another: it has been restarted, or
+ * was down.
  */
 
 #ifndef TG_AFFINITY_H
@@ -21,9 +24,8 @@
 #define TG_AFFINITY_SETS  8192          /* a power of two */
 #define TG_AFFINITY_WAYS  16
 
-/* Not asked for this long, it is taken to be gone: engines tell of no eviction.
- * Nanoseconds. */
-#define TG_AFFINITY_KEPT  (INT64_C(900) * 1000000000)
+/* Not asked for this long, it is taken to be gone in any case.  Nanoseconds. */
+#define TG_AFFINITY_KEPT  (INT64_C(3600) * 1000000000)
 
 typedef struct {
     _Atomic uint64_t  sum;              /* hash ^ value */
@@ -34,18 +36,25 @@ typedef struct {
     tg_affinity_place_t  sets[TG_AFFINITY_SETS][TG_AFFINITY_WAYS];
 } tg_affinity_t;
 
+/* Of tg_backend_load_t's, the low bits that are kept: 10, 14; and tokens that it
+ * has been given, all in all. */
 typedef struct {
-    uint16_t  backend;
-    uint16_t  epoch;
-} tg_affinity_found_t;
+    uint32_t  backend;
+    uint32_t  epoch;
+    uint64_t  given;
+} tg_affinity_who_t;
 
-/* Backend and epoch are the low 16 bits of tg_backend_load_t's.  now:
- * nanoseconds of a clock that all processes share.  True: it was there already. */
-bool tg_affinity_put(tg_affinity_t *a, uint64_t hash, uint16_t backend,
-    uint16_t epoch, int64_t now);
+/* True: the backend had it already, and has been given less than room tokens
+ * since then.  now: nanoseconds of a clock that all processes share. */
+bool tg_affinity_put(tg_affinity_t *a, uint64_t hash,
+    const tg_affinity_who_t *who, uint64_t room, int64_t now);
 
-/* Who has it: how many are in found[]. */
+/* Who may have it: how many are in found[]. */
 unsigned tg_affinity_get(tg_affinity_t *a, uint64_t hash, int64_t now,
-    tg_affinity_found_t found[TG_AFFINITY_WAYS]);
+    tg_affinity_who_t found[TG_AFFINITY_WAYS]);
+
+/* Whether one of those still is what it was: `is` is the backend now. */
+bool tg_affinity_same(const tg_affinity_who_t *was,
+    const tg_affinity_who_t *is, uint64_t room);
 
 #endif /* TG_AFFINITY_H */

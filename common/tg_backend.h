@@ -95,7 +95,7 @@ void tg_backend_configured(tg_backends_t *t, tg_backend_t *b,
 int tg_backends_join(tg_backends_t *t, int64_t pid, uint64_t start);
 void tg_backends_leave(tg_backends_t *t, int slot);
 
-/* Empties the slots of the dead (alive NULL: nobody is), gives back what they had
+/* Empties the slots of the dead (alive NULL: nobody is dead), gives back what they had
  * locked, and brings all clocks up to date. For the owner, each second. */
 typedef bool (*tg_alive_pt)(int64_t pid, uint64_t start);
 unsigned tg_backends_sweep(tg_backends_t *t, tg_alive_pt alive, int64_t now);
@@ -250,8 +250,9 @@ tg_pace_t *tg_backend_pace(tg_backend_t *b);
 /* Of the table: which beginnings of prompts are where. */
 tg_affinity_t *tg_backends_affinity(tg_backends_t *t);
 
-/* Where time went, in nanoseconds: busy + idle + unhealthy + sleeping is
- * provisioned, exactly.  Loading and stalled are unhealthy. */
+/* Where time went, in nanoseconds, up to the last tick or call: busy + idle +
+ * unhealthy + sleeping is provisioned, exactly, and none of them ever shrinks.
+ * Loading and stalled are unhealthy. */
 typedef struct {
     int64_t   provisioned;
     int64_t   busy, idle, unhealthy, sleeping;

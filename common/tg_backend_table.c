@@ -46,8 +46,8 @@ tg_be_reboot(tg_backends_t *t, tg_backend_t *b, int64_t now)
     atomic_store(&b->runs, 0);
     atomic_store(&b->own_at, 0);
     atomic_fetch_add(&b->epoch, 1);
-    tg_pace_forget(&b->pace);
     memset((void *) b->scale, 0, sizeof(b->scale));
+    tg_pace_forget(&b->pace);
 
     tg_be_get(&b->clock, &c);
     c.at = now;

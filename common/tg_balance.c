@@ -3,8 +3,9 @@
 /*
  * The score, in seconds until the call's first token; the lowest wins:
  *
- *     (prompt tokens sent and not read yet, and the call's own that are not in
- *         its cache + TG_BALANCE_CALL * calls) / (tokens it reads a second)
+ *     (prompt tokens sent and not read yet + the call's own that are not in its
+ *         cache, with what they delay + TG_BALANCE_CALL * calls)
+ *         / (tokens it reads a second)
  *     + the time that calls which find no room wait for others to end
  *     + TG_BALANCE_KV * kv / (1 - kv)
  *
@@ -22,12 +23,23 @@
 /* Prompt tokens that a call under way is worth: its share of each step. */
 #define TG_BALANCE_CALL     128
 
+/* What is read for this call delays the others there: a share of each token for
+ * each call that a backend has in the mean, up to so many.  Else a crowd treads
+ * its own cache down: each call by itself is served sooner where there is no
+ * queue and nothing of its prompt. */
+#define TG_BALANCE_DELAY    0.25
+#define TG_BALANCE_DELAYS   16
+
 /* Seconds; a half-full cache costs this much, at 87% a whole second. */
 #define TG_BALANCE_KV       0.15
 #define TG_BALANCE_KV_MOST  0.95
 
 /* Tokens of an answer, where no call has told its estimate. */
 #define TG_BALANCE_OUTPUT   256
+
+/* Tokens of a KV cache, where no page has told of its fill: of an 8B model in
+ * what it leaves free on a GPU with 24 GB. */
+#define TG_BALANCE_ROOM     65536
 
 /* How much faster one may be than the mean, by its pages. */
 #define TG_BALANCE_FASTER   16
@@ -56,6 +68,7 @@ typedef struct {
     double    call;                     /* tokens of a call under way */
     double    own;                      /* of this one */
     double    prompt;                   /* of this one, with its beginnings */
+    double    delay;                    /* what a token read costs, in tokens */
     double    output, read, write, slots, room, kv, others;
 } tg_balance_pool_t;
 
@@ -89,6 +102,8 @@ tg_balance_ask(const tg_balance_ask_t *ask, double tokens,
         p->prompt = px->tokens[px->n - 1];
     }
 
+    p->delay = 1 + TG_BALANCE_DELAY * (double) p->calls / p->weight;
+    p->delay = p->delay < TG_BALANCE_DELAYS ? p->delay : TG_BALANCE_DELAYS;
     p->own = (double) ask->work.prompt_tokens + ask->work.output_tokens;
     p->call = p->calls > 0 && tokens > 0 ? tokens / (double) p->calls : p->own;
 }
@@ -178,7 +193,8 @@ tg_balance_score(const tg_balance_one_t *one, const tg_balance_pool_t *p)
 
     /* Who has nothing under way has read it all. */
     unread = l->calls > 0 ? one->pace.unread : 0;
-    unread += p->prompt - (one->cached < p->prompt ? one->cached : p->prompt);
+    unread += (p->prompt - (one->cached < p->prompt ? one->cached : p->prompt))
+              * p->delay;
     score = (unread + TG_BALANCE_CALL * calls) / (p->read * speed);
 
     /* So many times all that runs has to end first. */
@@ -197,15 +213,27 @@ tg_balance_score(const tg_balance_one_t *one, const tg_balance_pool_t *p)
 }
 
 
+/* Tokens that have to come until what no call uses is gone. */
+static uint64_t
+tg_balance_cache(double room, double mean, int64_t tokens)
+{
+    room = room > 0 ? room : mean > 0 ? mean : TG_BALANCE_ROOM;
+    room -= (double) tokens < room / 2 ? (double) tokens : room / 2;
+
+    return room < UINT32_MAX ? (uint64_t) room : UINT32_MAX;
+}
+
+
 /* The longest beginning that each has.  False: nobody has any. */
 static bool
 tg_balance_cached(tg_affinity_t *a, tg_balance_one_t *one, unsigned n,
-    const tg_prefixes_t *prefixes, int64_t now)
+    const tg_prefixes_t *prefixes, double room, int64_t now)
 {
     bool                 any = false;
     unsigned             nfound;
     uint16_t             place[TG_BACKENDS_MAX];
-    tg_affinity_found_t  found[TG_AFFINITY_WAYS];
+    tg_affinity_who_t    is, found[TG_AFFINITY_WAYS];
+    tg_balance_one_t    *o;
 
     memset(place, 0, sizeof(place));
 
@@ -222,8 +250,19 @@ tg_balance_cached(tg_affinity_t *a, tg_balance_one_t *one, unsigned n,
             unsigned  i = found[j].backend < TG_BACKENDS_MAX
                           ? place[found[j].backend] : 0;
 
-            if (i > 0 && (uint16_t) one[i - 1].load.epoch == found[j].epoch) {
-                one[i - 1].cached = prefixes->tokens[k];
+            if (i == 0) {
+                continue;
+            }
+
+            o = &one[i - 1];
+            is.epoch = o->load.epoch;
+            is.given = o->pace.given;
+
+            if (tg_affinity_same(&found[j], &is,
+                                 tg_balance_cache(o->pace.room, room,
+                                                  o->load.tokens)))
+            {
+                o->cached = prefixes->tokens[k];
                 any = true;
             }
         }
@@ -390,7 +429,7 @@ tg_balance_pick(tg_backends_t *t, tg_group_t *g, const tg_group_conf_t *gc,
     tg_balance_pool(one, n, ask, &pool);
     hashed = gc->balance == TG_BALANCE_PREFIX_AFFINITY && ask->prefixes.n > 0
              && !tg_balance_cached(tg_backends_affinity(t), one, n,
-                                   &ask->prefixes, now);
+                                   &ask->prefixes, pool.room, now);
 
     for (unsigned i = 0; i < n; i++) {
         if (one[i].in) {
@@ -414,16 +453,22 @@ void
 tg_balance_sent(tg_backends_t *t, tg_group_t *g, tg_backend_t *b,
     const tg_balance_ask_t *ask, int64_t now)
 {
-    uint32_t              id, epoch, cached = 0, prompt;
+    uint32_t              cached = 0, prompt;
+    uint64_t              room;
+    tg_pace_view_t        v;
+    tg_affinity_who_t     who;
     const tg_prefixes_t  *px = &ask->prefixes;
 
     (void) g;
 
-    id = tg_backend_id(t, b, &epoch);
+    tg_pace_view(tg_backend_pace(b), now, &v);
+    who.backend = tg_backend_id(t, b, &who.epoch);
+    who.given = v.given;
+    room = tg_balance_cache(v.room, 0, 0);
 
     for (unsigned k = 0; k < px->n; k++) {
-        if (tg_affinity_put(tg_backends_affinity(t), px->hash[k],
-                            (uint16_t) id, (uint16_t) epoch, now))
+        if (tg_affinity_put(tg_backends_affinity(t), px->hash[k], &who, room,
+                            now))
         {
             cached = px->tokens[k];
         }

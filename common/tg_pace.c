@@ -92,6 +92,9 @@ tg_pace_sent(tg_pace_t *p, uint32_t prompt, uint32_t output, int64_t now)
                                                     memory_order_relaxed,
                                                     memory_order_relaxed));
 
+    atomic_fetch_add_explicit(&p->given, (uint64_t) prompt + output,
+                              memory_order_relaxed);
+
     if (output > 0) {
         tg_pace_learn(&p->output, (double) output * 1000, TG_PACE_LEARN);
     }
@@ -212,6 +215,7 @@ tg_pace_view(tg_pace_t *p, int64_t now, tg_pace_view_t *view)
     view->unread = tg_pace_unread(atomic_load_explicit(&p->unread,
                                                        memory_order_relaxed),
                                   (uint32_t) (now / TG_PACE_MS), view->read);
+    view->given = atomic_load_explicit(&p->given, memory_order_relaxed);
     view->output = (double) tg_pace_get(&p->output) / 1000;
     view->write = (double) tg_pace_get(&p->write) / 1000;
     view->slots = (double) tg_pace_get(&p->slots) / 1000;

@@ -34,6 +34,7 @@
 /* Thousandths, where nothing else is said. */
 typedef struct {
     _Atomic uint64_t  unread;           /* ms << 32 | tokens, then */
+    _Atomic uint64_t  given;            /* tokens that need room, all in all */
     _Atomic int64_t   output;           /* mean of calls, tokens */
     _Atomic int64_t   read, write;
     _Atomic int64_t   slots;
@@ -59,11 +60,12 @@ void tg_pace_forget(tg_pace_t *p);
 
 /* 0: not known. */
 typedef struct {
-    double  unread;             /* tokens */
-    double  output;             /* tokens */
-    double  read, write;        /* tokens a second; read is always known */
-    double  slots;
-    double  room;               /* tokens */
+    double    unread;           /* tokens */
+    double    output;           /* tokens */
+    double    read, write;      /* tokens a second; read is always known */
+    double    slots;
+    double    room;             /* tokens */
+    uint64_t  given;            /* tokens, all in all */
 } tg_pace_view_t;
 
 void tg_pace_view(tg_pace_t *p, int64_t now, tg_pace_view_t *view);

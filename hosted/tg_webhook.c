@@ -4,7 +4,7 @@
 
 #include "tg_webhook.h"
 #include "tg_alert_queue.h"
-#include "tg_text.h"
+#include "tg_post.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,9 +19,6 @@
 #include <curl/curl.h>
 
 #define TG_WEBHOOK_TICK_MS    1000
-#define TG_WEBHOOK_CONNECT_MS 5000
-#define TG_WEBHOOK_ANSWER     65536         /* bytes of one, read to no use */
-#define TG_WEBHOOK_AGENT      "Tollgate"
 
 typedef struct {
     const tg_conf_alert_t  *conf;
@@ -29,7 +26,7 @@ typedef struct {
     struct curl_slist      *headers;
     bool                    busy;
     char                    id[TG_ALERT_ID_LEN];    /* of the alert under way */
-    size_t                  answered;       /* bytes */
+    tg_post_answer_t        answer;
     unsigned                fails;          /* in a row */
     int64_t                 not_before;     /* on the monotonic clock */
     uint32_t                cursor;
@@ -89,148 +86,13 @@ tg_webhook_count(tg_webhook_t *w, uint64_t *counter)
 }
 
 
-/* Its contents are of no use, but have to be read for the connection to be used
- * again; up to a point. */
-static size_t
-tg_webhook_answer(char *p, size_t size, size_t n, void *data)
-{
-    tg_webhook_target_t  *t = data;
-
-    (void) p;
-    t->answered += size * n;
-
-    return t->answered > TG_WEBHOOK_ANSWER ? 0 : size * n;
-}
-
-
-static CURL *
-tg_webhook_easy(tg_webhook_t *w, tg_webhook_target_t *t)
-{
-    long   timeout = (long) t->conf->timeout_ms;
-    CURL  *easy = curl_easy_init();
-
-    if (easy == NULL) {
-        return NULL;
-    }
-
-    (void) curl_easy_setopt(easy, CURLOPT_URL, t->conf->url.p);
-    (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void) curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    (void) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                            (long) CURL_HTTP_VERSION_1_1);
-    (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    (void) curl_easy_setopt(easy, CURLOPT_SSLVERSION,
-                            (long) CURL_SSLVERSION_TLSv1_2);
-    (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
-    (void) curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                            timeout < TG_WEBHOOK_CONNECT_MS
-                            ? timeout : TG_WEBHOOK_CONNECT_MS);
-
-    /* Not of the environment, which nginx empties and httpd does not. */
-    (void) curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    (void) curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-
-    /* Not to wait for a name server when it is to stop. */
-    (void) curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-
-    (void) curl_easy_setopt(easy, CURLOPT_USERAGENT, TG_WEBHOOK_AGENT);
-    (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, tg_webhook_answer);
-    (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
-    (void) curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-
-    if (w->conf.ca_file != NULL) {
-        (void) curl_easy_setopt(easy, CURLOPT_CAINFO, w->conf.ca_file);
-    }
-
-    return easy;
-}
-
-
-/* *list grows by a line; false on exhaustion. */
-static bool
-tg_webhook_header(struct curl_slist **list, const char *name, tg_str_t value)
-{
-    char                line[TG_ALERT_SIGNATURES_MAX + 64];
-    struct curl_slist  *longer;
-
-    (void) snprintf(line, sizeof(line), "%s: %.*s", name, (int) value.len,
-                    value.p);
-
-    longer = curl_slist_append(*list, line);
-    if (longer == NULL) {
-        return false;
-    }
-
-    *list = longer;
-
-    return true;
-}
-
-
-/* Each attempt has its own time, and so its own signature. */
-static bool
-tg_webhook_headers(tg_webhook_target_t *t, tg_str_t body)
-{
-    char      time[TG_TEXT_INT_MAX], signature[TG_ALERT_SIGNATURES_MAX];
-    int64_t   now = tg_webhook_clock(CLOCK_REALTIME) / 1000;
-    tg_str_t  id = tg_str_of(t->id, sizeof(t->id)), sig;
-
-    curl_slist_free_all(t->headers);
-    t->headers = NULL;
-
-    if (!tg_webhook_header(&t->headers, "Content-Type",
-                           tg_str("application/json"))
-        || !tg_webhook_header(&t->headers, "Expect", tg_str(""))
-        || !tg_webhook_header(&t->headers, "webhook-id", id)
-        || !tg_webhook_header(&t->headers, "webhook-timestamp",
-                              tg_str_of(time, (size_t) (tg_text_int(time, now)
-                                                        - time))))
-    {
-        return false;
-    }
-
-    if (t->conf->nsecrets == 0) {
-        return true;
-    }
-
-    sig = tg_str_of(signature, tg_alert_sign(t->conf, id, now, body,
-                                             signature));
-
-    return sig.len != 0
-           && tg_webhook_header(&t->headers, "webhook-signature", sig);
-}
-
-
-/* Some of the time, for many senders not to come back all at once. */
-static int64_t
-tg_webhook_jitter(tg_webhook_t *w, int64_t ms)
-{
-    w->random = w->random * UINT64_C(6364136223846793005)
-                + UINT64_C(1442695040888963407);
-
-    return ms / 2 + (int64_t) ((w->random >> 33) % (uint64_t) (ms / 2 + 1));
-}
-
-
 static void
 tg_webhook_back_off(tg_webhook_t *w, tg_webhook_target_t *t, int64_t after_ms,
     const char *why)
 {
-    unsigned  doublings = t->fails < 16 ? t->fails : 16;
-    int64_t   ms = w->conf.retry_ms << doublings;
+    int64_t  ms;
 
-    if (ms > TG_WEBHOOK_RETRY_MAX) {
-        ms = TG_WEBHOOK_RETRY_MAX;
-    }
-
-    ms = tg_webhook_jitter(w, ms);
-
-    if (after_ms > TG_WEBHOOK_AFTER_MAX) {
-        after_ms = TG_WEBHOOK_AFTER_MAX;
-    }
-
-    ms = after_ms > ms ? after_ms : ms;
+    ms = tg_post_wait(t->fails, w->conf.retry_ms, after_ms, &w->random);
     t->not_before = tg_webhook_clock(CLOCK_MONOTONIC) + ms;
     t->fails++;
     tg_webhook_count(w, &w->stats.failed);
@@ -261,10 +123,14 @@ tg_webhook_send(tg_webhook_t *w, unsigned i)
 
     memcpy(t->id, e->id, sizeof(t->id));
     t->cursor++;
-    t->answered = 0;
+    t->answer.answered = 0;
     n = tg_alert_post(t->conf, rec.body, t->post);
+    curl_slist_free_all(t->headers);
+    t->headers = n == 0 ? NULL
+                 : tg_post_headers(t->conf, tg_str_of(t->id, sizeof(t->id)),
+                                   tg_str_of(t->post, n));
 
-    if (n == 0 || !tg_webhook_headers(t, tg_str_of(t->post, n))) {
+    if (t->headers == NULL) {
         tg_webhook_back_off(w, t, 0, "no memory");
         return false;
     }
@@ -286,23 +152,14 @@ tg_webhook_send(tg_webhook_t *w, unsigned i)
 static void
 tg_webhook_done(tg_webhook_t *w, tg_webhook_target_t *t, CURLcode rc)
 {
-    char        why[64];
-    long        status = 0;
-    unsigned    i = (unsigned) (t - w->targets);
-    curl_off_t  after = 0;
+    char      why[CURL_ERROR_SIZE];
+    long      status;
+    int64_t   after;
+    unsigned  i = (unsigned) (t - w->targets);
 
-    (void) curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    (void) curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
-
-    /* An answer that is too long was one. */
-    if (rc != CURLE_OK
-        && !(rc == CURLE_WRITE_ERROR && t->answered > TG_WEBHOOK_ANSWER))
+    switch (tg_post_ended(t->easy, rc, &t->answer, &status, &after, why,
+                          sizeof(why)))
     {
-        tg_webhook_back_off(w, t, 0, curl_easy_strerror(rc));
-        return;
-    }
-
-    switch (tg_alert_verdict(status)) {
 
     case TG_ALERT_SENT:
         if (t->fails != 0) {
@@ -323,9 +180,7 @@ tg_webhook_done(tg_webhook_t *w, tg_webhook_target_t *t, CURLcode rc)
         break;
 
     case TG_ALERT_RETRY:
-        (void) snprintf(why, sizeof(why), "answered with status %ld", status);
-        tg_webhook_back_off(w, t, after > TG_WEBHOOK_AFTER_MAX / 1000
-                                  ? TG_WEBHOOK_AFTER_MAX : after * 1000, why);
+        tg_webhook_back_off(w, t, after, why);
         break;
     }
 }
@@ -500,11 +355,15 @@ tg_webhook_setup(tg_webhook_t *w, tg_error_t *err)
 
     for (unsigned i = 0; i < w->conf.targets->n; i++) {
         w->targets[i].conf = &w->conf.targets->list[i];
-        w->targets[i].easy = tg_webhook_easy(w, &w->targets[i]);
+        w->targets[i].easy = tg_post_easy(w->targets[i].conf, w->conf.ca_file,
+                                          &w->targets[i].answer);
 
         if (w->targets[i].easy == NULL) {
             return tg_error(err, 0, 0, "no memory");
         }
+
+        (void) curl_easy_setopt(w->targets[i].easy, CURLOPT_PRIVATE,
+                                &w->targets[i]);
 
         w->n++;
     }

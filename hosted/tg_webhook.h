@@ -19,9 +19,7 @@
 
 #include "tg_conf_alert.h"
 
-#define TG_WEBHOOK_RETRY_MS   1000              /* doubled each time, up to */
-#define TG_WEBHOOK_RETRY_MAX  (5 * 60 * 1000)
-#define TG_WEBHOOK_AFTER_MAX  (60 * 60 * 1000)  /* of a Retry-After */
+#define TG_WEBHOOK_RETRY_MS   1000      /* doubled each time: tg_post.h */
 
 typedef struct tg_webhook_s  tg_webhook_t;
 
@@ -64,6 +62,9 @@ typedef struct {
  * TG_ERROR and *err, which names the file.
  */
 int tg_webhook_load(tg_conf_alerts_t *targets, tg_mem_t *mem, tg_error_t *err);
+
+/* The same of one target's secret=. */
+int tg_webhook_load_secret(tg_conf_alert_t *target, tg_error_t *err);
 
 /* NULL and *err where the spool can't be opened or there is no thread to be
  * had. All signals are blocked in the thread. */

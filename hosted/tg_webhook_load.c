@@ -97,3 +97,17 @@ tg_webhook_load(tg_conf_alerts_t *targets, tg_mem_t *mem, tg_error_t *err)
 
     return rc;
 }
+
+
+int
+tg_webhook_load_secret(tg_conf_alert_t *target, tg_error_t *err)
+{
+    int   rc;
+    char  buf[TG_WEBHOOK_FILE_MAX];
+
+    rc = tg_webhook_load_one(target, NULL, target->secret_file, false, buf,
+                             err);
+    OPENSSL_cleanse(buf, sizeof(buf));
+
+    return rc;
+}
