@@ -106,7 +106,7 @@ llm_up_group_t *llm_up_group(const char *uri);
 
 /* mod_llm_upstream_call.c */
 void llm_up_call_hooks(apr_pool_t *p);
-void llm_up_call_proxy_hooks(void);
+bool llm_up_call_proxy_hooks(void);
 void llm_up_flag(llm_up_group_t *ug, int64_t now);
 void llm_up_recovered(const llm_up_member_t *m, apr_time_t since);
 const tg_companion_upstream_t *llm_up_companion(void);

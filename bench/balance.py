@@ -19,6 +19,7 @@ printed of several seeds is the median, and the range beside it.
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -92,6 +93,9 @@ METHODS = {
     "oracle": None,
     "scraped": None,
 }
+
+
+RUNS = itertools.count(1)
 
 
 class BalanceError(Exception):
@@ -236,8 +240,9 @@ class Run:
     """A way of balancing, with one seed."""
 
     def __init__(self, folder, method, plan, seconds, workers=2,
-                 interval="500ms", stale=0):
-        raw = os.path.join(folder, "raw")
+                 interval="500ms", stale=0, keep=None):
+        name = "%s-%d-%d-%d" % (method, workers, stale, next(RUNS))
+        raw = os.path.join(keep or folder, name)
         options = {**ENGINE, "stale": stale}
 
         with Engines(ENGINES, **options) as engines:
@@ -389,7 +394,7 @@ class Experiment:
         return path
 
     def run(self, *args, **more):
-        run = Run(self.folder, *args, **more)
+        run = Run(self.folder, *args, keep=self.args.keep, **more)
         self.all.append(run)
 
         return run
@@ -472,7 +477,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--load", type=float, default=0.8)
     parser.add_argument("--stale", type=int, default=5000)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="ways, with commas")
+    parser.add_argument("--keep", help="a folder for a line a call")
     args = parser.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="tollgate-balance-") as folder:

@@ -274,7 +274,8 @@ reference_markdown(void)
 
     printf("\n# Variables\n\n`$llm_<name>` in nginx, the environment note"
            " `llm_<name>` in httpd: call_id, model, request_model, provider,"
-           " operation, stream, decision; and at the end of a call"
+           " operation, stream, decision, route, sent_model; and at the end of a"
+           " call"
            " input_tokens, cached_tokens, output_tokens, reasoning_tokens,"
            " total_tokens, usage_source, cost_usd, finish_reason."
            " `$llm_tag_<name>` is a tag's value.\n");

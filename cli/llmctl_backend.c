@@ -6,6 +6,7 @@
 #include "tg_backend_map.h"
 #include "tg_backend_status.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,32 +87,18 @@ page_out(void *data, const char *p, size_t n)
 }
 
 
-/* As the status location has it; NULL with a message said. */
-static json_t *
-status_read(tg_backends_t *t)
+/* As the status location has it; false with a message said. */
+static bool
+page_read(tg_backends_t *t, page_t *page)
 {
-    int              rc;
-    json_t          *root = NULL;
-    page_t           page = { NULL, 0, 0 };
-    json_error_t     err;
     struct timespec  ts;
 
     clock_gettime(CLOCK_REALTIME, &ts);
-    rc = tg_backend_status(t, NULL, 0, TG_STATUS_JSON, tg_backend_now(),
-                           (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000,
-                           page_out, &page);
 
-    if (rc == TG_OK) {
-        root = json_loadb(page.p, page.len, 0, &err);
-    }
-
-    free(page.p);
-
-    if (root == NULL) {
-        (void) fail("backend", rc == TG_OK ? err.text : "out of memory");
-    }
-
-    return root;
+    return tg_backend_status(t, NULL, 0, TG_STATUS_JSON, tg_backend_now(),
+                             (int64_t) ts.tv_sec * 1000
+                             + ts.tv_nsec / 1000000, page_out, page) == TG_OK
+           || failed("backend", "out of memory");
 }
 
 
@@ -296,20 +283,12 @@ group_print(const json_t *group, table_t *t)
 
 
 static int
-status_print(const json_t *root, bool json)
+status_print(const json_t *root)
 {
     size_t         i;
-    table_t       *t;
+    table_t       *t = malloc(sizeof(*t));
     const json_t  *group;
 
-    if (json) {
-        (void) json_dumpf(root, stdout, JSON_INDENT(2)
-                                        | JSON_REAL_PRECISION(17));
-        printf("\n");
-        return 0;
-    }
-
-    t = malloc(sizeof(*t));
     if (t == NULL) {
         return fail("backend", "out of memory");
     }
@@ -325,25 +304,53 @@ status_print(const json_t *root, bool json)
 }
 
 
+/* All of it as it came, so that no fraction is rounded. */
 static int
-backend_status(tg_backends_t *t, const backend_args_t *a)
+page_print(const page_t *page, const backend_args_t *a)
 {
-    int      rc;
-    json_t  *root = status_read(t);
+    int            rc = 0;
+    bool           part = a->server != NULL || a->upstream != NULL;
+    json_t        *root;
+    json_error_t   err;
 
-    if (root == NULL) {
-        return 1;
+    if (a->json && !part) {
+        (void) fwrite(page->p, 1, page->len, stdout);
+        return 0;
     }
 
-    if (!status_choose(root, a) && (a->server != NULL || a->upstream != NULL))
-    {
+    root = json_loadb(page->p, page->len, 0, &err);
+
+    if (root == NULL) {
+        return fail("backend", err.text);
+    }
+
+    if (!status_choose(root, a) && part) {
         rc = fail(a->server != NULL ? a->server : a->upstream, "is not there:"
                   " llmctl backend status");
+
+    } else if (a->json) {
+        (void) json_dumpf(root, stdout, JSON_INDENT(2)
+                                        | JSON_REAL_PRECISION(15));
+        printf("\n");
+
     } else {
-        rc = status_print(root, a->json);
+        rc = status_print(root);
     }
 
     json_decref(root);
+
+    return rc;
+}
+
+
+static int
+backend_status(tg_backends_t *t, const backend_args_t *a)
+{
+    int     rc;
+    page_t  page = { NULL, 0, 0 };
+
+    rc = page_read(t, &page) ? page_print(&page, a) : 1;
+    free(page.p);
 
     return rc;
 }
@@ -384,10 +391,18 @@ backend_run(const char *verb, const backend_args_t *a)
 {
     int               rc;
     bool              look = strcmp(verb, "status") == 0;
+    char             *path = realpath(a->state, NULL);
     tg_error_t        err;
     tg_backend_map_t  m;
 
-    if (tg_backend_map_inspect(&m, a->state, !look, &err) != TG_OK) {
+    if (path == NULL) {
+        return fail(a->state, strerror(errno));
+    }
+
+    rc = tg_backend_map_inspect(&m, path, !look, &err);
+    free(path);
+
+    if (rc != TG_OK) {
         return fail(a->state, err.message);
     }
 

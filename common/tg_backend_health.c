@@ -242,15 +242,14 @@ tg_be_came(tg_backends_t *t, tg_backend_t *b, tg_came_t came,
 
         if (came == TG_CAME_OK) {
 
-            /* Mostly there is nothing to write. */
+            /* Mostly there is nothing to write.  It excuses no failed check: a
+             * server that is to go says so there, and still answers. */
 
-            if ((h.checks == 0 && h.calls == 0)
-                || h.state == TG_BACKEND_DOWN)
-            {
+            if (h.calls == 0 || h.state == TG_BACKEND_DOWN) {
                 return;
             }
 
-            h.checks = h.calls = 0;
+            h.calls = 0;
 
         } else {
             if (h.state == TG_BACKEND_DOWN || h.state == TG_BACKEND_LOADING

@@ -311,6 +311,10 @@ void tg_call_aim(tg_call_t *call, unsigned at);
 int tg_call_next(const tg_call_t *call, int64_t now, bool take);
 bool tg_call_is_open(const tg_call_t *call, const tg_aim_t *aim, int64_t now);
 
+/* tg_call_nowhere.c: refuses: nobody has its model, or who has it can't serve the
+ * call. */
+int tg_call_nowhere(tg_call_t *call, tg_refusal_t *refusal);
+
 /* tg_call_serve.c: can that provider serve the call, as that model (empty: as
  * asked for)?  Fills *aim. */
 bool tg_call_serves(const tg_call_t *call, const tg_provider_t *pr,

@@ -119,6 +119,27 @@ test_calls_that_fail_count(void **state)
 }
 
 
+/* A server that is to go, and answers as long as it is asked. */
+static void
+test_good_calls_excuse_no_failed_checks(void **state)
+{
+    pool_t  p;
+
+    (void) state;
+    pool(&p, 2);
+    check(&p, 0, TG_HEALTH_OK);
+
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(view(&p, 0).state, TG_BACKEND_UP);
+        check(&p, 0, TG_HEALTH_FAILED);
+        call(&p, 0, TG_CAME_OK);
+    }
+
+    assert_int_equal(view(&p, 0).state, TG_BACKEND_DOWN);
+    gone(&p);
+}
+
+
 /* Its health page answers, and no call does. */
 static void
 test_a_good_health_page_excuses_no_failed_calls(void **state)
@@ -439,6 +460,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_checks_fail_in_a_row),
         cmocka_unit_test(test_calls_that_fail_count),
+        cmocka_unit_test(test_good_calls_excuse_no_failed_checks),
         cmocka_unit_test(test_a_good_health_page_excuses_no_failed_calls),
         cmocka_unit_test(test_want_of_room_is_no_failure),
         cmocka_unit_test(test_without_checks_it_is_tried_again),
