@@ -603,7 +603,7 @@ tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child)
 
     /* A look at what calls have cost is no call. */
 
-    if (child->status != TG_UNSET && !child->own_enable) {
+    if (child->status != TG_UNSET) {
         child->enable = TG_OFF;
     }
 
@@ -621,7 +621,12 @@ tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child)
 void
 tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child)
 {
-    tg_scope_inherit(parent, child);
+    tg_scope_t  above = *parent;
+
+    /* A handler is of its location alone. */
+
+    above.status = TG_UNSET;
+    tg_scope_inherit(&above, child);
 
     if (child->enable == TG_UNSET) {
         child->enable = TG_OFF;
