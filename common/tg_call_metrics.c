@@ -61,73 +61,53 @@ tg_count_provider(const tg_call_t *call, const tg_attempt_t *attempt)
 }
 
 
-/* A label without a value is as none, in PromQL as here. */
-static void
-tg_count_label(tg_labels_t *l, tg_str_t name, tg_str_t value)
-{
-    if (value.len != 0) {
-        tg_labels_add(l, name, value);
-    }
-}
-
-
 static void
 tg_count_labels(const tg_call_t *call, const tg_attempt_t *attempt,
     tg_labels_t *l)
 {
-    const tg_key_t           *key = call->pass != NULL ? call->pass->key
-                                                       : NULL;
     const tg_conf_metrics_t  *mc = &call->conf->metrics;
 
-#define TG_COUNTS(label)  (mc->labels & 1u << (label))
-
     tg_labels_init(l);
+    tg_metrics_label(l, mc, TG_LABEL_PROVIDER,
+                     tg_count_provider(call, attempt));
+    tg_metrics_label(l, mc, TG_LABEL_MODEL, tg_count_model(call, attempt));
+    tg_metrics_label(l, mc, TG_LABEL_OPERATION,
+                     tg_op_name(tg_api_op(call->asked.api)));
+    tg_metrics_label(l, mc, TG_LABEL_TEAM, tg_count_role(call, TG_TAG_TEAM));
+    tg_metrics_label(l, mc, TG_LABEL_USER, tg_count_role(call, TG_TAG_USER));
+    tg_metrics_label(l, mc, TG_LABEL_ORG, tg_count_role(call, TG_TAG_ORG));
 
-    if (TG_COUNTS(TG_LABEL_PROVIDER)) {
-        tg_count_label(l, tg_str("provider"),
-                       tg_count_provider(call, attempt));
+    if (call->pass != NULL && call->pass->key != NULL) {
+        tg_metrics_label(l, mc, TG_LABEL_KEY, call->pass->key->id);
     }
 
-    if (TG_COUNTS(TG_LABEL_MODEL)) {
-        tg_count_label(l, tg_str("model"), tg_count_model(call, attempt));
+    if (call->routing != NULL && call->routing->route != NULL) {
+        tg_metrics_label(l, mc, TG_LABEL_ROUTE, call->routing->route->name);
     }
-
-    if (TG_COUNTS(TG_LABEL_OPERATION)) {
-        tg_count_label(l, tg_str("operation"),
-                       tg_op_name(tg_api_op(call->asked.api)));
-    }
-
-    if (TG_COUNTS(TG_LABEL_TEAM)) {
-        tg_count_label(l, tg_str("team"), tg_count_role(call, TG_TAG_TEAM));
-    }
-
-    if (TG_COUNTS(TG_LABEL_USER)) {
-        tg_count_label(l, tg_str("user"), tg_count_role(call, TG_TAG_USER));
-    }
-
-    if (TG_COUNTS(TG_LABEL_ORG)) {
-        tg_count_label(l, tg_str("org"), tg_count_role(call, TG_TAG_ORG));
-    }
-
-    if (TG_COUNTS(TG_LABEL_KEY) && key != NULL) {
-        tg_count_label(l, tg_str("key"), key->id);
-    }
-
-    if (TG_COUNTS(TG_LABEL_ROUTE) && call->routing != NULL
-        && call->routing->route != NULL)
-    {
-        tg_count_label(l, tg_str("route"), call->routing->route->name);
-    }
-
-#undef TG_COUNTS
 
     for (unsigned i = 0; i < mc->ntags; i++) {
-        tg_count_label(l, mc->label[i], call->tags[mc->place[i]]);
+        if (call->tags[mc->place[i]].len != 0) {
+            tg_labels_add(l, mc->label[i], call->tags[mc->place[i]]);
+        }
     }
+}
 
-    if (l->len == 0) {
-        tg_labels_add(l, tg_str("provider"), tg_str(""));
-    }
+
+/* Of those of its speed: each of them has one. */
+static void
+tg_count_speed(const tg_call_t *call, tg_metrics_t *metrics)
+{
+    tg_labels_t  l;
+
+    tg_labels_init(&l);
+    tg_labels_add(&l, tg_str("provider"), tg_count_provider(call, NULL));
+    tg_labels_add(&l, tg_str("model"), tg_count_model(call, NULL));
+    tg_labels_add(&l, tg_str("operation"),
+                  tg_op_name(tg_api_op(call->asked.api)));
+    tg_metrics_speed(metrics, tg_labels_text(&l),
+                     call->first_ns != 0
+                     ? call->first_ns - call->start.mono_ns : -1,
+                     call->end_ns - call->start.mono_ns);
 }
 
 
@@ -240,17 +220,7 @@ tg_call_count(const tg_call_t *call, tg_metrics_t *metrics)
         tg_metrics_rule(metrics, call->rule, !call->refused);
     }
 
-    if (call->refused || call->served || call->answer == NULL) {
-        return;
+    if (!call->refused && !call->served && call->answer != NULL) {
+        tg_count_speed(call, metrics);
     }
-
-    tg_labels_init(&labels);
-    tg_count_label(&labels, tg_str("provider"), tg_count_provider(call, NULL));
-    tg_count_label(&labels, tg_str("model"), tg_count_model(call, NULL));
-    tg_count_label(&labels, tg_str("operation"),
-                   tg_op_name(tg_api_op(call->asked.api)));
-    tg_metrics_speed(metrics, tg_labels_text(&labels),
-                     call->first_ns != 0
-                     ? call->first_ns - call->start.mono_ns : -1,
-                     call->end_ns - call->start.mono_ns);
 }

@@ -14,6 +14,7 @@
 #include "tg_fleet.h"
 #include "tg_guard.h"
 #include "tg_http.h"
+#include "tg_metrics.h"
 #include "tg_quota.h"
 #include "tg_conf_alert.h"
 #include "tg_request.h"
@@ -172,7 +173,8 @@ typedef enum {
     TG_LABEL_KEY,
     TG_LABEL_USER,
     TG_LABEL_ORG,
-    TG_LABEL_ROUTE
+    TG_LABEL_ROUTE,
+    TG_LABELS
 } tg_metrics_label_t;
 
 #define TG_METRICS_TAGS_MAX  4
@@ -187,6 +189,11 @@ typedef struct {
     tg_str_t  label[TG_METRICS_TAGS_MAX];   /* "tag_feature" */
     unsigned  place[TG_METRICS_TAGS_MAX];   /* in conf->tags */
 } tg_conf_metrics_t;
+
+/* Adds the label, where llm_metrics has it and there is a value: one without is as
+ * none, in PromQL as here. */
+void tg_metrics_label(tg_labels_t *l, const tg_conf_metrics_t *mc,
+    tg_metrics_label_t label, tg_str_t value);
 
 /* A directive, as it was given. */
 typedef struct tg_conf_said_s  tg_conf_said_t;

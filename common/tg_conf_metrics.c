@@ -1,23 +1,29 @@
 /* llm_metrics and llm_status. */
 
 #include "tg_conf_int.h"
-#include "tg_metrics.h"
 
 #define TG_METRICS_SERIES_USUAL  1000
 
-static const struct {
-    const char         *name;
-    tg_metrics_label_t  label;
-} tg_metrics_words[] = {
-    { "team", TG_LABEL_TEAM },
-    { "model", TG_LABEL_MODEL },
-    { "provider", TG_LABEL_PROVIDER },
-    { "operation", TG_LABEL_OPERATION },
-    { "key", TG_LABEL_KEY },
-    { "user", TG_LABEL_USER },
-    { "org", TG_LABEL_ORG },
-    { "route", TG_LABEL_ROUTE }
+static const tg_str_t  tg_metrics_words[TG_LABELS] = {
+    [TG_LABEL_TEAM] = TG_STR("team"),
+    [TG_LABEL_MODEL] = TG_STR("model"),
+    [TG_LABEL_PROVIDER] = TG_STR("provider"),
+    [TG_LABEL_OPERATION] = TG_STR("operation"),
+    [TG_LABEL_KEY] = TG_STR("key"),
+    [TG_LABEL_USER] = TG_STR("user"),
+    [TG_LABEL_ORG] = TG_STR("org"),
+    [TG_LABEL_ROUTE] = TG_STR("route")
 };
+
+
+void
+tg_metrics_label(tg_labels_t *l, const tg_conf_metrics_t *mc,
+    tg_metrics_label_t label, tg_str_t value)
+{
+    if (value.len != 0 && (mc->labels & 1u << label) != 0) {
+        tg_labels_add(l, tg_metrics_words[label], value);
+    }
+}
 
 
 void
@@ -79,11 +85,9 @@ tg_conf_metrics_label(tg_conf_t *conf, tg_str_t name, tg_error_t *err)
                                    err);
     }
 
-    for (size_t i = 0; i < sizeof(tg_metrics_words)
-                           / sizeof(tg_metrics_words[0]); i++)
-    {
-        if (tg_str_eq(name, tg_strz(tg_metrics_words[i].name))) {
-            conf->metrics.labels |= 1u << tg_metrics_words[i].label;
+    for (unsigned i = 0; i < TG_LABELS; i++) {
+        if (tg_str_eq(name, tg_metrics_words[i])) {
+            conf->metrics.labels |= 1u << i;
             return TG_OK;
         }
     }

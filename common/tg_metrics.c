@@ -173,22 +173,19 @@ tg_metrics_place(tg_series_name_t *name, uint64_t key, tg_str_t labels,
 }
 
 
-static bool
-tg_metrics_fits(tg_str_t labels)
-{
-    return labels.len > 0 && labels.len <= TG_METRIC_LABELS_MAX;
-}
-
-
 static tg_series_t *
 tg_metrics_series(tg_metrics_t *m, unsigned limit, tg_str_t labels)
 {
-    uint64_t      key = tg_metrics_key(labels);
+    uint64_t      key;
     tg_series_t  *s;
 
+    /* A call may have none of them. */
+
+    labels = labels.len != 0 ? labels : tg_str("provider=\"\"");
+    key = tg_metrics_key(labels);
     limit = limit < TG_METRIC_SERIES ? limit : TG_METRIC_SERIES;
 
-    for (unsigned i = 0; tg_metrics_fits(labels) && i < TG_METRIC_STEPS; i++) {
+    for (unsigned i = 0; i < TG_METRIC_STEPS; i++) {
         s = &m->series[(key + i) % TG_METRIC_SERIES];
 
         if (tg_metrics_place(&s->name, key, labels, &m->nseries, limit)) {
@@ -266,7 +263,7 @@ tg_metrics_speed(tg_metrics_t *m, tg_str_t labels, int64_t first_ns,
     uint64_t     key = tg_metrics_key(labels);
     tg_speed_t  *found = &m->other_speed, *s;
 
-    for (unsigned i = 0; tg_metrics_fits(labels) && i < TG_METRIC_STEPS; i++) {
+    for (unsigned i = 0; i < TG_METRIC_STEPS; i++) {
         s = &m->speeds[(key + i) % TG_METRIC_SPEEDS];
 
         if (tg_metrics_place(&s->name, key, labels, NULL, 0)) {
