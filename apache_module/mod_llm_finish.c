@@ -68,10 +68,10 @@ llm_value(request_rec *r, const char *name, tg_str_t value)
 
 static const char *const  llm_value_names[TG_VALUES] = {
     "llm_call_id", "llm_model", "llm_request_model", "llm_provider",
-    "llm_operation", "llm_stream", "llm_decision", "llm_input_tokens",
-    "llm_cached_tokens", "llm_output_tokens", "llm_reasoning_tokens",
-    "llm_total_tokens", "llm_usage_source", "llm_cost_usd",
-    "llm_finish_reason", "llm_key_id"
+    "llm_operation", "llm_stream", "llm_decision", "llm_route",
+    "llm_sent_model", "llm_input_tokens", "llm_cached_tokens",
+    "llm_output_tokens", "llm_reasoning_tokens", "llm_total_tokens",
+    "llm_usage_source", "llm_cost_usd", "llm_finish_reason", "llm_key_id"
 };
 
 
@@ -130,7 +130,7 @@ void
 llm_values_early(llm_ctx_t *ctx)
 {
     ctx->valued = 1;
-    llm_value_range(ctx, ctx->request, 0, TG_VALUE_DECISION + 1);
+    llm_value_range(ctx, ctx->request, 0, TG_VALUE_SENT_MODEL + 1);
     llm_value_tags(ctx, ctx->request);
 }
 
@@ -138,9 +138,15 @@ llm_values_early(llm_ctx_t *ctx)
 static void
 llm_values_late(llm_ctx_t *ctx, request_rec *r)
 {
+    /* What an answer, or a fallback, may have changed. */
+
+    static const tg_value_t  again[] = {
+        TG_VALUE_MODEL, TG_VALUE_ROUTE, TG_VALUE_SENT_MODEL
+    };
+
     char         buf[TG_VALUE_MAX];
-    tg_str_t     model;
-    const char  *name = llm_value_names[TG_VALUE_MODEL], *text;
+    tg_str_t     value;
+    const char  *name, *text;
 
     if (!ctx->valued || r != ctx->request) {
         llm_value_range(ctx, r, 0, TG_VALUES);
@@ -148,13 +154,16 @@ llm_values_late(llm_ctx_t *ctx, request_rec *r)
         return;
     }
 
-    if (tg_call_value(ctx->call, TG_VALUE_MODEL, buf, &model)) {
-        text = apr_pstrmemdup(r->pool, model.p, model.len);
-        llm_value_replace(r->subprocess_env, name, text);
-        llm_value_replace(r->notes, name, text);
+    for (size_t i = 0; i < sizeof(again) / sizeof(again[0]); i++) {
+        if (tg_call_value(ctx->call, again[i], buf, &value)) {
+            name = llm_value_names[again[i]];
+            text = apr_pstrmemdup(r->pool, value.p, value.len);
+            llm_value_replace(r->subprocess_env, name, text);
+            llm_value_replace(r->notes, name, text);
+        }
     }
 
-    llm_value_range(ctx, r, TG_VALUE_DECISION + 1, TG_VALUES);
+    llm_value_range(ctx, r, TG_VALUE_SENT_MODEL + 1, TG_VALUES);
 }
 
 

@@ -29,6 +29,7 @@
 #include "tg_backend_map.h"
 #include "tg_backend_status.h"
 #include "tg_companion.h"
+#include "tg_scale_hook.h"
 
 #include <pthread.h>
 
@@ -61,6 +62,7 @@ struct llm_up_group_s {
     apr_array_header_t  *workers;       /* proxy_worker *, all of them */
     const char          *key_name;      /* of key=; or NULL */
     ap_expr_info_t      *key;           /* NULL: httpd knows none */
+    tg_scale_targets_t  *scale;         /* NULL: nobody is told */
     tg_group_t          *group;         /* NULL until the table is there */
 };
 
@@ -106,7 +108,7 @@ llm_up_group_t *llm_up_group(const char *uri);
 
 /* mod_llm_upstream_call.c */
 void llm_up_call_hooks(apr_pool_t *p);
-void llm_up_call_proxy_hooks(void);
+bool llm_up_call_proxy_hooks(void);
 void llm_up_flag(llm_up_group_t *ug, int64_t now);
 void llm_up_recovered(const llm_up_member_t *m, apr_time_t since);
 const tg_companion_upstream_t *llm_up_companion(void);

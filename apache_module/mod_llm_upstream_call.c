@@ -38,6 +38,8 @@ typedef struct {
     proxy_worker    *workers[TG_CANDIDATES_MAX];
 } llm_up_list_t;
 
+typedef void llm_up_hook_choice_t(proxy_HOOK_pre_request_t *handler,
+    const char *const *before, const char *const *after, int order);
 typedef void llm_up_hook_scheme_t(proxy_HOOK_scheme_handler_t *handler,
     const char *const *before, const char *const *after, int order);
 
@@ -351,10 +353,6 @@ llm_up_find(proxy_balancer *balancer, request_rec *r)
     llm_up_again(call, now);
 
     ug = llm_up_group(balancer->s->name);
-    if (ug != NULL) {
-        llm_up_flag(ug, now);
-    }
-
     list.n = 0;
     best = llm_up_best(balancer, r, llm_up_collect, &list);
 
@@ -387,6 +385,51 @@ llm_up_find(proxy_balancer *balancer, request_rec *r)
     }
 
     return best;
+}
+
+
+/* Before a worker is chosen, by whatever: what is known by now. */
+static int
+llm_up_pre_request(proxy_worker **worker, proxy_balancer **balancer,
+    request_rec *r, proxy_server_conf *conf, char **url)
+{
+    size_t           n;
+    char             uri[PROXY_BALANCER_MAX_NAME_SIZE];
+    llm_up_group_t  *ug;
+
+    (void) worker;
+    (void) r;
+    (void) conf;
+
+    if (llm_up_main->map == NULL) {
+        return DECLINED;
+    }
+
+    if (*balancer != NULL) {
+        ug = llm_up_group((*balancer)->s->name);
+
+    } else {
+        n = strlen(BALANCER_PREFIX);
+
+        if (strncasecmp(*url, BALANCER_PREFIX, n) != 0) {
+            return DECLINED;
+        }
+
+        n += strcspn(*url + n, "/?");
+        if (n >= sizeof(uri)) {
+            return DECLINED;
+        }
+
+        tg_str_lower(uri, tg_str_of(*url, n));
+        uri[n] = '\0';
+        ug = llm_up_group(uri);
+    }
+
+    if (ug != NULL) {
+        llm_up_flag(ug, tg_backend_now());
+    }
+
+    return DECLINED;
 }
 
 
@@ -508,19 +551,27 @@ llm_up_call_hooks(apr_pool_t *p)
 }
 
 
-void
+/* False: mod_proxy does not have them. */
+bool
 llm_up_call_proxy_hooks(void)
 {
     const char            *current = apr_hook_debug_current;
-    llm_up_hook_scheme_t  *hook;
+    llm_up_hook_choice_t  *choice;
+    llm_up_hook_scheme_t  *scheme;
 
-    *(void **) &hook = dlsym(RTLD_DEFAULT, "proxy_hook_scheme_handler");
+    *(void **) &choice = dlsym(RTLD_DEFAULT, "proxy_hook_pre_request");
+    *(void **) &scheme = dlsym(RTLD_DEFAULT, "proxy_hook_scheme_handler");
 
-    if (hook != NULL) {
-        apr_hook_debug_current = "mod_llm_upstream.c";
-        hook(llm_up_scheme_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
-        apr_hook_debug_current = current;
+    if (choice == NULL || scheme == NULL) {
+        return false;
     }
+
+    apr_hook_debug_current = "mod_llm_upstream.c";
+    choice(llm_up_pre_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    scheme(llm_up_scheme_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    apr_hook_debug_current = current;
+
+    return true;
 }
 
 

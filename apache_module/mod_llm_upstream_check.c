@@ -342,7 +342,7 @@ llm_up_check_health(llm_up_check_t *c, unsigned status, const char *why,
         }
 
         answer = tg_engine_health(engine, status, tg_str_of(c->text, n));
-        apr_snprintf(text, sizeof(text), "its health page answers %u", status);
+        apr_snprintf(text, sizeof(text), "it answers with %u", status);
         why = text;
     }
 

@@ -120,9 +120,10 @@ llm_up_balancer_set(llm_up_group_t *ug, proxy_balancer *balancer)
     method = ap_lookup_provider(PROXY_LBMETHOD, LLM_UP_LBMETHOD, "0");
     balancer->lbmethod = method;
     balancer->lbmethod_set = 1;
+    apr_cpystrn(balancer->s->lbpname, LLM_UP_LBMETHOD,
+                sizeof(balancer->s->lbpname));
 
-    return PROXY_STRNCPY(balancer->s->lbpname, LLM_UP_LBMETHOD) == APR_SUCCESS
-           ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    return OK;
 }
 
 
@@ -164,7 +165,7 @@ llm_up_each_worker(llm_up_group_t *ug, llm_up_worker_pt *call, apr_pool_t *p)
 
 /* host:port, and the URL of BalancerMember: either may be written. */
 static int
-llm_up_group_finish(llm_up_group_t *ug, apr_pool_t *p, apr_pool_t *ptemp)
+llm_up_group_finish(llm_up_group_t *ug, apr_pool_t *ptemp)
 {
     int               i, n = ug->members->nelts;
     tg_str_t         *servers;
@@ -184,8 +185,6 @@ llm_up_group_finish(llm_up_group_t *ug, apr_pool_t *p, apr_pool_t *ptemp)
         servers[k++] = APR_ARRAY_IDX(ug->members, i, llm_up_member_t *)->server;
     }
 
-    (void) p;
-
     if (tg_group_conf_finish(&ug->conf, servers, k, &err) != TG_OK) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, ug->server, "llm: %s",
                      err.message);
@@ -200,6 +199,28 @@ llm_up_group_finish(llm_up_group_t *ug, apr_pool_t *p, apr_pool_t *ptemp)
     for (i = 0; i < n; i++) {
         m = APR_ARRAY_IDX(ug->members, i, llm_up_member_t *);
         m->conf = tg_group_conf_backend(&ug->conf, m->server);
+    }
+
+    return OK;
+}
+
+
+/* By the parent, who may read what children may not. */
+static int
+llm_up_group_scale(llm_up_group_t *ug, apr_pool_t *p)
+{
+    tg_error_t  err;
+
+    if (ug->conf.nscale == 0) {
+        return OK;
+    }
+
+    ug->scale = apr_pcalloc(p, sizeof(tg_scale_targets_t));
+
+    if (tg_scale_hook_load(ug->scale, &ug->conf, &err) != TG_OK) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, ug->server, "llm: %s:"
+                     " LLMScale %s", ug->uri, err.message);
+        return HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return OK;
@@ -239,7 +260,11 @@ llm_up_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 
         rc = llm_up_each_worker(ug, llm_up_worker_add, pconf);
         if (rc == OK) {
-            rc = llm_up_group_finish(ug, pconf, ptemp);
+            rc = llm_up_group_finish(ug, ptemp);
+        }
+
+        if (rc == OK) {
+            rc = llm_up_group_scale(ug, pconf);
         }
 
         if (rc != OK) {

@@ -17,7 +17,7 @@ APLOG_USE_MODULE(llm_upstream);
  */
 
 #define LLM_UP_WATCHDOG   "_llm_upstream_"
-#define LLM_UP_STOP_MS    500
+#define LLM_UP_STOP_MS    1500
 #define LLM_UP_SWEEP_NS   (INT64_C(1000) * 1000000)
 
 typedef struct {
@@ -25,6 +25,7 @@ typedef struct {
     pthread_cond_t    ended;
     pthread_t         thread;
     CURLM            *multi;            /* of the thread */
+    tg_scale_hook_t  *hook;             /* the same; NULL: nobody is told */
     ap_generation_t   generation;
     bool              started;          /* in this child */
     bool              running;
@@ -89,7 +90,56 @@ llm_up_tell(llm_up_group_t *ug, int64_t now)
 
 
 static void
-llm_up_tick(int64_t now, int64_t *sweep)
+llm_up_scale_log(void *baton, tg_webhook_level_t level, const char *message)
+{
+    int  l = level == TG_WEBHOOK_ERROR ? APLOG_ERR
+             : level == TG_WEBHOOK_WARN ? APLOG_WARNING : APLOG_INFO;
+
+    (void) baton;
+
+    ap_log_error(APLOG_MARK, l, 0, llm_up_main->server, "llm: LLMScale: %s",
+                 message);
+}
+
+
+/* NULL where no autoscaler is to be told of anything. */
+static tg_scale_hook_t *
+llm_up_scale_open(void)
+{
+    int                    i;
+    tg_scale_hook_conf_t   conf = { llm_up_table(), llm_up_scale_log, NULL,
+                                    NULL, 0 };
+
+    for (i = 0; i < llm_up_main->all->nelts; i++) {
+        if (APR_ARRAY_IDX(llm_up_main->all, i, llm_up_group_t *)->scale) {
+            return tg_scale_hook_create(&conf);
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+llm_up_scale(llm_up_owner_t *o, llm_up_group_t *ug, int64_t now)
+{
+    tg_error_t         err;
+    tg_scale_event_t   event;
+
+    while (tg_scale_next(llm_up_table(), ug->group, &ug->conf, now,
+                         apr_time_as_msec(apr_time_now()), &event))
+    {
+        if (o->hook != NULL && ug->scale != NULL
+            && tg_scale_hook_post(o->hook, ug->scale, &event, &err) != TG_OK)
+        {
+            llm_up_scale_log(NULL, TG_WEBHOOK_WARN, err.message);
+        }
+    }
+}
+
+
+static void
+llm_up_tick(llm_up_owner_t *o, int64_t now, int64_t *sweep)
 {
     int              i;
     tg_backends_t   *t = llm_up_table();
@@ -104,6 +154,7 @@ llm_up_tick(int64_t now, int64_t *sweep)
         ug = APR_ARRAY_IDX(llm_up_main->all, i, llm_up_group_t *);
 
         tg_group_tick(t, ug->group, &ug->conf, now);
+        llm_up_scale(o, ug, now);
         llm_up_flag(ug, now);
         llm_up_tell(ug, now);
     }
@@ -127,7 +178,7 @@ llm_up_own(llm_up_owner_t *o, llm_up_check_t *checks, unsigned n)
                 return;
             }
 
-            llm_up_tick(now, &sweep);
+            llm_up_tick(o, now, &sweep);
             tick = now + TG_TICK_NS;
         }
 
@@ -156,11 +207,16 @@ llm_up_owner_run(void *data)
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, llm_up_main->server,
                      "llm: no memory for health checks");
     } else {
+        o->hook = llm_up_scale_open();
         llm_up_own(o, checks, n);
-        llm_up_checks_close(checks, n, o->multi);
     }
 
     tg_backends_release(llm_up_table(), llm_up_slot);
+
+    if (checks != NULL) {
+        tg_scale_hook_stop(o->hook);
+        llm_up_checks_close(checks, n, o->multi);
+    }
 
     (void) pthread_mutex_lock(&o->lock);
     (void) curl_multi_cleanup(o->multi);
@@ -252,7 +308,8 @@ llm_up_owner_stop(void)
     }
 
     (void) clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += LLM_UP_STOP_MS * 1000000L;
+    until.tv_sec += LLM_UP_STOP_MS / 1000;
+    until.tv_nsec += LLM_UP_STOP_MS % 1000 * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
 

@@ -267,14 +267,15 @@ reference_markdown(void)
     markdown(tg_directives, TG_DIRECTIVES);
 
     printf("\n# Directives of the companion\n\nOf the second module,"
-           " ngx_http_llm_upstream_module.so and mod_llm_upstream.so, which looks"
-           " after the servers of upstreams ([gpu.md](gpu.md)).\n");
+           " ngx_http_llm_upstream_module.so and mod_llm_upstream.so, which"
+           " looks after the servers of upstreams ([gpu.md](gpu.md)).\n");
 
     markdown(tg_upstream_directives, TG_UPSTREAM_DIRECTIVES);
 
     printf("\n# Variables\n\n`$llm_<name>` in nginx, the environment note"
            " `llm_<name>` in httpd: call_id, model, request_model, provider,"
-           " operation, stream, decision; and at the end of a call"
+           " operation, stream, decision, route, sent_model; and at the end of a"
+           " call"
            " input_tokens, cached_tokens, output_tokens, reasoning_tokens,"
            " total_tokens, usage_source, cost_usd, finish_reason."
            " `$llm_tag_<name>` is a tag's value.\n");
@@ -322,8 +323,8 @@ reference_man(void)
     man(tg_directives, TG_DIRECTIVES);
 
     printf(".SH DIRECTIVES OF THE COMPANION\nThey stand in nginx's upstream"
-           " blocks and in httpd's <Proxy balancer://...>; llm_upstream_state in"
-           " http or the server's configuration, llm_upstream_status in a"
+           " blocks and in httpd's <Proxy balancer://...>; llm_upstream_state"
+           " in http or the server's configuration, llm_upstream_status in a"
            " location.\n");
     man(tg_upstream_directives, TG_UPSTREAM_DIRECTIVES);
 

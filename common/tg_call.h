@@ -359,6 +359,8 @@ typedef enum {
     TG_VALUE_OPERATION,
     TG_VALUE_STREAM,            /* "1" or "0" */
     TG_VALUE_DECISION,
+    TG_VALUE_ROUTE,             /* that took it */
+    TG_VALUE_SENT_MODEL,        /* as it is asked for upstream */
     TG_VALUE_INPUT_TOKENS,
     TG_VALUE_CACHED_TOKENS,
     TG_VALUE_OUTPUT_TOKENS,

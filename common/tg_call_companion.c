@@ -262,6 +262,15 @@ tg_gpu_tell(tg_call_t *call, const tg_gate_t *gate)
 }
 
 
+/* The last attempt was at a backend, and not only one before it. */
+static bool
+tg_gpu_last(const tg_call_t *call)
+{
+    return call->routing == NULL || call->routing->nattempts == 0
+           || call->provider->group != NULL;
+}
+
+
 void
 tg_call_gpu_settle(tg_call_t *call, const tg_gate_t *gate)
 {
@@ -278,6 +287,10 @@ tg_call_gpu_settle(tg_call_t *call, const tg_gate_t *gate)
 
     *call->gpu = gpu;
     call->gpu->server = tg_dup(call->mem, gpu.server);
+
+    if (!tg_gpu_last(call)) {
+        return;
+    }
 
     if (!call->cached && !call->cost_by_provider
         && call->source != TG_USAGE_RECOVERED

@@ -311,6 +311,10 @@ void tg_call_aim(tg_call_t *call, unsigned at);
 int tg_call_next(const tg_call_t *call, int64_t now, bool take);
 bool tg_call_is_open(const tg_call_t *call, const tg_aim_t *aim, int64_t now);
 
+/* tg_call_nowhere.c: refuses: nobody has its model, or who has it can't serve the
+ * call. */
+int tg_call_nowhere(tg_call_t *call, tg_refusal_t *refusal);
+
 /* tg_call_serve.c: can that provider serve the call, as that model (empty: as
  * asked for)?  Fills *aim. */
 bool tg_call_serves(const tg_call_t *call, const tg_provider_t *pr,
@@ -466,6 +470,9 @@ void tg_hold_alerts(tg_hold_t *h, const tg_quota_items_t *items,
     const tg_ledger_result_t *r);
 void tg_call_settled_alerts(tg_call_t *call, const tg_gate_t *gate,
     int64_t now, const tg_ledger_result_t *r);
+
+/* tg_call_metrics.c: counts the finished call and its attempts. */
+void tg_call_count(const tg_call_t *call, tg_metrics_t *metrics);
 
 /* tg_line.c: the words of the cost line. */
 tg_str_t tg_call_decision(const tg_call_t *call);

@@ -4,7 +4,7 @@
 
 const char *const  tg_value_names[TG_VALUES] = {
     "call_id", "model", "request_model", "provider", "operation", "stream",
-    "decision", "input_tokens", "cached_tokens", "output_tokens",
+    "decision", "route", "sent_model", "input_tokens", "cached_tokens", "output_tokens",
     "reasoning_tokens", "total_tokens", "usage_source", "cost_usd",
     "finish_reason", "key_id"
 };
@@ -67,6 +67,13 @@ tg_call_value_early(const tg_call_t *call, tg_value_t v, tg_str_t *out)
     case TG_VALUE_DECISION:
         return tg_value_str(tg_call_decision(call), out);
 
+    case TG_VALUE_ROUTE:
+        return call->routing != NULL && call->routing->route != NULL
+               && tg_value_str(call->routing->route->name, out);
+
+    case TG_VALUE_SENT_MODEL:
+        return !call->refused && tg_value_str(tg_call_sent_model(call), out);
+
     case TG_VALUE_KEY_ID:
         return call->pass != NULL && call->pass->key != NULL
                && tg_value_str(call->pass->key->id, out);
@@ -83,7 +90,7 @@ tg_call_value(const tg_call_t *call, tg_value_t v, char *buf, tg_str_t *out)
     const tg_usage_t  *u = call->usage;
     tg_text_t          t;
 
-    if (v <= TG_VALUE_DECISION || v == TG_VALUE_KEY_ID) {
+    if (v <= TG_VALUE_SENT_MODEL || v == TG_VALUE_KEY_ID) {
         return tg_call_value_early(call, v, out);
     }
 

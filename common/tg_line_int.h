@@ -76,4 +76,22 @@ tg_line_plain(char *p, tg_str_t s)
     return p + s.len;
 }
 
+
+static inline char *
+tg_line_quoted(char *p, tg_str_t s, size_t max)
+{
+    *p++ = '"';
+    p = tg_text_json(p, s, max);
+    *p++ = '"';
+
+    return p;
+}
+
+
+/* tg_line_cost.c; a charge is an attempt's. */
+char *tg_line_usage(char *p, bool under, const tg_usage_t *u, unsigned source);
+char *tg_line_money(char *p, bool under, const tg_call_t *call);
+char *tg_line_charge(char *p, bool under, const tg_attempt_t *a);
+char *tg_line_gpu(char *p, bool under, const tg_gpu_t *gpu);
+
 #endif /* TG_LINE_INT_H */

@@ -173,7 +173,7 @@ ngx_http_llm_upstream_tell_group(void *data, tg_str_t upstream)
     groups = lumcf->groups.elts;
 
     for (i = 0; i < lumcf->groups.nelts; i++) {
-        if (tg_str_eq(groups[i]->gc.name, upstream)) {
+        if (tg_str_caseeq(groups[i]->gc.name, upstream)) {
             return groups[i];
         }
     }
@@ -204,17 +204,32 @@ ngx_http_llm_upstream_tell_healthy(void *data, void *group)
 }
 
 
+/* It is over, by what came so far: nginx has not let the server go yet. */
+static tg_came_t
+ngx_http_llm_upstream_call_came(ngx_http_request_t *r)
+{
+    ngx_uint_t  status;
+
+    status = r->upstream != NULL ? r->upstream->headers_in.status_n : 0;
+
+    return status == NGX_HTTP_TOO_MANY_REQUESTS
+           || status == NGX_HTTP_SERVICE_UNAVAILABLE ? TG_CAME_BUSY
+           : status >= NGX_HTTP_INTERNAL_SERVER_ERROR ? TG_CAME_FAILED
+           : TG_CAME_CUT;
+}
+
+
 /* Of all its tries: each took time of a GPU.  The server is the last one. */
 static bool
 ngx_http_llm_upstream_tell_spent(void *data, void *req,
     tg_companion_spent_t *spent)
 {
-    int64_t                             ns, now = tg_backend_now();
-    tg_mem_t                            mem;
-    ngx_http_request_t                 *r = req;
-    ngx_pool_cleanup_t                 *cln = r->pool->cleanup;
-    ngx_http_llm_upstream_call_t       *call;
-    ngx_http_llm_upstream_main_conf_t  *lumcf = data;
+    tg_mem_t                       mem;
+    ngx_http_request_t            *r = req;
+    ngx_pool_cleanup_t            *cln = r->pool->cleanup;
+    ngx_http_llm_upstream_call_t  *call;
+
+    (void) data;
 
     mem.alloc = ngx_http_llm_upstream_palloc;
     mem.pool = r->pool;
@@ -224,17 +239,12 @@ ngx_http_llm_upstream_tell_spent(void *data, void *req,
 
     while ((call = ngx_http_llm_upstream_call_next(r, &cln)) != NULL) {
 
+        ngx_http_llm_upstream_call_end(call,
+                                       ngx_http_llm_upstream_call_came(r));
+
         spent->gpu_ns += call->gpu_ns;
         spent->cost_nusd = ngx_http_llm_upstream_sum(spent->cost_nusd,
                                                      call->cost_nusd);
-
-        if (call->ticket.backend != NULL) {
-            ns = tg_backend_spent(lumcf->map->table, &call->ticket, now);
-
-            spent->gpu_ns += ns;
-            spent->cost_nusd = ngx_http_llm_upstream_sum(spent->cost_nusd,
-                                            tg_backend_cost(call->bc, ns));
-        }
 
         if (spent->server.p == NULL) {
             spent->server = tg_dup(&mem, tg_backend_server(call->backend));
