@@ -20,8 +20,9 @@
  * AIBrix' routers herded in spite of scrapes every 50 ms until they counted
  * their own calls.
  *
- * Speeds are compared by the tokens that each call is written, not by throughput:
- * a backend that gets fewer calls has less throughput, and would get fewer still.
+ * Speeds are compared by the tokens that each call is written, not by
+ * throughput: a backend that gets fewer calls has less throughput, and would
+ * get fewer still.
  *
  * The constants are those at which engines such as t/unit/balance_sim.h's,
  * limited by reading, by places or by their caches, alike and not alike, came

@@ -44,10 +44,10 @@ typedef struct {
 } tg_balance_ask_t;
 
 /*
- * The place of the best of n candidates, or -1 where none is usable.
- * Candidates are those that the server's own rules allow (not down, not tried,
- * with room).  If none of them is usable because of checks, `any` gives the best
- * of them all the same: for the server's last resort.  seed: of a tie.
+ * The place of the best of n candidates, or -1 where none is usable. Candidates
+ * are those that the server's own rules allow (not down, not tried, with room).
+ * If none of them is usable because of checks, `any` gives the best of them all
+ * the same: for the server's last resort.  seed: of a tie.
  */
 int tg_balance_pick(tg_backends_t *t, tg_group_t *g, const tg_group_conf_t *gc,
     const tg_candidate_t *candidates, unsigned n, const tg_balance_ask_t *ask,

@@ -7,8 +7,8 @@
  * its metrics pages, a second and more old, and of nothing that changes faster:
  *
  *   read    prompt tokens a second that it has at least managed; an output
- *           token counts as TG_PACE_OUTPUT of them.  The peak of the pages, which
- *           fades.
+ *           token counts as TG_PACE_OUTPUT of them.  The peak of the pages,
+ *           which fades.
  *   write   output tokens a second of each call that runs
  *   slots   calls that ran when others waited; 0: none was seen to wait
  *   room    tokens that its KV cache holds, as our estimates count them
