@@ -110,6 +110,50 @@ ngx_http_llm_upstream_call_begin(ngx_http_llm_upstream_call_t *call,
 }
 
 
+/* Of an answer that has begun. */
+static ngx_uint_t
+ngx_http_llm_upstream_cut(ngx_http_upstream_t *u, ngx_connection_t *c)
+{
+    off_t  left;
+
+    if (c == NULL) {
+        return 0;
+    }
+
+    left = u->buffering && u->pipe != NULL ? u->pipe->length : u->length;
+
+    return c->read->error || c->read->timedout || c->write->timedout
+           || (c->read->eof && left > 0);
+}
+
+
+tg_came_t
+ngx_http_llm_upstream_call_came(ngx_http_llm_upstream_call_t *call,
+    ngx_peer_connection_t *pc, ngx_uint_t state)
+{
+    ngx_uint_t            status;
+    ngx_http_request_t   *r = call->request;
+    ngx_http_upstream_t  *u = r->upstream;
+
+    status = u->state != NULL ? u->state->status : 0;
+
+    if (status == NGX_HTTP_TOO_MANY_REQUESTS
+        || status == NGX_HTTP_SERVICE_UNAVAILABLE)
+    {
+        return TG_CAME_BUSY;
+    }
+
+    if ((state & NGX_PEER_FAILED)
+        || status >= NGX_HTTP_INTERNAL_SERVER_ERROR
+        || (status != 0 && ngx_http_llm_upstream_cut(u, pc->connection)))
+    {
+        return TG_CAME_FAILED;
+    }
+
+    return status == 0 || r->connection->error ? TG_CAME_CUT : TG_CAME_OK;
+}
+
+
 /* -1: no cost is known. */
 static int64_t
 ngx_http_llm_upstream_sum(int64_t a, int64_t b)
