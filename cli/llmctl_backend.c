@@ -293,6 +293,11 @@ status_print(const json_t *root)
         return fail("backend", "out of memory");
     }
 
+    if (!json_is_true(json_object_get(root, "watched"))) {
+        printf("Nobody has looked after these since %s: is the server"
+               " running?\n\n", text_of(root, "watched_until"));
+    }
+
     json_array_foreach(json_object_get(root, "upstreams"), i, group) {
         printf("%s", i == 0 ? "" : "\n");
         group_print(group, t);

@@ -277,6 +277,9 @@ int64_t tg_backend_cost(const tg_backend_conf_t *bc, int64_t ns);
  * *level (may be NULL). */
 bool tg_group_saturated(tg_backends_t *t, tg_group_t *g, uint32_t *level);
 
+/* The last tick of any owner. */
+int64_t tg_backends_ticked(const tg_backends_t *t);
+
 /* True where any backend may be used. */
 bool tg_group_healthy(tg_backends_t *t, tg_group_t *g);
 

@@ -161,13 +161,17 @@ tg_json_group(tg_status_t *s, tg_group_t *g)
 void
 tg_status_json(tg_status_t *s)
 {
+    int64_t      ticked = tg_backends_ticked(s->table);
     const char  *sep = "";
     tg_text_t   *t = &s->text;
     tg_group_t  *g;
 
     tg_put_lit(t, "{\"schema\":1,\"time\":\"");
     tg_put_time(t, s->wall_ms);
-    tg_put_lit(t, "\",\"upstreams\":[");
+    tg_put_lit(t, "\"");
+    tg_json_bool(t, "watched", s->now - ticked <= TG_LEASE_NS);
+    tg_json_moment(s, t, "watched_until", ticked);
+    tg_put_lit(t, ",\"upstreams\":[");
 
     for (unsigned i = 0; (g = tg_backends_group_at(s->table, i)) != NULL; i++) {
         if (tg_status_group(s, g)) {

@@ -314,6 +314,13 @@ tg_group_tick(tg_backends_t *t, tg_group_t *g, const tg_group_conf_t *gc,
 }
 
 
+int64_t
+tg_backends_ticked(const tg_backends_t *t)
+{
+    return atomic_load(&t->ticked);
+}
+
+
 bool
 tg_group_saturated(tg_backends_t *t, tg_group_t *g, uint32_t *level)
 {

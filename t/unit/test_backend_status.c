@@ -223,9 +223,9 @@ busy(fixture_t *f)
     facts.value[TG_FACT_KV] = 421000;
     tg_backend_scraped(f->table, b, &facts, &f->gc->check, f->now);
     tg_backend_gpu(f->table, b, &gpu, f->now);
-    tg_group_tick(f->table, f->group, f->gc, f->now);
 
     f->now += SECOND / 2;
+    tg_group_tick(f->table, f->group, f->gc, f->now);
 
     return b;
 }
@@ -468,7 +468,8 @@ test_who_takes_no_more_gets_no_more(void **state)
 
     (void) server(f, "10.0.0.5:8000");
 
-    for (int format = TG_STATUS_JSON; format <= TG_STATUS_PROMETHEUS; format++) {
+    for (int format = TG_STATUS_JSON; format <= TG_STATUS_PROMETHEUS; format++)
+    {
         f->len = 0;
         f->room = format == TG_STATUS_JSON ? 100 : 5000;
         assert_int_equal(tg_backend_status(f->table, NULL, 0,
@@ -505,6 +506,30 @@ test_a_server_that_was_removed_is_gone_once_it_is_empty(void **state)
                                                           "server")),
                         "10.0.0.6:8000");
     assert_null(server_json(root, 1));
+    json_decref(root);
+}
+
+
+/* A file whose server is gone: hours without anybody are not counted. */
+static void
+test_time_stands_still_once_nobody_looks(void **state)
+{
+    json_t     *root;
+    fixture_t  *f = *state;
+
+    (void) busy(f);
+    root = json(f);
+    assert_true(json_is_true(json_object_get(root, "watched")));
+    json_decref(root);
+
+    f->now += HOUR;
+    root = json(f);
+    assert_true(json_is_false(json_object_get(root, "watched")));
+    assert_string_equal(json_string_value(json_object_get(root,
+                                                          "watched_until")),
+                        "2026-11-22T11:20:00.000Z");
+    assert_true(json_number_value(at(server_json(root, 0), "seconds",
+                                     "provisioned")) == 30.5);
     json_decref(root);
 }
 
@@ -560,6 +585,7 @@ main(void)
         TEST(test_any_number_of_backends_goes_out_in_pieces),
         TEST(test_who_takes_no_more_gets_no_more),
         TEST(test_a_server_that_was_removed_is_gone_once_it_is_empty),
+        TEST(test_time_stands_still_once_nobody_looks),
         TEST(test_nothing_is_an_empty_list),
         TEST(test_promtool_finds_nothing_to_say)
     };
