@@ -2,6 +2,20 @@
 
 #include "tg_backend_status_int.h"
 
+#include <stdlib.h>
+
+typedef struct {
+    const tg_group_t    *group;
+    const tg_backend_t  *backend;
+    tg_str_t             engine;
+    int64_t              value[TG_STATUS_FIELDS];
+} tg_page_row_t;
+
+typedef struct {
+    unsigned        n;
+    tg_page_row_t  *rows;
+} tg_page_t;
+
 
 /* The inside of a label's value: what JSON would escape by a number, the format
  * has no escape for. */
@@ -136,25 +150,22 @@ tg_page_groups(tg_status_t *s, const char *name, const char *help,
 
 /* Samples of one name: fields from f on, n of them. */
 static void
-tg_page_fields(tg_status_t *s, const tg_status_field_t *f, unsigned n)
+tg_page_fields(tg_status_t *s, const tg_page_t *page,
+    const tg_status_field_t *f, unsigned n)
 {
-    int64_t              v;
-    unsigned             k;
-    tg_group_t          *g;
-    tg_status_backend_t  sb;
+    int64_t               v;
+    const tg_page_row_t  *r;
 
     tg_page_family(s, f->prometheus, f->type, f->help);
 
-    for (unsigned i = 0; (g = tg_backends_group_at(s->table, i)) != NULL; i++) {
-        for (k = 0; !s->failed && tg_status_next(s, g, &k, &sb); ) {
-            for (unsigned m = 0; m < n; m++) {
-                v = sb.value[f + m - tg_status_fields];
+    for (r = page->rows; r < page->rows + page->n && !s->failed; r++) {
+        for (unsigned m = 0; m < n; m++) {
+            v = r->value[f + m - tg_status_fields];
 
-                if (v != TG_STATUS_UNKNOWN) {
-                    tg_page_sample(s, f->prometheus, g, sb.backend, f->label,
-                                   tg_strz(f[m].json));
-                    tg_page_value(s, v, f->scale);
-                }
+            if (v != TG_STATUS_UNKNOWN) {
+                tg_page_sample(s, f->prometheus, r->group, r->backend,
+                               f->label, tg_strz(f[m].json));
+                tg_page_value(s, v, f->scale);
             }
         }
     }
@@ -162,37 +173,25 @@ tg_page_fields(tg_status_t *s, const tg_status_field_t *f, unsigned n)
 
 
 static void
-tg_page_info(tg_status_t *s)
+tg_page_info(tg_status_t *s, const tg_page_t *page)
 {
-    unsigned             k;
-    tg_group_t          *g;
-    tg_status_backend_t  sb;
+    const tg_page_row_t  *r;
 
     tg_page_family(s, "backend_info", "gauge", "What engine the server has.");
 
-    for (unsigned i = 0; (g = tg_backends_group_at(s->table, i)) != NULL; i++) {
-        for (k = 0; !s->failed && tg_status_next(s, g, &k, &sb); ) {
-            tg_page_sample(s, "backend_info", g, sb.backend, "engine",
-                           tg_status_engine(&sb));
-            tg_page_value(s, 1, 0);
-        }
+    for (r = page->rows; r < page->rows + page->n && !s->failed; r++) {
+        tg_page_sample(s, "backend_info", r->group, r->backend, "engine",
+                       r->engine);
+        tg_page_value(s, 1, 0);
     }
 }
 
 
-void
-tg_status_prometheus(tg_status_t *s)
+static void
+tg_page_backends(tg_status_t *s, const tg_page_t *page)
 {
     unsigned                  n;
     const tg_status_field_t  *f, *end = tg_status_fields + TG_STATUS_FIELDS;
-
-    tg_page_groups(s, "healthy", "Whether any server may be used.",
-                   tg_page_healthy);
-    tg_page_groups(s, "saturated", "Whether it counts as full.",
-                   tg_page_saturated);
-    tg_page_groups(s, "saturation_ratio", "How full it is: 1 is full.",
-                   tg_page_level);
-    tg_page_info(s);
 
     for (f = tg_status_fields; f < end; f += n) {
         n = 1;
@@ -207,6 +206,61 @@ tg_status_prometheus(tg_status_t *s)
             n++;
         }
 
-        tg_page_fields(s, f, n);
+        tg_page_fields(s, page, f, n);
     }
+}
+
+
+/* Looked at once: the format wants each name for all of them. */
+static bool
+tg_page_rows(const tg_status_t *s, tg_page_t *page)
+{
+    unsigned              k;
+    tg_group_t           *g;
+    tg_page_row_t        *r;
+    tg_status_backend_t   sb;
+
+    page->n = 0;
+    page->rows = malloc(TG_BACKENDS_MAX * sizeof(tg_page_row_t));
+
+    if (page->rows == NULL) {
+        return false;
+    }
+
+    for (unsigned i = 0; (g = tg_backends_group_at(s->table, i)) != NULL; i++) {
+        for (k = 0; page->n < TG_BACKENDS_MAX
+                    && tg_status_next(s, g, &k, &sb); page->n++)
+        {
+            r = &page->rows[page->n];
+            r->group = g;
+            r->backend = sb.backend;
+            r->engine = tg_status_engine(&sb);
+            memcpy(r->value, sb.value, sizeof(r->value));
+        }
+    }
+
+    return true;
+}
+
+
+void
+tg_status_prometheus(tg_status_t *s)
+{
+    tg_page_t  page;
+
+    if (!tg_page_rows(s, &page)) {
+        s->failed = true;
+        return;
+    }
+
+    tg_page_groups(s, "healthy", "Whether any server may be used.",
+                   tg_page_healthy);
+    tg_page_groups(s, "saturated", "Whether it counts as full.",
+                   tg_page_saturated);
+    tg_page_groups(s, "saturation_ratio", "How full it is: 1 is full.",
+                   tg_page_level);
+    tg_page_info(s, &page);
+    tg_page_backends(s, &page);
+
+    free(page.rows);
 }
