@@ -120,9 +120,10 @@ llm_up_balancer_set(llm_up_group_t *ug, proxy_balancer *balancer)
     method = ap_lookup_provider(PROXY_LBMETHOD, LLM_UP_LBMETHOD, "0");
     balancer->lbmethod = method;
     balancer->lbmethod_set = 1;
+    apr_cpystrn(balancer->s->lbpname, LLM_UP_LBMETHOD,
+                sizeof(balancer->s->lbpname));
 
-    return PROXY_STRNCPY(balancer->s->lbpname, LLM_UP_LBMETHOD) == APR_SUCCESS
-           ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    return OK;
 }
 
 

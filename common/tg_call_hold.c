@@ -210,7 +210,28 @@ tg_hold_elsewhere(tg_hold_t *h, tg_quota_items_t *again,
 }
 
 
-/* Its route has no room for it. */
+/* Its route has no room for it, whatever else has none. */
+static bool
+tg_hold_overflows(const tg_hold_t *h, const tg_quota_items_t *items,
+    const tg_ledger_result_t *r)
+{
+    const tg_ledger_state_t  *st;
+
+    for (unsigned i = 0; i < r->nstates && i < items->n; i++) {
+        st = &r->states[i];
+
+        if (tg_call_overflows(h->call, items->quota[i])
+            && (i == r->item
+                || items->items[i].amount > st->limit - st->used - st->held))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static int
 tg_hold_overflow(tg_hold_t *h, tg_quota_items_t *again,
     tg_refusal_t *refusal)
@@ -237,7 +258,7 @@ tg_hold_verdict(tg_hold_t *h, const tg_quota_items_t *items, int rc,
 
     case TG_LEDGER_REFUSED:
     case TG_LEDGER_PARK:
-        if (tg_call_overflows(h->call, items->quota[r->item])) {
+        if (tg_hold_overflows(h, items, r)) {
             return tg_hold_overflow(h, again, refusal);
         }
 
@@ -291,7 +312,7 @@ tg_hold_look(tg_hold_t *h, tg_quota_items_t *items,
     switch (look->verdict) {
     case TG_LEDGER_REFUSED:
     case TG_LEDGER_PARK:
-        if (tg_call_overflows(h->call, items->quota[look->found.item])) {
+        if (tg_hold_overflows(h, items, &look->found)) {
             return tg_hold_overflow(h, items, refusal);
         }
 

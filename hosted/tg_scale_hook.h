@@ -8,8 +8,8 @@
  *   exit, or the lease is lost:      tg_scale_hook_stop()
  *
  * Delivery is at least once, with the same webhook-id (Standard Webhooks 1.0).
- * What fails is tried again, a second later and then half as often each time, as
- * long as tg_scale_next() goes on to tell of it.
+ * What fails is tried again, a second later and then half as often each time,
+ * as long as tg_scale_next() goes on to tell of it.
  */
 
 #ifndef TG_SCALE_HOOK_H

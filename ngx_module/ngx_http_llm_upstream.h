@@ -13,6 +13,7 @@
 #include "tg_balance.h"
 #include "tg_companion.h"
 #include "tg_probe.h"
+#include "tg_scale_hook.h"
 
 typedef struct ngx_http_llm_backend_s  ngx_http_llm_backend_t;
 typedef struct ngx_http_llm_checks_s   ngx_http_llm_checks_t;
@@ -28,6 +29,7 @@ typedef struct {
     ngx_int_t                        key;       /* of key=; NGX_ERROR: none */
     ngx_ssl_t                       *ssl;       /* of checks; NULL: plain */
     ngx_http_llm_dcgm_t            **dcgm;      /* of gc.dcgm */
+    tg_scale_targets_t              *scale;     /* of gc.scale; NULL: none */
 
     /* of the process */
     tg_group_t                      *group;     /* NULL: no room in the table */
@@ -69,6 +71,8 @@ typedef struct {
     ngx_log_t                        log;       /* of probes */
     ngx_event_t                      tick;
     ngx_msec_t                       swept;
+    tg_scale_hook_t                 *hook;      /* of who checks; NULL: nobody
+                                                   is to be told */
     unsigned                         opened:1;  /* map is not in use yet */
     unsigned                         owner:1;   /* it is who checks */
 } ngx_http_llm_upstream_main_conf_t;

@@ -173,7 +173,7 @@ ngx_http_llm_upstream_tell_group(void *data, tg_str_t upstream)
     groups = lumcf->groups.elts;
 
     for (i = 0; i < lumcf->groups.nelts; i++) {
-        if (tg_str_eq(groups[i]->gc.name, upstream)) {
+        if (tg_str_caseeq(groups[i]->gc.name, upstream)) {
             return groups[i];
         }
     }

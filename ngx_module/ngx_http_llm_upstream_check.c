@@ -28,13 +28,18 @@ struct ngx_http_llm_checks_s {
 };
 
 
+/* With checks of many servers the process wakes up once for several. */
 static void
 ngx_http_llm_job_again(ngx_http_llm_job_t *job, const tg_check_conf_t *cc)
 {
-    ngx_msec_t  spread = (ngx_msec_t) cc->interval * cc->jitter / 100;
+    ngx_msec_t  wait, spread = (ngx_msec_t) cc->interval * cc->jitter / 100;
 
-    ngx_add_timer(&job->timer, cc->interval - spread
-                               + (ngx_msec_t) ngx_random() % (2 * spread + 1));
+    wait = cc->interval - spread
+           + (ngx_msec_t) ngx_random() % (2 * spread + 1);
+
+    wait -= (ngx_current_msec + wait) % ngx_max(cc->interval / 40, 1);
+
+    ngx_add_timer(&job->timer, wait);
 }
 
 
@@ -386,27 +391,40 @@ ngx_http_llm_checks_quit(ngx_http_llm_upstream_main_conf_t *lumcf)
         ngx_http_llm_dcgm_end(groups[i]);
     }
 
+    tg_scale_hook_stop(lumcf->hook);
+
+    lumcf->hook = NULL;
     lumcf->owner = 0;
 }
 
 
 /* Servers that have been resolved anew. */
 static void
-ngx_http_llm_checks_renew(ngx_http_llm_upstream_main_conf_t *lumcf,
-    ngx_http_llm_group_t *g)
+ngx_http_llm_checks_renew(ngx_http_llm_upstream_main_conf_t *lumcf)
 {
-    if (ngx_http_llm_peers_config(
-                        (ngx_http_upstream_rr_peers_t *) g->us->peer.data)
-        == g->config)
-    {
+    ngx_uint_t              i, changed = 0;
+    ngx_http_llm_group_t  **groups = lumcf->groups.elts;
+
+    for (i = 0; i < lumcf->groups.nelts; i++) {
+
+        if (ngx_http_llm_peers_config(
+                  (ngx_http_upstream_rr_peers_t *) groups[i]->us->peer.data)
+            != groups[i]->config)
+        {
+            changed = 1;
+            ngx_http_llm_group_refresh(lumcf, groups[i]);
+        }
+    }
+
+    if (!changed || !lumcf->owner) {
         return;
     }
 
-    ngx_http_llm_group_refresh(lumcf, g);
+    tg_backends_generation(lumcf->map->table);
 
-    if (lumcf->owner) {
-        ngx_http_llm_group_configured(lumcf, g);
-        ngx_http_llm_checks_group(lumcf, g);
+    for (i = 0; i < lumcf->groups.nelts; i++) {
+        ngx_http_llm_group_configured(lumcf, groups[i]);
+        ngx_http_llm_checks_group(lumcf, groups[i]);
     }
 }
 
@@ -430,6 +448,70 @@ ngx_http_llm_checks_second(ngx_http_llm_upstream_main_conf_t *lumcf,
 }
 
 
+/* In the hook's thread. */
+static void
+ngx_http_llm_scale_log(void *baton, tg_webhook_level_t level,
+    const char *message)
+{
+    ngx_uint_t  l;
+
+    l = level == TG_WEBHOOK_ERROR ? NGX_LOG_ERR
+        : level == TG_WEBHOOK_WARN ? NGX_LOG_WARN : NGX_LOG_NOTICE;
+
+    ngx_log_error(l, ngx_cycle->log, 0, "llm: %s", message);
+}
+
+
+static void
+ngx_http_llm_scale_group(ngx_http_llm_upstream_main_conf_t *lumcf,
+    ngx_http_llm_group_t *g, int64_t now)
+{
+    ngx_time_t        *tp = ngx_timeofday();
+    tg_error_t         err;
+    tg_scale_event_t   event;
+
+    while (tg_scale_next(lumcf->map->table, g->group, &g->gc, now,
+                         (int64_t) tp->sec * 1000 + (int64_t) tp->msec,
+                         &event))
+    {
+        if (lumcf->hook != NULL && g->scale != NULL
+            && tg_scale_hook_post(lumcf->hook, g->scale, &event, &err)
+               != TG_OK)
+        {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "llm: llm_scale: %s",
+                          err.message);
+        }
+    }
+}
+
+
+/* It has become this process' to check. */
+static void
+ngx_http_llm_checks_take(ngx_http_llm_upstream_main_conf_t *lumcf)
+{
+    ngx_uint_t              i;
+    ngx_http_llm_group_t  **groups = lumcf->groups.elts;
+    tg_scale_hook_conf_t    hook;
+
+    ngx_memzero(&hook, sizeof(tg_scale_hook_conf_t));
+    hook.table = lumcf->map->table;
+    hook.log = ngx_http_llm_scale_log;
+
+    for (i = 0; i < lumcf->groups.nelts; i++) {
+        ngx_http_llm_checks_group(lumcf, groups[i]);
+
+        if (groups[i]->scale != NULL && lumcf->hook == NULL) {
+            lumcf->hook = tg_scale_hook_create(&hook);
+        }
+    }
+
+    lumcf->owner = 1;
+
+    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                  "llm: this process checks servers from now on");
+}
+
+
 static void
 ngx_http_llm_checks_owned(ngx_http_llm_upstream_main_conf_t *lumcf,
     int64_t now)
@@ -437,22 +519,16 @@ ngx_http_llm_checks_owned(ngx_http_llm_upstream_main_conf_t *lumcf,
     ngx_uint_t              i;
     ngx_http_llm_group_t  **groups = lumcf->groups.elts;
 
+    if (!lumcf->owner) {
+        ngx_http_llm_checks_take(lumcf);
+    }
+
     for (i = 0; i < lumcf->groups.nelts; i++) {
-
-        if (!lumcf->owner) {
-            ngx_http_llm_checks_group(lumcf, groups[i]);
-        }
-
         if (groups[i]->group != NULL) {
             tg_group_tick(lumcf->map->table, groups[i]->group, &groups[i]->gc,
                           now);
+            ngx_http_llm_scale_group(lumcf, groups[i], now);
         }
-    }
-
-    if (!lumcf->owner) {
-        lumcf->owner = 1;
-        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                      "llm: this process checks servers from now on");
     }
 
     if (ngx_current_msec - lumcf->swept >= NGX_HTTP_LLM_SWEEP) {
@@ -466,8 +542,6 @@ static void
 ngx_http_llm_checks_tick(ngx_event_t *ev)
 {
     int64_t                             now = tg_backend_now();
-    ngx_uint_t                          i;
-    ngx_http_llm_group_t              **groups;
     ngx_http_llm_upstream_main_conf_t  *lumcf = ev->data;
 
     if (ngx_exiting) {
@@ -475,13 +549,10 @@ ngx_http_llm_checks_tick(ngx_event_t *ev)
         return;
     }
 
-    ngx_add_timer(ev, NGX_HTTP_LLM_TICK);
+    ngx_add_timer(ev, NGX_HTTP_LLM_TICK
+                      - ngx_current_msec % NGX_HTTP_LLM_TICK);
 
-    groups = lumcf->groups.elts;
-
-    for (i = 0; i < lumcf->groups.nelts; i++) {
-        ngx_http_llm_checks_renew(lumcf, groups[i]);
-    }
+    ngx_http_llm_checks_renew(lumcf);
 
     if (tg_backends_lease(lumcf->map->table, lumcf->slot, tg_backend_alive,
                           now))

@@ -160,6 +160,29 @@ ngx_http_llm_group_key(ngx_conf_t *cf, ngx_http_llm_group_t *g)
 }
 
 
+static ngx_int_t
+ngx_http_llm_group_scale(ngx_conf_t *cf, ngx_http_llm_group_t *g)
+{
+    tg_error_t  err;
+
+    if (g->gc.nscale == 0) {
+        return NGX_OK;
+    }
+
+    g->scale = ngx_palloc(cf->pool, sizeof(tg_scale_targets_t));
+    if (g->scale == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (tg_scale_hook_load(g->scale, &g->gc, &err) != TG_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "llm_scale: %s", err.message);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 /* When the upstream module is done with it. */
 ngx_int_t
 ngx_http_llm_group_finish(ngx_conf_t *cf, ngx_http_llm_group_t *g)
@@ -199,7 +222,9 @@ ngx_http_llm_group_finish(ngx_conf_t *cf, ngx_http_llm_group_t *g)
         }
     }
 
-    if (ngx_http_llm_dcgm_finish(cf, g) != NGX_OK) {
+    if (ngx_http_llm_dcgm_finish(cf, g) != NGX_OK
+        || ngx_http_llm_group_scale(cf, g) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

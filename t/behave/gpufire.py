@@ -78,8 +78,8 @@ class Fire:
         """{host:port: backend}"""
         got = self.server.client.get("/backends")
         assert got.status == 200, got.text
-        up, = [u for u in json.loads(got.text, parse_float=exact)["upstreams"]
-               if u["upstream"].endswith("gpu")]
+        told = json.loads(got.text, parse_float=exact, parse_int=exact)
+        up, = [u for u in told["upstreams"] if u["upstream"].endswith("gpu")]
 
         return {re.sub(r"^\w+://", "", s["server"]).rstrip("/"): s
                 for s in up["servers"]}
@@ -161,6 +161,11 @@ class Nanos(float):
         self = super().__new__(cls, text)
         self.ns = ns
         return self
+
+
+def nanos(number):
+    """Of a number of exact()'s, or a whole one."""
+    return number.ns if isinstance(number, Nanos) else number * 10 ** 9
 
 
 def gaps(times, start, end):

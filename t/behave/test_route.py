@@ -46,6 +46,30 @@ def test_call_goes_to_whoever_has_the_model(server, fake, fake2, stream):
         == ["gpt-4o-mini", "own-8b"]
 
 
+def test_logs_can_say_the_route_and_what_was_sent(server, fake, fake2):
+    """Of a call that no route takes: nothing, and the model as it was."""
+    own = server.path("log", "own.log")
+    server.route(
+        two(fake, fake2),
+        ("llm_route", "small", "when=stream == false", "to=two/own-8b"),
+        nginx="            access_log %s routed;\n" % own,
+        nginx_http='    log_format routed "$llm_request_model|$llm_route|'
+                   '$llm_sent_model";\n',
+        httpd_main='LogFormat "%%{llm_request_model}e|%%{llm_route}n|'
+                   '%%{llm_sent_model}e" routed\nCustomLog %s routed\n' % own)
+    for body in (calls.chat(), calls.asked_stream()):
+        assert server.client.post(CHAT, body).status == 200
+    server.lines(2)
+
+    def said():
+        with open(own) as f:
+            return [line.replace("-", "") for line in f.read().split()
+                    if "mini" in line]
+
+    server.wait_until(lambda: os.path.exists(own) and len(said()) == 2)
+    assert said() == ["gpt4omini|small|own8b", "gpt4omini||gpt4omini"]
+
+
 def test_model_that_nobody_has_is_told_of(server, fake, fake2):
     server.route(two(fake, fake2))
     r = server.client.post(CHAT, calls.chat("llama3"))

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import ssl
 import time
 
 import pytest
 
+from client import Client
 from engines import Engines
+from httpd import MODULES
 from servers import Loc, Site, Upstream
 
 pytestmark = pytest.mark.only("httpd", "balancers are httpd's")
@@ -162,3 +165,185 @@ def test_a_stop_does_not_wait_for_a_check(server):
         server.terminate()
 
         assert time.monotonic() - began < 2
+
+
+def test_hot_standbys_wait_until_nobody_else_may_be_used(server):
+    with Engines(3) as engines:
+        start(server, engines, ("llm_balance", "least_load"),
+              check=(*CHECK, "max_ejected=100%"),
+              servers=[engines[0], engines[1], (engines[2], "backup")])
+        assert {chat(server).status for _ in range(6)} == {200}
+        assert not engines[2].arrivals("call")
+
+        for engine in engines[:2]:
+            engine.set(health=500)
+            await_state(server, engine, "down")
+
+        since = time.monotonic()
+        assert {chat(server).status for _ in range(6)} == {200}
+        assert len(engines[2].arrivals("call", since)) == 6
+
+
+def test_servers_that_are_drained_by_httpd_are_left_alone(server):
+    with Engines(2) as engines:
+        start(server, engines, ("llm_balance", "least_load"),
+              servers=[(engines[0], "down"), engines[1]])
+
+        assert {chat(server).status for _ in range(6)} == {200}
+        assert not engines[0].arrivals("call")
+        assert engines[0].arrivals("health")
+
+
+def test_a_session_stays_where_it_is_while_that_is_up(server):
+    """Sticky sessions are mod_proxy_balancer's; calls count all the same."""
+    with Engines(2) as engines:
+        members = "".join("BalancerMember %s route=r%d\n    " % (e.url, i)
+                          for i, e in enumerate(engines))
+        started = site(engines, ("llm_balance", "least_load"), upstream={
+            "httpd": members + "ProxySet stickysession=ROUTE"})
+        started.upstreams[0].servers = []
+        server.start(started)
+
+        for engine in engines:
+            server.await_message(engine.address + " is up")
+
+        def at(route):
+            return server.client.post("/v1/chat/completions", ask(),
+                                      {"Cookie": "ROUTE=x." + route}).status
+
+        assert {at("r1") for _ in range(6)} == {200}
+        assert len(engines[1].arrivals("call")) == 6
+        assert backends(server)[engines[1].address]["calls"]["served"] == 6
+
+        engines[1].set(health=500)
+        await_state(server, engines[1], "down")
+        assert {at("r1") for _ in range(6)} == {200}
+        assert len(engines[0].arrivals("call")) == 6
+
+
+def test_calls_of_one_key_go_to_one_server(server):
+    with Engines(3) as engines:
+        start(server, engines, ("llm_backend", "type=vllm"),
+              ("llm_balance", "prefix_affinity", "key=env:SESSION"),
+              httpd_main="SetEnvIf X-Session (.+) SESSION=$1\n")
+
+        for session in "abcdef":
+            before = [len(e.arrivals("call")) for e in engines]
+
+            for _ in range(5):
+                assert server.client.post(
+                    "/v1/chat/completions", ask(),
+                    {"X-Session": session}).status == 200
+
+            got = [len(e.arrivals("call")) - n
+                   for e, n in zip(engines, before)]
+            assert sorted(got) == [0, 0, 5], got
+
+        assert all(e.arrivals("call") for e in engines[:2]) or \
+            all(e.arrivals("call") for e in engines[1:])
+
+
+def test_virtual_hosts_share_what_is_known(server, tls):
+    """The balancer is the main server's: each virtual host has a copy."""
+    with Engines(2) as engines:
+        start(server, engines, ("llm_balance", "least_load"), tls=True)
+        engines[0].set(health=500)
+        await_state(server, engines[0], "down")
+        since = time.monotonic()
+        client = Client(server.tls_port,
+                        tls=ssl.create_default_context(cafile=tls))
+
+        for _ in range(4):
+            assert client.post("/v1/chat/completions", ask()).status == 200
+            assert chat(server).status == 200
+
+        assert not engines[0].arrivals("call", since)
+        assert backends(server)[engines[1].address]["calls"]["served"] == 8
+
+
+CONFIGURATIONS = {
+    "no members": (
+        "<Proxy balancer://gpu>\nLLMHealthCheck\n</Proxy>\n",
+        "balancer://gpu has no BalancerMember"),
+    "not a balancer": (
+        "<Proxy http://127.0.0.1:9/>\nLLMHealthCheck\n</Proxy>\n",
+        "LLMHealthCheck is allowed in <Proxy balancer://...> only"),
+    "a pattern": (
+        '<ProxyMatch "balancer://gpu">\nLLMHealthCheck\n</ProxyMatch>\n',
+        "LLMHealthCheck is allowed in <Proxy balancer://...> only"),
+    "a location": (
+        "<Location /x>\nLLMBackend type=vllm\n</Location>\n",
+        "LLMBackend is allowed in <Proxy balancer://...> only"),
+    "another method": (
+        "<Proxy balancer://gpu>\nBalancerMember http://127.0.0.1:9\n"
+        "LLMBalance least_load\nProxySet lbmethod=bybusyness\n</Proxy>\n",
+        "balancer://gpu: LLMBalance and lbmethod=bybusyness don't go together"),
+    "mod_proxy_hcheck": (
+        "LoadModule proxy_hcheck_module %s/mod_proxy_hcheck.so\n"
+        "<Proxy balancer://gpu>\n"
+        "BalancerMember http://127.0.0.1:9 hcmethod=TCP\nLLMHealthCheck\n"
+        "</Proxy>\n" % MODULES,
+        "hcmethod= of http://127.0.0.1:9 and LLMHealthCheck would both say"),
+    "two virtual hosts": (
+        "".join("<VirtualHost 127.0.0.1:%d>\n<Proxy balancer://gpu>\n"
+                "BalancerMember http://127.0.0.1:9\nLLMHealthCheck\n</Proxy>\n"
+                "</VirtualHost>\n" % port for port in (8, 9)),
+        "LLMHealthCheck for balancer://gpu is in another virtual host already"),
+    "a bad format": (
+        "<Location /x>\nLLMUpstreamStatus format=xml\n</Location>\n",
+        "LLMUpstreamStatus takes format=json or format=prometheus"),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_what_does_not_go_together_is_told(server, name):
+    text, said = CONFIGURATIONS[name]
+    ok, messages = server.test_config(Site(
+        httpd_main=text, modules=("llm_upstream",)))
+
+    assert not ok
+    assert said in messages, messages
+
+
+def test_a_balancer_may_be_said_in_several_sections(server):
+    """And its name in any case of letters."""
+    ok, messages = server.test_config(Site(httpd_main=(
+        "<Proxy balancer://gpu>\nBalancerMember http://127.0.0.1:9\n"
+        "LLMHealthCheck\n</Proxy>\n<Proxy balancer://GPU/>\n"
+        "BalancerMember http://127.0.0.1:10\nLLMBalance least_load\n"
+        "LLMBackend http://127.0.0.1:10 capacity=4\n</Proxy>\n"),
+        modules=("llm_upstream",)))
+
+    assert ok, messages
+
+
+@pytest.mark.parametrize("modules", [
+    ("llm_upstream", "llm"), ("llm", "llm_upstream"), ("llm_upstream",)])
+def test_modules_are_loaded_in_any_order(server, modules, monkeypatch):
+    """Before mod_proxy, too: Debian loads by the alphabet."""
+    all_of = server.modules
+
+    def ours_first(site):
+        lines = all_of(site).splitlines(True)
+        return "".join(sorted(lines, key=lambda line: "LoadModule llm"
+                              not in line))
+
+    monkeypatch.setattr(server, "modules", ours_first)
+
+    with Engines(2) as engines:
+        start(server, engines, ("llm_balance", "least_load"), modules=modules)
+        engines[0].set(health=500)
+        await_state(server, engines[0], "down")
+        since = time.monotonic()
+
+        assert {chat(server).status for _ in range(4)} == {200}
+        assert not engines[0].arrivals("call", since)
+
+
+def test_loaded_and_not_used_it_does_nothing(server):
+    with Engines(1) as engines:
+        server.start(Site(locs=[Loc("/", to=engines[0].url)],
+                          modules=("llm_upstream",)))
+
+        assert chat(server).status == 200
+        assert not engines[0].arrivals("health")

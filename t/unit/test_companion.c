@@ -437,6 +437,25 @@ test_behind_a_full_route_is_the_next(void **state)
 }
 
 
+/* The quota's reset is later, so that it is what the ledger names. */
+static void
+test_a_full_route_comes_before_a_quota_that_lowers(void **state)
+{
+    routed_t  f;
+
+    (void) state;
+    with(&f, "llm_ledger /nowhere\n" BURST " usd=0.000001/minute\n"
+             "llm_quota q per=all usd=0.0007/day clamp=min:1\n");
+    routed_ledger(&f);
+    up.saturated = true;
+
+    assert_int_equal(call(&f, LLAMA), TG_OK);
+    goes_to(&f, "gpu");
+    assert_string_equal(says(&f, "x-llm-clamped"), "");
+    end(&f);
+}
+
+
 static void
 test_a_quota_that_leads_to_a_full_route_refuses(void **state)
 {
@@ -586,6 +605,10 @@ test_attempts_that_fail_take_time_as_well(void **state)
     spends(1700, 170);
     assert_int_equal(failed(&f, TG_FAIL_TIMEOUT, 0, NULL), TG_OK);
     goes_to(&f, "openai");
+
+    /* What the upstream module learns of it only now costs as it is. */
+
+    spends(1702, 171);
     answer(&f, 200, "{\"model\":\"gpt-mini\",\"choices\":[],\"usage\":{"
            "\"prompt_tokens\":1000,\"completion_tokens\":500}}");
 
@@ -604,8 +627,7 @@ test_attempts_that_fail_take_time_as_well(void **state)
             assert_string_equal(text_of(v, "llm.server"), "10.0.0.9:8000");
             assert_int_equal(int_of(v, "llm.cost.total_nusd"), 70);
         } else {
-            assert_null(json_object_get(v, "llm.server"));
-            assert_null(json_object_get(v, "llm.gpu_seconds"));
+            assert_string_equal(text_of(v, "llm.cost.source"), "prices");
         }
 
         json_decref(v);
@@ -642,6 +664,7 @@ main(void)
         cmocka_unit_test(test_prompts_are_told_by_how_they_begin),
         cmocka_unit_test(test_a_route_takes_no_more_than_its_dollars),
         cmocka_unit_test(test_behind_a_full_route_is_the_next),
+        cmocka_unit_test(test_a_full_route_comes_before_a_quota_that_lowers),
         cmocka_unit_test(test_a_quota_that_leads_to_a_full_route_refuses),
         cmocka_unit_test(test_a_route_with_a_cap_needs_a_ledger),
         cmocka_unit_test(test_a_call_costs_the_time_that_it_took),
