@@ -25,13 +25,25 @@
 /* A cache that is filled less tells too little of its size; millionths. */
 #define TG_PACE_KV       50000
 
-#define TG_PACE_MOST     (INT64_C(1) << 50)     /* of a counter */
+/* Of a counter, and of calls; a page may say anything. */
+#define TG_PACE_MOST     (INT64_C(1) << 50)
+#define TG_PACE_CALLS    (INT64_C(1) << 30)
 
 
 static int64_t
 tg_pace_get(_Atomic int64_t *word)
 {
     return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+
+/* -1: not known. */
+static int64_t
+tg_pace_fact(const tg_engine_facts_t *facts, tg_fact_t fact, int64_t most)
+{
+    int64_t  n;
+
+    return !tg_fact(facts, fact, &n) ? -1 : n < most ? n : most;
 }
 
 
@@ -142,13 +154,15 @@ tg_pace_counters(tg_pace_t *p, const tg_engine_facts_t *facts, int64_t running,
     int64_t now)
 {
     double   s;
-    int64_t  prompts = 0, outputs = 0, cached = 0, had, wrote;
+    int64_t  prompts, outputs, cached, had, wrote;
 
-    (void) tg_fact(facts, TG_FACT_PROMPT_TOKENS, &prompts);
-    (void) tg_fact(facts, TG_FACT_CACHED_TOKENS, &cached);
+    prompts = tg_pace_fact(facts, TG_FACT_PROMPT_TOKENS, TG_PACE_MOST);
+    cached = tg_pace_fact(facts, TG_FACT_CACHED_TOKENS, TG_PACE_MOST);
+    cached = cached > 0 ? cached : 0;
     prompts = prompts > cached ? prompts - cached : 0;
+    outputs = tg_pace_fact(facts, TG_FACT_OUTPUT_TOKENS, TG_PACE_MOST);
 
-    if (!tg_fact(facts, TG_FACT_OUTPUT_TOKENS, &outputs)) {
+    if (outputs < 0) {
         return;
     }
 
@@ -189,10 +203,11 @@ void
 tg_pace_scraped(tg_pace_t *p, const tg_engine_facts_t *facts, int64_t calls,
     int64_t tokens, int64_t now)
 {
-    int64_t  running = -1, waiting = -1, kv;
+    int64_t  kv = tg_pace_fact(facts, TG_FACT_KV, TG_PACE_MOST);
+    int64_t  running = tg_pace_fact(facts, TG_FACT_RUNNING, TG_PACE_CALLS);
+    int64_t  waiting = tg_pace_fact(facts, TG_FACT_WAITING, TG_PACE_CALLS);
 
-    (void) tg_fact(facts, TG_FACT_RUNNING, &running);
-    (void) tg_fact(facts, TG_FACT_WAITING, &waiting);
+    calls = calls < TG_PACE_CALLS ? calls : TG_PACE_CALLS;
     tg_pace_counters(p, facts, running, now);
 
     if (running >= 0) {
@@ -205,7 +220,7 @@ tg_pace_scraped(tg_pace_t *p, const tg_engine_facts_t *facts, int64_t calls,
 
     /* Nothing waits, and what is there is ours: so much fills so much. */
     if (waiting == 0 && tokens > 0 && tg_pace_get(&p->others) <= calls * 100
-        && tg_fact(facts, TG_FACT_KV, &kv) && kv >= TG_PACE_KV)
+        && kv >= TG_PACE_KV)
     {
         tg_pace_learn(&p->room, (double) tokens * 1e6 / (double) kv,
                       TG_PACE_LEARN);
