@@ -117,17 +117,19 @@ $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	    -lcmocka $(HOSTED_LIBS) $(ALL_LIBS)
 
 # The ledger: near a cap, full of what clients make up, and under processes that
-# are killed at random; and a fleet, in the same way.  Then the same of both
+# are killed at random; backends and a fleet, in the same way.  Then the same of both
 # servers (TORTURE="nginx").
 TORTURE     = nginx httpd
 
 torture: $(BUILD)/ledger_cap $(BUILD)/ledger_crowd $(BUILD)/ledger_torture \
+         $(BUILD)/torture/backend_torture \
          $(BUILD)/fleet_torture $(BUILD)/unit/test_fleet \
          $(BUILD)/unit/test_fleet_histories nginx apache \
          $(patsubst %,$(BUILD)/torture/%,provider clients look look_fleet)
 	$(BUILD)/ledger_cap
 	$(BUILD)/ledger_crowd
 	$(BUILD)/ledger_torture 8 $(SECONDS)
+	$(BUILD)/torture/backend_torture 8 $(SECONDS)
 	t/torture/script.sh $(BUILD)/unit
 	$(BUILD)/fleet_torture $(SECONDS)
 	for s in $(TORTURE); do \
@@ -149,8 +151,9 @@ $(BUILD)/fleet_torture: $(wildcard t/torture/fleet_*) $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) $(HOSTED_LIBS) \
 	    -lpthread $(ALL_LIBS)
 
-unit: $(UNIT)
+unit: $(UNIT) $(BUILD)/torture/backend_torture
 	@for t in $(UNIT); do $$t || exit 1; done
+	@$(BUILD)/torture/backend_torture 4 2
 
 memcheck: $(UNIT)
 	@for t in $(UNIT); do \

@@ -48,14 +48,31 @@
 /* Scale's own words, of an upstream's or a backend's hooks; see tg_scale.c. */
 #define TG_BE_SCALE     8
 
-/* A key that is none yet: 1 and, the older it is, 2 and 3. */
-#define TG_BE_MAKING    4
+/* Keys below are of entries that somebody clears: 1 and, if he does not come to an
+ * end, 2 and 3. */
+#define TG_BE_KEYS      4
+
+/* A key is there before the name is; whoever looks for the name can write it. */
+typedef struct {
+    _Atomic uint64_t  key;              /* hash of the name; 0: free, and all of
+                                           the entry is zero */
+    _Atomic uint64_t  named;            /* the key, once it is */
+    _Atomic uint32_t  len;
+    _Atomic uint64_t  words[TG_BACKEND_NAME_MAX / 8];
+} tg_be_name_t;
 
 typedef struct {
-    _Atomic uint64_t  key;              /* hash of the name; 0: free */
+    uint64_t          key;
     uint32_t          len;
     char              name[TG_BACKEND_NAME_MAX];
-} tg_be_name_t;
+} tg_be_wanted_t;
+
+/* A table of things that begin with a tg_be_name_t. */
+typedef struct {
+    char             *base;
+    size_t            stride;
+    unsigned          n;
+} tg_be_names_t;
 
 /* A record's words, twice. */
 #define TG_BE_TWICE(n)                                                        \
@@ -177,6 +194,7 @@ struct tg_backend_s {
 
 struct tg_group_s {
     tg_be_name_t      name;
+    _Atomic uint64_t  asked;            /* the last time somebody has */
     _Atomic uint64_t  members[TG_BACKENDS_MAX / 64];
     _Atomic int64_t   judged;           /* when saturation was looked at */
     _Atomic int64_t   judged_scrape;    /* the newest page, then */
@@ -206,6 +224,8 @@ struct tg_backends_s {
     uint64_t          size;
     _Atomic uint64_t  boot;
     _Atomic uint32_t  generation;
+    _Atomic uint64_t  asked;            /* for upstreams, so often */
+    _Atomic uint64_t  asked_before;     /* this generation */
     _Atomic uint32_t  nslots;           /* the highest ever used, plus one */
     _Atomic uint64_t  lease;
     _Atomic int64_t   ticked;
@@ -264,7 +284,22 @@ void tg_be_unlock(tg_backends_t *t, tg_backend_t *b, uint64_t lock);
 /* Gives it back if its owner is dead; for the sweep. */
 void tg_be_break(tg_backends_t *t, tg_backend_t *b);
 
-/* Entries that somebody has begun to make, and never ended. */
+/* seed: of what it belongs to. */
+void tg_be_want(tg_be_wanted_t *w, tg_str_t name, uint64_t seed);
+tg_str_t tg_be_named(const tg_be_name_t *n);
+bool tg_be_name_is(tg_be_name_t *n, const tg_be_wanted_t *w);
+
+/* A place, or -1: it is not there, there is no room. */
+int tg_be_name_find(const tg_be_names_t *all, const tg_be_wanted_t *w);
+int tg_be_name_make(const tg_be_names_t *all, const tg_be_wanted_t *w);
+
+/* To clear an entry: true, it is this caller's, until it is free. Or: somebody has
+ * begun, and not ended for a few sweeps. */
+bool tg_be_name_drop(tg_be_name_t *n);
+void tg_be_name_free(tg_be_name_t *n);
+bool tg_be_name_left(tg_be_name_t *n);
+
+/* Entries that somebody has begun to clear, and never ended. */
 void tg_be_age(tg_backends_t *t);
 
 /* A slot's cell, where there is such a slot and it is in use by that incarnation

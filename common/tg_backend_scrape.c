@@ -184,7 +184,7 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
     const tg_engine_facts_t *facts, const tg_check_conf_t *cc, int64_t now)
 {
     bool           restarted;
-    int64_t        n, tokens, others;
+    int64_t        n, tokens;
     uint64_t       lock;
     tg_be_clock_t  c;
     tg_be_facts_t  f;
@@ -205,7 +205,6 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
     tg_be_get(&b->clock, &c);
     f.calls = c.calls;
     tokens = c.tokens;
-    others = tg_be_others(&f);
     tg_be_put(&b->facts, &f);
 
     atomic_store(&b->runs, tg_be_fact(&f, TG_FACT_RUNNING, &n) ? n : 0);
@@ -225,7 +224,7 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
         tg_pace_forget(&b->pace);
     }
 
-    tg_pace_scraped(&b->pace, facts, tokens, others, now);
+    tg_pace_scraped(&b->pace, facts, f.calls, tokens, now);
 
     if (tg_be_fact(&f, TG_FACT_SLEEPING, &n)) {
         tg_be_asleep(t, b, n != 0, now);

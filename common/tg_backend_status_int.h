@@ -29,8 +29,8 @@ typedef struct {
 
 void tg_status_room(tg_status_t *s);
 
-/* Numbers of a backend: what they are called, here and there.  Units are those of
- * the names; a fraction has `scale` decimals. */
+/* Numbers of a backend: what they are called, here and there.  Units are those
+ * of the names; a fraction has `scale` decimals. */
 typedef struct {
     const char  *group;         /* the object of JSON; NULL: not there */
     const char  *json;          /* its name there, and the label's value */
@@ -104,7 +104,7 @@ typedef struct {
     int64_t             value[TG_STATUS_FIELDS];    /* or TG_STATUS_UNKNOWN */
 } tg_status_backend_t;
 
-/* The n-th backend of a group that is told of, n counting on; false: no more. */
+/* The n-th backend of a group that is told of; n counts on. False: no more. */
 bool tg_status_next(const tg_status_t *s, tg_group_t *g, unsigned *n,
     tg_status_backend_t *sb);
 

@@ -44,7 +44,7 @@ tg_page_family(tg_status_t *s, const char *name, const char *type,
 }
 
 
-/* A sample up to its value; b NULL: of an upstream. label: one more, or NULL. */
+/* A sample up to its value; b NULL: of an upstream. label: another, or NULL. */
 static void
 tg_page_sample(tg_status_t *s, const char *name, const tg_group_t *g,
     const tg_backend_t *b, const char *label, tg_str_t value)

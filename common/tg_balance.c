@@ -3,13 +3,18 @@
 /*
  * The score, in seconds until the call's first token; the lowest wins:
  *
- *     (prompt tokens sent and not read yet + the call's own that are not in its
- *         cache, with what they delay + TG_BALANCE_CALL * calls)
+ *     (prompt tokens sent and not read yet + TG_BALANCE_CALL * calls)
  *         / (tokens it reads a second)
  *     + the time that calls which find no room wait for others to end
  *     + TG_BALANCE_KV * kv / (1 - kv)
  *
- * divided by weight and slow start's ramp.  Calls and tokens are our own count,
+ * divided by weight and slow start's ramp, and
+ *
+ *     (the call's own prompt tokens that are not in its cache, with what they
+ *         delay) / (tokens it reads a second)
+ *
+ * which is no load and so has no weight: shares are those of the weights when
+ * nobody has anything to do, too.  Calls and tokens are our own count,
  * of all processes, at this instant, and kv is foretold from it: what the tokens
  * under way fill of the room that the last pages have shown.  No scrape is as
  * new: AIBrix' routers herded in spite of scrapes every 50 ms until they counted
@@ -138,7 +143,7 @@ tg_balance_pool(const tg_balance_one_t *one, unsigned n,
         tg_balance_add(&write, v->write, l->fresh && v->write > 0);
         tg_balance_add(&slots, v->slots, v->slots > 0);
         tg_balance_add(&room, v->room, v->room > 0);
-        tg_balance_add(&others, (double) l->others, l->fresh && l->others >= 0);
+        tg_balance_add(&others, v->others, l->fresh && v->others >= 0);
         tg_balance_add(&kv, (double) l->kv / 1e6, l->fresh && l->kv >= 0);
     }
 
@@ -178,10 +183,10 @@ static double
 tg_balance_score(const tg_balance_one_t *one, const tg_balance_pool_t *p)
 {
     double                    calls, others, kv, over, slots, write, speed;
-    double                    score, unread;
+    double                    score, unread, own;
     const tg_backend_load_t  *l = &one->load;
 
-    others = l->fresh && l->others >= 0 ? (double) l->others : p->others;
+    others = l->fresh && one->pace.others >= 0 ? one->pace.others : p->others;
     calls = (double) l->calls + others + 1;
     write = l->fresh && one->pace.write > 0 ? one->pace.write : p->write;
     slots = l->capacity > 0 ? l->capacity
@@ -193,8 +198,6 @@ tg_balance_score(const tg_balance_one_t *one, const tg_balance_pool_t *p)
 
     /* Who has nothing under way has read it all. */
     unread = l->calls > 0 ? one->pace.unread : 0;
-    unread += (p->prompt - (one->cached < p->prompt ? one->cached : p->prompt))
-              * p->delay;
     score = (unread + TG_BALANCE_CALL * calls) / (p->read * speed);
 
     /* So many times all that runs has to end first. */
@@ -209,7 +212,9 @@ tg_balance_score(const tg_balance_one_t *one, const tg_balance_pool_t *p)
     kv = kv < TG_BALANCE_KV_MOST ? kv : TG_BALANCE_KV_MOST;
     score += TG_BALANCE_KV * kv / (1 - kv);
 
-    return score / one->weight;
+    own = p->prompt > one->cached ? (p->prompt - one->cached) * p->delay : 0;
+
+    return score / one->weight + own / (p->read * speed);
 }
 
 

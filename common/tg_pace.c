@@ -171,9 +171,23 @@ tg_pace_counters(tg_pace_t *p, const tg_engine_facts_t *facts, int64_t running,
 }
 
 
+static void
+tg_pace_others(tg_pace_t *p, int64_t more)
+{
+    double  old = (double) tg_pace_get(&p->others);
+
+    if (tg_pace_get(&p->pages) == 0) {
+        old = (double) more * 1000;
+    }
+
+    tg_pace_set(&p->others, old + TG_PACE_LEARN * ((double) more * 1000 - old));
+    atomic_fetch_add_explicit(&p->pages, 1, memory_order_relaxed);
+}
+
+
 void
-tg_pace_scraped(tg_pace_t *p, const tg_engine_facts_t *facts, int64_t tokens,
-    int64_t others, int64_t now)
+tg_pace_scraped(tg_pace_t *p, const tg_engine_facts_t *facts, int64_t calls,
+    int64_t tokens, int64_t now)
 {
     int64_t  running = -1, waiting = -1, kv;
 
@@ -181,12 +195,16 @@ tg_pace_scraped(tg_pace_t *p, const tg_engine_facts_t *facts, int64_t tokens,
     (void) tg_fact(facts, TG_FACT_WAITING, &waiting);
     tg_pace_counters(p, facts, running, now);
 
+    if (running >= 0) {
+        tg_pace_others(p, running + (waiting > 0 ? waiting : 0) - calls);
+    }
+
     if (running >= 0 && waiting >= 0) {
         tg_pace_slots(p, running, waiting);
     }
 
-    /* Nothing waits, and all that is there is ours: so much fills so much. */
-    if (waiting == 0 && others == 0 && tokens > 0
+    /* Nothing waits, and what is there is ours: so much fills so much. */
+    if (waiting == 0 && tokens > 0 && tg_pace_get(&p->others) <= calls * 100
         && tg_fact(facts, TG_FACT_KV, &kv) && kv >= TG_PACE_KV)
     {
         tg_pace_learn(&p->room, (double) tokens * 1e6 / (double) kv,
@@ -204,6 +222,8 @@ tg_pace_forget(tg_pace_t *p)
     atomic_store(&p->slots, 0);
     atomic_store(&p->most, 0);
     atomic_store(&p->room, 0);
+    atomic_store(&p->others, 0);
+    atomic_store(&p->pages, 0);
     atomic_store(&p->at, 0);
 }
 
@@ -211,6 +231,10 @@ tg_pace_forget(tg_pace_t *p)
 void
 tg_pace_view(tg_pace_t *p, int64_t now, tg_pace_view_t *view)
 {
+    int64_t  others = tg_pace_get(&p->others);
+
+    view->others = tg_pace_get(&p->pages) == 0 ? -1
+                   : others > 0 ? (double) others / 1000 : 0;
     view->read = tg_pace_rate(p);
     view->unread = tg_pace_unread(atomic_load_explicit(&p->unread,
                                                        memory_order_relaxed),

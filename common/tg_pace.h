@@ -11,6 +11,8 @@
  *   write   output tokens a second of each call that runs
  *   slots   calls that ran when others waited; 0: none was seen to wait
  *   room    tokens that its KV cache holds, as our estimates count them
+ *   others  calls there that are not ours: the mean of what pages said beyond our
+ *           count, for an old page beside a new count says anything once
  *
  * Throughput is not among them: a server that gets fewer calls shows less of it
  * and would get fewer still.  `write` is the other way round.
@@ -40,6 +42,8 @@ typedef struct {
     _Atomic int64_t   slots;
     _Atomic int64_t   most;             /* calls that ran; fades */
     _Atomic int64_t   room;             /* tokens */
+    _Atomic int64_t   others;           /* may be below 0 */
+    _Atomic int64_t   pages;            /* that told of calls */
 
     /* Of the last page. */
     _Atomic int64_t   at;               /* ns; 0: none */
@@ -50,10 +54,9 @@ typedef struct {
  * of its answer by estimate, 0: not known.  now: nanoseconds, as all times. */
 void tg_pace_sent(tg_pace_t *p, uint32_t prompt, uint32_t output, int64_t now);
 
-/* A page was read. tokens: of our calls that are there now; others: calls there
- * that are not ours, -1: not known. */
+/* A page was read. calls, tokens: ours that are there now. */
 void tg_pace_scraped(tg_pace_t *p, const tg_engine_facts_t *facts,
-    int64_t tokens, int64_t others, int64_t now);
+    int64_t calls, int64_t tokens, int64_t now);
 
 /* It is another engine now, or was restarted. */
 void tg_pace_forget(tg_pace_t *p);
@@ -65,6 +68,7 @@ typedef struct {
     double    read, write;      /* tokens a second; read is always known */
     double    slots;
     double    room;             /* tokens */
+    double    others;           /* calls; -1: not known */
     uint64_t  given;            /* tokens, all in all */
 } tg_pace_view_t;
 

@@ -155,12 +155,12 @@ ngx_http_llm_group_refresh(ngx_http_llm_upstream_main_conf_t *lumcf,
     }
 
     i = 0;
-
-    ngx_http_upstream_rr_peers_rlock(first);
-
     g->config = ngx_http_llm_peers_config(first);
 
     for (peers = first; peers != NULL; peers = peers->next) {
+
+        ngx_http_upstream_rr_peers_rlock(peers);
+
         for (peer = peers->peer; peer != NULL; peer = peer->next, i++) {
 
             if (peer->down) {
@@ -179,9 +179,9 @@ ngx_http_llm_group_refresh(ngx_http_llm_upstream_main_conf_t *lumcf,
 
             full |= b == NULL || b->backend == NULL;
         }
-    }
 
-    ngx_http_upstream_rr_peers_unlock(first);
+        ngx_http_upstream_rr_peers_unlock(peers);
+    }
 
     ngx_http_llm_group_sweep(g);
 

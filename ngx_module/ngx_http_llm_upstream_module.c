@@ -258,8 +258,8 @@ ngx_http_llm_upstream_postconfiguration(ngx_conf_t *cf)
     }
 
     if (tg_backend_map_open(map, *path != '\0' ? path : NULL, &err) != TG_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "llm_upstream_state: %s",
-                      err.message);
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "llm_upstream_state \"%s\": %s", path, err.message);
         ngx_free(map);
         return NGX_ERROR;
     }

@@ -182,14 +182,48 @@ ngx_http_llm_upstream_init_peer(ngx_http_request_t *r,
 }
 
 
-/* As nginx's methods see it. */
+/*
+ * Calls have failed there, and by max_fails= it is out for fail_timeout=.  Where
+ * checks have found since that it is up, after they had found that it was not,
+ * that is over.
+ */
 static ngx_uint_t
-ngx_http_llm_upstream_open(ngx_http_upstream_rr_peer_t *peer)
+ngx_http_llm_upstream_failed(ngx_http_llm_upstream_call_t *call,
+    ngx_http_upstream_rr_peers_t *peers, ngx_http_upstream_rr_peer_t *peer,
+    ngx_http_llm_backend_t *b)
 {
-    return !peer->down
-           && !(peer->max_fails && peer->fails >= peer->max_fails
-                && ngx_time() - peer->checked <= peer->fail_timeout)
-           && !(peer->max_conns && peer->conns >= peer->max_conns);
+    int64_t            now;
+    tg_backend_view_t  view;
+
+    if (!peer->max_fails || peer->fails < peer->max_fails
+        || ngx_time() - peer->checked > peer->fail_timeout)
+    {
+        return 0;
+    }
+
+    if (!call->group->gc.check.on) {
+        return 1;
+    }
+
+    now = tg_backend_now();
+    tg_backend_view(call->lumcf->map->table, b->backend,
+                    &call->group->gc.check, now, &view);
+
+    if (view.state != TG_BACKEND_UP || view.ejected
+        || now - view.since >= (int64_t) (ngx_time() - peer->checked)
+                               * 1000000000)
+    {
+        return 1;
+    }
+
+    ngx_http_upstream_rr_peer_lock(peers, peer);
+
+    peer->fails = 0;
+    peer->effective_weight = peer->weight;
+
+    ngx_http_upstream_rr_peer_unlock(peers, peer);
+
+    return 0;
 }
 
 
@@ -224,7 +258,8 @@ ngx_http_llm_upstream_collect(ngx_http_llm_upstream_call_t *call,
         if ((tried != NULL
              && tried[i / NGX_HTTP_LLM_BITS]
                 & (uintptr_t) 1 << i % NGX_HTTP_LLM_BITS)
-            || !ngx_http_llm_upstream_open(peer))
+            || peer->down
+            || (peer->max_conns && peer->conns >= peer->max_conns))
         {
             continue;
         }
@@ -233,6 +268,10 @@ ngx_http_llm_upstream_collect(ngx_http_llm_upstream_call_t *call,
 
         if (b == NULL || b->backend == NULL) {
             ch->unknown = 1;
+            continue;
+        }
+
+        if (ngx_http_llm_upstream_failed(call, peers, peer, b)) {
             continue;
         }
 

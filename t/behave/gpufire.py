@@ -163,6 +163,11 @@ class Nanos(float):
         return self
 
 
+def nanos(number):
+    """Of a number of exact()'s, or a whole one."""
+    return number.ns if isinstance(number, Nanos) else number * 10 ** 9
+
+
 def gaps(times, start, end):
     """The longest time between neighbours."""
     times = [start] + sorted(t for t in times if start < t < end) + [end]

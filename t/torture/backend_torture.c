@@ -502,7 +502,9 @@ main(int argc, char **argv)
         return 1;
     }
 
+    fflush(stdout);
     killing(procs, began + ns * 2 / 3, &seed);
+    fflush(stdout);
     adding_up(procs, ns / 3, &seed);
     printf("backend_torture: all of it holds\n");
 

@@ -26,13 +26,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STEPS_MAX   400000
-#define SURVIVOR    1000
-#define VICTIM      2000
+#define STEPS_MAX    1000000
+#define NOTHING_MAX  10000
+#define VICTIM       2000
 
 /* What of the table there is: the rest of it is not used. */
-#define BACKENDS    4
-#define SLOTS       4
+#define BACKENDS     4
+#define SLOTS        4
 
 typedef struct {
     tg_backends_t  *t;
@@ -46,8 +46,9 @@ typedef struct {
 
 typedef void (*act_pt)(scene_t *s);
 
-static pool_t         pool_;
-static tg_backends_t *copy, *before;    /* of a moment */
+static pool_t          pool_;
+static tg_backends_t  *copy, *before;    /* of a moment */
+static unsigned        moments;          /* that differ */
 
 
 static bool
@@ -153,7 +154,7 @@ sound(tg_backends_t *t, int64_t now)
 
     for (unsigned i = 0; i < BACKENDS; i++) {
         assert_true(t->backends[i].name.key == 0
-                    || t->backends[i].name.key >= TG_BE_MAKING);
+                    || t->backends[i].name.key >= TG_BE_KEYS);
     }
 }
 
@@ -173,20 +174,18 @@ act(act_pt what, scene_t *s, _Atomic int *done)
 }
 
 
-/* How many moments there were; 0: nobody may be traced here. */
-static unsigned
-each_instruction(act_pt what, scene_t *s)
+/* The child runs to its end, one instruction at a time: so many, or -1 where there
+ * are more than that, or none can be traced here. */
+static int
+steps(act_pt what, scene_t *s, int most, void (*moment)(scene_t *s))
 {
-    int           status;
+    int           n, status;
     pid_t         pid;
-    unsigned      moments = 0;
     _Atomic int  *done;
 
     done = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE,
                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(done != MAP_FAILED);
-    memset(before, 0, tg_backends_size());
-    (void) take(before, s->t);
 
     pid = fork();
     assert_true(pid != -1);
@@ -197,29 +196,43 @@ each_instruction(act_pt what, scene_t *s)
 
     assert_int_equal(waitpid(pid, &status, 0), pid);
 
-    for (unsigned i = 0; WIFSTOPPED(status) && !atomic_load(done); i++) {
-        assert_true(i < STEPS_MAX);
-
-        if (!take(before, s->t) || moments == 0) {
-            moments++;
-            (void) take(copy, s->t);
-            sound(copy, s->now + SECOND);
-            memset(copy, 0, tg_backends_size());
-        }
-
+    for (n = 0; WIFSTOPPED(status) && !atomic_load(done) && n < most; n++) {
+        moment(s);
         assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
     }
 
+    n = WIFSTOPPED(status) && atomic_load(done) ? n : -1;
+
     if (WIFSTOPPED(status)) {
         kill(pid, SIGKILL);
         waitpid(pid, &status, 0);
-        sound(s->t, s->now + SECOND);
     }
 
     munmap((void *) done, sizeof(int));
 
-    return moments;
+    return n;
+}
+
+
+static void
+killed_now(scene_t *s)
+{
+    if (take(before, s->t) && moments != 0) {
+        return;
+    }
+
+    moments++;
+    (void) take(copy, s->t);
+    sound(copy, s->now + SECOND);
+    memset((void *) copy, 0, tg_backends_size());
+}
+
+
+static void
+nothing(scene_t *s)
+{
+    (void) s;
 }
 
 
@@ -267,23 +280,28 @@ scene(scene_t *s, bool joined)
 static void
 killed_in(act_pt what, bool joined)
 {
-    scene_t   s;
-    unsigned  n;
+    int      n;
+    scene_t  s;
+
+    /* Where the processor is emulated (valgrind), or nobody may trace, there is
+     * nothing to be seen. */
+
+    if (steps(nothing, NULL, NOTHING_MAX, nothing) == -1) {
+        skip();
+    }
 
     scene(&s, joined);
-    n = each_instruction(what, &s);
+    moments = 0;
+    memset((void *) before, 0, tg_backends_size());
+    n = steps(what, &s, STEPS_MAX, killed_now);
+    sound(s.t, s.now + SECOND);
     munmap((void *) s.t, tg_backends_size());
     free(copy);
     free(before);
     gone(&pool_);
 
-    if (n == 0) {
-        skip();
-    }
-
-    /* It has done something. */
-
-    assert_true(n > 2);
+    assert_true(n > 0);
+    assert_true(moments > 2);           /* it has done something */
 }
 
 

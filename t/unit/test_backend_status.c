@@ -468,7 +468,8 @@ test_who_takes_no_more_gets_no_more(void **state)
 
     (void) server(f, "10.0.0.5:8000");
 
-    for (int format = TG_STATUS_JSON; format <= TG_STATUS_PROMETHEUS; format++) {
+    for (int format = TG_STATUS_JSON; format <= TG_STATUS_PROMETHEUS; format++)
+    {
         f->len = 0;
         f->room = format == TG_STATUS_JSON ? 100 : 5000;
         assert_int_equal(tg_backend_status(f->table, NULL, 0,

@@ -230,16 +230,29 @@ test_room_is_made_by_those_that_are_gone(void **state)
 static void
 test_upstreams_make_room_as_well(void **state)
 {
-    char         name[32];
-    pool_t       p;
-    tg_group_t  *g;
+    char               name[32];
+    pool_t             p;
+    tg_group_t        *g;
+    tg_backend_conf_t  bc;
 
     (void) state;
     pool(&p, 1);
+    memset(&bc, 0, sizeof(bc));
 
     for (unsigned i = 0; i < 3 * TG_GROUPS_MAX; i++) {
         snprintf(name, sizeof(name), "upstream%u", i);
         g = tg_backends_group(p.t, tg_strz(name));
+
+        if (i > 0 && i % (TG_GROUPS_MAX - 1) == 0) {
+
+            /* More than one configuration may have. */
+
+            assert_null(g);
+            tg_backends_generation(p.t);
+            tg_backend_configured(p.t, p.b[0], &bc, p.now);
+            g = tg_backends_group(p.t, tg_strz(name));
+        }
+
         assert_non_null(g);
         assert_ptr_not_equal(g, p.g);
         assert_null(tg_group_backend_at(p.t, g, 0));

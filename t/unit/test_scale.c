@@ -299,7 +299,7 @@ test_others_that_use_it_keep_it_busy(void **state)
         assert_int_equal(run(&p, 1, &e), 0);
     }
 
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         page(&p, 0, 0, 0, 119);
         assert_int_equal(run(&p, 1, &e), 0);
     }
@@ -364,9 +364,12 @@ test_one_that_was_away_is_used_again(void **state)
     assert_int_equal(run(&p, 5, &e), 0);
     assert_int_equal(drain_of(&p, 0), TG_DRAIN_IDLE);
 
+    /* and now there is one for the other to go */
+
     up(&p, 0);
-    assert_int_equal(run(&p, 1, &e), 0);
+    assert_int_equal(run(&p, 1, &e), 1);
     assert_int_equal(drain_of(&p, 0), TG_DRAIN_NONE);
+    assert_int_equal(drain_of(&p, 1), TG_DRAIN_IDLE);
     gone(&p);
 }
 
@@ -387,8 +390,9 @@ test_an_administrator_has_the_last_word(void **state)
     assert_int_equal(drain_of(&p, 2), TG_DRAIN_ADMIN);
 
     tg_backend_drain(p.t, p.b[0], TG_DRAIN_NONE, p.now);
-    assert_int_equal(run(&p, 5, &e), 0);
+    assert_int_equal(run(&p, 5, &e), 1);
     assert_int_equal(drain_of(&p, 0), TG_DRAIN_NONE);
+    assert_int_equal(drain_of(&p, 1), TG_DRAIN_IDLE);
     gone(&p);
 }
 
