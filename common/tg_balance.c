@@ -47,7 +47,7 @@
 #define TG_BALANCE_ROOM     65536
 
 /* How much faster one may be than the mean, by its pages. */
-#define TG_BALANCE_FASTER   16
+#define TG_BALANCE_FASTER   8
 
 /* Scores so near each other are a tie. */
 #define TG_BALANCE_TIE      1.01

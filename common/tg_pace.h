@@ -33,15 +33,23 @@
  * are idle look full. */
 #define TG_PACE_READ    4000
 
+/* Means of two things, of which the ratio is asked for: a page that is old says
+ * anything of one of them, but not of all of them. */
+typedef struct {
+    _Atomic int64_t   of, by;           /* thousandths */
+    _Atomic int64_t   pages;
+} tg_pace_ratio_t;
+
 /* Thousandths, where nothing else is said. */
 typedef struct {
     _Atomic uint64_t  unread;           /* ms << 32 | tokens, then */
     _Atomic uint64_t  given;            /* tokens that need room, all in all */
     _Atomic int64_t   output;           /* mean of calls, tokens */
-    _Atomic int64_t   read, write;
+    _Atomic int64_t   read;
+    tg_pace_ratio_t   write;            /* output tokens a second; running */
+    tg_pace_ratio_t   room;             /* tokens; thousandths of the cache */
     _Atomic int64_t   slots;
     _Atomic int64_t   most;             /* calls that ran; fades */
-    _Atomic int64_t   room;             /* tokens */
     _Atomic int64_t   others;           /* may be below 0 */
     _Atomic int64_t   pages;            /* that told of calls */
 

@@ -670,7 +670,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_calls_go_where_fewest_are),
         cmocka_unit_test(test_processes_see_each_others_calls_at_once),
-        cmocka_unit_test(test_a_long_prompt_is_worth_many_calls_until_it_is_read),
+        cmocka_unit_test(
+            test_a_long_prompt_is_worth_many_calls_until_it_is_read),
         cmocka_unit_test(test_calls_that_are_not_ours_count),
         cmocka_unit_test(
             test_what_is_not_known_is_as_with_the_others_and_never_nothing),
