@@ -195,12 +195,33 @@ test_room_is_what_our_tokens_fill(void **state)
     (void) state;
 
     begin();
+
+    for (unsigned i = 0; i < 7; i++) {
+        page(10, 0, 250000, 0, 0, 10, 20000);
+    }
+
+    assert_true(v.room <= 0);
     page(10, 0, 250000, 0, 0, 10, 20000);
     assert_true(v.room > 79000 && v.room < 81000);
 
+    /* An old page, of when it was full. */
+    page(10, 0, 900000, 0, 0, 10, 600);
+    assert_true(v.room > 40000);
+
+    /* What is not seen again is forgotten. */
+    for (unsigned i = 0; i < 1000; i++) {
+        page(0, 0, 0, 0, 0, 0, 0);
+    }
+
+    assert_true(v.room > 100000);
+
     /* Of whose calls it is full, is not known: nothing is learned. */
     begin();
-    page(20, 0, 500000, 0, 0, 10, 20000);
+
+    for (unsigned i = 0; i < 20; i++) {
+        page(20, 0, 500000, 0, 0, 10, 20000);
+    }
+
     assert_true(v.room <= 0);
     assert_true(v.others > 9 && v.others < 11);
 }

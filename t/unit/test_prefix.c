@@ -192,7 +192,8 @@ test_hashing_is_fast(void **state)
 /* --- who has them --- */
 
 static bool
-put(uint64_t hash, uint32_t backend, uint32_t epoch, uint64_t given, int64_t now)
+put(uint64_t hash, uint32_t backend, uint32_t epoch, uint64_t given,
+    int64_t now)
 {
     tg_affinity_who_t  who = { backend, epoch, given };
 
