@@ -242,6 +242,7 @@ llm_register_hooks(apr_pool_t *p)
     llm_response_hooks(p);
     llm_client_hooks(p);
     llm_tls_hooks(p);
+    llm_status_hooks(p);
 }
 
 

@@ -43,6 +43,7 @@ typedef struct {
     uint64_t         seq;               /* of cost lines, per node */
     pthread_mutex_t  pipe;              /* for what is longer than PIPE_BUF */
     tg_breakers_t    breakers;
+    tg_metrics_t     metrics;
 } llm_shared_t;
 
 typedef struct llm_sink_s  llm_sink_t;
@@ -168,6 +169,9 @@ int llm_sent(llm_ctx_t *ctx);
 
 /* mod_llm_tls.c: the provider's key. */
 void llm_tls_hooks(apr_pool_t *p);
+
+/* mod_llm_status.c */
+void llm_status_hooks(apr_pool_t *p);
 void llm_tls_key(request_rec *r, llm_ctx_t *ctx);
 void llm_tls_attempt(void);
 bool llm_tls_sent(void);

@@ -619,5 +619,9 @@ llm_log_recovered(void *data, const tg_ledger_swept_t *call)
         }
     }
 
+    if (safe) {
+        tg_recovered_count(m->conf, call, &m->shared->metrics);
+    }
+
     return safe;
 }

@@ -267,8 +267,8 @@ reference_markdown(void)
     markdown(tg_directives, TG_DIRECTIVES);
 
     printf("\n# Directives of the companion\n\nOf the second module,"
-           " ngx_http_llm_upstream_module.so and mod_llm_upstream.so, which looks"
-           " after the servers of upstreams ([gpu.md](gpu.md)).\n");
+           " ngx_http_llm_upstream_module.so and mod_llm_upstream.so, which"
+           " looks after the servers of upstreams ([gpu.md](gpu.md)).\n");
 
     markdown(tg_upstream_directives, TG_UPSTREAM_DIRECTIVES);
 
@@ -323,8 +323,8 @@ reference_man(void)
     man(tg_directives, TG_DIRECTIVES);
 
     printf(".SH DIRECTIVES OF THE COMPANION\nThey stand in nginx's upstream"
-           " blocks and in httpd's <Proxy balancer://...>; llm_upstream_state in"
-           " http or the server's configuration, llm_upstream_status in a"
+           " blocks and in httpd's <Proxy balancer://...>; llm_upstream_state"
+           " in http or the server's configuration, llm_upstream_status in a"
            " location.\n");
     man(tg_upstream_directives, TG_UPSTREAM_DIRECTIVES);
 

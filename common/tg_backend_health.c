@@ -288,6 +288,14 @@ tg_be_retry(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
         return;
     }
 
+    /* Pages tell when that is over. */
+
+    if ((h.state == TG_BACKEND_SLEEPING || h.state == TG_BACKEND_STALLED)
+        && now - atomic_load(&b->scraped) <= tg_be_stale(cc))
+    {
+        return;
+    }
+
     /* One more failure, and it is down again. */
 
     h.state = TG_BACKEND_UP;

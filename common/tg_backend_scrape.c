@@ -90,11 +90,21 @@ static void
 tg_be_measure(const tg_be_facts_t *was, tg_be_facts_t *f, int64_t prompt,
     int64_t output)
 {
-    int64_t  dt = f->at - was->at;
+    int64_t  steps, dt = f->at - was->at;
 
-    if (was->at == 0 || dt <= 0 || dt > TG_BE_APART
-        || (tg_be_queue(was) == 0 && tg_be_queue(f) == 0))
-    {
+    if (was->at == 0 || dt <= 0 || dt > TG_BE_APART) {
+        f->written = f->at;
+        return;
+    }
+
+    /* Where tokens are counted when a request has ended, they were written in all
+     * of the time since others were; engines with steps are such. */
+
+    if (tg_be_queue(was) == 0 || !tg_be_fact(f, TG_FACT_STEPS, &steps)) {
+        f->written = was->at;
+    }
+
+    if (tg_be_queue(was) == 0 && tg_be_queue(f) == 0) {
         return;
     }
 
@@ -103,7 +113,8 @@ tg_be_measure(const tg_be_facts_t *was, tg_be_facts_t *f, int64_t prompt,
     }
 
     if (output > 0) {
-        f->decode = tg_be_follow(f->decode, output, dt);
+        f->decode = tg_be_follow(f->decode, output, f->at - f->written);
+        f->written = f->at;
     }
 }
 
@@ -145,7 +156,7 @@ static bool
 tg_be_page(tg_be_facts_t *f, const tg_engine_facts_t *facts, int64_t now)
 {
     bool           restarted = false;
-    int64_t        prompt, output;
+    int64_t        prompt, output, steps;
     tg_be_facts_t  was = *f;
 
     f->at = now;
@@ -155,14 +166,15 @@ tg_be_page(tg_be_facts_t *f, const tg_engine_facts_t *facts, int64_t now)
 
     prompt = tg_be_delta(&was, f, TG_FACT_PROMPT_TOKENS, &restarted);
     output = tg_be_delta(&was, f, TG_FACT_OUTPUT_TOKENS, &restarted);
+    steps = tg_be_delta(&was, f, TG_FACT_STEPS, &restarted);
 
     if (restarted) {
-        f->progress = now;
+        f->progress = f->written = now;
         f->stalls = 0;
         return true;
     }
 
-    if (prompt > 0 || output > 0) {
+    if (prompt > 0 || output > 0 || steps > 0) {
         f->stalls = 0;
         f->progress = now;
     }
@@ -184,7 +196,7 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
     const tg_engine_facts_t *facts, const tg_check_conf_t *cc, int64_t now)
 {
     bool           restarted;
-    int64_t        n, tokens, others;
+    int64_t        n, tokens;
     uint64_t       lock;
     tg_be_clock_t  c;
     tg_be_facts_t  f;
@@ -205,7 +217,6 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
     tg_be_get(&b->clock, &c);
     f.calls = c.calls;
     tokens = c.tokens;
-    others = tg_be_others(&f);
     tg_be_put(&b->facts, &f);
 
     atomic_store(&b->runs, tg_be_fact(&f, TG_FACT_RUNNING, &n) ? n : 0);
@@ -225,7 +236,7 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
         tg_pace_forget(&b->pace);
     }
 
-    tg_pace_scraped(&b->pace, facts, tokens, others, now);
+    tg_pace_scraped(&b->pace, facts, f.calls, tokens, now);
 
     if (tg_be_fact(&f, TG_FACT_SLEEPING, &n)) {
         tg_be_asleep(t, b, n != 0, now);

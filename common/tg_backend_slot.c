@@ -195,7 +195,7 @@ tg_backends_lease(tg_backends_t *t, int slot, tg_alive_pt alive, int64_t now)
         who = atomic_load(&s->who);
 
         if (tg_be_who_state(who) == TG_BE_SLOT_USED
-            && !tg_be_slot_dead(s, who, alive))
+            && (!tg_be_slot_dead(s, who, alive) || !tg_be_slot_free(s, who)))
         {
             return false;
         }

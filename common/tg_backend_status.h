@@ -8,23 +8,13 @@
 
 #include "tg_backend.h"
 #include "tg_out.h"
-
-typedef enum {
-    TG_STATUS_JSON = 0,
-    TG_STATUS_PROMETHEUS
-} tg_status_format_t;
-
-/* The arguments of llm_upstream_status. TG_OK, TG_ERROR. */
-int tg_status_format(const tg_str_t *args, unsigned nargs,
-    tg_status_format_t *format, tg_error_t *err);
+#include "tg_status.h"
 
 /* gc: those of the configuration, by name; NULL (llmctl): what the table has is
- * enough.  wall_ms: now, since 1970.  Returns TG_OK, or TG_ERROR where out() said
- * so. */
+ * enough.  wall_ms: now, since 1970.  Writes nothing to the table.  Returns
+ * TG_OK, or TG_ERROR where out() said so or there is no memory. */
 int tg_backend_status(tg_backends_t *t, const tg_group_conf_t *const *gc,
     unsigned ngc, tg_status_format_t format, int64_t now, int64_t wall_ms,
     tg_out_t out, void *data);
-
-tg_str_t tg_status_content_type(tg_status_format_t format);
 
 #endif /* TG_BACKEND_STATUS_H */

@@ -6,10 +6,7 @@
 #define TG_BACKEND_STATUS_INT_H
 
 #include "tg_backend_status.h"
-#include "tg_text.h"
-
-/* A page on its way: out() gets it in pieces of this size at most. */
-#define TG_STATUS_PIECE  4096
+#include "tg_page.h"
 
 /* There is always room for that much behind tg_status_room(). */
 #define TG_STATUS_ROOM   1536
@@ -20,17 +17,13 @@ typedef struct {
     unsigned                       ngc;
     int64_t                        now, wall_ms;
     tg_check_conf_t                check;       /* where gc has none */
-    tg_out_t                       out;
-    void                          *data;
-    bool                           failed;
-    tg_text_t                      text;
-    char                           buf[TG_STATUS_PIECE];
+    tg_page_t                      page;
 } tg_status_t;
 
 void tg_status_room(tg_status_t *s);
 
-/* Numbers of a backend: what they are called, here and there.  Units are those of
- * the names; a fraction has `scale` decimals. */
+/* Numbers of a backend: what they are called, here and there.  Units are those
+ * of the names; a fraction has `scale` decimals. */
 typedef struct {
     const char  *group;         /* the object of JSON; NULL: not there */
     const char  *json;          /* its name there, and the label's value */
@@ -104,7 +97,7 @@ typedef struct {
     int64_t             value[TG_STATUS_FIELDS];    /* or TG_STATUS_UNKNOWN */
 } tg_status_backend_t;
 
-/* The n-th backend of a group that is told of, n counting on; false: no more. */
+/* The n-th backend of a group that is told of; n counts on. False: no more. */
 bool tg_status_next(const tg_status_t *s, tg_group_t *g, unsigned *n,
     tg_status_backend_t *sb);
 

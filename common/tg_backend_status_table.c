@@ -56,10 +56,12 @@ const tg_status_field_t  tg_status_fields[TG_STATUS_FIELDS] = {
       "Requests that may run at a time, as configured or by the engine.", 0 },
     { "load", "kv_cache", "backend_kv_cache_usage_ratio", NULL, GAUGE,
       "Fill of the KV cache.", 6 },
-    { "load", "output_tokens_per_second", "backend_output_tokens_per_second", NULL,
-      GAUGE, "Measured rate of output tokens.", 3 },
-    { "load", "prompt_tokens_per_second", "backend_prompt_tokens_per_second", NULL,
-      GAUGE, "Measured rate of prompt tokens.", 3 },
+    { "load", "output_tokens_per_second",
+      "backend_output_tokens_per_second", NULL, GAUGE,
+      "Measured rate of output tokens.", 3 },
+    { "load", "prompt_tokens_per_second",
+      "backend_prompt_tokens_per_second", NULL, GAUGE,
+      "Measured rate of prompt tokens.", 3 },
 
     { "gpu", "gpus", "backend_gpus", NULL, GAUGE,
       "GPUs of the server, as configured.", 3 },
@@ -109,7 +111,8 @@ const tg_status_field_t  tg_status_fields[TG_STATUS_FIELDS] = {
       "What metered calls to it were charged.", 9 },
     { "usd", "instead", "backend_instead_usd_total", NULL, COUNTER,
       "What those calls would have cost with instead_of=.", 9 },
-    { "usd", "per_million_tokens", "backend_usd_per_million_tokens", NULL, GAUGE,
+    { "usd", "per_million_tokens", "backend_usd_per_million_tokens", NULL,
+      GAUGE,
       "What the server has cost, for a million tokens that came of it.", 9 }
 };
 

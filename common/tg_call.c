@@ -713,6 +713,10 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
     tg_call_lost(call, gate, now);
     tg_call_gpu_settle(call, gate);
 
+    if (gate->metrics != NULL) {
+        tg_call_count(call, gate->metrics);
+    }
+
     if (call->pass != NULL) {
         tg_call_give_back(call, gate, now);
     }

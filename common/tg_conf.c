@@ -21,6 +21,7 @@ tg_conf_create(tg_mem_t *mem)
         conf->mem = mem;
         conf->said_end = &conf->said;
         conf->hash = UINT64_C(14695981039346656037);
+        tg_conf_metrics_init(&conf->metrics);
     }
 
     return conf;
@@ -47,6 +48,7 @@ tg_scope_init(tg_scope_t *scope)
     scope->reject_unknown = TG_UNSET;
     scope->pass = TG_UNSET;
     scope->cache = TG_UNSET;
+    scope->status = TG_UNSET;
     scope->drain_ms = TG_UNSET;
 }
 
@@ -562,6 +564,10 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
         return tg_conf_geoip(conf, args, nargs, err);
     case TG_DIRECTIVE_ROUTE:
         return tg_conf_route(conf, args, nargs, err);
+    case TG_DIRECTIVE_METRICS:
+        return tg_conf_metrics(conf, args, nargs, err);
+    case TG_DIRECTIVE_STATUS:
+        return tg_conf_status(scope, args, nargs, err);
     case TG_DIRECTIVE_ALERT:
         return tg_conf_alert(&conf->alerts, conf->mem, args, nargs, err);
     case TG_DIRECTIVES:
@@ -591,6 +597,16 @@ tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child)
         child->cache = parent->cache;
     }
 
+    if (child->status == TG_UNSET) {
+        child->status = parent->status;
+    }
+
+    /* A look at what calls have cost is no call. */
+
+    if (child->status != TG_UNSET) {
+        child->enable = TG_OFF;
+    }
+
     if (child->drain_ms == TG_UNSET) {
         child->drain_ms = parent->drain_ms;
     }
@@ -605,7 +621,12 @@ tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child)
 void
 tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child)
 {
-    tg_scope_inherit(parent, child);
+    tg_scope_t  above = *parent;
+
+    /* A handler is of its location alone. */
+
+    above.status = TG_UNSET;
+    tg_scope_inherit(&above, child);
 
     if (child->enable == TG_UNSET) {
         child->enable = TG_OFF;
@@ -639,6 +660,10 @@ tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
     if (conf->cache.wanted && conf->cache.store.len == 0) {
         return tg_error(err, 0, 0, "llm_cache is on, and nothing says what the"
                         " cache is");
+    }
+
+    if (tg_conf_metrics_finish(conf, err) != TG_OK) {
+        return TG_ERROR;
     }
 
     for (i = 0; i < conf->ntags; i++) {

@@ -14,6 +14,7 @@
 #include "tg_fleet.h"
 #include "tg_guard.h"
 #include "tg_http.h"
+#include "tg_metrics.h"
 #include "tg_quota.h"
 #include "tg_conf_alert.h"
 #include "tg_request.h"
@@ -126,6 +127,7 @@ typedef struct {
     int8_t     reject_unknown;      /* TG_UNSET, 0, 1 */
     int8_t     pass;                /* TG_UNSET, 0, 1: llm_pass */
     int8_t     cache;               /* TG_UNSET, 0, 1: llm_cache */
+    int8_t     status;              /* TG_UNSET, or a tg_status_format_t */
     int64_t    drain_ms;            /* TG_UNSET; 0: abort */
     bool       own_enable;          /* `llm` is written in this very scope */
     bool       own_pass;
@@ -162,6 +164,37 @@ typedef struct {
     tg_fleet_options_t  *fleet;     /* NULL: of this machine alone */
 } tg_conf_ledger_t;
 
+/* What calls are counted by. */
+typedef enum {
+    TG_LABEL_TEAM = 0,
+    TG_LABEL_MODEL,
+    TG_LABEL_PROVIDER,
+    TG_LABEL_OPERATION,
+    TG_LABEL_KEY,
+    TG_LABEL_USER,
+    TG_LABEL_ORG,
+    TG_LABEL_ROUTE,
+    TG_LABELS
+} tg_metrics_label_t;
+
+#define TG_METRICS_TAGS_MAX  4
+
+/* llm_metrics. */
+typedef struct {
+    bool      said;
+    unsigned  series;               /* at most */
+    unsigned  labels;               /* bits, 1 << tg_metrics_label_t */
+    unsigned  ntags;
+    tg_str_t  tag[TG_METRICS_TAGS_MAX];     /* its name */
+    tg_str_t  label[TG_METRICS_TAGS_MAX];   /* "tag_feature" */
+    unsigned  place[TG_METRICS_TAGS_MAX];   /* in conf->tags */
+} tg_conf_metrics_t;
+
+/* Adds the label, where llm_metrics has it and there is a value: one without is as
+ * none, in PromQL as here. */
+void tg_metrics_label(tg_labels_t *l, const tg_conf_metrics_t *mc,
+    tg_metrics_label_t label, tg_str_t value);
+
 /* A directive, as it was given. */
 typedef struct tg_conf_said_s  tg_conf_said_t;
 
@@ -193,6 +226,7 @@ typedef struct {
     unsigned              nlogs;    /* in all scopes */
     tg_conf_keys_t        keys;
     tg_conf_cache_t       cache;
+    tg_conf_metrics_t     metrics;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
     tg_guards_t           guards;

@@ -61,6 +61,15 @@ int tg_conf_geoip(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
 int tg_conf_cache(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
     unsigned nargs, tg_error_t *err);
 
+/* tg_conf_metrics.c: what holds without llm_metrics; its arguments, and those of
+ * llm_status; after the last directive. */
+void tg_conf_metrics_init(tg_conf_metrics_t *mc);
+int tg_conf_metrics(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
+int tg_conf_status(tg_scope_t *scope, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
+int tg_conf_metrics_finish(tg_conf_t *conf, tg_error_t *err);
+
 /* tg_conf_route.c: the arguments of llm_route. */
 int tg_conf_route(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
     tg_error_t *err);

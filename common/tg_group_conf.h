@@ -10,13 +10,15 @@
  *                 [max_ejected=50%] [stall=2m | off] [loading=30m]
  *                 [tls=on | off] [host=<name>]
  *     llm_balance least_load | prefix_affinity [load=1.25] [key=<variable>]
- *     llm_dcgm    url=<url> [server=<server>] [gpu=<index>[,...]] [interval=30s]
+ *     llm_dcgm    url=<url> [server=<server>] [gpu=<index>[,...]]
+ *                 [interval=30s]
  *     llm_scale   url=<url> [secret=file:<path>] [idle=<time>]
  *                 [saturated=<time>] [cooldown=10m] [keep=<n>]
  *
  * A llm_backend without a server holds for all that none names; those that one
- * names have nothing of it.  gpu_cost= is of one GPU.  Several llm_dcgm, llm_scale
- * add up.  All times are milliseconds.  Strings are copied, and end in NUL.
+ * names have nothing of it.  gpu_cost= is of one GPU.  Several llm_dcgm and
+ * llm_scale add up.  All times are milliseconds.  Strings are copied, and end in
+ * NUL.
  */
 
 #ifndef TG_GROUP_CONF_H
@@ -38,7 +40,7 @@ typedef struct {
     int64_t      cost_nusd;     /* of an hour, of all gpus of the backend; -1:
                                    not said; gpus= times gpu_cost= */
     bool         by_prices;     /* cost=prices: lines go by the price list */
-    tg_str_t     instead_of;    /* the cloud's model, for comparison; or empty */
+    tg_str_t     instead_of;    /* the cloud's model, to compare; or empty */
     uint32_t     capacity;      /* calls at a time; 0: not known */
     tg_str_t     health;        /* empty: the engine's */
     tg_str_t     metrics;
@@ -141,8 +143,8 @@ int tg_group_conf_finish(tg_group_conf_t *gc, const tg_str_t *servers,
 bool tg_group_conf_warning(const tg_group_conf_t *gc, unsigned *i,
     tg_error_t *warning);
 
-/* Never NULL.  server as written (host:port), or its address.  One that none names
- * gets &gc->rest: of a server with a name, ask by that first, then by its
+/* Never NULL.  server as written (host:port), or its address.  One that none
+ * names gets &gc->rest: of a server with a name, ask by that first, then by its
  * address. */
 const tg_backend_conf_t *tg_group_conf_backend(const tg_group_conf_t *gc,
     tg_str_t server);

@@ -353,3 +353,39 @@ tg_recovered_wants(const tg_ledger_swept_t *call, tg_str_t target)
 
     return false;
 }
+
+
+void
+tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
+    tg_metrics_t *metrics)
+{
+    tg_labels_t               l;
+    tg_packed_t               c;
+    tg_counted_t              counted;
+    tg_packed_texts_t         texts;
+    const tg_conf_metrics_t  *mc = &conf->metrics;
+
+    if (!tg_recovered_unpack(call, &c, &texts)
+        || (c.flags & TG_PACKED_FINISHED) != 0)
+    {
+        return;
+    }
+
+    tg_labels_init(&l);
+    tg_metrics_label(&l, mc, TG_LABEL_PROVIDER,
+                     texts.provider.len != 0 ? texts.provider : texts.vendor);
+    tg_metrics_label(&l, mc, TG_LABEL_MODEL, texts.model);
+    tg_metrics_label(&l, mc, TG_LABEL_OPERATION, tg_op_name((tg_op_t) c.op));
+    tg_metrics_label(&l, mc, TG_LABEL_TEAM, texts.team);
+    tg_metrics_label(&l, mc, TG_LABEL_USER, texts.user);
+    tg_metrics_label(&l, mc, TG_LABEL_ORG, texts.org);
+    tg_metrics_label(&l, mc, TG_LABEL_KEY, texts.key_id);
+
+    memset(&counted, 0, sizeof(counted));
+    counted.labels = tg_labels_text(&l);
+    counted.outcome = TG_OUTCOME_CUT;
+    counted.estimated = true;
+    counted.cost = call->sent ? c.cost : 0;
+    counted.list = counted.cost;
+    tg_metrics_count(metrics, mc->series, &counted);
+}

@@ -152,8 +152,8 @@ tg_scale_back_off(tg_scale_hook_t *h, tg_scale_entry_t *e, int64_t after_ms,
     e->fails++;
 
     if ((e->fails & (e->fails - 1)) == 0) {
-        tg_scale_log(h, TG_WEBHOOK_WARN, "llm_scale to %.*s: %s; failures in a"
-                     " row: %u, next attempt in %lld.%03d s",
+        tg_scale_log(h, TG_WEBHOOK_WARN, "scaling events to %.*s: %s; failures"
+                     " in a row: %u, next attempt in %lld.%03d s",
                      (int) e->target->origin.len, e->target->origin.p, why,
                      e->fails, (long long) (ms / 1000), (int) (ms % 1000));
     }
@@ -205,8 +205,8 @@ tg_scale_ended(tg_scale_hook_t *h, tg_scale_entry_t *e, CURLcode rc)
         break;
 
     case TG_ALERT_GIVE_UP:
-        tg_scale_log(h, TG_WEBHOOK_ERROR, "llm_scale to %.*s: %s was answered"
-                     " with status %ld and is given up",
+        tg_scale_log(h, TG_WEBHOOK_ERROR, "scaling events to %.*s: %s was"
+                     " answered with status %ld and is given up",
                      (int) e->target->origin.len, e->target->origin.p,
                      e->event.id, status);
         tg_scale_done(h->conf.table, &e->event);
@@ -444,8 +444,8 @@ tg_scale_hook_post(tg_scale_hook_t *h, const tg_scale_targets_t *targets,
     (void) pthread_mutex_unlock(&h->mutex);
 
     if (e == NULL) {
-        return tg_error(err, 0, 0, "llm_scale to %.*s: %d events wait already",
-                        (int) target->origin.len, target->origin.p,
+        return tg_error(err, 0, 0, "scaling events to %.*s: %d of them wait"
+                        " already", (int) target->origin.len, target->origin.p,
                         TG_SCALE_QUEUE);
     }
 

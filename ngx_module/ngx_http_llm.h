@@ -18,6 +18,7 @@
 typedef struct {
     ngx_atomic_t                seq;            /* of cost lines, per node */
     tg_breakers_t               breakers;
+    tg_metrics_t                metrics;
 } ngx_http_llm_shared_t;
 
 typedef struct {
@@ -203,6 +204,9 @@ int ngx_http_llm_prices_load(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
     unsigned first, tg_error_t *err);
 void ngx_http_llm_prices_watch(ngx_http_llm_main_conf_t *lmcf,
     ngx_cycle_t *cycle);
+
+/* ngx_http_llm_status.c */
+ngx_int_t ngx_http_llm_status(ngx_http_request_t *r);
 
 /* ngx_http_llm_variables.c */
 ngx_int_t ngx_http_llm_add_variables(ngx_conf_t *cf);

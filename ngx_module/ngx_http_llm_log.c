@@ -455,9 +455,11 @@ ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call)
     ngx_uint_t                 i, failed = 0;
     static u_char              line[TG_LINE_MAX];
     ngx_http_llm_log_t       **ll;
+    ngx_http_llm_shared_t     *shared;
     ngx_http_llm_main_conf_t  *lmcf = data;
 
     ll = lmcf->logs.elts;
+    shared = lmcf->shm_zone->data;
 
     for (i = 0; i < lmcf->logs.nelts; i++) {
         if (!tg_recovered_wants(call, ll[i]->conf->target)
@@ -480,6 +482,10 @@ ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call)
             failed |= ngx_http_llm_log_put(ll[i], line, n, ngx_cycle->log)
                       != NGX_OK;
         }
+    }
+
+    if (!failed) {
+        tg_recovered_count(lmcf->conf, call, &shared->metrics);
     }
 
     return !failed;

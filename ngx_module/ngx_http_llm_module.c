@@ -24,7 +24,8 @@ static ngx_command_t  ngx_http_llm_commands[] = {
 
 #define TG_DIRECTIVE(id, ngx, httpd, contexts, least, most, syntax, def, help) \
     { ngx_string(ngx),                                                        \
-      NGX_HTTP_LLM_CTX(contexts)|NGX_CONF_1MORE,                              \
+      NGX_HTTP_LLM_CTX(contexts)                                              \
+      |((least) > 0 ? NGX_CONF_1MORE : NGX_CONF_ANY),                         \
       ngx_http_llm_directive,                                                 \
       NGX_HTTP_LOC_CONF_OFFSET,                                               \
       TG_DIRECTIVE_##id,                                                      \
@@ -292,6 +293,7 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                 *value = cf->args->elts;
     unsigned                   nprices;
     ngx_uint_t                 i, n = cf->args->nelts - 1;
+    ngx_http_core_loc_conf_t  *clcf;
 
     if (id == TG_DIRECTIVE_CACHE) {
         return "is httpd's: here proxy_cache does it, with proxy_cache_key"
@@ -302,14 +304,6 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 0; i < n && i < TG_ARGS_MAX; i++) {
         args[i] = ngx_http_llm_str(&value[i + 1]);
-    }
-
-    if (id == TG_DIRECTIVE_CACHE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is httpd's; here proxy_cache does it, with"
-                           " $llm_cache_key for its key (docs/cache.md)",
-                           &value[0]);
-        return NGX_CONF_ERROR;
     }
 
     nprices = lmcf->conf->nprices;
@@ -323,6 +317,11 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" %s", &value[0],
                            err.message);
         return NGX_CONF_ERROR;
+    }
+
+    if (id == TG_DIRECTIVE_STATUS) {
+        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+        clcf->handler = ngx_http_llm_status;
     }
 
     if (id == TG_DIRECTIVE_LOG) {

@@ -2,8 +2,8 @@
 
 /*
  * Checks are one process' at a time: who has the lease of the table.  Each
- * process asks for it in a timer that does not keep it from leaving.  Each server
- * has two timers, of its health page and of its metrics.
+ * process asks for it in a timer that does not keep it from leaving.  Each
+ * server has two timers, of its health page and of its metrics.
  */
 
 #define NGX_HTTP_LLM_TICK   (TG_TICK_NS / 1000000)
@@ -400,21 +400,31 @@ ngx_http_llm_checks_quit(ngx_http_llm_upstream_main_conf_t *lumcf)
 
 /* Servers that have been resolved anew. */
 static void
-ngx_http_llm_checks_renew(ngx_http_llm_upstream_main_conf_t *lumcf,
-    ngx_http_llm_group_t *g)
+ngx_http_llm_checks_renew(ngx_http_llm_upstream_main_conf_t *lumcf)
 {
-    if (ngx_http_llm_peers_config(
-                        (ngx_http_upstream_rr_peers_t *) g->us->peer.data)
-        == g->config)
-    {
+    ngx_uint_t              i, changed = 0;
+    ngx_http_llm_group_t  **groups = lumcf->groups.elts;
+
+    for (i = 0; i < lumcf->groups.nelts; i++) {
+
+        if (ngx_http_llm_peers_config(
+                  (ngx_http_upstream_rr_peers_t *) groups[i]->us->peer.data)
+            != groups[i]->config)
+        {
+            changed = 1;
+            ngx_http_llm_group_refresh(lumcf, groups[i]);
+        }
+    }
+
+    if (!changed || !lumcf->owner) {
         return;
     }
 
-    ngx_http_llm_group_refresh(lumcf, g);
+    tg_backends_generation(lumcf->map->table);
 
-    if (lumcf->owner) {
-        ngx_http_llm_group_configured(lumcf, g);
-        ngx_http_llm_checks_group(lumcf, g);
+    for (i = 0; i < lumcf->groups.nelts; i++) {
+        ngx_http_llm_group_configured(lumcf, groups[i]);
+        ngx_http_llm_checks_group(lumcf, groups[i]);
     }
 }
 
@@ -532,8 +542,6 @@ static void
 ngx_http_llm_checks_tick(ngx_event_t *ev)
 {
     int64_t                             now = tg_backend_now();
-    ngx_uint_t                          i;
-    ngx_http_llm_group_t              **groups;
     ngx_http_llm_upstream_main_conf_t  *lumcf = ev->data;
 
     if (ngx_exiting) {
@@ -544,11 +552,7 @@ ngx_http_llm_checks_tick(ngx_event_t *ev)
     ngx_add_timer(ev, NGX_HTTP_LLM_TICK
                       - ngx_current_msec % NGX_HTTP_LLM_TICK);
 
-    groups = lumcf->groups.elts;
-
-    for (i = 0; i < lumcf->groups.nelts; i++) {
-        ngx_http_llm_checks_renew(lumcf, groups[i]);
-    }
+    ngx_http_llm_checks_renew(lumcf);
 
     if (tg_backends_lease(lumcf->map->table, lumcf->slot, tg_backend_alive,
                           now))

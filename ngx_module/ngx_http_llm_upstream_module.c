@@ -44,7 +44,7 @@ static ngx_http_module_t  ngx_http_llm_upstream_module_ctx = {
     ngx_http_llm_upstream_create_srv_conf,    /* create server configuration */
     NULL,                                     /* merge server configuration */
 
-    ngx_http_llm_upstream_create_loc_conf,    /* create location configuration */
+    ngx_http_llm_upstream_create_loc_conf,    /* create location config. */
     NULL                                      /* merge location configuration */
 };
 
@@ -258,8 +258,8 @@ ngx_http_llm_upstream_postconfiguration(ngx_conf_t *cf)
     }
 
     if (tg_backend_map_open(map, *path != '\0' ? path : NULL, &err) != TG_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "llm_upstream_state: %s",
-                      err.message);
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "llm_upstream_state \"%s\": %s", path, err.message);
         ngx_free(map);
         return NGX_ERROR;
     }

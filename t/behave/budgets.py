@@ -6,8 +6,8 @@ import os
 import re
 
 import calls
+from hooks import SECRET
 from keys import CARRIERS
-from test_alerts import SECRET
 from test_llmctl_key import new
 
 CHAT = "/v1/chat/completions"

@@ -1,52 +1,14 @@
 """Thresholds of quotas: their lines, and the webhook."""
 
-import base64
-import hashlib
-import hmac
-import http.server
 import json
-import os
-import shutil
-import threading
 
 import calls
 import pytest
 
+from hooks import SECRET, Hook, secret, signed
 from keys import gated
-from servers import server_user
 
 CHAT = "/v1/chat/completions"
-SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
-
-
-class Hook:
-    """Somebody's webhook; fails so many times first."""
-
-    def __init__(self, failures=0, port=0):
-        hook = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.posts.append((dict(self.headers), body))
-                self.send_response(500 if len(hook.posts) <= failures
-                                   else 200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
-
-        self.posts = []
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port),
-                                                      Handler)
-        self.url = "http://127.0.0.1:%d/hook" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever,
-                         daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture
@@ -61,16 +23,6 @@ def failing_hook():
     made = Hook(2)
     yield made
     made.close()
-
-
-def secret(server, name, text):
-    path = server.write("etc/" + name, text)
-
-    if server_user():
-        shutil.chown(path, *server_user())
-    os.chmod(path, 0o600)
-
-    return path
 
 
 def start(server, fake, *quotas, alert=None, **more):
@@ -113,11 +65,7 @@ def test_webhook_is_told_signed_and_once(server, fake, hook):
     assert "all calls" in said["text"]
     assert said["dedup_key"] == headers["webhook-id"]
     assert said["dedup_key"] == server.log_of().alerts()[0]["event.id"]
-    signed = "%s.%s." % (headers["webhook-id"], headers["webhook-timestamp"])
-    mac = hmac.new(base64.b64decode(SECRET), signed.encode() + body,
-                   hashlib.sha256).digest()
-    assert headers["webhook-signature"].split(" ")[0] \
-        == "v1," + base64.b64encode(mac).decode()
+    assert signed(hook.posts[0])
     assert len(hook.posts) == 1
 
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import calls
+from client import Client
 from engines import Engines
 from servers import Loc, Upstream
 
@@ -39,8 +40,12 @@ def site(server, engines, fake, *llm, modules=("llm", "llm_upstream"), **more):
     return made
 
 
+def told(server):
+    return server.client.get(STATUS.path).json["upstreams"][0]
+
+
 def saturated(server):
-    return server.client.get(STATUS.path).json["upstreams"][0]["saturated"]
+    return told(server)["saturated"]
 
 
 def await_saturated(server, yes):
@@ -94,6 +99,39 @@ def test_a_burst_begins_and_ends(server, fake):
                 if "llm.route" not in line} == {engines[0].address}
         assert {line.get("llm.server") for line in lines
                 if "llm.route" in line} == {None}
+
+
+def test_it_ends_lower_than_it_begins(server, fake):
+    """With four calls that wait nothing begins, nor does it end: only what is
+    less than that ends it."""
+    with Engines(1, seqs=1, speed=20) as engines:
+        server.start(site(server, engines, fake,
+                          ("llm_route", "burst", SATURATED, TO)))
+        engines[0].set(stall=1)
+        there = Client(engines[0].port)
+
+        def wait_for(n):
+            server.wait_until(lambda: told(server)["saturation"] == n / 5,
+                              what="%d calls that wait" % n)
+
+        waiting = [there.open("POST", CHAT, own()) for _ in range(4)]
+        wait_for(4)
+        assert not saturated(server)
+
+        more = [there.open("POST", CHAT, own()) for _ in range(4)]
+        await_saturated(server, True)
+        for exchange in more:
+            exchange.close()
+        wait_for(4)
+        assert saturated(server) and route_of(server) == "burst"
+
+        waiting.pop().close()
+        await_saturated(server, False)
+        engines[0].mend()
+        assert route_of(server) is None
+        for exchange in waiting:
+            assert exchange.read().status == 200
+        server.lines(2)
 
 
 def test_what_is_down_is_not_healthy(server, fake):

@@ -14,9 +14,9 @@ import budgets
 import calls
 import nginx
 import routes
+from hooks import Hook
 from pki import secure
 from servers import free_port, root, server_user
-from test_alerts import Hook
 
 CHAT = calls.chat(metadata={"team": "red"})
 

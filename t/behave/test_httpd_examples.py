@@ -14,9 +14,9 @@ import budgets
 import calls
 import httpd
 import routes
+from hooks import Hook
 from pki import secure
 from servers import free_port, root, server_user
-from test_alerts import Hook
 
 pytestmark = pytest.mark.only("httpd", "the files are httpd's")
 

@@ -1,4 +1,4 @@
-"""The companion in nginx: its load balancing methods, its workers, its reloads."""
+"""The companion in nginx: its load balancing methods, workers, reloads."""
 
 import os
 import signal
@@ -325,6 +325,65 @@ def test_configuration_test_makes_nothing(server):
         assert ok, told
         assert not os.path.exists(state)
         assert made[0].checks == []
+
+
+def test_state_file_that_cannot_be_opened_refuses_the_configuration(server):
+    with boxes(1) as made:
+        up = upstream(made)
+        server.start(site(up, ("llm_upstream_state",
+                               server.path("tmp", "backends"))))
+        await_states(server, (made[0], "up"))
+        server.expect_errors("llm_upstream_state")
+        server.write("etc/nginx.conf", server.render(site(
+            up, ("llm_upstream_state", "/nowhere/backends"))))
+        server.signal(signal.SIGHUP)
+        server.await_message('llm_upstream_state "/nowhere/backends": ')
+        n = len(made[0].checks)
+        server.wait_until(lambda: len(made[0].checks) > n + 3)
+        assert call(server) == [made[0].port]
+
+
+def test_another_state_file_after_a_reload(server):
+    with boxes(2) as made:
+        up = upstream(made)
+        server.start(site(up))
+        made[1].health = 500
+        await_states(server, (made[1], "down"))
+        server.reload(site(up, ("llm_upstream_state",
+                                server.path("tmp", "backends"))))
+        await_states(server, (made[0], "up"), (made[1], "down"))
+        assert os.path.exists(server.path("tmp", "backends"))
+
+
+def test_one_server_of_two_upstreams_is_two(server):
+    with boxes(2) as made:
+        ups = [upstream(made), upstream(made)]
+        ups[1].name = "other"
+        server.start(Site(
+            locs=[Loc("/", to=ups[0]), Loc("/other/", to=ups[1]), STATUS],
+            upstreams=ups, modules=("llm_upstream",)))
+        await_states(server, *((b, "up") for b in made))
+        told = server.client.get("/status").json["upstreams"]
+        assert {u["upstream"] for u in told} == {"gpu", "other"}
+        call(server, path="/other/")
+        assert [sum(s["calls"]["served"] for s in u["servers"])
+                for u in sorted(server.client.get("/status").json["upstreams"],
+                                key=lambda u: u["upstream"])] == [0, 1]
+
+
+def test_a_call_that_fails_does_not_outlast_the_checks(server):
+    """max_fails=1 and fail_timeout=10s are nginx's defaults."""
+    server.expect_errors("prematurely closed", "refused", "no live upstreams")
+    with boxes(2) as made:
+        server.start(site(upstream(made)))
+        await_states(server, *((b, "up") for b in made))
+        made[0].status, made[0].health = None, 500
+        call(server, 6)
+        await_states(server, (made[0], "down"))
+        time.sleep(1)
+        made[0].status, made[0].health = 200, 200
+        await_states(server, (made[0], "up"))
+        assert made[0].port in call(server, 8)
 
 
 def test_state_in_a_file_survives_a_restart(server):

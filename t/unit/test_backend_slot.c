@@ -193,8 +193,9 @@ test_one_has_the_lease(void **state)
 static void
 test_the_lease_of_the_dead_is_taken_at_once(void **state)
 {
-    int     a, b;
-    pool_t  p;
+    int          a, b;
+    pool_t       p;
+    tg_ticket_t  k;
 
     (void) state;
     begin(&p);
@@ -203,14 +204,21 @@ test_the_lease_of_the_dead_is_taken_at_once(void **state)
     assert_true(tg_backends_lease(p.t, a, alive, p.now));
     nalive = 0;
     lives(1001, 5);
+    tg_backend_begin(p.t, p.b[0], a, NULL, p.now, &k);
     p.now += 4 * TG_TICK_NS;
     assert_true(tg_backends_lease(p.t, b, alive, p.now));
+
+    /* What it had under way goes with the next tick. */
+
+    tg_group_tick(p.t, p.g, &p.gc, p.now);
+    assert_int_equal(load(&p, 0).calls, 0);
 
     /* One that is told to exit hands it over. */
 
     tg_backends_release(p.t, a);
     assert_false(tg_backends_lease(p.t, a, alive, p.now));
     tg_backends_release(p.t, b);
+    a = tg_backends_join(p.t, 1002, 5);
     assert_true(tg_backends_lease(p.t, a, alive, p.now));
     tg_backends_leave(p.t, a);
     assert_true(tg_backends_lease(p.t, b, alive, p.now));

@@ -203,7 +203,7 @@ test_nobody_knows_what_is_not_looked_after(void **state)
     (void) state;
     begin(&f, text);
     assert_true(tg_conf_companion(f.conf, NULL));
-    assert_int_equal(warned(&f, "saturated() is never true: the module"), 1);
+    assert_int_equal(warned(&f, "saturated() is never true: the companion"), 1);
     assert_int_equal(call(&f, LLAMA), TG_OK);
     goes_to(&f, "gpu");
 

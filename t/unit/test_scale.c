@@ -299,7 +299,7 @@ test_others_that_use_it_keep_it_busy(void **state)
         assert_int_equal(run(&p, 1, &e), 0);
     }
 
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         page(&p, 0, 0, 0, 119);
         assert_int_equal(run(&p, 1, &e), 0);
     }
@@ -364,9 +364,12 @@ test_one_that_was_away_is_used_again(void **state)
     assert_int_equal(run(&p, 5, &e), 0);
     assert_int_equal(drain_of(&p, 0), TG_DRAIN_IDLE);
 
+    /* and now there is one for the other to go */
+
     up(&p, 0);
-    assert_int_equal(run(&p, 1, &e), 0);
+    assert_int_equal(run(&p, 1, &e), 1);
     assert_int_equal(drain_of(&p, 0), TG_DRAIN_NONE);
+    assert_int_equal(drain_of(&p, 1), TG_DRAIN_IDLE);
     gone(&p);
 }
 
@@ -387,8 +390,9 @@ test_an_administrator_has_the_last_word(void **state)
     assert_int_equal(drain_of(&p, 2), TG_DRAIN_ADMIN);
 
     tg_backend_drain(p.t, p.b[0], TG_DRAIN_NONE, p.now);
-    assert_int_equal(run(&p, 5, &e), 0);
+    assert_int_equal(run(&p, 5, &e), 1);
     assert_int_equal(drain_of(&p, 0), TG_DRAIN_NONE);
+    assert_int_equal(drain_of(&p, 1), TG_DRAIN_IDLE);
     gone(&p);
 }
 
@@ -535,6 +539,29 @@ test_without_a_hook_what_was_drained_is_given_back(void **state)
 
 
 static void
+test_what_was_drained_before_a_boot_is_given_back(void **state)
+{
+    pool_t            p;
+    tg_scale_event_t  e;
+
+    (void) state;
+    scaled(&p, 2, 10, 0, 1);
+    all_up(&p);
+    assert_int_equal(run(&p, 12, &e), 1);
+    assert_int_equal(drain_of(&p, 0), TG_DRAIN_IDLE);
+
+    p.now = 5 * SECOND;
+    assert_int_equal(tg_backends_open(p.t, tg_backends_size(), 2, p.now, NULL),
+                     TG_OK);
+    p.slot = tg_backends_join(p.t, 1000, 1);
+    all_up(&p);
+    assert_int_equal(run(&p, 1, &e), 0);
+    assert_int_equal(drain_of(&p, 0), TG_DRAIN_NONE);
+    gone(&p);
+}
+
+
+static void
 test_time_in_which_nobody_looked_is_not_idle(void **state)
 {
     pool_t            p;
@@ -568,6 +595,7 @@ main(void)
         cmocka_unit_test(test_saturation_brings_back_what_was_drained),
         cmocka_unit_test(test_hooks_have_their_own_patience),
         cmocka_unit_test(test_without_a_hook_what_was_drained_is_given_back),
+        cmocka_unit_test(test_what_was_drained_before_a_boot_is_given_back),
         cmocka_unit_test(test_time_in_which_nobody_looked_is_not_idle)
     };
 

@@ -1,0 +1,178 @@
+/*
+ * tg_metrics.h - what calls have cost, used and come to, counted by team, model,
+ * provider and whatever else llm_metrics says, for llm_status.
+ *
+ * The table lies in memory that all processes of the server share.  All of it is
+ * atomics: no locks, nothing to clean up after who dies; a process that dies while
+ * it counts a call leaves out a part of that call.  Zeroed it is as new.
+ *
+ * Who makes up names can't grow it: a set of labels that finds no room counts in
+ * the series whose labels are all "other".  Sums over all series are exact.
+ *
+ * Money is nano-dollars, times are nanoseconds.
+ */
+
+#ifndef TG_METRICS_H
+#define TG_METRICS_H
+
+#include "tg_error.h"
+#include "tg_out.h"
+#include "tg_status.h"
+#include "tg_str.h"
+
+#include <stdatomic.h>
+
+#define TG_METRIC_SERIES       2048     /* at most; llm_metrics series= */
+#define TG_METRIC_SPEEDS       256      /* of provider, model and operation */
+#define TG_METRIC_RULES        256
+#define TG_METRIC_LABELS_MAX   440      /* bytes of a series' labels, as text */
+#define TG_METRIC_VALUE_MAX    96       /* of one label's value; longer is cut */
+
+/* How calls end. */
+typedef enum {
+    TG_OUTCOME_OK = 0,
+    TG_OUTCOME_REFUSED,         /* by a rule of ours */
+    TG_OUTCOME_SERVED,          /* answered here: a list of models */
+    TG_OUTCOME_CLIENT_ERROR,    /* 4xx of the provider */
+    TG_OUTCOME_SERVER_ERROR,
+    TG_OUTCOME_CLIENT_CLOSED,
+    TG_OUTCOME_CUT,             /* the upstream broke off, or the server stopped */
+    TG_OUTCOMES
+} tg_outcome_t;
+
+/* Exclusive classes of tokens: their sum is input + output. */
+typedef enum {
+    TG_TOKENS_INPUT = 0,        /* neither read from a cache nor written to it */
+    TG_TOKENS_CACHE_READ,
+    TG_TOKENS_CACHE_WRITE,
+    TG_TOKENS_OUTPUT,           /* without reasoning */
+    TG_TOKENS_REASONING,
+    TG_TOKENS
+} tg_tokens_t;
+
+/* A call, or an attempt of it that failed and may be billed. */
+typedef struct {
+    tg_str_t      labels;       /* tg_labels_t's text */
+    tg_outcome_t  outcome;
+    bool          attempt;      /* counts no call */
+    bool          unpriced;     /* used something that has no price */
+    bool          estimated;    /* its usage is */
+    int64_t       cost;
+    int64_t       list;         /* what it would have cost by the list */
+    int64_t       tokens[TG_TOKENS];
+} tg_counted_t;
+
+/* Labels of a series being written, as Prometheus' format has them:
+ * name="value",name="value". */
+typedef struct {
+    size_t  len;
+    char    text[TG_METRIC_LABELS_MAX];
+} tg_labels_t;
+
+static inline void
+tg_labels_init(tg_labels_t *l)
+{
+    l->len = 0;
+}
+
+/* name: letters, digits, "_".  The value may be any bytes: what is not UTF-8 or a
+ * control character becomes "_", and it is cut.  Labels that find no room are
+ * left out. */
+void tg_labels_add(tg_labels_t *l, tg_str_t name, tg_str_t value);
+tg_str_t tg_labels_text(const tg_labels_t *l);
+
+/* The inside of a label's value: escaped, what is no text or not UTF-8 as "_",
+ * cut at `max` bytes.  Returns how many were written. */
+size_t tg_labels_value(char *to, tg_str_t s, size_t max);
+
+#define TG_METRIC_BOUNDS  14            /* of a histogram, besides +Inf */
+
+/* In seconds; of both histograms. */
+extern const double  tg_metric_bounds[TG_METRIC_BOUNDS];
+
+typedef struct {
+    _Atomic uint64_t  count[TG_METRIC_BOUNDS + 1];  /* each its own */
+    _Atomic int64_t   sum;              /* nanoseconds */
+} tg_histogram_t;
+
+typedef struct {
+    _Atomic uint64_t  key;              /* 0: unused */
+    _Atomic uint32_t  len;              /* of labels; 0: not written yet */
+    char              labels[TG_METRIC_LABELS_MAX];
+} tg_series_name_t;
+
+typedef struct {
+    tg_series_name_t  name;
+    _Atomic int64_t   cost;
+    _Atomic int64_t   list;
+    _Atomic uint64_t  unpriced;
+    _Atomic uint64_t  estimated;
+    _Atomic uint64_t  attempts;
+    _Atomic uint64_t  tokens[TG_TOKENS];
+    _Atomic uint64_t  outcomes[TG_OUTCOMES];
+} tg_series_t;
+
+typedef struct {
+    tg_series_name_t  name;
+    tg_histogram_t    first;            /* time to the first chunk */
+    tg_histogram_t    whole;
+} tg_speed_t;
+
+typedef struct {
+    tg_series_name_t  name;             /* rule="..." */
+    _Atomic uint64_t  refused;
+    _Atomic uint64_t  dry;              /* a dry run would have */
+} tg_rule_count_t;
+
+typedef struct {
+    _Atomic uint32_t  nseries;          /* made, "other" not among them */
+    _Atomic uint64_t  overflow;         /* calls that "other" took */
+    tg_series_t       other;
+    tg_speed_t        other_speed;
+    tg_rule_count_t   other_rule;
+    tg_series_t       series[TG_METRIC_SERIES];
+    tg_speed_t        speeds[TG_METRIC_SPEEDS];
+    tg_rule_count_t   rules[TG_METRIC_RULES];
+} tg_metrics_t;
+
+/* limit: most series, of llm_metrics. */
+void tg_metrics_count(tg_metrics_t *m, unsigned limit, const tg_counted_t *c);
+
+/* first_ns: below 0: there was none. */
+void tg_metrics_speed(tg_metrics_t *m, tg_str_t labels, int64_t first_ns,
+    int64_t whole_ns);
+
+void tg_metrics_rule(tg_metrics_t *m, tg_str_t rule, bool dry);
+
+/* The sum of all series; of a running server it is of no one instant. */
+typedef struct {
+    int64_t   cost, list;
+    uint64_t  calls, attempts, unpriced, estimated;
+    uint64_t  tokens[TG_TOKENS];
+    uint64_t  outcomes[TG_OUTCOMES];
+} tg_metrics_sum_t;
+
+void tg_metrics_sum(const tg_metrics_t *m, tg_metrics_sum_t *sum);
+
+/* Adds one of them. */
+void tg_metrics_sum_series(const tg_series_t *s, tg_metrics_sum_t *sum);
+
+/* As they were written; false: it is not in use. */
+bool tg_metrics_labels(const tg_series_name_t *name, tg_str_t *labels);
+
+extern const char *const  tg_outcome_names[TG_OUTCOMES];
+extern const char *const  tg_tokens_names[TG_TOKENS];
+
+/* In that format; config_hash is for JSON, docs/metrics.md.  TG_OK, or TG_ERROR where
+ * out() said so. */
+int tg_metrics_page(const tg_metrics_t *m, tg_status_format_t format,
+    tg_str_t config_hash, int64_t wall_ms, tg_out_t out, void *data);
+
+/* tg_metrics_text.c: Prometheus' text format. */
+int tg_metrics_text(const tg_metrics_t *m, tg_out_t out, void *data);
+
+/* tg_metrics_json.c */
+int tg_metrics_json(const tg_metrics_t *m, tg_str_t config_hash,
+    int64_t wall_ms, tg_out_t out, void *data);
+
+#endif /* TG_METRICS_H */

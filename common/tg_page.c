@@ -1,0 +1,43 @@
+#include "tg_page.h"
+#include "tg_error.h"
+
+
+void
+tg_page_init(tg_page_t *pg, tg_out_t out, void *data)
+{
+    pg->out = out;
+    pg->data = data;
+    pg->failed = false;
+    tg_text_init(&pg->text, pg->buf, TG_PAGE_SIZE);
+}
+
+
+static void
+tg_page_flush(tg_page_t *pg)
+{
+    size_t  n = (size_t) (pg->text.p - pg->buf);
+
+    if (n > 0 && !pg->failed) {
+        pg->failed = pg->out(pg->data, pg->buf, n) != 0;
+    }
+
+    tg_text_init(&pg->text, pg->buf, TG_PAGE_SIZE);
+}
+
+
+void
+tg_page_room(tg_page_t *pg, size_t n)
+{
+    if ((size_t) (pg->text.end - pg->text.p) < n) {
+        tg_page_flush(pg);
+    }
+}
+
+
+int
+tg_page_end(tg_page_t *pg)
+{
+    tg_page_flush(pg);
+
+    return pg->failed ? TG_ERROR : TG_OK;
+}

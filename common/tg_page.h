@@ -1,0 +1,29 @@
+/*
+ * tg_page.h - text of any length that goes out in pieces.
+ */
+
+#ifndef TG_PAGE_H
+#define TG_PAGE_H
+
+#include "tg_out.h"
+#include "tg_text.h"
+
+#define TG_PAGE_SIZE  8192
+
+typedef struct {
+    tg_out_t   out;
+    void      *data;
+    bool       failed;          /* out() said so: the rest goes nowhere */
+    tg_text_t  text;            /* what is written next */
+    char       buf[TG_PAGE_SIZE];
+} tg_page_t;
+
+void tg_page_init(tg_page_t *pg, tg_out_t out, void *data);
+
+/* Makes room for n bytes, at most TG_PAGE_SIZE, in pg->text. */
+void tg_page_room(tg_page_t *pg, size_t n);
+
+/* TG_OK, or TG_ERROR where out() said so. */
+int tg_page_end(tg_page_t *pg);
+
+#endif /* TG_PAGE_H */

@@ -1,0 +1,201 @@
+"""llm_status: what was spent, as JSON and for Prometheus, and that it is what the
+cost lines say."""
+
+import json
+import re
+import shutil
+import subprocess
+from decimal import Decimal
+
+import calls
+from servers import Loc
+
+CHAT = "/v1/chat/completions"
+SAMPLE = re.compile(r'([a-z_]+)(?:\{(.*)\})? (\S+)\Z')
+LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
+TEAM = ("llm_tag", "team", "from=header:X-Team")
+
+
+def started(server, fake, *llm, **more):
+    site = server.metered(fake, *llm, **more)
+    site.locs += [
+        Loc("/llm/status", [("llm_status",)]),
+        Loc("/llm/metrics", [("llm_status", "format=prometheus")])]
+
+    return server.start(site)
+
+
+def status(server):
+    r = server.client.get("/llm/status")
+    assert r.status == 200
+    assert r.header("Content-Type") == "application/json"
+
+    return r.json
+
+
+def page(server):
+    r = server.client.get("/llm/metrics")
+    assert r.status == 200
+    assert r.header("Content-Type").replace(" ", "") \
+        == "text/plain;version=0.0.4;charset=utf-8"
+
+    return r.body.decode()
+
+
+def samples(text):
+    """[(name, {label: value}, Decimal)]"""
+    made = []
+
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, labels, value = SAMPLE.match(line).groups()
+            made.append((name, dict(LABEL.findall(labels or "")),
+                         Decimal(value)))
+
+    return made
+
+
+def total(found, name, **labels):
+    return sum(value for n, has, value in found
+               if n == name and labels.items() <= has.items())
+
+
+def agree(server, n):
+    """Lines, JSON and Prometheus say the same, to the nano-dollar."""
+    lines = server.lines(n)
+    found, told = samples(page(server)), status(server)
+    cost = sum(line["llm.cost.total_nusd"] for line in lines)
+    tokens = sum(line.get("gen_ai.usage.input_tokens", 0)
+                 + line.get("gen_ai.usage.output_tokens", 0)
+                 for line in lines)
+
+    assert total(found, "llm_cost_usd_total") == Decimal(cost) / 10 ** 9
+    assert told["sum"]["cost_nusd"] == cost
+    assert Decimal(str(told["sum"]["cost_usd"])) == Decimal(cost) / 10 ** 9
+    assert sum(s["cost_nusd"] for s in told["series"]) == cost
+    assert total(found, "llm_requests_total") == n
+    assert told["sum"]["requests"] == n
+    assert total(found, "llm_tokens_total") == tokens
+    assert told["sum"]["tokens"]["all"] == tokens
+
+    return found, told
+
+
+def test_page_says_what_the_lines_say(server, fake):
+    started(server, fake, TEAM)
+
+    for call in calls.PLAIN:
+        if call.host == "api.openai.com":
+            assert call.send(server.client).status == 200
+
+    n = sum(call.host == "api.openai.com" for call in calls.PLAIN)
+
+    for team in ("search", "search", "ads"):
+        body = calls.asked_stream(max_tokens=20)
+        r = server.client.post(CHAT, body, (("X-Team", team),))
+        assert r.status == 200
+
+    assert server.client.post(CHAT, calls.chat("error-500")).status == 500
+
+    found, told = agree(server, n + 4)
+    assert total(found, "llm_requests_total", team="search") == 2
+    assert total(found, "llm_requests_total", outcome="server_error") == 1
+    assert told["sum"]["outcomes"]["server_error"] == 1
+    assert total(found, "llm_request_duration_seconds_count") == n + 4
+    assert total(found, "llm_time_to_first_chunk_seconds_bucket", le="+Inf") \
+        >= n + 3
+
+
+def test_page_outlives_reloads(server, fake):
+    started(server, fake, TEAM)
+
+    for n in range(1, 4):
+        assert server.client.post(CHAT, calls.chat()).status == 200
+        server.lines(n)
+        server.reload()
+
+    agree(server, 3)
+
+
+def test_refusals_are_counted_by_rule(server, fake):
+    path = server.mkdir("ledger") + "/ledger"
+    started(server, fake, TEAM, ("llm_ledger", path, "size=1m"),
+            ("llm_quota", "few", "per=team", "requests=2/day"))
+
+    for want in (200, 200, 429, 429):
+        r = server.client.post(CHAT, calls.chat(max_tokens=8),
+                               (("X-Team", "search"),))
+        assert r.status == want
+
+    found, told = agree(server, 4)
+    assert total(found, "llm_refusals_total", rule="few") == 2
+    assert total(found, "llm_requests_total", outcome="refused") == 2
+    assert told["rules"] == [{"rule": "few", "refused": 2, "dry_refused": 0}]
+
+
+def test_made_up_names_stay_under_the_cap(server, fake):
+    started(server, fake, TEAM, ("llm_metrics", "labels=team", "series=5"))
+    client = server.client
+
+    for i in range(40):
+        client.post(CHAT, calls.chat(), (("X-Team", 'team-"%d\\' % i),))
+
+    found, told = agree(server, 40)
+    teams = {has.get("team") for name, has, _ in found
+             if name == "llm_cost_usd_total"}
+    assert len(teams - {None}) == 5
+    assert total(found, "llm_requests_total", overflow="true") == 35
+    assert total(found, "llm_series_overflow_total") == 35
+    assert 'team-\\"0\\\\' in teams
+
+
+def test_labels_are_what_is_asked_for(server, fake):
+    started(server, fake, TEAM, ("llm_tag", "feature-x", "from=header:X-F"),
+            ("llm_metrics", "labels=operation,tag:feature-x"))
+    server.client.post(CHAT, calls.chat(), (("X-Team", "a"), ("X-F", "chat")))
+
+    found, _ = agree(server, 1)
+    assert total(found, "llm_requests_total", operation="chat",
+                 tag_feature_x="chat") == 1
+    assert not total(found, "llm_requests_total", team="a")
+
+
+def test_wrong_words_are_named(server, fake):
+    for words, says in (
+            (("llm_metrics", "labels=colour"), "labels= has \"colour\""),
+            (("llm_metrics", "labels=tag:none"), "tag:none"),
+            (("llm_metrics", "series=0"), "series=0 is no number"),
+            (("llm_metrics", "shape=round"), "shape=round")):
+        accepted, messages = server.test_config(server.metered(fake, words))
+        assert not accepted and says in messages, messages
+
+    site = server.metered(fake)
+    site.locs.append(Loc("/x", [("llm_status", "format=xml")]))
+    accepted, messages = server.test_config(site)
+    assert not accepted and "format=" in messages
+
+
+def test_only_get_is_answered(server, fake):
+    started(server, fake)
+    assert server.client.post("/llm/metrics", {}).status == 405
+    r = server.client.send("HEAD", "/llm/metrics")
+    assert r.status == 200 and not r.body
+
+
+def test_prometheus_own_checker_is_content(server, fake):
+    started(server, fake, TEAM)
+    server.client.post(CHAT, calls.chat())
+    server.lines(1)
+    text = page(server)
+
+    for line in text.splitlines():
+        assert line.startswith("# ") or SAMPLE.match(line), line
+
+    assert len(set(text.splitlines())) == len(text.splitlines())
+
+    if shutil.which("promtool"):
+        done = subprocess.run(["promtool", "check", "metrics"],
+                              input=text.encode(), capture_output=True)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+    else:
+        assert json.dumps(sorted({n for n, _, _ in samples(text)}))

@@ -1,0 +1,241 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "tg_metrics.h"
+
+typedef struct {
+    char    *text;
+    size_t   len;
+} page_t;
+
+
+static int
+take(void *data, const char *p, size_t n)
+{
+    page_t  *page = data;
+
+    page->text = realloc(page->text, page->len + n + 1);
+    memcpy(page->text + page->len, p, n);
+    page->len += n;
+    page->text[page->len] = '\0';
+
+    return 0;
+}
+
+
+static tg_metrics_t *
+made(void)
+{
+    return calloc(1, sizeof(tg_metrics_t));
+}
+
+
+static void
+counted(tg_metrics_t *m, unsigned limit, const char *team, int64_t cost)
+{
+    tg_labels_t   l;
+    tg_counted_t  c = { 0 };
+
+    tg_labels_init(&l);
+    tg_labels_add(&l, tg_str("team"), tg_strz(team));
+    c.labels = tg_labels_text(&l);
+    c.cost = cost;
+    c.list = 2 * cost;
+    c.tokens[TG_TOKENS_INPUT] = 7;
+    tg_metrics_count(m, limit, &c);
+}
+
+
+static void
+test_counts_are_of_their_labels(void **state)
+{
+    page_t         page = { 0 };
+    tg_metrics_t  *m = made();
+
+    (void) state;
+
+    counted(m, 10, "search", 1500000001);
+    counted(m, 10, "search", 1);
+    counted(m, 10, "ads", 5);
+    assert_int_equal(tg_metrics_page(m, TG_STATUS_PROMETHEUS, tg_str(""), 0,
+                                     take, &page), TG_OK);
+
+    assert_non_null(strstr(page.text, "# TYPE llm_cost_usd_total counter\n"));
+    assert_non_null(strstr(page.text,
+        "\nllm_cost_usd_total{team=\"search\"} 1.500000002\n"));
+    assert_non_null(strstr(page.text,
+        "\nllm_cost_usd_total{team=\"ads\"} 0.000000005\n"));
+    assert_non_null(strstr(page.text,
+        "\nllm_tokens_total{team=\"search\",type=\"input\"} 14\n"));
+    assert_non_null(strstr(page.text,
+        "\nllm_requests_total{team=\"search\",outcome=\"ok\"} 2\n"));
+    assert_null(strstr(page.text, "{overflow="));
+
+    free(page.text);
+    free(m);
+}
+
+
+static void
+test_made_up_names_do_not_grow_the_page(void **state)
+{
+    char              name[32];
+    page_t            page = { 0 };
+    unsigned          lines = 0;
+    tg_metrics_t     *m = made();
+    tg_metrics_sum_t  sum;
+
+    (void) state;
+
+    for (unsigned i = 0; i < 1000000; i++) {
+        snprintf(name, sizeof(name), "team-%u", i);
+        counted(m, 100, name, 3);
+    }
+
+    assert_int_equal(tg_metrics_page(m, TG_STATUS_PROMETHEUS, tg_str(""), 0,
+                                     take, &page), TG_OK);
+
+    for (char *p = page.text; (p = strstr(p, "\nllm_cost_usd_total{")); p++) {
+        lines++;
+    }
+
+    assert_int_equal(lines, 101);
+    assert_non_null(strstr(page.text,
+        "\nllm_requests_total{overflow=\"true\",outcome=\"ok\"} 999900\n"));
+
+    tg_metrics_sum(m, &sum);
+    assert_int_equal(sum.calls, 1000000);
+    assert_int_equal(sum.cost, 3000000);
+    assert_int_equal(sum.tokens[TG_TOKENS_INPUT], 7000000);
+
+    free(page.text);
+    free(m);
+}
+
+
+static void
+test_any_bytes_give_valid_labels(void **state)
+{
+    page_t         page = { 0 };
+    json_t        *root, *label;
+    tg_metrics_t  *m = made();
+
+    (void) state;
+
+    counted(m, 10, "a\"b\\c\nd\xff\xc3\xa4\xed\xa0\x80", 1);
+    assert_int_equal(tg_metrics_page(m, TG_STATUS_JSON, tg_str("abc"), 0, take,
+                                     &page), TG_OK);
+
+    root = json_loads(page.text, 0, NULL);
+    assert_non_null(root);
+    label = json_object_get(json_object_get(json_array_get(
+                json_object_get(root, "series"), 0), "labels"), "team");
+    assert_string_equal(json_string_value(label),
+                        "a\"b\\c_d_\xc3\xa4___");
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_object_get(root, "sum"), "cost_nusd")), 1);
+
+    json_decref(root);
+    free(page.text);
+    free(m);
+}
+
+
+static void
+test_long_values_are_cut_between_characters(void **state)
+{
+    char         value[400];
+    tg_str_t     text;
+    tg_labels_t  l;
+
+    (void) state;
+
+    for (unsigned i = 0; i < sizeof(value) - 2; i += 2) {
+        memcpy(value + i, "\xc3\xa4", 2);
+    }
+
+    tg_labels_init(&l);
+
+    for (unsigned i = 0; i < 10; i++) {
+        tg_labels_add(&l, tg_str("name"), tg_str_of(value, 398));
+    }
+
+    text = tg_labels_text(&l);
+    assert_true(text.len <= TG_METRIC_LABELS_MAX);
+    assert_int_equal(text.p[text.len - 1], '"');
+    assert_memory_equal(text.p, "name=\"\xc3\xa4", 8);
+}
+
+
+static void
+test_histograms_add_up(void **state)
+{
+    page_t         page = { 0 };
+    tg_metrics_t  *m = made();
+
+    (void) state;
+
+    tg_metrics_speed(m, tg_str("model=\"m\""), 60 * 1000000, 300 * 1000000);
+    tg_metrics_speed(m, tg_str("model=\"m\""), -1, INT64_C(200) * 1000000000);
+    (void) tg_metrics_page(m, TG_STATUS_PROMETHEUS, tg_str(""), 0, take,
+                           &page);
+
+    assert_non_null(strstr(page.text, "\nllm_time_to_first_chunk_seconds_bucket"
+                                      "{model=\"m\",le=\"0.05\"} 0\n"));
+    assert_non_null(strstr(page.text, "\nllm_time_to_first_chunk_seconds_bucket"
+                                      "{model=\"m\",le=\"0.1\"} 1\n"));
+    assert_non_null(strstr(page.text, "\nllm_request_duration_seconds_bucket"
+                                      "{model=\"m\",le=\"160\"} 1\n"));
+    assert_non_null(strstr(page.text, "\nllm_request_duration_seconds_bucket"
+                                      "{model=\"m\",le=\"+Inf\"} 2\n"));
+    assert_non_null(strstr(page.text, "\nllm_request_duration_seconds_sum"
+                                      "{model=\"m\"} 200.3\n"));
+
+    free(page.text);
+    free(m);
+}
+
+
+static void
+test_rules_are_counted(void **state)
+{
+    page_t         page = { 0 };
+    tg_metrics_t  *m = made();
+
+    (void) state;
+
+    tg_metrics_rule(m, tg_str("team_month"), false);
+    tg_metrics_rule(m, tg_str("team_month"), true);
+    tg_metrics_rule(m, tg_str("team_month"), true);
+    (void) tg_metrics_page(m, TG_STATUS_PROMETHEUS, tg_str(""), 0, take,
+                           &page);
+
+    assert_non_null(strstr(page.text,
+        "\nllm_refusals_total{rule=\"team_month\"} 1\n"));
+    assert_non_null(strstr(page.text,
+        "\nllm_dry_refusals_total{rule=\"team_month\"} 2\n"));
+
+    free(page.text);
+    free(m);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_counts_are_of_their_labels),
+        cmocka_unit_test(test_made_up_names_do_not_grow_the_page),
+        cmocka_unit_test(test_any_bytes_give_valid_labels),
+        cmocka_unit_test(test_long_values_are_cut_between_characters),
+        cmocka_unit_test(test_histograms_add_up),
+        cmocka_unit_test(test_rules_are_counted)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
