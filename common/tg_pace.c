@@ -9,6 +9,8 @@
 #define TG_PACE_RISE     0.3            /* of a new peak */
 #define TG_PACE_FADE     0.002          /* of the peak, a second */
 #define TG_PACE_LEARN    0.1
+#define TG_PACE_PAGES    8              /* fewer tell nothing */
+#define TG_PACE_FORGET   0.999
 
 /* A server reads faster than the best second of a mixed load shows. */
 #define TG_PACE_OVER     1.5
@@ -17,21 +19,33 @@
 #define TG_PACE_LEAST    0.05           /* seconds */
 #define TG_PACE_LONGEST  60.0
 
-/* So many wait, and a tenth of what runs: it is full.  A few always wait for the
- * engine's next step. */
+/* So many wait, and a tenth of what runs: it is full.  A few always wait for
+ * the engine's next step. */
 #define TG_PACE_WAIT     2
 #define TG_PACE_WAITING  10
 
 /* A cache that is filled less tells too little of its size; millionths. */
 #define TG_PACE_KV       50000
 
-#define TG_PACE_MOST     (INT64_C(1) << 50)     /* of a counter */
+/* Of a counter, and of calls; a page may say anything. */
+#define TG_PACE_MOST     (INT64_C(1) << 50)
+#define TG_PACE_CALLS    (INT64_C(1) << 30)
 
 
 static int64_t
 tg_pace_get(_Atomic int64_t *word)
 {
     return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+
+/* -1: not known. */
+static int64_t
+tg_pace_fact(const tg_engine_facts_t *facts, tg_fact_t fact, int64_t most)
+{
+    int64_t  n;
+
+    return !tg_fact(facts, fact, &n) ? -1 : n < most ? n : most;
 }
 
 
@@ -51,6 +65,35 @@ tg_pace_learn(_Atomic int64_t *word, double value, double share)
     double  old = (double) tg_pace_get(word);
 
     tg_pace_set(word, old > 0 ? old + share * (value - old) : value);
+}
+
+
+static void
+tg_pace_ratio_add(tg_pace_ratio_t *r, double of, double by)
+{
+    tg_pace_learn(&r->of, of * 1000, TG_PACE_LEARN);
+    tg_pace_learn(&r->by, by * 1000, TG_PACE_LEARN);
+    atomic_fetch_add_explicit(&r->pages, 1, memory_order_relaxed);
+}
+
+
+/* 0: too little is known. */
+static double
+tg_pace_ratio(tg_pace_ratio_t *r)
+{
+    double  by = (double) tg_pace_get(&r->by);
+
+    return tg_pace_get(&r->pages) >= TG_PACE_PAGES && by > 0
+           ? (double) tg_pace_get(&r->of) / by : 0;
+}
+
+
+static void
+tg_pace_ratio_forget(tg_pace_ratio_t *r)
+{
+    atomic_store(&r->of, 0);
+    atomic_store(&r->by, 0);
+    atomic_store(&r->pages, 0);
 }
 
 
@@ -113,7 +156,7 @@ tg_pace_rates(tg_pace_t *p, double s, double prompts, double outputs,
                                       : read);
 
     if (running >= 0 && ran >= 1 && outputs > 0) {
-        tg_pace_learn(&p->write, outputs / s / ran * 1000, TG_PACE_LEARN);
+        tg_pace_ratio_add(&p->write, outputs / s, ran);
     }
 }
 
@@ -142,13 +185,15 @@ tg_pace_counters(tg_pace_t *p, const tg_engine_facts_t *facts, int64_t running,
     int64_t now)
 {
     double   s;
-    int64_t  prompts = 0, outputs = 0, cached = 0, had, wrote;
+    int64_t  prompts, outputs, cached, had, wrote;
 
-    (void) tg_fact(facts, TG_FACT_PROMPT_TOKENS, &prompts);
-    (void) tg_fact(facts, TG_FACT_CACHED_TOKENS, &cached);
+    prompts = tg_pace_fact(facts, TG_FACT_PROMPT_TOKENS, TG_PACE_MOST);
+    cached = tg_pace_fact(facts, TG_FACT_CACHED_TOKENS, TG_PACE_MOST);
+    cached = cached > 0 ? cached : 0;
     prompts = prompts > cached ? prompts - cached : 0;
+    outputs = tg_pace_fact(facts, TG_FACT_OUTPUT_TOKENS, TG_PACE_MOST);
 
-    if (!tg_fact(facts, TG_FACT_OUTPUT_TOKENS, &outputs)) {
+    if (outputs < 0) {
         return;
     }
 
@@ -189,10 +234,11 @@ void
 tg_pace_scraped(tg_pace_t *p, const tg_engine_facts_t *facts, int64_t calls,
     int64_t tokens, int64_t now)
 {
-    int64_t  running = -1, waiting = -1, kv;
+    int64_t  kv = tg_pace_fact(facts, TG_FACT_KV, TG_PACE_MOST);
+    int64_t  running = tg_pace_fact(facts, TG_FACT_RUNNING, TG_PACE_CALLS);
+    int64_t  waiting = tg_pace_fact(facts, TG_FACT_WAITING, TG_PACE_CALLS);
 
-    (void) tg_fact(facts, TG_FACT_RUNNING, &running);
-    (void) tg_fact(facts, TG_FACT_WAITING, &waiting);
+    calls = calls < TG_PACE_CALLS ? calls : TG_PACE_CALLS;
     tg_pace_counters(p, facts, running, now);
 
     if (running >= 0) {
@@ -205,10 +251,14 @@ tg_pace_scraped(tg_pace_t *p, const tg_engine_facts_t *facts, int64_t calls,
 
     /* Nothing waits, and what is there is ours: so much fills so much. */
     if (waiting == 0 && tokens > 0 && tg_pace_get(&p->others) <= calls * 100
-        && tg_fact(facts, TG_FACT_KV, &kv) && kv >= TG_PACE_KV)
+        && kv >= TG_PACE_KV)
     {
-        tg_pace_learn(&p->room, (double) tokens * 1e6 / (double) kv,
-                      TG_PACE_LEARN);
+        tg_pace_ratio_add(&p->room, (double) tokens, (double) kv / 1e3);
+
+    } else if (tokens == 0 || (kv >= 0 && kv < TG_PACE_KV)) {
+        /* Taken for full by mistake it would get no calls, and stay so. */
+        kv = tg_pace_get(&p->room.by);
+        tg_pace_set(&p->room.by, (double) kv * TG_PACE_FORGET);
     }
 }
 
@@ -218,10 +268,10 @@ tg_pace_forget(tg_pace_t *p)
 {
     atomic_store(&p->unread, 0);
     atomic_store(&p->read, 0);
-    atomic_store(&p->write, 0);
+    tg_pace_ratio_forget(&p->write);
+    tg_pace_ratio_forget(&p->room);
     atomic_store(&p->slots, 0);
     atomic_store(&p->most, 0);
-    atomic_store(&p->room, 0);
     atomic_store(&p->others, 0);
     atomic_store(&p->pages, 0);
     atomic_store(&p->at, 0);
@@ -241,7 +291,7 @@ tg_pace_view(tg_pace_t *p, int64_t now, tg_pace_view_t *view)
                                   (uint32_t) (now / TG_PACE_MS), view->read);
     view->given = atomic_load_explicit(&p->given, memory_order_relaxed);
     view->output = (double) tg_pace_get(&p->output) / 1000;
-    view->write = (double) tg_pace_get(&p->write) / 1000;
+    view->write = tg_pace_ratio(&p->write);
     view->slots = (double) tg_pace_get(&p->slots) / 1000;
-    view->room = (double) tg_pace_get(&p->room);
+    view->room = tg_pace_ratio(&p->room) * 1000;
 }

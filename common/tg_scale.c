@@ -420,6 +420,26 @@ tg_sc_drained(const tg_sc_t *sc, int64_t phase, bool active)
 }
 
 
+/* It is drained, and no hook knows of it: of before a boot, or of another
+ * configuration. */
+
+static bool
+tg_sc_orphan(const tg_sc_t *sc)
+{
+    if (sc->view.drain != TG_DRAIN_IDLE) {
+        return false;
+    }
+
+    for (unsigned i = 0; i < sc->gc->nscale; i++) {
+        if (atomic_load(&sc->b->scale[i][TG_SC_PHASE]) != TG_SC_WATCH) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 static bool
 tg_sc_backend(tg_sc_t *sc, tg_scale_event_t *event)
 {
@@ -442,6 +462,9 @@ tg_sc_backend(tg_sc_t *sc, tg_scale_event_t *event)
 
     if (phase != TG_SC_WATCH) {
         tg_sc_drained(sc, phase, active);
+
+    } else if (tg_sc_orphan(sc)) {
+        tg_sc_resume(sc);
 
     } else if (active || sc->view.drain == TG_DRAIN_ADMIN
                || (sc->view.state != TG_BACKEND_UP

@@ -81,7 +81,7 @@ def test_what_idles_is_drained_and_told_of_once(server):
         assert data["upstream"].endswith("gpu")
         assert data["server"] == made[gone[0]].address
         assert data["idle_seconds"] >= 1
-        assert data["gpus"] == 2 and data["gpu_cost_per_hour"] == 3.6
+        assert data["gpus"] == 2 and data["gpu_cost_per_hour"] == 7.2
         assert data["backends"] == 3 and data["usable"] == 2
 
         # calls go elsewhere; keep=2 keeps the others

@@ -2,10 +2,11 @@
  * balance_sim.h - inference servers behind a balancer, as discrete events.
  *
  * An engine works in steps, as vLLM does: each step writes one token for every
- * call that has been read and reads up to SIM_CHUNK tokens of those that have not;
- * it takes a fixed time, and some for each token.  Calls wait while SIM_SEQS run
- * or the KV cache has no room.  Blocks of prompts stay in the cache until others
- * need the room.  What a scrape says is SIM_LATE old already.
+ * call that has been read and reads up to SIM_CHUNK tokens of those that have
+ * not; it takes a fixed time, and some for each token.  Calls wait while
+ * SIM_SEQS run or the KV cache has no room.  Blocks of prompts stay in the
+ * cache until others need the room.  What a scrape says is SIM_LATE old
+ * already.
  *
  * Time is nanoseconds.  All that is random comes from the seed.
  */

@@ -97,8 +97,8 @@ test_slower_engines_get_less(void **state)
 }
 
 
-/* What the pages say is 5 s old.  Who trusts in that sends everybody to the same
- * one; we don't. */
+/* What the pages say is 5 s old.  Who trusts in that sends everybody to the
+ * same one; we don't. */
 static void
 test_stale_scrapes_make_no_herd(void **state)
 {
@@ -198,7 +198,8 @@ main(void)
         cmocka_unit_test(test_first_tokens_come_about_as_soon_as_can_be),
         cmocka_unit_test(test_slower_engines_get_less),
         cmocka_unit_test(test_stale_scrapes_make_no_herd),
-        cmocka_unit_test(test_without_metrics_it_is_the_shortest_queue_at_least),
+        cmocka_unit_test(
+            test_without_metrics_it_is_the_shortest_queue_at_least),
         cmocka_unit_test(test_affinity_finds_what_was_read),
         cmocka_unit_test(
             test_affinity_costs_little_where_there_is_nothing_to_find),

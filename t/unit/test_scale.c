@@ -539,6 +539,29 @@ test_without_a_hook_what_was_drained_is_given_back(void **state)
 
 
 static void
+test_what_was_drained_before_a_boot_is_given_back(void **state)
+{
+    pool_t            p;
+    tg_scale_event_t  e;
+
+    (void) state;
+    scaled(&p, 2, 10, 0, 1);
+    all_up(&p);
+    assert_int_equal(run(&p, 12, &e), 1);
+    assert_int_equal(drain_of(&p, 0), TG_DRAIN_IDLE);
+
+    p.now = 5 * SECOND;
+    assert_int_equal(tg_backends_open(p.t, tg_backends_size(), 2, p.now, NULL),
+                     TG_OK);
+    p.slot = tg_backends_join(p.t, 1000, 1);
+    all_up(&p);
+    assert_int_equal(run(&p, 1, &e), 0);
+    assert_int_equal(drain_of(&p, 0), TG_DRAIN_NONE);
+    gone(&p);
+}
+
+
+static void
 test_time_in_which_nobody_looked_is_not_idle(void **state)
 {
     pool_t            p;
@@ -572,6 +595,7 @@ main(void)
         cmocka_unit_test(test_saturation_brings_back_what_was_drained),
         cmocka_unit_test(test_hooks_have_their_own_patience),
         cmocka_unit_test(test_without_a_hook_what_was_drained_is_given_back),
+        cmocka_unit_test(test_what_was_drained_before_a_boot_is_given_back),
         cmocka_unit_test(test_time_in_which_nobody_looked_is_not_idle)
     };
 
