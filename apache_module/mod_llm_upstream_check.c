@@ -7,6 +7,7 @@
 #define LLM_UP_HEALTH_MAX  1024         /* bytes of a health page that count */
 #define LLM_UP_HEALTH_END  65536        /* of which no more is read */
 #define LLM_UP_DCGM_MS     5000
+#define LLM_UP_WAKES       40           /* of an interval, at most */
 #define LLM_UP_PAGE        "text/plain; version=0.0.4"
 
 typedef enum {
@@ -42,29 +43,28 @@ llm_up_check_conf(const llm_up_check_t *c)
 }
 
 
-/* The interval, give or take jitter=. */
+/* After the interval, give or take jitter=; and so that the thread wakes up once
+ * for several of many servers. */
 static int64_t
-llm_up_check_next(llm_up_check_t *c)
+llm_up_check_next(llm_up_check_t *c, int64_t last)
 {
-    int64_t                 interval, range;
+    int64_t                 interval, range, due;
     const tg_check_conf_t  *cc = llm_up_check_conf(c);
 
     if (c->kind == LLM_UP_DCGM) {
-        return (int64_t) c->dcgm->interval * 1000000;
+        return last + (int64_t) c->dcgm->interval * 1000000;
     }
 
     interval = (int64_t) cc->interval * 1000000;
     range = interval / 100 * cc->jitter;
 
-    if (range == 0) {
-        return interval;
-    }
-
     c->random = c->random * UINT64_C(6364136223846793005)
                 + UINT64_C(1442695040888963407);
 
-    return interval - range
-           + (int64_t) ((c->random >> 24) % (uint64_t) (2 * range + 1));
+    due = last + interval - range
+          + (int64_t) ((c->random >> 24) % (uint64_t) (2 * range + 1));
+
+    return due - due % (interval / LLM_UP_WAKES);
 }
 
 
@@ -107,7 +107,7 @@ llm_up_check_open(llm_up_check_t *c, llm_up_fetch_conf_t *fc, int64_t last,
     fc->data = c;
 
     c->random = (uint64_t) now ^ (uint64_t) (uintptr_t) c;
-    c->due = last == 0 ? now : last + llm_up_check_next(c);
+    c->due = last == 0 ? now : llm_up_check_next(c, last);
 
     return llm_up_fetch_open(&c->fetch, fc);
 }
@@ -309,7 +309,7 @@ llm_up_checks_start(llm_up_check_t *checks, unsigned n, CURLM *multi,
             llm_up_check_begin(c);
 
             if (!llm_up_fetch_start(&c->fetch, multi)) {
-                c->due = now + llm_up_check_next(c);
+                c->due = llm_up_check_next(c, now);
             }
         }
 
@@ -419,7 +419,7 @@ llm_up_checks_done(CURLM *multi)
             break;
         }
 
-        c->due = c->began + llm_up_check_next(c);
+        c->due = llm_up_check_next(c, c->began);
     }
 }
 

@@ -207,6 +207,10 @@ llm_up_owner_run(void *data)
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, llm_up_main->server,
                      "llm: no memory for health checks");
     } else {
+        /* One for each, whatever is under way. */
+
+        (void) curl_multi_setopt(o->multi, CURLMOPT_MAXCONNECTS,
+                                 (long) n + 1);
         o->hook = llm_up_scale_open();
         llm_up_own(o, checks, n);
     }

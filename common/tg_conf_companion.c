@@ -90,8 +90,8 @@ tg_conf_companion_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
         if (conf->companion == NULL) {
             *i = first + TG_COMPANION_WARNINGS;
             (void) tg_error(warning, 0, 0, "saturated() is never true: the"
-                            " companion module, which looks after upstreams, is"
-                            " not loaded");
+                            " companion, the module that looks after upstreams"
+                            " (docs/gpu.md), is not loaded");
             return true;
         }
 
