@@ -97,8 +97,8 @@ tg_be_measure(const tg_be_facts_t *was, tg_be_facts_t *f, int64_t prompt,
         return;
     }
 
-    /* Where tokens are counted when a request has ended, they were written in all
-     * of the time since others were; engines with steps are such. */
+    /* Where tokens are counted when a request has ended, they were written in
+     * all of the time since others were; engines with steps are such. */
 
     if (tg_be_queue(was) == 0 || !tg_be_fact(f, TG_FACT_STEPS, &steps)) {
         f->written = was->at;
