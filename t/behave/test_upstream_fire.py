@@ -330,7 +330,7 @@ def burn(fire, seconds):
 
 
 def test_after_a_fire_all_is_as_it_was(server):
-    with Fire(server, 3, "stall=500ms", workers=2) as fire:
+    with Fire(server, 3, "stall=1s", workers=2) as fire:
         burn(fire, SECONDS)
         start = time.monotonic()
         server.wait_until(fire.all_up, BACK + 2 * SLACK, "all to be up")
