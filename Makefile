@@ -10,6 +10,7 @@
 #   make bench-balance         balancing, beside nginx' own and an oracle
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
+#   make test-llama LLAMA_SERVER=path MODEL=path.gguf    the same of a real engine
 #   make behave-mpm            httpd's tests on its other MPMs, worker and prefork
 #   make memcheck              the unit tests under valgrind
 #
@@ -63,7 +64,7 @@ DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl
               python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
-        test calendar corpus bench bench-balance fuzz asan memcheck deps clean install
+        test calendar corpus bench bench-balance fuzz asan memcheck deps clean install test-llama
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -197,6 +198,11 @@ behave-mpm: apache $(BUILD)/llmctl sdk $(BUILD)/bench/engine
 	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTHON) -m pytest -q t/behave \
 	        || exit 1; \
 	done
+
+# A real llama.cpp server: LLAMA_SERVER=path MODEL=path.gguf
+test-llama: all
+	LLAMA_SERVER='$(LLAMA_SERVER)' MODEL='$(MODEL)' \
+	    $(PYTHON) -m pytest -q t/behave/test_llama.py
 
 test: deps
 	$(MAKE) all boundary reference-check unit calendar

@@ -4,13 +4,13 @@
 Engines without a GPU (bench/engine), one nginx before them, and calls that come
 at random whether or not others have been answered (bench/openloop).  Sizes of
 prompts and answers are skewed, beginnings of prompts are shared.  All ways of
-balancing see the same calls; they take turns, seed by seed, and each starts with
-fresh engines.
+balancing see the same calls; they take turns, seed by seed, and each starts
+with fresh engines.
 
   round_robin, least_conn   nginx' own, in a shared zone
   least_load, affinity      llm_balance least_load, prefix_affinity
-  oracle                    no nginx: each call goes to the engine that has least
-                            to do, which only the engines know
+  oracle                    no nginx: each call goes to the engine that has the
+                            least to do, which only the engines know
   scraped                   the same knowledge, but as old as the scrapes are: a
                             balancer that does not count its own calls
 
@@ -240,12 +240,13 @@ class Run:
     """A way of balancing, with one seed."""
 
     def __init__(self, folder, method, plan, seconds, workers=2,
-                 interval="500ms", stale=0, keep=None):
+                 interval="500ms", stale=0, slow=0, keep=None):
         name = "%s-%d-%d-%d" % (method, workers, stale, next(RUNS))
         raw = os.path.join(keep or folder, name)
         options = {**ENGINE, "stale": stale}
 
-        with Engines(ENGINES, **options) as engines:
+        with Engines(ENGINES, lambda i: {"speed": 0.5 if i < slow else 1},
+                     **options) as engines:
             server = None
             if method in ("oracle", "scraped"):
                 targets = direct(engines)
@@ -315,8 +316,8 @@ def herd(arrivals, window=0.25):
 
 
 def capacity(folder, seed):
-    """Calls a second of all engines that have always something to do: what comes
-    out between a quarter and three quarters of the run."""
+    """Calls a second of all engines that have always something to do: what
+    comes out between a quarter and three quarters of the run."""
     plan, raw = os.path.join(folder, "plan"), os.path.join(folder, "raw")
     rate = 1000
     Workload(seed).write(plan, rate, FULL_SECONDS)
@@ -426,7 +427,7 @@ class Experiment:
         most = capacity(self.folder, a.seed)
         self.rate = most * a.load
         print("%d engines, %.0f calls/s when all are full; offered %.0f calls/s"
-              " (%.0f%%), %.0f s a run of which the first %.0f are not counted,"
+              " (%.0f%%), %.1f s a run of which the first %.0f are not counted,"
               " %d seeds" % (ENGINES, most, self.rate, 100 * a.load, a.seconds,
                              WARM, a.seeds))
 
@@ -438,6 +439,7 @@ class Experiment:
 
         if not a.only:
             self.one_worker(seeds[:2])
+            self.unlike(seeds[:2])
             self.herds(seeds[:2])
 
         cpus(self.all)
@@ -455,26 +457,36 @@ class Experiment:
     def one_worker(self, seeds):
         self.head("one worker, %d seeds" % len(seeds))
         self.turns({n: (n, {"workers": 1}) for n in (
-            "round_robin", "least_conn", "least_load", "affinity")}, seeds,
+            "round_robin", "least_load")}, seeds,
             self.args.seconds)
+
+    def unlike(self, seeds):
+        self.head("two of the engines at half the speed, %d seeds" % len(seeds))
+        all_alike = self.rate
+        self.rate *= (ENGINES - 1) / ENGINES
+        runs = self.turns({n: (n, {"slow": 2}) for n in (
+            "least_conn", "least_load", "affinity")}, seeds, self.args.seconds)
+        self.rate = all_alike
+        print()
+        for ours in ("least_load", "affinity"):
+            claim(runs, ours, "least_conn", "p99", "p99 TTFT")
 
     def herds(self, seeds):
         stale = self.args.stale
         self.head("gauges %d ms old, two workers, %d seeds"
                   % (stale, len(seeds)))
         old = {"stale": stale}
-        self.turns({"round_robin": ("round_robin", old),
-                    "scraped": ("scraped", old),
+        self.turns({"scraped": ("scraped", old),
                     "least_load": ("least_load", old),
                     "affinity": ("affinity", old)}, seeds,
-                   max(self.args.seconds, 2.2 * stale / 1000))
+                   max(self.args.seconds, 1.8 * stale / 1000))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--seconds", type=float, default=6.5)
     parser.add_argument("--load", type=float, default=0.8)
     parser.add_argument("--stale", type=int, default=5000)
     parser.add_argument("--only", default="", help="ways, with commas")

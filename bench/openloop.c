@@ -8,15 +8,15 @@
  *
  *     <us after the start> <tokens to write> <seed>:<words> ...
  *
- * Each pair is a message, the first of them the system's, whose words follow from
- * the seed.  With one port all calls go there.  With several each goes to the
- * engine that has the least to do, which is read from the file it shares
+ * Each pair is a message, the first of them the system's, whose words follow
+ * from the seed.  With one port all calls go there.  With several each goes to
+ * the engine that has the least to do, which is read from the file it shares
  * (bench/engine): what no balancer can know.  With stale= what is read holds so
  * long: that is a balancer that goes by what it scrapes, and by nothing else.
  *
- * All times are counted from the moment at which a call was to be sent.  RAW gets
- * a line for each call, "<us> <us to the first token> <us to the end> <status>";
- * -1 where that never came.  A summary goes to stdout, as JSON.
+ * All times are counted from the moment at which a call was to be sent.  RAW
+ * gets a line for each call, "<us> <us to the first token> <us to the end>
+ * <status>"; -1 where that never came.  A summary goes to stdout, as JSON.
  */
 
 #define _GNU_SOURCE

@@ -2,8 +2,8 @@
 
 #include <stdatomic.h>
 
-/* A value, from above: tokens 24 | time 16 | epoch 14 | backend 10.  Tokens are in
- * units of 256, time in units of 2^30 ns (1.07 s). */
+/* A value, from above: tokens 24 | time 16 | epoch 14 | backend 10.  Tokens are
+ * in units of 256, time in units of 2^30 ns (1.07 s). */
 #define TG_AFFINITY_TOKENS   8
 #define TG_AFFINITY_SECOND   30
 #define TG_AFFINITY_BACKEND  0x3ffU

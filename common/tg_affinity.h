@@ -1,12 +1,12 @@
 /*
- * tg_affinity.h - which backend has read which beginning of a prompt, and so has
- * it in its KV cache.
+ * tg_affinity.h - which backend has read which beginning of a prompt, and so
+ * has it in its KV cache.
  *
  * A table of fixed size in memory that all processes share (tg_backends_t has
- * room for it); zeroed it is empty.  A beginning is told by its hash; each of up
- * to TG_AFFINITY_WAYS backends that have it takes a place in the hash's set.  What
- * was used longest ago gives way.  No locks: what is torn is told by a check sum
- * and not found; what a race loses is a place.
+ * room for it); zeroed it is empty.  A beginning is told by its hash; each of
+ * up to TG_AFFINITY_WAYS backends that have it takes a place in the hash's set.
+ * What was used longest ago gives way.  No locks: what is torn is told by a
+ * check sum and not found; what a race loses is a place.
  *
  * Engines tell nothing of what they evict.  Each place has how many tokens its
  * backend had been given then (tg_pace.h): when as many as its cache holds have
@@ -36,8 +36,8 @@ typedef struct {
     tg_affinity_place_t  sets[TG_AFFINITY_SETS][TG_AFFINITY_WAYS];
 } tg_affinity_t;
 
-/* Of tg_backend_load_t's, the low bits that are kept: 10, 14; and tokens that it
- * has been given, all in all. */
+/* Of tg_backend_load_t's, the low bits that are kept: 10, 14; and tokens that
+ * it has been given, all in all. */
 typedef struct {
     uint32_t  backend;
     uint32_t  epoch;

@@ -90,11 +90,21 @@ static void
 tg_be_measure(const tg_be_facts_t *was, tg_be_facts_t *f, int64_t prompt,
     int64_t output)
 {
-    int64_t  dt = f->at - was->at;
+    int64_t  steps, dt = f->at - was->at;
 
-    if (was->at == 0 || dt <= 0 || dt > TG_BE_APART
-        || (tg_be_queue(was) == 0 && tg_be_queue(f) == 0))
-    {
+    if (was->at == 0 || dt <= 0 || dt > TG_BE_APART) {
+        f->written = f->at;
+        return;
+    }
+
+    /* Where tokens are counted when a request has ended, they were written in
+     * all of the time since others were; engines with steps are such. */
+
+    if (tg_be_queue(was) == 0 || !tg_be_fact(f, TG_FACT_STEPS, &steps)) {
+        f->written = was->at;
+    }
+
+    if (tg_be_queue(was) == 0 && tg_be_queue(f) == 0) {
         return;
     }
 
@@ -103,7 +113,8 @@ tg_be_measure(const tg_be_facts_t *was, tg_be_facts_t *f, int64_t prompt,
     }
 
     if (output > 0) {
-        f->decode = tg_be_follow(f->decode, output, dt);
+        f->decode = tg_be_follow(f->decode, output, f->at - f->written);
+        f->written = f->at;
     }
 }
 
@@ -145,7 +156,7 @@ static bool
 tg_be_page(tg_be_facts_t *f, const tg_engine_facts_t *facts, int64_t now)
 {
     bool           restarted = false;
-    int64_t        prompt, output;
+    int64_t        prompt, output, steps;
     tg_be_facts_t  was = *f;
 
     f->at = now;
@@ -155,14 +166,15 @@ tg_be_page(tg_be_facts_t *f, const tg_engine_facts_t *facts, int64_t now)
 
     prompt = tg_be_delta(&was, f, TG_FACT_PROMPT_TOKENS, &restarted);
     output = tg_be_delta(&was, f, TG_FACT_OUTPUT_TOKENS, &restarted);
+    steps = tg_be_delta(&was, f, TG_FACT_STEPS, &restarted);
 
     if (restarted) {
-        f->progress = now;
+        f->progress = f->written = now;
         f->stalls = 0;
         return true;
     }
 
-    if (prompt > 0 || output > 0) {
+    if (prompt > 0 || output > 0 || steps > 0) {
         f->stalls = 0;
         f->progress = now;
     }

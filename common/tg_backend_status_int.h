@@ -6,10 +6,7 @@
 #define TG_BACKEND_STATUS_INT_H
 
 #include "tg_backend_status.h"
-#include "tg_text.h"
-
-/* A page on its way: out() gets it in pieces of this size at most. */
-#define TG_STATUS_PIECE  4096
+#include "tg_page.h"
 
 /* There is always room for that much behind tg_status_room(). */
 #define TG_STATUS_ROOM   1536
@@ -20,11 +17,7 @@ typedef struct {
     unsigned                       ngc;
     int64_t                        now, wall_ms;
     tg_check_conf_t                check;       /* where gc has none */
-    tg_out_t                       out;
-    void                          *data;
-    bool                           failed;
-    tg_text_t                      text;
-    char                           buf[TG_STATUS_PIECE];
+    tg_page_t                      page;
 } tg_status_t;
 
 void tg_status_room(tg_status_t *s);

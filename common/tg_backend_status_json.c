@@ -53,7 +53,7 @@ static void
 tg_json_numbers(tg_status_t *s, const tg_status_backend_t *sb)
 {
     int64_t                   v;
-    tg_text_t                *t = &s->text;
+    tg_text_t                *t = &s->page.text;
     const char               *group = NULL;
     const tg_status_field_t  *f;
 
@@ -99,7 +99,7 @@ tg_json_backend(tg_status_t *s, const tg_status_backend_t *sb)
         { NULL, 0 }, TG_STR("admin"), TG_STR("idle")
     };
 
-    tg_text_t                *t = &s->text;
+    tg_text_t                *t = &s->page.text;
     const tg_backend_view_t  *v = &sb->view;
 
     tg_put_lit(t, "{");
@@ -134,7 +134,7 @@ tg_json_group(tg_status_t *s, tg_group_t *g)
     uint32_t             level;
     unsigned             n = 0;
     const char          *sep = "";
-    tg_text_t           *t = &s->text;
+    tg_text_t           *t = &s->page.text;
     tg_status_backend_t  sb;
 
     tg_status_room(s);
@@ -147,7 +147,7 @@ tg_json_group(tg_status_t *s, tg_group_t *g)
     tg_put_decimal(t, level, 3);
     tg_put_lit(t, ",\"servers\":[");
 
-    while (!s->failed && tg_status_next(s, g, &n, &sb)) {
+    while (!s->page.failed && tg_status_next(s, g, &n, &sb)) {
         tg_status_room(s);
         tg_put_str(t, tg_strz(sep));
         tg_json_backend(s, &sb);
@@ -163,7 +163,7 @@ tg_status_json(tg_status_t *s)
 {
     int64_t      ticked = tg_backends_ticked(s->table);
     const char  *sep = "";
-    tg_text_t   *t = &s->text;
+    tg_text_t   *t = &s->page.text;
     tg_group_t  *g;
 
     tg_put_lit(t, "{\"schema\":1,\"time\":\"");

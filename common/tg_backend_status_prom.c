@@ -1,35 +1,40 @@
 /* Backends in Prometheus' text format, version 0.0.4. */
 
 #include "tg_backend_status_int.h"
+#include "tg_metrics.h"
+
+#include <stdlib.h>
+
+/* A name, and each of its bytes escaped. */
+#define TG_UP_LABEL  (2 * TG_BACKEND_NAME_MAX)
+
+typedef struct {
+    const tg_group_t    *group;
+    const tg_backend_t  *backend;
+    tg_str_t             engine;
+    int64_t              value[TG_STATUS_FIELDS];
+} tg_up_row_t;
+
+typedef struct {
+    unsigned      n;
+    tg_up_row_t  *rows;
+} tg_up_rows_t;
 
 
-/* The inside of a label's value: what JSON would escape by a number, the format
- * has no escape for. */
 static void
-tg_page_label(tg_text_t *t, tg_str_t s)
+tg_up_label(tg_text_t *t, tg_str_t s)
 {
-    char    clean[TG_BACKEND_NAME_MAX + 1];
-    size_t  n = s.len < sizeof(clean) ? s.len : sizeof(clean);
+    char  buf[TG_UP_LABEL];
 
-    for (size_t i = 0; i < n; i++) {
-        unsigned char  c = (unsigned char) s.p[i];
-        bool           c1 = i != 0 && c < 0xa0 && c >= 0x80
-                            && (unsigned char) s.p[i - 1] == 0xc2;
-        bool           line = i > 1 && (c == 0xa8 || c == 0xa9)
-                              && memcmp(s.p + i - 2, "\xe2\x80", 2) == 0;
-
-        clean[i] = c < ' ' || c == 0x7f || c1 || line ? '?' : (char) c;
-    }
-
-    tg_put_json(t, tg_str_of(clean, n), 4 * sizeof(clean));
+    tg_put(t, buf, tg_labels_value(buf, s, sizeof(buf)));
 }
 
 
 static void
-tg_page_family(tg_status_t *s, const char *name, const char *type,
+tg_up_family(tg_status_t *s, const char *name, const char *type,
     const char *help)
 {
-    tg_text_t  *t = &s->text;
+    tg_text_t  *t = &s->page.text;
 
     tg_status_room(s);
     tg_put_lit(t, "# HELP llm_upstream_");
@@ -46,20 +51,20 @@ tg_page_family(tg_status_t *s, const char *name, const char *type,
 
 /* A sample up to its value; b NULL: of an upstream. label: another, or NULL. */
 static void
-tg_page_sample(tg_status_t *s, const char *name, const tg_group_t *g,
+tg_up_sample(tg_status_t *s, const char *name, const tg_group_t *g,
     const tg_backend_t *b, const char *label, tg_str_t value)
 {
-    tg_text_t  *t = &s->text;
+    tg_text_t  *t = &s->page.text;
 
     tg_status_room(s);
     tg_put_lit(t, "llm_upstream_");
     tg_put_str(t, tg_strz(name));
     tg_put_lit(t, "{upstream=\"");
-    tg_page_label(t, tg_group_name(g));
+    tg_up_label(t, tg_group_name(g));
 
     if (b != NULL) {
         tg_put_lit(t, "\",server=\"");
-        tg_page_label(t, tg_backend_server(b));
+        tg_up_label(t, tg_backend_server(b));
     }
 
     if (label != NULL) {
@@ -74,39 +79,39 @@ tg_page_sample(tg_status_t *s, const char *name, const tg_group_t *g,
 
 
 static void
-tg_page_value(tg_status_t *s, int64_t value, unsigned scale)
+tg_up_value(tg_status_t *s, int64_t value, unsigned scale)
 {
     if (scale == 0) {
-        tg_put_int(&s->text, value);
+        tg_put_int(&s->page.text, value);
     } else {
-        tg_put_decimal(&s->text, value, scale);
+        tg_put_decimal(&s->page.text, value, scale);
     }
 
-    tg_put_lit(&s->text, "\n");
+    tg_put_lit(&s->page.text, "\n");
 }
 
 
 /* Of the upstreams: *value is thousandths. */
-typedef void (*tg_page_group_pt)(const tg_status_t *s, tg_group_t *g,
+typedef void (*tg_up_group_pt)(const tg_status_t *s, tg_group_t *g,
     int64_t *value);
 
 
 static void
-tg_page_healthy(const tg_status_t *s, tg_group_t *g, int64_t *value)
+tg_up_healthy(const tg_status_t *s, tg_group_t *g, int64_t *value)
 {
     *value = tg_group_healthy(s->table, g) ? 1000 : 0;
 }
 
 
 static void
-tg_page_saturated(const tg_status_t *s, tg_group_t *g, int64_t *value)
+tg_up_saturated(const tg_status_t *s, tg_group_t *g, int64_t *value)
 {
     *value = tg_group_saturated(s->table, g, NULL) ? 1000 : 0;
 }
 
 
 static void
-tg_page_level(const tg_status_t *s, tg_group_t *g, int64_t *value)
+tg_up_level(const tg_status_t *s, tg_group_t *g, int64_t *value)
 {
     uint32_t  level;
 
@@ -116,19 +121,19 @@ tg_page_level(const tg_status_t *s, tg_group_t *g, int64_t *value)
 
 
 static void
-tg_page_groups(tg_status_t *s, const char *name, const char *help,
-    tg_page_group_pt get)
+tg_up_groups(tg_status_t *s, const char *name, const char *help,
+    tg_up_group_pt get)
 {
     int64_t      v;
     tg_group_t  *g;
 
-    tg_page_family(s, name, "gauge", help);
+    tg_up_family(s, name, "gauge", help);
 
     for (unsigned i = 0; (g = tg_backends_group_at(s->table, i)) != NULL; i++) {
         if (tg_status_group(s, g)) {
             get(s, g, &v);
-            tg_page_sample(s, name, g, NULL, NULL, tg_str_null);
-            tg_page_value(s, v, 3);
+            tg_up_sample(s, name, g, NULL, NULL, tg_str_null);
+            tg_up_value(s, v, 3);
         }
     }
 }
@@ -136,25 +141,22 @@ tg_page_groups(tg_status_t *s, const char *name, const char *help,
 
 /* Samples of one name: fields from f on, n of them. */
 static void
-tg_page_fields(tg_status_t *s, const tg_status_field_t *f, unsigned n)
+tg_up_fields(tg_status_t *s, const tg_up_rows_t *all,
+    const tg_status_field_t *f, unsigned n)
 {
-    int64_t              v;
-    unsigned             k;
-    tg_group_t          *g;
-    tg_status_backend_t  sb;
+    int64_t             v;
+    const tg_up_row_t  *r;
 
-    tg_page_family(s, f->prometheus, f->type, f->help);
+    tg_up_family(s, f->prometheus, f->type, f->help);
 
-    for (unsigned i = 0; (g = tg_backends_group_at(s->table, i)) != NULL; i++) {
-        for (k = 0; !s->failed && tg_status_next(s, g, &k, &sb); ) {
-            for (unsigned m = 0; m < n; m++) {
-                v = sb.value[f + m - tg_status_fields];
+    for (r = all->rows; r < all->rows + all->n && !s->page.failed; r++) {
+        for (unsigned m = 0; m < n; m++) {
+            v = r->value[f + m - tg_status_fields];
 
-                if (v != TG_STATUS_UNKNOWN) {
-                    tg_page_sample(s, f->prometheus, g, sb.backend, f->label,
-                                   tg_strz(f[m].json));
-                    tg_page_value(s, v, f->scale);
-                }
+            if (v != TG_STATUS_UNKNOWN) {
+                tg_up_sample(s, f->prometheus, r->group, r->backend, f->label,
+                             tg_strz(f[m].json));
+                tg_up_value(s, v, f->scale);
             }
         }
     }
@@ -162,37 +164,25 @@ tg_page_fields(tg_status_t *s, const tg_status_field_t *f, unsigned n)
 
 
 static void
-tg_page_info(tg_status_t *s)
+tg_up_info(tg_status_t *s, const tg_up_rows_t *all)
 {
-    unsigned             k;
-    tg_group_t          *g;
-    tg_status_backend_t  sb;
+    const tg_up_row_t  *r;
 
-    tg_page_family(s, "backend_info", "gauge", "What engine the server has.");
+    tg_up_family(s, "backend_info", "gauge", "What engine the server has.");
 
-    for (unsigned i = 0; (g = tg_backends_group_at(s->table, i)) != NULL; i++) {
-        for (k = 0; !s->failed && tg_status_next(s, g, &k, &sb); ) {
-            tg_page_sample(s, "backend_info", g, sb.backend, "engine",
-                           tg_status_engine(&sb));
-            tg_page_value(s, 1, 0);
-        }
+    for (r = all->rows; r < all->rows + all->n && !s->page.failed; r++) {
+        tg_up_sample(s, "backend_info", r->group, r->backend, "engine",
+                     r->engine);
+        tg_up_value(s, 1, 0);
     }
 }
 
 
-void
-tg_status_prometheus(tg_status_t *s)
+static void
+tg_up_backends(tg_status_t *s, const tg_up_rows_t *all)
 {
     unsigned                  n;
     const tg_status_field_t  *f, *end = tg_status_fields + TG_STATUS_FIELDS;
-
-    tg_page_groups(s, "healthy", "Whether any server may be used.",
-                   tg_page_healthy);
-    tg_page_groups(s, "saturated", "Whether it counts as full.",
-                   tg_page_saturated);
-    tg_page_groups(s, "saturation_ratio", "How full it is: 1 is full.",
-                   tg_page_level);
-    tg_page_info(s);
 
     for (f = tg_status_fields; f < end; f += n) {
         n = 1;
@@ -207,6 +197,61 @@ tg_status_prometheus(tg_status_t *s)
             n++;
         }
 
-        tg_page_fields(s, f, n);
+        tg_up_fields(s, all, f, n);
     }
+}
+
+
+/* Looked at once: the format wants each name for all of them. */
+static bool
+tg_up_rows(const tg_status_t *s, tg_up_rows_t *all)
+{
+    unsigned              k;
+    tg_group_t           *g;
+    tg_up_row_t          *r;
+    tg_status_backend_t   sb;
+
+    all->n = 0;
+    all->rows = malloc(TG_BACKENDS_MAX * sizeof(tg_up_row_t));
+
+    if (all->rows == NULL) {
+        return false;
+    }
+
+    for (unsigned i = 0; (g = tg_backends_group_at(s->table, i)) != NULL; i++) {
+        for (k = 0; all->n < TG_BACKENDS_MAX
+                    && tg_status_next(s, g, &k, &sb); all->n++)
+        {
+            r = &all->rows[all->n];
+            r->group = g;
+            r->backend = sb.backend;
+            r->engine = tg_status_engine(&sb);
+            memcpy(r->value, sb.value, sizeof(r->value));
+        }
+    }
+
+    return true;
+}
+
+
+void
+tg_status_prometheus(tg_status_t *s)
+{
+    tg_up_rows_t  all;
+
+    if (!tg_up_rows(s, &all)) {
+        s->page.failed = true;
+        return;
+    }
+
+    tg_up_groups(s, "healthy", "Whether any server may be used.",
+                 tg_up_healthy);
+    tg_up_groups(s, "saturated", "Whether it counts as full.",
+                 tg_up_saturated);
+    tg_up_groups(s, "saturation_ratio", "How full it is: 1 is full.",
+                 tg_up_level);
+    tg_up_info(s, &all);
+    tg_up_backends(s, &all);
+
+    free(all.rows);
 }

@@ -14,15 +14,19 @@
  *         delay) / (tokens it reads a second)
  *
  * which is no load and so has no weight: shares are those of the weights when
- * nobody has anything to do, too.  Calls and tokens are our own count,
- * of all processes, at this instant, and kv is foretold from it: what the tokens
- * under way fill of the room that the last pages have shown.  No scrape is as
- * new: AIBrix' routers herded in spite of scrapes every 50 ms until they counted
+ * nobody has anything to do, too.  Calls and tokens are our own count, of all
+ * processes, at this instant, and kv is foretold from it: what the tokens under
+ * way fill of the room that the last pages have shown.  No scrape is as new:
+ * AIBrix' routers herded in spite of scrapes every 50 ms until they counted
  * their own calls.
  *
- * The constants are those at which t/unit/test_balance_sim.c's engines, limited by
- * reading, by places or by their caches, alike and not alike, came nearest to
- * what one does who knows all; twice or half of each changes little.
+ * Speeds are compared by the tokens that each call is written, not by
+ * throughput: a backend that gets fewer calls has less throughput, and would
+ * get fewer still.
+ *
+ * The constants are those at which engines such as t/unit/balance_sim.h's,
+ * limited by reading, by places or by their caches, alike and not alike, came
+ * nearest to what one does who knows all; twice or half of each changed little.
  */
 
 /* Prompt tokens that a call under way is worth: its share of each step. */
@@ -66,7 +70,7 @@ typedef struct {
     unsigned  n;
 } tg_balance_mean_t;
 
-/* Of the candidates that are in; means of those of which it is known, else 0. */
+/* Of the candidates that are in.  Means are of those that are known, or 0. */
 typedef struct {
     int64_t   calls;
     double    weight;

@@ -2,15 +2,15 @@
  * tg_balance.h - which backend gets a call.
  *
  * least_load: the one at which the call's first token is expected soonest, by
- * what this server has under way there and what of it is not read yet (tg_pace.h),
- * how fast it writes, and how full its KV cache is.  A backend whose scrape is
- * stale is taken to be like the mean of the others; where all are, what this
- * server itself has under way decides.
+ * what this server has under way there and what of it is not read yet
+ * (tg_pace.h), how fast it writes, and how full its KV cache is.  A backend
+ * whose scrape is stale is taken to be like the mean of the others; where all
+ * are, what this server itself has under way decides.
  *
  * prefix_affinity: the same, less what is saved where the prompt's beginning
- * already is in a backend's cache; a beginning that is nowhere goes to a backend
- * that its hash says, unless that has more than load= times the mean of calls, or
- * of the expected time.
+ * already is in a backend's cache; a beginning that is nowhere goes to a
+ * backend that its hash says, unless that has more than load= times the mean of
+ * calls, or of the expected time.
  *
  * Constants and their sources are in tg_balance.c.
  */
@@ -44,7 +44,7 @@ typedef struct {
 } tg_balance_ask_t;
 
 /*
- * The place of the best of n candidates, or -1 where none is usable.  Candidates
+ * The place of the best of n candidates, or -1 where none is usable. Candidates
  * are those that the server's own rules allow (not down, not tried, with room).
  * If none of them is usable because of checks, `any` gives the best of them all
  * the same: for the server's last resort.  seed: of a tie.

@@ -49,8 +49,8 @@ tg_labels_char(const unsigned char *p, size_t n)
 }
 
 
-static size_t
-tg_labels_value(char *to, tg_str_t s)
+size_t
+tg_labels_value(char *to, tg_str_t s, size_t max)
 {
     char    *p = to;
     size_t   len;
@@ -58,7 +58,7 @@ tg_labels_value(char *to, tg_str_t s)
     for (size_t i = 0; i < s.len; i += len) {
         len = tg_labels_char((const unsigned char *) s.p + i, s.len - i);
 
-        if ((size_t) (p - to) + (len > 2 ? len : 2) > TG_METRIC_VALUE_MAX) {
+        if ((size_t) (p - to) + (len > 2 ? len : 2) > max) {
             break;
         }
 
@@ -97,7 +97,7 @@ tg_labels_add(tg_labels_t *l, tg_str_t name, tg_str_t value)
     p += name.len;
     *p++ = '=';
     *p++ = '"';
-    p += tg_labels_value(p, value);
+    p += tg_labels_value(p, value, TG_METRIC_VALUE_MAX);
     *p++ = '"';
 
     l->len = (size_t) (p - l->text);

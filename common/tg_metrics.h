@@ -81,6 +81,10 @@ tg_labels_init(tg_labels_t *l)
 void tg_labels_add(tg_labels_t *l, tg_str_t name, tg_str_t value);
 tg_str_t tg_labels_text(const tg_labels_t *l);
 
+/* The inside of a label's value: escaped, what is no text or not UTF-8 as "_",
+ * cut at `max` bytes.  Returns how many were written. */
+size_t tg_labels_value(char *to, tg_str_t s, size_t max);
+
 #define TG_METRIC_BOUNDS  14            /* of a histogram, besides +Inf */
 
 /* In seconds; of both histograms. */

@@ -19,8 +19,8 @@
 #define TG_PACE_LEAST    0.05           /* seconds */
 #define TG_PACE_LONGEST  60.0
 
-/* So many wait, and a tenth of what runs: it is full.  A few always wait for the
- * engine's next step. */
+/* So many wait, and a tenth of what runs: it is full.  A few always wait for
+ * the engine's next step. */
 #define TG_PACE_WAIT     2
 #define TG_PACE_WAITING  10
 

@@ -1,18 +1,19 @@
 /*
- * tg_pace.h - how fast a backend reads and writes, how much it holds, and what of
- * the prompts that it was sent it has not read yet.
+ * tg_pace.h - how fast a backend reads and writes, how much it holds, and what
+ * of the prompts that it was sent it has not read yet.
  *
- * Two sources.  What was sent is our own count, of all processes and at once; it
- * is taken to be read at the backend's rate.  The rates and the room are of its
- * metrics pages, a second and more old, and of nothing that changes faster:
+ * Two sources.  What was sent is our own count, of all processes and at once;
+ * it is taken to be read at the backend's rate.  The rates and the room are of
+ * its metrics pages, a second and more old, and of nothing that changes faster:
  *
- *   read    prompt tokens a second that it has at least managed; an output token
- *           counts as TG_PACE_OUTPUT of them.  The peak of the pages, which fades.
+ *   read    prompt tokens a second that it has at least managed; an output
+ *           token counts as TG_PACE_OUTPUT of them.  The peak of the pages,
+ *           which fades.
  *   write   output tokens a second of each call that runs
  *   slots   calls that ran when others waited; 0: none was seen to wait
  *   room    tokens that its KV cache holds, as our estimates count them
- *   others  calls there that are not ours: the mean of what pages said beyond our
- *           count, for an old page beside a new count says anything once
+ *   others  calls there that are not ours: the mean of what pages said beyond
+ *           our count, for an old page beside a new count says anything once
  *
  * Throughput is not among them: a server that gets fewer calls shows less of it
  * and would get fewer still.  `write` is the other way round.
@@ -29,8 +30,8 @@
 #define TG_PACE_OUTPUT  8
 
 /* Tokens a second, taken for granted: with too high a rate prompts are counted
- * for too short a time, and calls alone decide; with too low a rate backends that
- * are idle look full. */
+ * for too short a time, and calls alone decide; with too low a rate backends
+ * that are idle look full. */
 #define TG_PACE_READ    4000
 
 /* Means of two things, of which the ratio is asked for: a page that is old says
@@ -58,8 +59,9 @@ typedef struct {
     _Atomic int64_t   prompts, outputs, running;
 } tg_pace_t;
 
-/* A call was sent: tokens of its prompt that are not in the backend's cache, and
- * of its answer by estimate, 0: not known.  now: nanoseconds, as all times. */
+/* A call was sent: tokens of its prompt that are not in the backend's cache,
+ * and of its answer by estimate, 0: not known.  now: nanoseconds, as all
+ * times. */
 void tg_pace_sent(tg_pace_t *p, uint32_t prompt, uint32_t output, int64_t now);
 
 /* A page was read. calls, tokens: ours that are there now. */

@@ -25,8 +25,8 @@
 #endif
 
 /* Until 1.29.6 the directive "keepalive" wraps the method that was said before
- * it; its configuration begins with the number of connections.  Since then it is
- * around all of them once the configuration has been read. */
+ * it; its configuration begins with the number of connections.  Since then it
+ * is around all of them once the configuration has been read. */
 static ngx_inline ngx_uint_t
 ngx_http_llm_keepalive_said(ngx_cycle_t *cycle,
     ngx_http_upstream_srv_conf_t *us)

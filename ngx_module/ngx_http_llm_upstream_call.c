@@ -110,6 +110,50 @@ ngx_http_llm_upstream_call_begin(ngx_http_llm_upstream_call_t *call,
 }
 
 
+/* Of an answer that has begun. */
+static ngx_uint_t
+ngx_http_llm_upstream_cut(ngx_http_upstream_t *u, ngx_connection_t *c)
+{
+    off_t  left;
+
+    if (c == NULL) {
+        return 0;
+    }
+
+    left = u->buffering && u->pipe != NULL ? u->pipe->length : u->length;
+
+    return c->read->error || c->read->timedout || c->write->timedout
+           || (c->read->eof && left > 0);
+}
+
+
+tg_came_t
+ngx_http_llm_upstream_call_came(ngx_http_llm_upstream_call_t *call,
+    ngx_peer_connection_t *pc, ngx_uint_t state)
+{
+    ngx_uint_t            status;
+    ngx_http_request_t   *r = call->request;
+    ngx_http_upstream_t  *u = r->upstream;
+
+    status = u->state != NULL ? u->state->status : 0;
+
+    if (status == NGX_HTTP_TOO_MANY_REQUESTS
+        || status == NGX_HTTP_SERVICE_UNAVAILABLE)
+    {
+        return TG_CAME_BUSY;
+    }
+
+    if ((state & NGX_PEER_FAILED)
+        || status >= NGX_HTTP_INTERNAL_SERVER_ERROR
+        || (status != 0 && ngx_http_llm_upstream_cut(u, pc->connection)))
+    {
+        return TG_CAME_FAILED;
+    }
+
+    return status == 0 || r->connection->error ? TG_CAME_CUT : TG_CAME_OK;
+}
+
+
 /* -1: no cost is known. */
 static int64_t
 ngx_http_llm_upstream_sum(int64_t a, int64_t b)
@@ -204,21 +248,6 @@ ngx_http_llm_upstream_tell_healthy(void *data, void *group)
 }
 
 
-/* It is over, by what came so far: nginx has not let the server go yet. */
-static tg_came_t
-ngx_http_llm_upstream_call_came(ngx_http_request_t *r)
-{
-    ngx_uint_t  status;
-
-    status = r->upstream != NULL ? r->upstream->headers_in.status_n : 0;
-
-    return status == NGX_HTTP_TOO_MANY_REQUESTS
-           || status == NGX_HTTP_SERVICE_UNAVAILABLE ? TG_CAME_BUSY
-           : status >= NGX_HTTP_INTERNAL_SERVER_ERROR ? TG_CAME_FAILED
-           : TG_CAME_CUT;
-}
-
-
 /* Of all its tries: each took time of a GPU.  The server is the last one. */
 static bool
 ngx_http_llm_upstream_tell_spent(void *data, void *req,
@@ -239,8 +268,11 @@ ngx_http_llm_upstream_tell_spent(void *data, void *req,
 
     while ((call = ngx_http_llm_upstream_call_next(r, &cln)) != NULL) {
 
-        ngx_http_llm_upstream_call_end(call,
-                                       ngx_http_llm_upstream_call_came(r));
+        /* It is over; nginx has not let the server go yet. */
+
+        ngx_http_llm_upstream_call_end(call, r->upstream == NULL ? TG_CAME_CUT
+                    : ngx_http_llm_upstream_call_came(call,
+                                                      &r->upstream->peer, 0));
 
         spent->gpu_ns += call->gpu_ns;
         spent->cost_nusd = ngx_http_llm_upstream_sum(spent->cost_nusd,

@@ -1,6 +1,5 @@
 /*
- * A request's stay at the servers of an upstream; for ngx_http_llm_upstream_peer
- * and _call.c.
+ * A request's stay at the servers of an upstream; for _peer.c and _call.c.
  */
 
 #ifndef NGX_HTTP_LLM_UPSTREAM_CALL_H
@@ -23,7 +22,7 @@ typedef struct {
     ngx_event_save_peer_session_pt     save_session;
 #endif
 
-    ngx_http_upstream_rr_peer_data_t   rrp;     /* for who takes what is there */
+    ngx_http_upstream_rr_peer_data_t   rrp;     /* for who takes one */
     ngx_http_upstream_rr_peer_data_t  *data_rrp;        /* NULL: out of sight */
     ngx_uint_t                         words;   /* of its bits */
     ngx_uint_t                         chosen;  /* the last one's place */
@@ -36,8 +35,8 @@ typedef struct {
     tg_backend_t                      *backend; /* where it was last */
     const tg_backend_conf_t           *bc;
     int64_t                            gpu_ns;  /* of the tries before */
-    int64_t                            cost_nusd;       /* of those; -1: none has
-                                                           a price */
+    int64_t                            cost_nusd;       /* of those; -1: not
+                                                           known */
     unsigned                           asked:1;
     unsigned                           settled:1;
 } ngx_http_llm_upstream_call_t;
@@ -52,6 +51,10 @@ const tg_balance_ask_t *ngx_http_llm_upstream_call_ask(
 
 void ngx_http_llm_upstream_call_begin(ngx_http_llm_upstream_call_t *call,
     const ngx_str_t *name);
+
+/* By what nginx says of the try (peer.free's) and by the answer. */
+tg_came_t ngx_http_llm_upstream_call_came(ngx_http_llm_upstream_call_t *call,
+    ngx_peer_connection_t *pc, ngx_uint_t state);
 void ngx_http_llm_upstream_call_end(ngx_http_llm_upstream_call_t *call,
     tg_came_t came);
 

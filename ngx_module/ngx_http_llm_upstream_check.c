@@ -2,8 +2,8 @@
 
 /*
  * Checks are one process' at a time: who has the lease of the table.  Each
- * process asks for it in a timer that does not keep it from leaving.  Each server
- * has two timers, of its health page and of its metrics.
+ * process asks for it in a timer that does not keep it from leaving.  Each
+ * server has two timers, of its health page and of its metrics.
  */
 
 #define NGX_HTTP_LLM_TICK   (TG_TICK_NS / 1000000)

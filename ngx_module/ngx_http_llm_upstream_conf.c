@@ -32,8 +32,8 @@ ngx_http_llm_group_create(ngx_conf_t *cf,
 
 /*
  * hash, ip_hash and random are told by what they forbid.  A request's data of
- * theirs is out of sight once keepalive is around it, so with them we have to be
- * within: behind the method, before keepalive.  With the others the data are
+ * theirs is out of sight once keepalive is around it, so with them we have to
+ * be within: behind the method, before keepalive.  With the others the data are
  * ours, see ngx_http_llm_upstream_peer.c, and the order does not matter.
  */
 static ngx_uint_t

@@ -35,7 +35,8 @@ ngx_http_llm_group_conf(ngx_http_llm_group_t *g,
 {
     const tg_backend_conf_t  *bc;
 
-    bc = tg_group_conf_backend(&g->gc, ngx_http_llm_upstream_str(&peer->server));
+    bc = tg_group_conf_backend(&g->gc,
+                               ngx_http_llm_upstream_str(&peer->server));
 
     return bc != &g->gc.rest ? bc
            : tg_group_conf_backend(&g->gc,
@@ -188,8 +189,8 @@ ngx_http_llm_group_refresh(ngx_http_llm_upstream_main_conf_t *lumcf,
     if (full && !g->full) {
         g->full = 1;
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "llm: there is no room for all servers of upstream \"%V\":"
-                      " %d upstreams and %d servers are possible",
+                      "llm: there is no room for all servers of upstream"
+                      " \"%V\": %d upstreams and %d servers are possible",
                       &g->us->host, TG_GROUPS_MAX, TG_BACKENDS_MAX);
     }
 }

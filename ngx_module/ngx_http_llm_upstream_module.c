@@ -44,7 +44,7 @@ static ngx_http_module_t  ngx_http_llm_upstream_module_ctx = {
     ngx_http_llm_upstream_create_srv_conf,    /* create server configuration */
     NULL,                                     /* merge server configuration */
 
-    ngx_http_llm_upstream_create_loc_conf,    /* create location configuration */
+    ngx_http_llm_upstream_create_loc_conf,    /* create location config. */
     NULL                                      /* merge location configuration */
 };
 

@@ -4,7 +4,7 @@
 /*
  * Whichever method an upstream has, it passes over the servers whose bit is set
  * in `tried`.  So who may not have the call is told by those bits, and what
- * becomes of the server that is chosen (its connections, its weights, a reference
+ * becomes of the server that is chosen (its connections, its weights, references
  * to it) stays nginx's to do: get() is called with the bits of all others set,
  * and they are put back behind it.
  *
@@ -183,9 +183,9 @@ ngx_http_llm_upstream_init_peer(ngx_http_request_t *r,
 
 
 /*
- * Calls have failed there, and by max_fails= it is out for fail_timeout=.  Where
- * checks have found since that it is up, after they had found that it was not,
- * that is over.
+ * Calls have failed there, and by max_fails= it is out for fail_timeout=.
+ * Where checks have found since that it is up, after they had found that it was
+ * not, that is over.
  */
 static ngx_uint_t
 ngx_http_llm_upstream_failed(ngx_http_llm_upstream_call_t *call,
@@ -505,50 +505,6 @@ ngx_http_llm_upstream_get(ngx_peer_connection_t *pc, void *data)
 }
 
 
-/* Of an answer that has begun. */
-static ngx_uint_t
-ngx_http_llm_upstream_cut(ngx_http_upstream_t *u, ngx_connection_t *c)
-{
-    off_t  left;
-
-    if (c == NULL) {
-        return 0;
-    }
-
-    left = u->buffering && u->pipe != NULL ? u->pipe->length : u->length;
-
-    return c->read->error || c->read->timedout || c->write->timedout
-           || (c->read->eof && left > 0);
-}
-
-
-static tg_came_t
-ngx_http_llm_upstream_came(ngx_http_llm_upstream_call_t *call,
-    ngx_peer_connection_t *pc, ngx_uint_t state)
-{
-    ngx_uint_t            status;
-    ngx_http_request_t   *r = call->request;
-    ngx_http_upstream_t  *u = r->upstream;
-
-    status = u->state != NULL ? u->state->status : 0;
-
-    if (status == NGX_HTTP_TOO_MANY_REQUESTS
-        || status == NGX_HTTP_SERVICE_UNAVAILABLE)
-    {
-        return TG_CAME_BUSY;
-    }
-
-    if ((state & NGX_PEER_FAILED)
-        || status >= NGX_HTTP_INTERNAL_SERVER_ERROR
-        || (status != 0 && ngx_http_llm_upstream_cut(u, pc->connection)))
-    {
-        return TG_CAME_FAILED;
-    }
-
-    return status == 0 || r->connection->error ? TG_CAME_CUT : TG_CAME_OK;
-}
-
-
 /*
  * A connection that was kept, and that the server has closed in the meantime:
  * nginx gives the call one more try, and it may be there.
@@ -577,7 +533,7 @@ ngx_http_llm_upstream_free(ngx_peer_connection_t *pc, void *data,
     stale = ngx_http_llm_upstream_stale(call, pc, state);
 
     ngx_http_llm_upstream_call_end(call,
-                             ngx_http_llm_upstream_came(call, pc, state));
+                             ngx_http_llm_upstream_call_came(call, pc, state));
 
     call->free(pc, call->data, state);
 

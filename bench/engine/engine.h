@@ -8,11 +8,11 @@
  * What it is made to do wrong is set in the same words, by a POST of lines to
  * the port ctl=; GET there gives counts as JSON.
  *
- * The model is that of vLLM's scheduler (V1): in each step every running sequence
- * has one token decoded or a chunk of its prompt read, within a budget of tokens;
- * new ones join while there are seats and blocks of KV cache; where blocks run
- * out the youngest is put back and read again.  Full blocks are known by the hash
- * of all tokens up to their end, and kept until their room is needed.
+ * The model is that of vLLM's scheduler (V1): in each step every sequence that
+ * runs has one token decoded or a chunk of its prompt read, within a budget of
+ * tokens; new ones join while there are seats and blocks of KV cache; where
+ * blocks run out the youngest is put back and read again.  Full ones are found
+ * by the hash of all tokens up to their end, and kept while there is room.
  *
  * A token is a word.  A call writes min_tokens, or else max_tokens.
  */

@@ -1,6 +1,7 @@
 /*
- * kv.c - blocks of a KV cache: those that nobody holds are in a list, that which
- * was let go of first is taken first, and until then can be found by its hash.
+ * kv.c - blocks of a KV cache: those that nobody holds are in a list, the one
+ * that was let go of first is taken first, and until then can be found by its
+ * hash.
  */
 
 #include "engine.h"

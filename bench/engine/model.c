@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EN_OUTPUT      64               /* tokens, where nobody says */
-#define EN_CATCH_UP_NS 50000000         /* a step that late is not made up for */
+#define EN_OUTPUT      64           /* tokens, where nobody says */
+#define EN_CATCH_UP_NS 50000000     /* a step that late is not made up for */
 
 en_model_t  en_model;
 
@@ -331,7 +331,8 @@ static void
 en_token(en_seq_t *s, int64_t now)
 {
     const char  *word = en_word(s, s->made);
-    double       since = (double) (now - (s->first ? s->last : s->arrived)) / 1e9;
+    int64_t      from = s->first ? s->last : s->arrived;
+    double       since = (double) (now - from) / 1e9;
 
     (void) en_ask_token(&s->ask, word, strlen(word) - 1);
     en_model.output_tokens++;

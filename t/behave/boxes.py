@@ -1,5 +1,5 @@
-"""Servers of an upstream that do as they are told, call by call; where an engine
-of bench/engine would do more than a test asks for."""
+"""Servers of an upstream that do as they are told, call by call; where an
+engine of bench/engine would do more than a test asks for."""
 
 import contextlib
 import datetime
@@ -17,8 +17,8 @@ PAGE = ("vllm:num_requests_running{engine=\"0\"} %d\n"
 
 
 class Box:
-    """health, status: of those answers; None: the connection is dropped.  delay:
-    seconds before a call's answer.  calls, checks, scrapes: when they came."""
+    """health, status: of those answers; None: the connection is dropped.
+    delay: seconds before a call's answer.  calls, checks, scrapes: when they came."""
 
     def __init__(self, tls=None):
         self.health, self.status, self.delay = 200, 200, 0

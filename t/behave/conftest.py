@@ -15,6 +15,9 @@ import nginx                                            # noqa: E402
 from fake.provider import Fake                          # noqa: E402
 from pki import pki                                     # noqa: E402,F401
 
+# A server of inference and a model are not for every day: make test-llama.
+collect_ignore = [] if os.environ.get("LLAMA_SERVER") else ["test_llama.py"]
+
 SERVERS = {"nginx": (nginx.Nginx, nginx.available),
            "httpd": (httpd.Httpd, httpd.available)}
 

@@ -160,17 +160,19 @@ class Engine:
 
 
 class Engines:
-    """Several of them; none is left behind."""
+    """Several of them; none is left behind.  each: what is different of them, by
+    number."""
 
-    def __init__(self, n, **options):
-        self.n, self.options = n, options
+    def __init__(self, n, each=lambda i: {}, **options):
+        self.n, self.each, self.options = n, each, options
         self.all = []
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="tollgate-engines-")
         try:
             for i in range(self.n):
-                self.all.append(Engine(self.folder.name, i, **self.options))
+                self.all.append(Engine(self.folder.name, i,
+                                       **{**self.options, **self.each(i)}))
         except BaseException:
             self.__exit__()
             raise

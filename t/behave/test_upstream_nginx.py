@@ -1,4 +1,4 @@
-"""The companion in nginx: its load balancing methods, its workers, its reloads."""
+"""The companion in nginx: its load balancing methods, workers, reloads."""
 
 import os
 import signal

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import pytest
 
+from client import Broken
 from engines import Engines
 from servers import Loc, Site, Upstream
 
@@ -137,7 +138,7 @@ def test_all_time_is_accounted_for(server):
             while not over.is_set():
                 try:
                     chat(server, 20)
-                except (OSError, EOFError, ValueError):
+                except (OSError, Broken):
                     pass                # of the worker that was killed
 
         threads = [threading.Thread(target=calls) for _ in range(3)]
@@ -178,7 +179,7 @@ def test_all_time_is_accounted_for(server):
             elif b["server"] == engines[1].address:
                 assert spent["sleeping"] > 0.5, spent
             else:
-                assert spent["busy"] > 1, spent
+                assert spent["busy"] > 0.5, spent
 
             assert b["gpu_seconds"]["busy"] == 2 * b["seconds"]["busy"]
 

@@ -360,6 +360,53 @@ test_throughput_by_the_engines_counters(void **state)
 }
 
 
+/* llama.cpp and TGI count tokens when a request has ended: one in ten seconds, of
+ * 5000. */
+static void
+test_tokens_that_are_counted_at_the_end(void **state)
+{
+    pool_t             p;
+    tg_engine_facts_t  f;
+
+    (void) state;
+    pool(&p, 1);
+    check(&p, 0, TG_HEALTH_OK);
+    memset(&f, 0, sizeof(f));
+    f.engine = TG_ENGINE_LLAMACPP;
+    fact(&f, TG_FACT_RUNNING, 1);
+    fact(&f, TG_FACT_STEPS, 0);
+    fact(&f, TG_FACT_OUTPUT_TOKENS, 0);
+
+    for (unsigned i = 0; i < 600; i++) {
+        tg_backend_scraped(p.t, p.b[0], &f, &p.gc.check, p.now);
+        pass(&p, SECOND);
+        f.value[TG_FACT_STEPS] += 40;
+        f.value[TG_FACT_OUTPUT_TOKENS] += i % 10 == 9 ? 5000 : 0;
+    }
+
+    near(load(&p, 0).decode, 500.0);
+
+    /* one that is very long is no stall, as long as there are steps */
+
+    for (unsigned i = 0; i < 600; i++) {
+        tg_backend_scraped(p.t, p.b[0], &f, &p.gc.check, p.now);
+        pass(&p, SECOND);
+        check(&p, 0, TG_HEALTH_OK);
+        assert_int_equal(state_of(&p, 0), TG_BACKEND_UP);
+        f.value[TG_FACT_STEPS] += 40;
+    }
+
+    for (unsigned i = 0; i < 125; i++) {
+        tg_backend_scraped(p.t, p.b[0], &f, &p.gc.check, p.now);
+        pass(&p, SECOND);
+        check(&p, 0, TG_HEALTH_OK);
+    }
+
+    assert_int_equal(state_of(&p, 0), TG_BACKEND_STALLED);
+    gone(&p);
+}
+
+
 /* Ollama tells of nothing. Two at a time, of 4 s and 200 tokens each. */
 static void
 test_throughput_by_our_own_calls(void **state)
@@ -503,6 +550,7 @@ main(void)
         cmocka_unit_test(test_others_keep_it_busy),
         cmocka_unit_test(test_tokens_since_the_scrape),
         cmocka_unit_test(test_throughput_by_the_engines_counters),
+        cmocka_unit_test(test_tokens_that_are_counted_at_the_end),
         cmocka_unit_test(test_throughput_by_our_own_calls),
         cmocka_unit_test(test_saturated_in_two_scrapes_until_less),
         cmocka_unit_test(test_who_tells_nothing_is_not_empty),

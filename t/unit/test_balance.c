@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -14,12 +17,16 @@
 #define S   INT64_C(1000000000)
 #define N   8
 
+/* Of the test with processes, and the calls of each. */
+#define PROCESSES  4
+#define CALLS      200
+
 static tg_backends_t    *table;
 static tg_group_t       *group;
 static tg_group_conf_t   gc;
 static tg_candidate_t    c[TG_CANDIDATES_MAX];
 static tg_balance_ask_t  ask;
-static int               slots[2];
+static int               slots[PROCESSES];
 static int64_t           now;
 
 
@@ -31,9 +38,13 @@ begin(unsigned n)
     size_t      size = tg_backends_size();
     tg_error_t  err;
 
-    free(table);
-    table = calloc(1, size);
-    assert_non_null(table);
+    if (table != NULL) {
+        (void) munmap((void *) table, size);
+    }
+
+    table = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(table, MAP_FAILED);
     now = 100 * S;
     assert_int_equal(tg_backends_open((void *) table, size, 1, now, &err),
                      TG_OK);
@@ -53,7 +64,7 @@ begin(unsigned n)
     ask.work.prompt_tokens = 500;
     ask.work.output_tokens = 100;
 
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < PROCESSES; i++) {
         slots[i] = tg_backends_join(table, 10 + i, 0);
         assert_true(slots[i] >= 0);
     }
@@ -182,6 +193,48 @@ test_processes_see_each_others_calls_at_once(void **state)
 
     for (i = 0; i < N; i++) {
         assert_int_equal(got[i], 8);
+    }
+}
+
+
+/* Pages that say once that one is idle, and processes that all know it. */
+static void
+test_processes_in_parallel_make_no_herd(void **state)
+{
+    int                status;
+    pid_t              pids[PROCESSES];
+    tg_backend_load_t  l;
+
+    (void) state;
+
+    begin(N);
+
+    for (unsigned i = 0; i < N; i++) {
+        page(i, i == 3 ? 0 : 2, 0, i == 3 ? 0 : 100000, 1000);
+    }
+
+    for (unsigned k = 0; k < PROCESSES; k++) {
+        pids[k] = fork();
+        assert_true(pids[k] >= 0);
+
+        if (pids[k] == 0) {
+            for (unsigned n = 0; n < CALLS; n++) {
+                sent((unsigned) pick(N, k * CALLS + n), (int) k, NULL);
+            }
+
+            _exit(0);
+        }
+    }
+
+    for (unsigned k = 0; k < PROCESSES; k++) {
+        assert_int_equal(waitpid(pids[k], &status, 0), pids[k]);
+        assert_int_equal(status, 0);
+    }
+
+    for (unsigned i = 0; i < N; i++) {
+        tg_backend_load(table, c[i].backend, &gc.check, now, &l);
+        assert_in_range(l.calls, PROCESSES * CALLS / N * 8 / 10,
+                        PROCESSES * CALLS / N * 12 / 10);
     }
 }
 
@@ -672,6 +725,7 @@ main(void)
         cmocka_unit_test(test_processes_see_each_others_calls_at_once),
         cmocka_unit_test(
             test_a_long_prompt_is_worth_many_calls_until_it_is_read),
+        cmocka_unit_test(test_processes_in_parallel_make_no_herd),
         cmocka_unit_test(test_calls_that_are_not_ours_count),
         cmocka_unit_test(
             test_what_is_not_known_is_as_with_the_others_and_never_nothing),
