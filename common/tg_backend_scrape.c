@@ -216,7 +216,12 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
     restarted = tg_be_page(&f, facts, now);
 
     tg_be_get(&b->clock, &c);
-    f.calls = c.calls;
+
+    /* A page is of some moment since it was asked for, and an engine that is busy
+     * answers late: what has ended meanwhile is not somebody else's. */
+
+    f.calls = c.most > c.calls ? c.most : c.calls;
+    c.most = c.calls;
     tokens = c.tokens;
     tg_be_put(&b->facts, &f);
 
