@@ -123,6 +123,7 @@ typedef struct {
     int64_t   stalls;           /* in a row, without a token in between */
     int64_t   written;          /* the last time that output tokens moved, or
                                    that there was nothing to do */
+    int64_t   read;             /* the same of prompts' tokens */
 } tg_be_facts_t;
 
 #define TG_BE_FACTS  (sizeof(tg_be_facts_t) / 8)
