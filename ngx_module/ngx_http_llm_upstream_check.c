@@ -587,7 +587,7 @@ void
 ngx_http_llm_checks_stop(ngx_http_llm_upstream_main_conf_t *lumcf)
 {
     if (lumcf->owner) {
-        ngx_http_llm_checks_quit(lumcf);
         tg_backends_release(lumcf->map->table, lumcf->slot);
+        ngx_http_llm_checks_quit(lumcf);
     }
 }

@@ -371,7 +371,7 @@ def test_a_check_without_an_answer_ends_at_its_deadline(server):
             "llm_health_check", "interval=100ms", "timeout=300ms", "fall=1",
             "rise=1")))
         await_states(server, *((b, "up") for b in made))
-        made[0].answer = lambda path: time.sleep(20)
+        made[0].answer = lambda path: time.sleep(20) or (200, b"")
         made[0].hang_up()
         began = time.monotonic()
         await_states(server, (made[0], "down"))
