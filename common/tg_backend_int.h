@@ -94,12 +94,12 @@ typedef enum {
 typedef struct {
     int64_t   calls;            /* sums of the cells */
     int64_t   tokens;
-    int64_t   most;             /* calls at a time since the last scrape */
-    int64_t   fresh;            /* tokens since then */
+    int64_t   fresh;            /* tokens since the last scrape */
     int64_t   at;               /* all times are up to then */
     uint64_t  v;                /* integral of dt / n, TG_BE_FRACTION */
     uint64_t  rest;             /* of its divisions */
     uint64_t  scrape;           /* its number */
+    int64_t   most;             /* calls at a time since then */
     uint64_t  class;            /* since `at` */
     int64_t   spent[TG_BE_CLASSES];
     int64_t   shared;
