@@ -60,6 +60,8 @@ def test_prompts_are_known_where_nothing_is_routed_too(server, fake, fake2):
         asked = [r.json["messages"][0]["content"] for r in up.requests]
         assert asked and all(asked.count(text) == 3 for text in asked)
 
+    server.lines(24)
+
 
 @pytest.mark.parametrize("order", [("llm", "llm_upstream"),
                                    ("llm_upstream", "llm")])
