@@ -1,6 +1,7 @@
 """What the examples of routing name, and what each has to do: the same for both
 servers."""
 
+import concurrent.futures
 import contextlib
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import calls
 import mmdb
 from budgets import CHAT, OWN
+from engines import Engines
 from fake.provider import Fake
 from keys import CARRIERS
 from pki import secure
@@ -23,13 +25,16 @@ CARD = "4111 1111 1111 1111"
 class Scene:
     """Providers behind TLS, GPUs of one's own, and keys."""
 
-    def __init__(self, server, pki):
+    def __init__(self, server, pki, name=""):
         self.server = server
         self.pki = pki
         self.stack = contextlib.ExitStack()
         self.openai = self.stack.enter_context(secure(pki))
         self.anthropic = self.stack.enter_context(secure(pki))
-        self.gpu = self.stack.enter_context(Fake())
+        self.engines = self.stack.enter_context(
+            Engines(2, seqs=1, speed=20)) if name in ENGINES else []
+        self.gpu = self.engines[0] if self.engines \
+            else self.stack.enter_context(Fake())
         self.providers_keys()
         self.keys = {who: self.make_key(*args) for who, args in KEYS.items()}
         shutil.copy(root("conf-examples", "own-prices.json"),
@@ -65,6 +70,9 @@ class Scene:
             text = text.replace("https://api.%s.com" % name,
                                 "https://localhost:%d dialect=%s"
                                 % (to.port, name))
+
+        for i, engine in enumerate(self.engines):
+            text = text.replace("127.0.0.1:800%d" % i, engine.address)
 
         gpu = self.gpu.url.partition("//")[2]
         text = re.sub(r"server 127\.0\.0\.1:800\d;", "server %s;" % gpu, text)
@@ -165,7 +173,40 @@ def check_gpus_first(s):
     assert len(s.anthropic.requests) == 4
 
 
+def check_gpus_burst(s):
+    """One call is served at a time, by either server of the example."""
+    own = s.keys["anyone"]
+    status = s.server.client.get
+
+    def upstream():
+        return status("/llm/backends").json["upstreams"][0]
+
+    s.server.wait_until(lambda: all(b["state"] == "up"
+                                    for b in upstream()["servers"]))
+    assert s.ask(own, "llama-3.1-8b").header("x-llm-route") == "own"
+    assert not s.anthropic.requests
+
+    for engine in s.engines:
+        engine.set(stall=1)
+
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        waiting = [pool.submit(s.ask, own, "llama-3.1-8b") for _ in range(20)]
+        s.server.wait_until(lambda: upstream()["saturated"])
+        assert s.ask(own, "llama-3.1-8b").header("x-llm-route") == "burst"
+        for engine in s.engines:
+            engine.mend()
+        assert {w.result().header("x-llm-route") for w in waiting} == {"own"}
+
+    assert len(s.anthropic.requests) == 1
+    assert b"llm_upstream_" in status("/llm/gpus").body
+    assert b'llm_cost_usd_total{provider="gpu"' in status("/llm/metrics").body
+
+
 CHECKS = {"cheap-first.conf": check_cheap_first,
           "budget-downshift.conf": check_budget_downshift,
           "eu-data.conf": check_eu_data,
-          "gpus-first.conf": check_gpus_first}
+          "gpus-first.conf": check_gpus_first,
+          "gpus-burst.conf": check_gpus_burst}
+
+# Those whose GPUs have to say how they are.
+ENGINES = {"gpus-burst.conf"}

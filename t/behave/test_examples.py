@@ -30,11 +30,11 @@ def start(server, name, fake, place=lambda text: text):
     server.mkdir("logs")
     shutil.copy(root("prices", "default.json"), server.path("prices.json"))
     temp = "".join("    %s_temp_path tmp/%s;\n" % (t, t) for t in nginx.TEMP)
-    load = "" if nginx.MODULE == "static" else \
-        "load_module %s;" % nginx.MODULE
-
-    text = re.sub(r"load_module \S+;", lambda m: load, text)
-    text = re.sub(r"server [\w.]+:\d+;",
+    where = os.path.dirname(nginx.MODULE)
+    text = re.sub(r"load_module modules/(\S+);",
+                  lambda m: "" if nginx.MODULE == "static"
+                  else "load_module %s/%s;" % (where, m[1]), text)
+    text = re.sub(r"server (127\.0\.0\.1:800\d|[\w.]+:443);",
                   "server %s;" % fake.url.split("//")[1], text)
     text = text.replace("proxy_pass https://", "proxy_pass %s://"
                         % fake.url.split(":")[0])
@@ -108,7 +108,7 @@ def test_budgets_example(server, pki):
 def test_routing_example(server, pki, name):
     server.expect_errors("connect\\(\\) failed|upstream")
 
-    with routes.Scene(server, pki) as scene:
+    with routes.Scene(server, pki, name) as scene:
         start(server, name, scene.gpu, scene.place)
         assert not re.search(r"warn.*llm: ", server.messages())
         routes.CHECKS[name](scene)

@@ -31,7 +31,10 @@ def start(server, name, fake, place=lambda text: text):
     server.port = free_port()
     shutil.copy(root("prices", "default.json"), server.path("prices.json"))
 
-    text = text.replace("/usr/lib/apache2/modules/mod_llm.so", httpd.MODULE)
+    text = re.sub(r"/usr/lib/apache2/modules/(mod_llm\w*\.so)",
+                  lambda m: os.path.join(os.path.dirname(httpd.MODULE), m[1]),
+                  text)
+    text = text.replace("${APACHE_LOCK_DIR}", server.path("tmp"))
     text = text.replace("/usr/lib/apache2/modules", httpd.MODULES)
     text = text.replace("/usr/share/tollgate/", server.dir + "/")
     text = text.replace("/var/log/apache2/", server.path("log") + "/")
@@ -127,7 +130,7 @@ def test_budgets_example(server, pki):
 def test_routing_example(server, pki, name):
     server.expect_errors("proxy|AH01102|AH01114|AH00957|AH01084|AH00898")
 
-    with routes.Scene(server, pki) as scene:
+    with routes.Scene(server, pki, name) as scene:
         start(server, name, scene.gpu, scene.place)
         assert not re.search(r"warn.*llm: ", server.messages())
         routes.CHECKS[name](scene)
