@@ -29,9 +29,9 @@
 
 #define TG_PACE_OUTPUT  8
 
-/* Tokens a second, taken for granted until pages have told: with too high a rate
- * prompts are counted for too short a time, and calls alone decide; with too low
- * a rate backends that are idle look full. */
+/* Tokens a second, taken for granted until pages have told: with too high a
+ * rate prompts are counted for too short a time, and calls alone decide; with
+ * too low a rate backends that are idle look full. */
 #define TG_PACE_READ    50000
 #define TG_PACE_SLOW    4000            /* the least, once pages have told */
 
