@@ -131,7 +131,8 @@ llm_apply_edit(llm_ctx_t *ctx, const tg_edit_t *edit)
 }
 
 
-/* Where it may have to be sent again, its buckets stay as they came. */
+/* Where it may have to be sent again, or the upstream module may ask for its
+ * beginning, its buckets stay as they came. */
 static apr_status_t
 llm_take_body(llm_ctx_t *ctx)
 {
@@ -146,7 +147,7 @@ llm_take_body(llm_ctx_t *ctx)
         return APR_SUCCESS;
     }
 
-    if (!ctx->scope.pass) {
+    if (!ctx->scope.pass && llm_main->conf->companion == NULL) {
         APR_BRIGADE_CONCAT(ctx->send, ctx->body);
         return APR_SUCCESS;
     }

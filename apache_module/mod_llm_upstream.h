@@ -106,13 +106,18 @@ int llm_up_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     server_rec *s);
 llm_up_group_t *llm_up_group(const char *uri);
 
-/* mod_llm_upstream_call.c */
-void llm_up_call_hooks(apr_pool_t *p);
-bool llm_up_call_proxy_hooks(void);
+/* mod_llm_upstream_flag.c */
+bool llm_up_proxy_hooks(void);
+llm_up_member_t *llm_up_member(const proxy_worker *worker);     /* or NULL */
 void llm_up_flag(llm_up_group_t *ug, int64_t now);
 void llm_up_recovered(const llm_up_member_t *m, apr_time_t since);
-const tg_companion_upstream_t *llm_up_companion(void);
+
+/* mod_llm_upstream_call.c */
+void llm_up_call_hooks(apr_pool_t *p);
 bool llm_up_call_bind(void);
+int llm_up_scheme_handler(request_rec *r, proxy_worker *worker,
+    proxy_server_conf *conf, char *url, const char *host, apr_port_t port);
+const tg_companion_upstream_t *llm_up_companion(void);
 
 /* mod_llm_upstream_owner.c: who checks. */
 int llm_up_owner_config(apr_pool_t *pconf, server_rec *s);

@@ -43,8 +43,8 @@ llm_up_check_conf(const llm_up_check_t *c)
 }
 
 
-/* After the interval, give or take jitter=; and so that the thread wakes up once
- * for several of many servers. */
+/* After the interval, give or take jitter=; and so that the thread wakes up
+ * once for several of many servers. */
 static int64_t
 llm_up_check_next(llm_up_check_t *c, int64_t last)
 {

@@ -284,7 +284,7 @@ llm_up_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 
     /* Everything is loaded, and hooks are not in order yet. */
 
-    if (llm_up_call_proxy_hooks()) {
+    if (llm_up_proxy_hooks()) {
         m->proxy = ap_find_linked_module("mod_proxy.c");
     }
 

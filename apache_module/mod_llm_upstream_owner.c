@@ -205,7 +205,8 @@ llm_up_owner_run(void *data)
 
     if (checks == NULL) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, llm_up_main->server,
-                     "llm: no memory for health checks");
+                     "llm: this child has no memory for health checks");
+
     } else {
         /* One for each, whatever is under way. */
 
@@ -226,6 +227,7 @@ llm_up_owner_run(void *data)
     (void) curl_multi_cleanup(o->multi);
     o->multi = NULL;
     o->running = false;
+    o->stop |= checks == NULL;
     (void) pthread_cond_broadcast(&o->ended);
     (void) pthread_mutex_unlock(&o->lock);
 
@@ -247,6 +249,7 @@ llm_up_owner_start(llm_up_owner_t *o)
 
     o->multi = curl_multi_init();
     if (o->multi == NULL) {
+        tg_backends_release(llm_up_table(), llm_up_slot);
         return;
     }
 
@@ -304,6 +307,7 @@ llm_up_watch(int state, void *data, apr_pool_t *pool)
 void
 llm_up_owner_stop(void)
 {
+    bool              join;
     llm_up_owner_t   *o = &llm_up_owner;
     struct timespec   until;
 
@@ -331,7 +335,14 @@ llm_up_owner_stop(void)
            && pthread_cond_timedwait(&o->ended, &o->lock, &until) == 0)
     { /* void */ }
 
+    join = o->joinable && !o->running;
+    o->joinable &= !join;
+
     (void) pthread_mutex_unlock(&o->lock);
+
+    if (join) {
+        (void) pthread_join(o->thread, NULL);
+    }
 }
 
 

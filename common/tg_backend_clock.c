@@ -175,6 +175,7 @@ tg_backend_begin(tg_backends_t *t, tg_backend_t *b, int slot,
     ticket->share = c.v;
     ticket->scrape = (uint32_t) c.scrape;
     c.calls++;
+    c.most = c.most > c.calls ? c.most : c.calls;
     c.tokens += (int64_t) tg_be_work(&ticket->work);
     c.fresh += (int64_t) tg_be_work(&ticket->work);
     atomic_fetch_add_explicit(cell, add, memory_order_relaxed);

@@ -99,6 +99,7 @@ typedef struct {
     uint64_t  v;                /* integral of dt / n, TG_BE_FRACTION */
     uint64_t  rest;             /* of its divisions */
     uint64_t  scrape;           /* its number */
+    int64_t   most;             /* calls at a time since then */
     uint64_t  class;            /* since `at` */
     int64_t   spent[TG_BE_CLASSES];
     int64_t   shared;
@@ -123,6 +124,7 @@ typedef struct {
     int64_t   stalls;           /* in a row, without a token in between */
     int64_t   written;          /* the last time that output tokens moved, or
                                    that there was nothing to do */
+    int64_t   read;             /* the same of prompts' tokens */
 } tg_be_facts_t;
 
 #define TG_BE_FACTS  (sizeof(tg_be_facts_t) / 8)

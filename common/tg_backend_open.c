@@ -1,5 +1,7 @@
 #include "tg_backend_int.h"
 
+#define TG_BE_BACK  (60 * TG_BE_SECOND)
+
 
 size_t
 tg_backends_size(void)
@@ -70,6 +72,36 @@ tg_be_resume(tg_backends_t *t, tg_backend_t *b, int64_t from, int64_t now)
 }
 
 
+static void
+tg_be_rebooted(tg_backends_t *t, int64_t now)
+{
+    tg_group_t  *g;
+
+    for (unsigned i = 0; i < TG_BACKEND_SLOTS; i++) {
+        atomic_store(&t->slots[i].who,
+                     atomic_load(&t->slots[i].who) & ~UINT64_C(0xff));
+    }
+
+    for (unsigned i = 0; i < TG_BACKENDS_MAX; i++) {
+        if (atomic_load(&t->backends[i].name.key) >= TG_BE_KEYS) {
+            tg_be_reboot(t, &t->backends[i], now);
+        }
+    }
+
+    for (unsigned i = 0; i < TG_GROUPS_MAX; i++) {
+        g = &t->groups[i];
+        atomic_store(&g->judged, 0);
+        atomic_store(&g->judged_scrape, 0);
+        atomic_store(&g->full, 0);
+        atomic_store(&g->saturated, 0);
+        atomic_store(&g->saturated_since, 0);
+        memset((void *) g->scale, 0, sizeof(g->scale));
+    }
+
+    atomic_store(&t->lease, 0);
+}
+
+
 bool
 tg_backends_made(const tg_backends_t *t)
 {
@@ -103,26 +135,11 @@ tg_backends_open(void *memory, size_t size, uint64_t boot, int64_t now,
 
     ticked = atomic_load(&t->ticked);
 
-    if (atomic_load(&t->boot) != boot) {
-        for (unsigned i = 0; i < TG_BACKEND_SLOTS; i++) {
-            atomic_store(&t->slots[i].who,
-                         atomic_load(&t->slots[i].who) & ~UINT64_C(0xff));
-        }
+    /* A clock that went back is another boot's, too; not one that is a little
+     * behind that of who ticks meanwhile. */
 
-        for (unsigned i = 0; i < TG_BACKENDS_MAX; i++) {
-            tg_be_reboot(t, &t->backends[i], now);
-        }
-
-        for (unsigned i = 0; i < TG_GROUPS_MAX; i++) {
-            atomic_store(&t->groups[i].judged, 0);
-            atomic_store(&t->groups[i].judged_scrape, 0);
-            atomic_store(&t->groups[i].saturated, 0);
-            atomic_store(&t->groups[i].saturated_since, 0);
-            memset((void *) t->groups[i].scale, 0,
-                   sizeof(t->groups[i].scale));
-        }
-
-        atomic_store(&t->lease, 0);
+    if (atomic_load(&t->boot) != boot || ticked - now > TG_BE_BACK) {
+        tg_be_rebooted(t, now);
         atomic_store(&t->ticked, now);
         atomic_store(&t->boot, boot);
 

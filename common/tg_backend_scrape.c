@@ -93,15 +93,15 @@ tg_be_measure(const tg_be_facts_t *was, tg_be_facts_t *f, int64_t prompt,
     int64_t  steps, dt = f->at - was->at;
 
     if (was->at == 0 || dt <= 0 || dt > TG_BE_APART) {
-        f->written = f->at;
+        f->read = f->written = f->at;
         return;
     }
 
-    /* Where tokens are counted when a request has ended, they were written in all
-     * of the time since others were; engines with steps are such. */
+    /* Where tokens are counted when a prompt, or a request, has ended, they took
+     * all of the time since others were; engines with steps are such. */
 
     if (tg_be_queue(was) == 0 || !tg_be_fact(f, TG_FACT_STEPS, &steps)) {
-        f->written = was->at;
+        f->read = f->written = was->at;
     }
 
     if (tg_be_queue(was) == 0 && tg_be_queue(f) == 0) {
@@ -109,7 +109,8 @@ tg_be_measure(const tg_be_facts_t *was, tg_be_facts_t *f, int64_t prompt,
     }
 
     if (prompt > 0) {
-        f->prefill = tg_be_follow(f->prefill, prompt, dt);
+        f->prefill = tg_be_follow(f->prefill, prompt, f->at - f->read);
+        f->read = f->at;
     }
 
     if (output > 0) {
@@ -169,7 +170,7 @@ tg_be_page(tg_be_facts_t *f, const tg_engine_facts_t *facts, int64_t now)
     steps = tg_be_delta(&was, f, TG_FACT_STEPS, &restarted);
 
     if (restarted) {
-        f->progress = f->written = now;
+        f->progress = f->written = f->read = now;
         f->stalls = 0;
         return true;
     }
@@ -215,7 +216,12 @@ tg_backend_scraped(tg_backends_t *t, tg_backend_t *b,
     restarted = tg_be_page(&f, facts, now);
 
     tg_be_get(&b->clock, &c);
-    f.calls = c.calls;
+
+    /* A page is of some moment since it was asked for, and an engine that is busy
+     * answers late: what has ended meanwhile is not somebody else's. */
+
+    f.calls = c.most > c.calls ? c.most : c.calls;
+    c.most = c.calls;
     tokens = c.tokens;
     tg_be_put(&b->facts, &f);
 

@@ -6,7 +6,7 @@
  *     (prompt tokens sent and not read yet + TG_BALANCE_CALL * calls)
  *         / (tokens it reads a second)
  *     + the time that calls which find no room wait for others to end
- *     + TG_BALANCE_KV * kv / (1 - kv)
+ *     + TG_BALANCE_KV * (time that a call is written) * kv / (1 - kv)
  *
  * divided by weight and slow start's ramp, and
  *
@@ -39,8 +39,10 @@
 #define TG_BALANCE_DELAY    0.25
 #define TG_BALANCE_DELAYS   16
 
-/* Seconds; a half-full cache costs this much, at 87% a whole second. */
-#define TG_BALANCE_KV       0.15
+/* Of the time that a call stays: what a half-full cache costs.  Not in seconds:
+ * with small models all is faster, and 0.15 s for it was the fill of the caches
+ * and nothing else. */
+#define TG_BALANCE_KV       0.04
 #define TG_BALANCE_KV_MOST  0.95
 
 /* Tokens of an answer, where no call has told its estimate. */
@@ -187,7 +189,7 @@ static double
 tg_balance_score(const tg_balance_one_t *one, const tg_balance_pool_t *p)
 {
     double                    calls, others, kv, over, slots, write, speed;
-    double                    score, unread, own;
+    double                    score, unread, own, stay;
     const tg_backend_load_t  *l = &one->load;
 
     others = l->fresh && one->pace.others >= 0 ? one->pace.others : p->others;
@@ -204,17 +206,13 @@ tg_balance_score(const tg_balance_one_t *one, const tg_balance_pool_t *p)
     unread = l->calls > 0 ? one->pace.unread : 0;
     score = (unread + TG_BALANCE_CALL * calls) / (p->read * speed);
 
-    /* So many times all that runs has to end first. */
+    /* What is beyond its places or its room waits for so many calls' ends. */
+    stay = p->output / (write > 0 ? write : p->read / TG_PACE_OUTPUT);
     over = slots > 0 ? calls / slots - 1 : 0;
     over = kv - 1 > over ? kv - 1 : over;
-
-    if (over > 0) {
-        score += over * p->output
-                 / (write > 0 ? write : p->read / TG_PACE_OUTPUT);
-    }
-
+    score += over > 0 ? over * stay : 0;
     kv = kv < TG_BALANCE_KV_MOST ? kv : TG_BALANCE_KV_MOST;
-    score += TG_BALANCE_KV * kv / (1 - kv);
+    score += TG_BALANCE_KV * stay * kv / (1 - kv);
 
     own = p->prompt > one->cached ? (p->prompt - one->cached) * p->delay : 0;
 

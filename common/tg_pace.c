@@ -102,7 +102,11 @@ tg_pace_rate(tg_pace_t *p)
 {
     double  read = (double) tg_pace_get(&p->read) / 1000 * TG_PACE_OVER;
 
-    return read > TG_PACE_READ ? read : TG_PACE_READ;
+    if (tg_pace_get(&p->reads) < TG_PACE_PAGES) {
+        return TG_PACE_READ;
+    }
+
+    return read > TG_PACE_SLOW ? read : TG_PACE_SLOW;
 }
 
 
@@ -152,6 +156,7 @@ tg_pace_rates(tg_pace_t *p, double s, double prompts, double outputs,
     double  read = (double) tg_pace_get(&p->read) * (1 - TG_PACE_FADE * s);
     double  ran = (double) (running + tg_pace_get(&p->running)) / 2;
 
+    atomic_fetch_add_explicit(&p->reads, 1, memory_order_relaxed);
     tg_pace_set(&p->read, work > read ? read + TG_PACE_RISE * (work - read)
                                       : read);
 
@@ -268,6 +273,7 @@ tg_pace_forget(tg_pace_t *p)
 {
     atomic_store(&p->unread, 0);
     atomic_store(&p->read, 0);
+    atomic_store(&p->reads, 0);
     tg_pace_ratio_forget(&p->write);
     tg_pace_ratio_forget(&p->room);
     atomic_store(&p->slots, 0);

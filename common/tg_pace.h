@@ -29,10 +29,11 @@
 
 #define TG_PACE_OUTPUT  8
 
-/* Tokens a second, taken for granted: with too high a rate prompts are counted
- * for too short a time, and calls alone decide; with too low a rate backends
- * that are idle look full. */
-#define TG_PACE_READ    4000
+/* Tokens a second, taken for granted until pages have told: with too high a rate
+ * prompts are counted for too short a time, and calls alone decide; with too low
+ * a rate backends that are idle look full. */
+#define TG_PACE_READ    50000
+#define TG_PACE_SLOW    4000            /* the least, once pages have told */
 
 /* Means of two things, of which the ratio is asked for: a page that is old says
  * anything of one of them, but not of all of them. */
@@ -47,6 +48,7 @@ typedef struct {
     _Atomic uint64_t  given;            /* tokens that need room, all in all */
     _Atomic int64_t   output;           /* mean of calls, tokens */
     _Atomic int64_t   read;
+    _Atomic int64_t   reads;            /* pages that told of it */
     tg_pace_ratio_t   write;            /* output tokens a second; running */
     tg_pace_ratio_t   room;             /* tokens; thousandths of the cache */
     _Atomic int64_t   slots;

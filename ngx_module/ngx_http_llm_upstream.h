@@ -28,6 +28,7 @@ typedef struct {
     ngx_http_upstream_init_peer_pt   init_peer;
     ngx_int_t                        key;       /* of key=; NGX_ERROR: none */
     ngx_ssl_t                       *ssl;       /* of checks; NULL: plain */
+    ngx_str_t                        ssl_name;  /* NUL behind it; or empty */
     ngx_http_llm_dcgm_t            **dcgm;      /* of gc.dcgm */
     tg_scale_targets_t              *scale;     /* of gc.scale; NULL: none */
 

@@ -237,15 +237,11 @@ ngx_http_llm_checks_probe(ngx_http_llm_checks_t *ch, ngx_http_llm_probe_t *p,
     p->sockaddr = &b->sockaddr.sockaddr;
     p->socklen = b->socklen;
     p->ssl = b->group->ssl;
+    p->ssl_name = b->group->ssl_name;
     p->connect = cc->connect;
     p->timeout = cc->timeout;
     p->log = &ch->lumcf->log;
     p->data = ch;
-
-    if (cc->host.len != 0) {
-        p->ssl_name.data = (u_char *) cc->host.p;
-        p->ssl_name.len = cc->host.len;
-    }
 
     return ngx_http_llm_probe_request(p, ngx_http_llm_checks_host(b), path,
                                       accept);
@@ -591,7 +587,7 @@ void
 ngx_http_llm_checks_stop(ngx_http_llm_upstream_main_conf_t *lumcf)
 {
     if (lumcf->owner) {
-        ngx_http_llm_checks_quit(lumcf);
         tg_backends_release(lumcf->map->table, lumcf->slot);
+        ngx_http_llm_checks_quit(lumcf);
     }
 }

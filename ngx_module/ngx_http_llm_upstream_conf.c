@@ -1,5 +1,7 @@
 #include "ngx_http_llm_upstream.h"
 
+#include "tg_conf.h"
+
 
 static ngx_http_llm_group_t *
 ngx_http_llm_group_create(ngx_conf_t *cf,
@@ -183,6 +185,44 @@ ngx_http_llm_group_scale(ngx_conf_t *cf, ngx_http_llm_group_t *g)
 }
 
 
+/* Checks by TLS: the name that is asked for has no port. */
+static ngx_int_t
+ngx_http_llm_group_tls(ngx_conf_t *cf, ngx_http_llm_group_t *g)
+{
+    tg_str_t  host;
+
+    if (!g->gc.check.on || !g->gc.check.tls) {
+        return NGX_OK;
+    }
+
+    g->ssl = ngx_http_llm_probe_ssl(cf);
+    if (g->ssl == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (g->gc.check.host.len == 0) {
+        return NGX_OK;
+    }
+
+    host = tg_conf_host(g->gc.check.host);
+
+    g->ssl_name.data = ngx_pnalloc(cf->pool, host.len + 1);
+    if (g->ssl_name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_cpymem(g->ssl_name.data, host.p, host.len) = '\0';
+
+    if (host.p[0] != '['
+        && ngx_inet_addr(g->ssl_name.data, host.len) == INADDR_NONE)
+    {
+        g->ssl_name.len = host.len;
+    }
+
+    return NGX_OK;
+}
+
+
 /* When the upstream module is done with it. */
 ngx_int_t
 ngx_http_llm_group_finish(ngx_conf_t *cf, ngx_http_llm_group_t *g)
@@ -214,15 +254,8 @@ ngx_http_llm_group_finish(ngx_conf_t *cf, ngx_http_llm_group_t *g)
         ngx_log_error(NGX_LOG_WARN, cf->log, 0, "llm: %s", err.message);
     }
 
-    if (g->gc.check.on && g->gc.check.tls) {
-        g->ssl = ngx_http_llm_probe_ssl(cf);
-
-        if (g->ssl == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ngx_http_llm_dcgm_finish(cf, g) != NGX_OK
+    if (ngx_http_llm_group_tls(cf, g) != NGX_OK
+        || ngx_http_llm_dcgm_finish(cf, g) != NGX_OK
         || ngx_http_llm_group_scale(cf, g) != NGX_OK)
     {
         return NGX_ERROR;

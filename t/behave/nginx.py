@@ -175,10 +175,14 @@ class Nginx(Server):
                 if title(pid).startswith("nginx: worker process")
                 and "shutting down" not in title(pid)]
 
+    def leaving(self):
+        """Workers that have been told to go; their titles say so later."""
+        return set(map(int, re.findall(r" (\d+)#\d+: gracefully shutting",
+                                       self.messages())))
+
     def reload(self, site=None):
         """HUP; returns when the old workers no longer take connections."""
-        old = set(self.workers())
-        gone = self.messages().count("gracefully shutting")
+        old = set(self.workers()) - self.leaving()
 
         if site is not None:
             self.site = site
@@ -187,8 +191,8 @@ class Nginx(Server):
         self.signal(signal.SIGHUP)
         self.wait_until(lambda: len(set(self.workers()) - old)
                         >= self.site.workers, what="new workers")
-        self.wait_until(lambda: self.messages().count("gracefully shutting")
-                        >= gone + len(old), what="old workers' leave")
+        self.wait_until(lambda: old <= self.leaving(),
+                        what="old workers' leave")
 
         return old
 

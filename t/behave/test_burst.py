@@ -160,7 +160,8 @@ def test_a_cap_holds_among_many_clients(server, fake):
         server.start(site(
             server, engines, fake,
             ("llm_ledger", server.path("ledger", "l")),
-            ("llm_route", "burst", SATURATED, TO, "usd=%s/hour" % cap)))
+            ("llm_route", "burst", SATURATED, TO, "usd=%s/hour" % cap),
+            workers=2))
 
         with crowd(server, engines[0]):
             await_saturated(server, True)

@@ -41,6 +41,28 @@ def test_prompts_that_begin_alike_go_to_one_server(server, fake, fake2, size):
     server.lines(18)
 
 
+def test_prompts_are_known_where_nothing_is_routed_too(server, fake, fake2):
+    up = Upstream("gpu", [fake, fake2], [
+        ("llm_backend", "type=openai", "metrics=off"),
+        ("llm_health_check", "off"), ("llm_balance", "prefix_affinity")])
+    server.start(Site(
+        locs=[Loc("/", [("llm", "on")], up)],
+        llm=[("llm_log", server.log, "flush=0")], upstreams=[up],
+        modules=("llm", "llm_upstream")))
+    texts = ["%d begins otherwise " % i * 80 for i in range(8)]
+
+    for turn in range(3):
+        for text in texts:
+            assert server.client.post(CHAT, calls.chat(text=text)).status \
+                == 200
+
+    for up in (fake, fake2):
+        asked = [r.json["messages"][0]["content"] for r in up.requests]
+        assert asked and all(asked.count(text) == 3 for text in asked)
+
+    server.lines(24)
+
+
 @pytest.mark.parametrize("order", [("llm", "llm_upstream"),
                                    ("llm_upstream", "llm")])
 def test_they_find_each_other_in_any_order(server, fake, order):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from boxes import await_states, boxes, servers, since
 from client import Client
 from engines import Engines
 from httpd import MODULES
@@ -16,8 +17,7 @@ pytestmark = pytest.mark.only("httpd", "balancers are httpd's")
 
 CHECK = ("llm_health_check", "interval=200ms", "timeout=500ms", "rise=2",
          "fall=2")
-FOUND = 3 * 0.7                         # seconds, of a server that is down
-STATUS = Loc("/llm/backends", [("llm_upstream_status", "format=json")])
+STATUS = Loc("/status", [("llm_upstream_status", "format=json")])
 
 
 def ask(**more):
@@ -29,17 +29,9 @@ def chat(server, **more):
     return server.client.post("/v1/chat/completions", ask(**more))
 
 
-def backends(server, upstream="gpu"):
-    """{address: what the status says of it}."""
-    told = server.client.get(STATUS.path).json
-
-    return {b["server"]: b for u in told["upstreams"]
-            if u["upstream"] == upstream for b in u["servers"]}
-
-
-def site(engines, *llm, modules=("llm_upstream",), check=CHECK, servers=None,
+def site(engines, *llm, modules=("llm_upstream",), check=CHECK, members=None,
          upstream=None, **more):
-    up = Upstream("gpu", servers or list(engines),
+    up = Upstream("gpu", members or list(engines),
                   [*llm, *([check] if check else [])], **(upstream or {}))
 
     return Site(locs=[Loc("/", to=up), STATUS], upstreams=[up],
@@ -54,13 +46,8 @@ def start(server, engines, *args, **more):
         server.await_message(engine.address + " is up")
 
 
-def state(server, engine):
-    return backends(server)[engine.address]["state"]
-
-
-def await_state(server, engine, name, timeout=5):
-    server.wait_until(lambda: state(server, engine) == name, timeout,
-                      "%s to be %s" % (engine.address, name))
+def await_state(server, engine, name):
+    await_states(server, (engine, name))
 
 
 def owner(server):
@@ -134,9 +121,9 @@ def test_checks_go_on_over_a_graceful_restart(server):
             assert not engines[0].arrivals("call", since)
             server.wait_until(lambda: len(engines[1].arrivals(
                 "health", since)) > 2, 3, "checks")
-            assert state(server, engines[0]) == "down"
+            assert servers(server)[engines[0].address]["state"] == "down"
 
-        served = backends(server)[engines[1].address]["calls"]["served"]
+        served = servers(server)[engines[1].address]["calls"]["served"]
         assert served == 12
 
 
@@ -171,7 +158,7 @@ def test_hot_standbys_wait_until_nobody_else_may_be_used(server):
     with Engines(3) as engines:
         start(server, engines, ("llm_balance", "least_load"),
               check=(*CHECK, "max_ejected=100%"),
-              servers=[engines[0], engines[1], (engines[2], "backup")])
+              members=[engines[0], engines[1], (engines[2], "backup")])
         assert {chat(server).status for _ in range(6)} == {200}
         assert not engines[2].arrivals("call")
 
@@ -187,7 +174,7 @@ def test_hot_standbys_wait_until_nobody_else_may_be_used(server):
 def test_servers_that_are_drained_by_httpd_are_left_alone(server):
     with Engines(2) as engines:
         start(server, engines, ("llm_balance", "least_load"),
-              servers=[(engines[0], "down"), engines[1]])
+              members=[(engines[0], "down"), engines[1]])
 
         assert {chat(server).status for _ in range(6)} == {200}
         assert not engines[0].arrivals("call")
@@ -213,7 +200,7 @@ def test_a_session_stays_where_it_is_while_that_is_up(server):
 
         assert {at("r1") for _ in range(6)} == {200}
         assert len(engines[1].arrivals("call")) == 6
-        assert backends(server)[engines[1].address]["calls"]["served"] == 6
+        assert servers(server)[engines[1].address]["calls"]["served"] == 6
 
         engines[1].set(health=500)
         await_state(server, engines[1], "down")
@@ -258,7 +245,7 @@ def test_virtual_hosts_share_what_is_known(server, tls):
             assert chat(server).status == 200
 
         assert not engines[0].arrivals("call", since)
-        assert backends(server)[engines[1].address]["calls"]["served"] == 8
+        assert servers(server)[engines[1].address]["calls"]["served"] == 8
 
 
 CONFIGURATIONS = {
@@ -347,3 +334,74 @@ def test_loaded_and_not_used_it_does_nothing(server):
 
         assert chat(server).status == 200
         assert not engines[0].arrivals("health")
+
+
+def test_tls_checks_go_by_the_name_that_is_said(server, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    seen = []
+    context.sni_callback = lambda sock, name, ctx: seen.append(name)
+
+    with boxes(2, tls=context) as made:
+        server.start(site(made, ("llm_backend", "type=vllm"),
+                          check=(*CHECK, "tls=on", "host=gpu.test"),
+                          upstream={"scheme": "https"}))
+        await_states(server, *((b, "up") for b in made))
+        server.wait_until(lambda: made[0].scrapes)
+
+        assert "gpu.test" in seen
+        assert "Host: gpu.test" in made[0].heads[0]
+
+        made[0].close()
+        await_states(server, (made[0], "down"))
+
+
+def test_members_by_tls_are_checked_by_tls(server, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+
+    with boxes(2, tls=context) as made:
+        server.start(site(made, upstream={"scheme": "https"}))
+        await_states(server, *((b, "up") for b in made))
+
+
+def test_a_check_without_an_answer_ends_at_its_deadline(server):
+    with boxes(2) as made:
+        server.start(site(made, check=(
+            "llm_health_check", "interval=100ms", "timeout=300ms", "fall=1",
+            "rise=1")))
+        await_states(server, *((b, "up") for b in made))
+        made[0].answer = lambda path: time.sleep(20) or (200, b"")
+        made[0].hang_up()
+        began = time.monotonic()
+        await_states(server, (made[0], "down"))
+
+        assert time.monotonic() - began < 2
+        assert "timed out" in servers(server)[made[0].address]["why"]
+
+
+def test_one_child_checks(server):
+    """Whatever the number of children and virtual hosts."""
+    with boxes(2) as made:
+        server.start(site(made, workers=4))
+        await_states(server, *((b, "up") for b in made))
+        began = len(made[0].checks)
+        time.sleep(2)
+
+        assert 7 <= len(made[0].checks) - began <= 12
+
+
+def test_the_state_in_a_file_survives_a_restart(server):
+    with boxes(2) as made:
+        started = site(made, llm=[("llm_upstream_state",
+                                   server.path("tmp", "backends"))])
+        server.start(started)
+        made[1].health = 500
+        await_states(server, (made[1], "down"))
+        was = servers(server)[made[1].address]
+        server.terminate()
+        server.start(started)
+        now = servers(server)[made[1].address]
+
+        assert now["state"] == "down"
+        assert abs(since(now) - since(was)) < 0.1

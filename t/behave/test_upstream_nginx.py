@@ -431,13 +431,13 @@ def test_tls_checks(server, certificate):
     context.sni_callback = lambda sock, name, ctx: seen.append(name)
 
     with boxes(2, tls=context) as made:
-        up = Upstream("gpu", made, [VLLM, CHECK + ("tls=on", "host=gpu.test")],
+        up = Upstream("gpu", made, [VLLM, CHECK + ("tls=on", "host=gpu.test:8443")],
                       scheme="https")
         server.start(site(up))
         await_states(server, *((b, "up") for b in made))
         server.wait_until(lambda: made[0].scrapes)
         assert "gpu.test" in seen
-        assert "Host: gpu.test" in made[0].heads[0]
+        assert "Host: gpu.test:8443\r\n" in made[0].heads[0]
         made[0].close()
         await_states(server, (made[0], "down"))
 

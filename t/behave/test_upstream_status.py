@@ -186,7 +186,8 @@ def test_all_time_is_accounted_for(server):
     server.expect_errors("exited on signal 9", "exit signal Killed", "AH00052",
                          "AH00957", "AH01114", "AH00959", "AH00898",
                          "connect.. failed", "no live upstreams",
-                         "prematurely closed", "AH01102", "AH01097")
+                         "prematurely closed", "reset by peer", "AH01102",
+                         "AH01097")
 
 
 def test_an_address_is_written_as_the_upstream_has_it(server):

@@ -1,7 +1,7 @@
 /*
  * Metrics pages: any split gives what the whole gives, to the samples, the
- * engines' facts and the GPUs'; a value is what strtod() makes of it.  The first
- * byte of the input chooses the split, the second the engine.
+ * engines' facts and the GPUs'; a value is what strtod() makes of it.  The
+ * first byte of the input chooses the split, the second the engine.
  */
 
 #include <math.h>

@@ -350,6 +350,28 @@ test_after_a_boot_money_is_kept_and_times_are_not(void **state)
 }
 
 
+/* Where the kernel does not tell of boots. */
+static void
+test_a_clock_that_went_back_is_another_boot(void **state)
+{
+    pool_t         p;
+    tg_gpu_time_t  time;
+
+    (void) state;
+    pool(&p, 1);
+    pass(&p, SECOND);
+    p.now = 5 * SECOND;
+    assert_int_equal(tg_backends_open(p.t, tg_backends_size(), 1, p.now,
+                                      NULL),
+                     TG_OK);
+    pass(&p, SECOND);
+    tg_backend_time(p.t, p.b[0], p.now, &time);
+    assert_int_equal(time.provisioned, 2 * SECOND);
+    assert_int_equal(view(&p, 0).since, 5 * SECOND);
+    gone(&p);
+}
+
+
 static void
 test_memory_of_another_version_is_made_anew(void **state)
 {
@@ -384,6 +406,7 @@ main(void)
         cmocka_unit_test(test_upstreams_make_room_as_well),
         cmocka_unit_test(test_opened_again_it_is_the_same),
         cmocka_unit_test(test_after_a_boot_money_is_kept_and_times_are_not),
+        cmocka_unit_test(test_a_clock_that_went_back_is_another_boot),
         cmocka_unit_test(test_memory_of_another_version_is_made_anew)
     };
 

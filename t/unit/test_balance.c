@@ -310,11 +310,17 @@ test_a_full_cache_is_avoided(void **state)
     (void) state;
 
     begin(2);
-    page(0, 4, 0, 940000, 1000);
-    page(1, 4, 0, 300000, 1000);
-    assert_int_equal(pick(2, 1), 1);
-    sent(1, 0, NULL);
-    assert_int_equal(pick(2, 1), 1);
+
+    for (int64_t k = 0; k < 12; k++) {
+        page(0, 4, 0, 940000, 4 * 50 * k);
+        page(1, 4, 0, 300000, 4 * 50 * k);
+        now += S;
+    }
+
+    for (unsigned k = 0; k < 5; k++) {
+        assert_int_equal(pick(2, k), 1);
+        sent(1, 0, NULL);
+    }
 }
 
 

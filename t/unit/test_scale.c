@@ -16,7 +16,7 @@
 static tg_scale_conf_t  hook, second;
 
 
-/* What tg_group_conf.c will give: one hook and what stands behind all servers. */
+/* As tg_group_conf.c gives it: one hook, and what stands behind all servers. */
 
 static void
 scaled(pool_t *p, unsigned n, uint32_t idle, uint32_t saturated, uint32_t keep)
