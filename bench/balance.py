@@ -443,7 +443,7 @@ class Experiment:
         if not a.only:
             self.one_worker(seeds[:2])
             self.unlike(seeds[:2])
-            self.herds(seeds[:2])
+            self.herds(seeds[:1])
 
         cpus(self.all)
 
@@ -489,7 +489,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--seconds", type=float, default=5.5)
     parser.add_argument("--load", type=float, default=0.8)
     parser.add_argument("--stale", type=int, default=5000)
     parser.add_argument("--only", default="", help="ways, with commas")
