@@ -34,18 +34,7 @@ static void
 tg_up_family(tg_status_t *s, const char *name, const char *type,
     const char *help)
 {
-    tg_text_t  *t = &s->page.text;
-
-    tg_status_room(s);
-    tg_put_lit(t, "# HELP llm_upstream_");
-    tg_put_str(t, tg_strz(name));
-    tg_put_lit(t, " ");
-    tg_put_str(t, tg_strz(help));
-    tg_put_lit(t, "\n# TYPE llm_upstream_");
-    tg_put_str(t, tg_strz(name));
-    tg_put_lit(t, " ");
-    tg_put_str(t, tg_strz(type));
-    tg_put_lit(t, "\n");
+    tg_page_family(&s->page, "llm_upstream_", name, type, help);
 }
 
 

@@ -339,4 +339,7 @@ unsigned tg_conf_percent(tg_str_t s, unsigned most);
 /* Host name of a URL or host:port, without port; aliases s. */
 tg_str_t tg_conf_host(tg_str_t s);
 
+/* True where host:port has a host, and a port if anything is behind it. */
+bool tg_conf_port_ok(tg_str_t s);
+
 #endif /* TG_CONF_H */

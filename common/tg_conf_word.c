@@ -189,13 +189,27 @@ tg_conf_percent(tg_str_t s, unsigned most)
 }
 
 
+bool
+tg_conf_port_ok(tg_str_t s)
+{
+    tg_str_t  host = tg_conf_host(s), port;
+
+    if (host.len == 0 || host.len == s.len) {
+        return host.len != 0;
+    }
+
+    port = tg_str_of(s.p + host.len + 1, s.len - host.len - 1);
+
+    return s.p[host.len] == ':' && port.len <= 5 && tg_str_int(port) > 0
+           && tg_str_int(port) < 65536;
+}
+
+
 /* A host, or a host and port; nothing that could be a user's name or a
  * password. */
 static bool
 tg_conf_origin_ok(tg_str_t s)
 {
-    tg_str_t  host = tg_conf_host(s), port;
-
     for (size_t i = 0; i < s.len; i++) {
         char  c = tg_lower(s.p[i]);
 
@@ -206,14 +220,7 @@ tg_conf_origin_ok(tg_str_t s)
         }
     }
 
-    if (host.len == 0 || host.len == s.len) {
-        return host.len != 0;
-    }
-
-    port = tg_str_of(s.p + host.len + 1, s.len - host.len - 1);
-
-    return s.p[host.len] == ':' && port.len <= 5 && tg_str_int(port) > 0
-           && tg_str_int(port) < 65536;
+    return tg_conf_port_ok(s);
 }
 
 

@@ -114,8 +114,6 @@ tg_group_text(tg_group_draft_t *d, const char *name, tg_str_t v, tg_str_t *to)
 bool
 tg_group_host_ok(tg_str_t s)
 {
-    tg_str_t  host = tg_conf_host(s), port;
-
     for (size_t i = 0; i < s.len; i++) {
         if (s.p[i] <= ' ' || s.p[i] > '~'
             || strchr("\"%<>\\^`{|}@,;/?#=", s.p[i]) != NULL)
@@ -124,14 +122,7 @@ tg_group_host_ok(tg_str_t s)
         }
     }
 
-    if (host.len == 0 || host.len == s.len) {
-        return host.len != 0;
-    }
-
-    port = tg_str_of(s.p + host.len + 1, s.len - host.len - 1);
-
-    return s.p[host.len] == ':' && port.len <= 5 && tg_str_int(port) > 0
-           && tg_str_int(port) < 65536;
+    return tg_conf_port_ok(s);
 }
 
 

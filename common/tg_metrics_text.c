@@ -13,18 +13,7 @@ static void
 tg_metrics_head(tg_page_t *pg, const char *name, const char *type,
     const char *help)
 {
-    tg_text_t  *t = &pg->text;
-
-    tg_page_room(pg, TG_METRICS_LINE);
-    tg_put_lit(t, "# HELP ");
-    tg_put_str(t, tg_strz(name));
-    tg_put_lit(t, " ");
-    tg_put_str(t, tg_strz(help));
-    tg_put_lit(t, "\n# TYPE ");
-    tg_put_str(t, tg_strz(name));
-    tg_put_lit(t, " ");
-    tg_put_str(t, tg_strz(type));
-    tg_put_lit(t, "\n");
+    tg_page_family(pg, "", name, type, help);
 }
 
 

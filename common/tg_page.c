@@ -41,3 +41,24 @@ tg_page_end(tg_page_t *pg)
 
     return pg->failed ? TG_ERROR : TG_OK;
 }
+
+
+void
+tg_page_family(tg_page_t *pg, const char *prefix, const char *name,
+    const char *type, const char *help)
+{
+    tg_text_t  *t = &pg->text;
+
+    tg_page_room(pg, TG_PAGE_FAMILY);
+    tg_put_lit(t, "# HELP ");
+    tg_put_str(t, tg_strz(prefix));
+    tg_put_str(t, tg_strz(name));
+    tg_put_lit(t, " ");
+    tg_put_str(t, tg_strz(help));
+    tg_put_lit(t, "\n# TYPE ");
+    tg_put_str(t, tg_strz(prefix));
+    tg_put_str(t, tg_strz(name));
+    tg_put_lit(t, " ");
+    tg_put_str(t, tg_strz(type));
+    tg_put_lit(t, "\n");
+}

@@ -23,6 +23,13 @@ void tg_page_init(tg_page_t *pg, tg_out_t out, void *data);
 /* Makes room for n bytes, at most TG_PAGE_SIZE, in pg->text. */
 void tg_page_room(tg_page_t *pg, size_t n);
 
+/* What stands before the samples of a name in Prometheus' text format; at most
+ * TG_PAGE_FAMILY bytes in all. */
+#define TG_PAGE_FAMILY  1024
+
+void tg_page_family(tg_page_t *pg, const char *prefix, const char *name,
+    const char *type, const char *help);
+
 /* TG_OK, or TG_ERROR where out() said so. */
 int tg_page_end(tg_page_t *pg);
 
