@@ -17,7 +17,7 @@
 #define STREAMS  12
 
 /* How far a call is taken. */
-enum { CREATE = 0, REQUEST, ANSWER, FINISH, LINE, STAGES };
+enum { CREATE = 0, REQUEST, ANSWER, FINISH, COUNT, LINE, STAGES };
 
 static const char  body[] =
     "{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"system\",\"content\":"
@@ -85,11 +85,16 @@ bench_request(tg_call_t *call, const char *tail)
 }
 
 
+/* What llm_status shows. */
+static tg_metrics_t  metrics;
+
+
 static void
 bench_call(bench_t *b, int stage)
 {
     tg_now_t    now = { 1764000000000 + (int64_t) b->seq, 1000 };
-    tg_gate_t   gate = { .book = b->book };
+    tg_gate_t   gate = { .book = b->book,
+                         .metrics = stage >= COUNT ? &metrics : NULL };
     tg_call_t  *call = bench_create(b, &now);
 
     if (stage >= REQUEST) {
@@ -152,7 +157,7 @@ static void
 bench_small(bench_t *b)
 {
     static const char *const  names[STAGES] = {
-        "create", "request", "answer", "finish", "line"
+        "create", "request", "answer", "finish", "count", "line"
     };
     double  took[STAGES][ROUNDS], start, before = 0, now;
 

@@ -52,23 +52,36 @@ tg_labels_char(const unsigned char *p, size_t n)
 size_t
 tg_labels_value(char *to, tg_str_t s, size_t max)
 {
-    char    *p = to;
-    size_t   len;
+    char           *p = to;
+    size_t          len;
+    unsigned char   c;
 
     for (size_t i = 0; i < s.len; i += len) {
+        c = (unsigned char) s.p[i];
+
+        /* Nearly all. */
+
+        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\'
+            && (size_t) (p - to) < max - 1)
+        {
+            *p++ = (char) c;
+            len = 1;
+            continue;
+        }
+
         len = tg_labels_char((const unsigned char *) s.p + i, s.len - i);
 
         if ((size_t) (p - to) + (len > 2 ? len : 2) > max) {
             break;
         }
 
-        if (len == 0 || (unsigned char) s.p[i] < 0x20 || s.p[i] == 0x7f) {
+        if (len == 0 || c < 0x20 || c == 0x7f) {
             *p++ = '_';
             len = 1;
             continue;
         }
 
-        if (s.p[i] == '"' || s.p[i] == '\\') {
+        if (c == '"' || c == '\\') {
             *p++ = '\\';
         }
 
