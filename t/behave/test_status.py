@@ -2,8 +2,10 @@
 cost lines say."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 from decimal import Decimal
 
@@ -115,6 +117,31 @@ def test_page_outlives_reloads(server, fake):
         server.reload()
 
     agree(server, 3)
+
+
+def test_calls_of_a_killed_process_are_counted(server, fake):
+    """As the line that another process writes for them says."""
+    path = server.mkdir("ledger") + "/ledger"
+    started(server, fake, TEAM, ("llm_ledger", path, "size=1m"),
+            ("llm_quota", "budget", "per=team", "usd=10/day"))
+    exchange = server.client.open(
+        "POST", CHAT, calls.asked_stream(max_tokens=8), (("X-Team", "search"),),
+        fake={"gate": 1})
+    fake.wait(1)
+    server.expect_errors("exited on signal 9", "signal Killed",
+                         "was not able", "AH00052")
+
+    for pid in server.workers():
+        os.kill(pid, signal.SIGKILL)
+
+    exchange.close()
+    line = server.line()
+    assert line.source == "recovered" and line["llm.cost.total_nusd"] > 0
+
+    found, _ = agree(server, 1)
+    assert total(found, "llm_requests_total", outcome="cut",
+                 team="search") == 1
+    fake.release()
 
 
 def test_refusals_are_counted_by_rule(server, fake):
