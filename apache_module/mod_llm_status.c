@@ -1,5 +1,7 @@
 #include "mod_llm.h"
 
+#include "tg_status_page.h"
+
 /* LLMStatus: a page that the core writes piece by piece. */
 
 APLOG_USE_MODULE(llm);
@@ -43,9 +45,10 @@ llm_status(request_rec *r)
         return OK;
     }
 
-    return tg_metrics_page(&llm_main->shared->metrics, format,
-                           tg_strz(llm_main->conf->hash_text), now.wall_ms,
-                           llm_status_out, r)
+    return tg_status_page(&llm_main->shared->metrics,
+                          &llm_main->shared->breakers, llm_main->conf, format,
+                          now.wall_ms, now.mono_ns / 1000000, llm_status_out,
+                          r)
            == TG_OK ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 

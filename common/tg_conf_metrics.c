@@ -1,6 +1,7 @@
 /* llm_metrics and llm_status. */
 
 #include "tg_conf_int.h"
+#include "tg_status.h"
 
 #define TG_METRICS_SERIES_USUAL  1000
 

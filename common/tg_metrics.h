@@ -16,8 +16,7 @@
 #define TG_METRICS_H
 
 #include "tg_error.h"
-#include "tg_out.h"
-#include "tg_status.h"
+#include "tg_page.h"
 #include "tg_str.h"
 
 #include <stdatomic.h>
@@ -163,16 +162,9 @@ bool tg_metrics_labels(const tg_series_name_t *name, tg_str_t *labels);
 extern const char *const  tg_outcome_names[TG_OUTCOMES];
 extern const char *const  tg_tokens_names[TG_TOKENS];
 
-/* In that format; config_hash is for JSON, docs/metrics.md.  TG_OK, or TG_ERROR where
- * out() said so. */
-int tg_metrics_page(const tg_metrics_t *m, tg_status_format_t format,
-    tg_str_t config_hash, int64_t wall_ms, tg_out_t out, void *data);
-
-/* tg_metrics_text.c: Prometheus' text format. */
-int tg_metrics_text(const tg_metrics_t *m, tg_out_t out, void *data);
-
-/* tg_metrics_json.c */
-int tg_metrics_json(const tg_metrics_t *m, tg_str_t config_hash,
-    int64_t wall_ms, tg_out_t out, void *data);
+/* tg_metrics_text.c: Prometheus' text format.  tg_metrics_json.c: members of an
+ * object, without what is around them: docs/metrics.md. */
+void tg_metrics_text(const tg_metrics_t *m, tg_page_t *pg);
+void tg_metrics_json(const tg_metrics_t *m, tg_page_t *pg);
 
 #endif /* TG_METRICS_H */

@@ -147,37 +147,19 @@ tg_json_rules(tg_page_t *js, const tg_metrics_t *m)
 }
 
 
-int
-tg_metrics_json(const tg_metrics_t *m, tg_str_t config_hash, int64_t wall_ms,
-    tg_out_t out, void *data)
+void
+tg_metrics_json(const tg_metrics_t *m, tg_page_t *pg)
 {
-    tg_page_t         js;
     tg_metrics_sum_t  sum;
 
-    tg_page_init(&js, out, data);
     tg_metrics_sum(m, &sum);
 
-    tg_put_lit(&js.text, "{\"@timestamp\":\"");
-    tg_put_time(&js.text, wall_ms);
-    tg_put_lit(&js.text, "\",\"config_hash\":\"");
-    tg_put_str(&js.text, config_hash);
-    tg_put_lit(&js.text, "\",\"sum\":{");
-    tg_json_sum(&js.text, &sum);
-    tg_json_series(&js, m);
-    tg_json_rules(&js, m);
+    tg_page_room(pg, TG_METRICS_ITEM);
+    tg_put_lit(&pg->text, "\"sum\":{");
+    tg_json_sum(&pg->text, &sum);
+    tg_json_series(pg, m);
+    tg_json_rules(pg, m);
 
-    tg_page_room(&js, TG_METRICS_ITEM);
-    tg_put_lit(&js.text, "]}\n");
-
-    return tg_page_end(&js);
-}
-
-
-int
-tg_metrics_page(const tg_metrics_t *m, tg_status_format_t format,
-    tg_str_t config_hash, int64_t wall_ms, tg_out_t out, void *data)
-{
-    return format == TG_STATUS_PROMETHEUS
-           ? tg_metrics_text(m, out, data)
-           : tg_metrics_json(m, config_hash, wall_ms, out, data);
+    tg_page_room(pg, TG_METRICS_ITEM);
+    tg_put_lit(&pg->text, "]");
 }

@@ -299,29 +299,23 @@ tg_metrics_rules(tg_page_t *pg, const tg_metrics_t *m, bool dry)
 }
 
 
-int
-tg_metrics_text(const tg_metrics_t *m, tg_out_t out, void *data)
+void
+tg_metrics_text(const tg_metrics_t *m, tg_page_t *pg)
 {
-    tg_page_t  pg;
+    tg_metrics_families(pg, m);
+    tg_metrics_rules(pg, m, false);
+    tg_metrics_rules(pg, m, true);
+    tg_metrics_speeds(pg, m, true);
+    tg_metrics_speeds(pg, m, false);
 
-    tg_page_init(&pg, out, data);
-
-    tg_metrics_families(&pg, m);
-    tg_metrics_rules(&pg, m, false);
-    tg_metrics_rules(&pg, m, true);
-    tg_metrics_speeds(&pg, m, true);
-    tg_metrics_speeds(&pg, m, false);
-
-    tg_metrics_head(&pg, "llm_series", "gauge",
+    tg_metrics_head(pg, "llm_series", "gauge",
                     "Sets of labels that are counted apart.");
-    tg_metrics_name(&pg, "llm_series", "", tg_str_null, NULL, NULL);
-    tg_metrics_value(&pg, atomic_load(&m->nseries), 0);
-    tg_metrics_head(&pg, "llm_series_overflow_total", "counter",
+    tg_metrics_name(pg, "llm_series", "", tg_str_null, NULL, NULL);
+    tg_metrics_value(pg, atomic_load(&m->nseries), 0);
+    tg_metrics_head(pg, "llm_series_overflow_total", "counter",
                     "Calls that were counted as overflow=\"true\", for there"
                     " were too many series.");
-    tg_metrics_name(&pg, "llm_series_overflow_total", "", tg_str_null, NULL,
+    tg_metrics_name(pg, "llm_series_overflow_total", "", tg_str_null, NULL,
                     NULL);
-    tg_metrics_value(&pg, tg_metrics_load(&m->overflow), 0);
-
-    return tg_page_end(&pg);
+    tg_metrics_value(pg, tg_metrics_load(&m->overflow), 0);
 }

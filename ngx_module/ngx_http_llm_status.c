@@ -1,5 +1,7 @@
 #include "ngx_http_llm.h"
 
+#include "tg_status_page.h"
+
 /*
  * llm_status: a page that the core writes piece by piece.
  */
@@ -77,9 +79,9 @@ ngx_http_llm_status(ngx_http_request_t *r)
     shared = lmcf->shm_zone->data;
     format = (tg_status_format_t) llcf->scope.status;
 
-    if (tg_metrics_page(&shared->metrics, format,
-                        tg_strz(lmcf->conf->hash_text), now.wall_ms,
-                        ngx_http_llm_status_out, &page)
+    if (tg_status_page(&shared->metrics, &shared->breakers, lmcf->conf, format,
+                       now.wall_ms, now.mono_ns / 1000000,
+                       ngx_http_llm_status_out, &page)
         != TG_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

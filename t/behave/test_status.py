@@ -160,6 +160,30 @@ def test_refusals_are_counted_by_rule(server, fake):
     assert told["rules"] == [{"rule": "few", "refused": 2, "dry_refused": 0}]
 
 
+def test_routes_and_providers_are_told_of(server, fake, fake2):
+    site = server.routed([("one", fake, "dialect=openai"),
+                          ("two", fake2, "dialect=openai")],
+                         ("llm_route", "pair", "to=one,two"))
+    site.locs = [Loc("/llm/status", [("llm_status",)]),
+                 Loc("/llm/metrics", [("llm_status", "format=prometheus")]),
+                 *site.locs]
+    server.expect_errors("proxy", "connect", "AH0")
+    server.start(site)
+    fake.stop()
+
+    for _ in range(6):
+        assert server.client.post(CHAT, calls.chat()).status == 200
+
+    found, told = agree(server, 6)
+    assert told["routes"] == [{"route": "pair", "taken": 6, "dry_taken": 0,
+                               "fallbacks": 5}]
+    assert told["providers"] == [{"provider": "one", "up": False},
+                                 {"provider": "two", "up": True}]
+    assert total(found, "llm_route_requests_total", route="pair") == 6
+    assert total(found, "llm_provider_up", provider="one") == 0
+    assert total(found, "llm_provider_up", provider="two") == 1
+
+
 def test_made_up_names_stay_under_the_cap(server, fake):
     started(server, fake, TEAM, ("llm_metrics", "labels=team", "series=5"))
     client = server.client

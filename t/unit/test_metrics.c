@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "tg_error.h"
 #include "tg_metrics.h"
 
 typedef struct {
@@ -25,6 +26,17 @@ take(void *data, const char *p, size_t n)
     page->text[page->len] = '\0';
 
     return 0;
+}
+
+
+static void
+shown(const tg_metrics_t *m, page_t *page)
+{
+    tg_page_t  pg;
+
+    tg_page_init(&pg, take, page);
+    tg_metrics_text(m, &pg);
+    assert_int_equal(tg_page_end(&pg), TG_OK);
 }
 
 
@@ -62,8 +74,7 @@ test_counts_are_of_their_labels(void **state)
     counted(m, 10, "search", 1500000001);
     counted(m, 10, "search", 1);
     counted(m, 10, "ads", 5);
-    assert_int_equal(tg_metrics_page(m, TG_STATUS_PROMETHEUS, tg_str(""), 0,
-                                     take, &page), TG_OK);
+    shown(m, &page);
 
     assert_non_null(strstr(page.text, "# TYPE llm_cost_usd_total counter\n"));
     assert_non_null(strstr(page.text,
@@ -97,8 +108,7 @@ test_made_up_names_do_not_grow_the_page(void **state)
         counted(m, 100, name, 3);
     }
 
-    assert_int_equal(tg_metrics_page(m, TG_STATUS_PROMETHEUS, tg_str(""), 0,
-                                     take, &page), TG_OK);
+    shown(m, &page);
 
     for (char *p = page.text; (p = strstr(p, "\nllm_cost_usd_total{")); p++) {
         lines++;
@@ -123,13 +133,17 @@ test_any_bytes_give_valid_labels(void **state)
 {
     page_t         page = { 0 };
     json_t        *root, *label;
+    tg_page_t      pg;
     tg_metrics_t  *m = made();
 
     (void) state;
 
     counted(m, 10, "a\"b\\c\nd\xff\xc3\xa4\xed\xa0\x80", 1);
-    assert_int_equal(tg_metrics_page(m, TG_STATUS_JSON, tg_str("abc"), 0, take,
-                                     &page), TG_OK);
+    tg_page_init(&pg, take, &page);
+    tg_put_lit(&pg.text, "{");
+    tg_metrics_json(m, &pg);
+    tg_put_lit(&pg.text, "}");
+    assert_int_equal(tg_page_end(&pg), TG_OK);
 
     root = json_loads(page.text, 0, NULL);
     assert_non_null(root);
@@ -182,8 +196,7 @@ test_histograms_add_up(void **state)
 
     tg_metrics_speed(m, tg_str("model=\"m\""), 60 * 1000000, 300 * 1000000);
     tg_metrics_speed(m, tg_str("model=\"m\""), -1, INT64_C(200) * 1000000000);
-    (void) tg_metrics_page(m, TG_STATUS_PROMETHEUS, tg_str(""), 0, take,
-                           &page);
+    shown(m, &page);
 
     assert_non_null(strstr(page.text, "\nllm_time_to_first_chunk_seconds_bucket"
                                       "{model=\"m\",le=\"0.05\"} 0\n"));
@@ -212,8 +225,7 @@ test_rules_are_counted(void **state)
     tg_metrics_rule(m, tg_str("team_month"), false);
     tg_metrics_rule(m, tg_str("team_month"), true);
     tg_metrics_rule(m, tg_str("team_month"), true);
-    (void) tg_metrics_page(m, TG_STATUS_PROMETHEUS, tg_str(""), 0, take,
-                           &page);
+    shown(m, &page);
 
     assert_non_null(strstr(page.text,
         "\nllm_refusals_total{rule=\"team_month\"} 1\n"));
