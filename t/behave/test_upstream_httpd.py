@@ -214,7 +214,7 @@ def test_calls_of_one_key_go_to_one_server(server):
               ("llm_balance", "prefix_affinity", "key=env:SESSION"),
               httpd_main="SetEnvIf X-Session (.+) SESSION=$1\n")
 
-        for session in "abcdef":
+        for session in "abcdefghijkl":
             before = [len(e.arrivals("call")) for e in engines]
 
             for _ in range(5):
@@ -226,8 +226,7 @@ def test_calls_of_one_key_go_to_one_server(server):
                    for e, n in zip(engines, before)]
             assert sorted(got) == [0, 0, 5], got
 
-        assert all(e.arrivals("call") for e in engines[:2]) or \
-            all(e.arrivals("call") for e in engines[1:])
+        assert sum(bool(e.arrivals("call")) for e in engines) >= 2
 
 
 def test_virtual_hosts_share_what_is_known(server, tls):
