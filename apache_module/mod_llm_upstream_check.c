@@ -328,20 +328,13 @@ llm_up_check_health(llm_up_check_t *c, unsigned status, const char *why,
 {
     size_t               n;
     char                 text[TG_BACKEND_WHY_MAX];
-    tg_engine_t          engine = c->member->conf->type;
-    tg_backend_view_t    view;
     tg_health_answer_t   answer = TG_HEALTH_FAILED;
 
     if (status != 0) {
         n = c->got < sizeof(c->text) ? c->got : sizeof(c->text);
 
-        if (engine == TG_ENGINE_AUTO) {
-            tg_backend_view(llm_up_table(), c->member->backend,
-                            llm_up_check_conf(c), now, &view);
-            engine = view.facts.engine;
-        }
-
-        answer = tg_engine_health(engine, status, tg_str_of(c->text, n));
+        answer = tg_engine_health(c->member->conf->type, status,
+                                  tg_str_of(c->text, n));
         apr_snprintf(text, sizeof(text), "it answers with %u", status);
         why = text;
     }
