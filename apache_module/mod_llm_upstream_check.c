@@ -6,7 +6,6 @@
 
 #define LLM_UP_HEALTH_MAX  1024         /* bytes of a health page that count */
 #define LLM_UP_HEALTH_END  65536        /* of which no more is read */
-#define LLM_UP_DCGM_MS     5000
 #define LLM_UP_WAKES       40           /* of an interval, at most */
 #define LLM_UP_PAGE        "text/plain; version=0.0.4"
 
@@ -144,13 +143,13 @@ llm_up_check_server(llm_up_check_t *c, apr_pool_t *p, tg_str_t path,
 static bool
 llm_up_check_exporter(llm_up_check_t *c, apr_pool_t *p, int64_t now)
 {
-    llm_up_fetch_conf_t  fc = { 0 };
+    llm_up_fetch_conf_t     fc = { 0 };
+    const tg_check_conf_t  *cc = llm_up_check_conf(c);
 
     fc.url = apr_pstrmemdup(p, c->dcgm->url.p, c->dcgm->url.len);
     fc.accept = LLM_UP_PAGE;
-    fc.connect_ms = LLM_UP_DCGM_MS;
-    fc.timeout_ms = LLM_UP_DCGM_MS;
-    fc.verify = true;
+    fc.connect_ms = cc->connect;
+    fc.timeout_ms = cc->timeout;
 
     return llm_up_check_open(c, &fc, 0, now);
 }
@@ -283,7 +282,7 @@ llm_up_check_begin(llm_up_check_t *c)
         tg_engine_begin(&c->page.engine, c->member->conf->type);
         break;
     case LLM_UP_DCGM:
-        tg_dcgm_begin(&c->page.dcgm, c->dcgm, tg_str_null);
+        tg_dcgm_begin(&c->page.dcgm, c->dcgm);
         break;
     default:
         break;
@@ -328,20 +327,13 @@ llm_up_check_health(llm_up_check_t *c, unsigned status, const char *why,
 {
     size_t               n;
     char                 text[TG_BACKEND_WHY_MAX];
-    tg_engine_t          engine = c->member->conf->type;
-    tg_backend_view_t    view;
     tg_health_answer_t   answer = TG_HEALTH_FAILED;
 
     if (status != 0) {
         n = c->got < sizeof(c->text) ? c->got : sizeof(c->text);
 
-        if (engine == TG_ENGINE_AUTO) {
-            tg_backend_view(llm_up_table(), c->member->backend,
-                            llm_up_check_conf(c), now, &view);
-            engine = view.facts.engine;
-        }
-
-        answer = tg_engine_health(engine, status, tg_str_of(c->text, n));
+        answer = tg_engine_health(c->member->conf->type, status,
+                                  tg_str_of(c->text, n));
         apr_snprintf(text, sizeof(text), "it answers with %u", status);
         why = text;
     }

@@ -210,19 +210,18 @@ llm_up_state(cmd_parms *cmd, const tg_str_t *argv, unsigned n)
 
 
 static const char *
-llm_up_status(llm_up_dir_t *dir, const tg_str_t *argv, unsigned n)
+llm_up_status(cmd_parms *cmd, llm_up_dir_t *dir, const tg_str_t *argv,
+    unsigned n)
 {
-    dir->status = true;
-    dir->format = TG_STATUS_JSON;
+    tg_error_t  err;
 
-    if (n == 0 || (n == 1 && tg_str_eq(argv[0], tg_str("format=json")))) {
-        return NULL;
+    if (tg_status_format(argv, n, &dir->format, &err) != TG_OK) {
+        return apr_pstrdup(cmd->pool, err.message);
     }
 
-    dir->format = TG_STATUS_PROMETHEUS;
+    dir->status = true;
 
-    return n == 1 && tg_str_eq(argv[0], tg_str("format=prometheus")) ? NULL
-           : "takes format=json or format=prometheus";
+    return NULL;
 }
 
 
@@ -241,7 +240,7 @@ llm_up_directive(cmd_parms *cmd, void *dir, const char *args)
     }
 
     error = id == TG_UPSTREAM_STATE ? llm_up_state(cmd, argv, n)
-            : id == TG_UPSTREAM_STATUS ? llm_up_status(dir, argv, n)
+            : id == TG_UPSTREAM_STATUS ? llm_up_status(cmd, dir, argv, n)
             : llm_up_in_balancer(cmd, id, argv, n);
 
     return error == NULL ? NULL

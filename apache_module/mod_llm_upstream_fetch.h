@@ -25,7 +25,6 @@ typedef struct {
     const char      *accept;            /* or NULL */
     uint32_t         connect_ms;
     uint32_t         timeout_ms;        /* of all of it */
-    bool             verify;            /* whose certificate it is */
     llm_up_body_pt   body;
     void            *data;              /* also of llm_up_fetch_done() */
 } llm_up_fetch_conf_t;

@@ -95,7 +95,7 @@ llm_up_worker_add(llm_up_group_t *ug, proxy_worker *worker, apr_pool_t *p)
 }
 
 
-/* lbmethod=byrequests is mod_proxy's own default, if its module is loaded. */
+/* lbmethod=byrequests is mod_proxy's own default; none, where it is not loaded. */
 static int
 llm_up_balancer_set(llm_up_group_t *ug, proxy_balancer *balancer)
 {
@@ -106,10 +106,9 @@ llm_up_balancer_set(llm_up_group_t *ug, proxy_balancer *balancer)
         return OK;
     }
 
-    other = balancer->lbmethod != NULL ? balancer->lbmethod->name
-                                       : LLM_UP_LBMETHOD;
+    other = balancer->lbmethod != NULL ? balancer->lbmethod->name : "";
 
-    if (strcmp(other, "byrequests") != 0
+    if (*other != '\0' && strcmp(other, "byrequests") != 0
         && strcmp(other, LLM_UP_LBMETHOD) != 0)
     {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, ug->server,

@@ -1,4 +1,5 @@
 #include "tg_dcgm.h"
+#include "tg_conf.h"
 
 typedef enum {
     TG_DCGM_UTIL = 0,           /* percent */
@@ -172,11 +173,11 @@ tg_dcgm_sample(void *data, const tg_prom_sample_t *sample)
 
 
 void
-tg_dcgm_begin(tg_dcgm_read_t *dr, const tg_dcgm_conf_t *dc, tg_str_t host)
+tg_dcgm_begin(tg_dcgm_read_t *dr, const tg_dcgm_conf_t *dc)
 {
     dr->ngpus = dc->ngpus;
     memcpy(dr->gpu, dc->gpu, sizeof(dr->gpu));
-    dr->host = host;
+    dr->host = tg_conf_host(dc->server.len != 0 ? dc->server : dc->url);
     dr->nseen = 0;
 
     tg_prom_init(&dr->prom, tg_dcgm_sample, tg_dcgm_wanted, dr);

@@ -37,11 +37,11 @@ typedef struct {
 } tg_dcgm_read_t;
 
 /*
- * dc says which GPUs.  host: of a page of several hosts, those whose Hostname
- * or hostname is this one, if there are any (else all); may be empty; has to
- * live as long as the reading.
+ * dc says which GPUs: of a page of several hosts those whose Hostname or hostname
+ * is the host of server=, or of url= without one, if there are any, else all. It
+ * has to live as long as the reading.
  */
-void tg_dcgm_begin(tg_dcgm_read_t *dr, const tg_dcgm_conf_t *dc, tg_str_t host);
+void tg_dcgm_begin(tg_dcgm_read_t *dr, const tg_dcgm_conf_t *dc);
 
 /* As tg_engine_feed(), tg_engine_end(). */
 int tg_dcgm_feed(tg_dcgm_read_t *dr, const char *p, size_t n);

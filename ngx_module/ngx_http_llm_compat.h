@@ -47,6 +47,11 @@ ngx_http_llm_keepalive_said(ngx_cycle_t *cycle,
     return 0;
 }
 
+/* The configuration is only read, by -t or to send a signal (-s): nothing is to
+ * be made or changed. */
+#define ngx_http_llm_only_read()                                              \
+    (ngx_test_config || ngx_process == NGX_PROCESS_SIGNALLER)
+
 /* No header of nginx declares them.  The proxy's location configuration begins
  * with an ngx_http_upstream_conf_t; the copy filter's context of a request is an
  * ngx_output_chain_ctx_t. */

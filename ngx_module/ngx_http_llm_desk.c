@@ -45,7 +45,7 @@ ngx_http_llm_desk_load(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
     if (tg_desk_load(&lmcf->desk, lmcf->conf, &lmcf->mem,
                      ngx_http_llm_desk_log, lmcf, &err)
         != TG_OK
-        || tg_desk_open(&lmcf->desk, ngx_test_config, &err) != TG_OK)
+        || tg_desk_open(&lmcf->desk, ngx_http_llm_only_read(), &err) != TG_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s", err.message);
         return NGX_ERROR;

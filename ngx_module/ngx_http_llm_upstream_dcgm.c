@@ -153,8 +153,7 @@ ngx_http_llm_dcgm_timer(ngx_event_t *ev)
         return;
     }
 
-    tg_dcgm_begin(d->reading, d->conf,
-                  d->conf->server.len != 0 ? d->conf->server : d->authority);
+    tg_dcgm_begin(d->reading, d->conf);
     ngx_http_llm_probe_start(&d->probe);
 
     if (d->probe.reader == NULL && d->reading != NULL) {

@@ -239,7 +239,9 @@ ngx_http_llm_upstream_postconfiguration(ngx_conf_t *cf)
     lumcf = ngx_http_conf_get_module_main_conf(cf,
                                                ngx_http_llm_upstream_module);
 
-    if (ngx_test_config || (lumcf->groups.nelts == 0 && !lumcf->status)) {
+    if (ngx_http_llm_only_read()
+        || (lumcf->groups.nelts == 0 && !lumcf->status))
+    {
         return NGX_OK;
     }
 

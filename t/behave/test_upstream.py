@@ -283,6 +283,17 @@ def test_calls_survive_a_reload_in_the_count(server):
             s["calls"]["in_flight"] for s in servers(server).values()))
 
 
+def test_auto_takes_a_health_page_that_is_not_there_for_well(server):
+    with boxes(1) as made:
+        made[0].health = 404
+        start(server, made, ("llm_backend", "type=auto"), check())
+        server.wait_until(lambda: servers(server)[made[0].address]["engine"]
+                          == "vllm")
+        n = len(made[0].checks)
+        server.wait_until(lambda: len(made[0].checks) > n + 5)
+        await_states(server, (made[0], "up"))
+
+
 def test_dcgm_tells_of_gpus(server):
     page = (b'DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="a",Hostname="n"} 75\n'
             b'DCGM_FI_DEV_FB_USED{gpu="0",UUID="a",Hostname="n"} 40000\n'

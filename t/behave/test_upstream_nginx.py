@@ -3,6 +3,7 @@
 import os
 import signal
 import ssl
+import subprocess
 import threading
 import time
 
@@ -325,6 +326,15 @@ def test_configuration_test_makes_nothing(server):
         assert ok, told
         assert not os.path.exists(state)
         assert made[0].checks == []
+
+
+def test_signal_by_command_makes_nothing(server):
+    with boxes(1) as made:
+        state = server.path("tmp", "backends")
+        server.start(site(upstream(made), ("llm_upstream_state", state)))
+        os.unlink(state)
+        subprocess.run(server.argv("-s", "reopen"), check=True, timeout=30)
+        assert not os.path.exists(state)
 
 
 def test_state_file_that_cannot_be_opened_refuses_the_configuration(server):

@@ -106,13 +106,14 @@ run(const char *p, size_t n, size_t step, uint32_t seed, tg_engine_t engine,
     static tg_prom_t         all, some;
     static tg_dcgm_read_t    dr;
     static tg_engine_read_t  er;
-    const tg_dcgm_conf_t     dc = { .ngpus = seed % 2, .gpu = { 0 } };
+    const tg_dcgm_conf_t     dc = { .ngpus = seed % 2, .gpu = { 0 },
+                                     .server = TG_STR("gpu-a") };
 
     memset(r, 0, sizeof(*r));
     tg_prom_init(&all, sample, NULL, &r->all);
     tg_prom_init(&some, sample, wanted, &r->some);
     tg_engine_begin(&er, engine);
-    tg_dcgm_begin(&dr, &dc, tg_str("gpu-a"));
+    tg_dcgm_begin(&dr, &dc);
 
     for (i = 0; i < n; i += k) {
         k = piece(step, n - i, &seed);

@@ -32,7 +32,14 @@ read_page(tg_str_t page, const char *gpus, const char *host, cut_t cut)
         dc.gpu[dc.ngpus++] = (uint16_t) (*gpus - '0');
     }
 
-    tg_dcgm_begin(dr, &dc, tg_strz(host));
+    if (strstr(host, "://") != NULL) {
+        dc.url = tg_strz(host);
+
+    } else {
+        dc.server = tg_strz(host);
+    }
+
+    tg_dcgm_begin(dr, &dc);
 
     for (size_t at = 0; at < page.len; at += n) {
         n = cut_piece(cut, at, page.len);
@@ -76,7 +83,7 @@ test_gpus_are_summed_and_shared_ones_count_once(void **state)
 
     check(page, "", "", (want_t) { 2, 690000, 86310, 75690, 512750 });
     check(page, "01", "", (want_t) { 2, 690000, 86310, 75690, 512750 });
-    check(page, "0", "gpu-a", (want_t) { 1, 970000, 75310, 5690, 412250 });
+    check(page, "0", "gpu-a:8000", (want_t) { 1, 970000, 75310, 5690, 412250 });
     check(page, "1", "elsewhere",
           (want_t) { 1, 410000, 11000, 70000, 100500 });
     check(page, "7", "", (want_t) { -1, -1, -1, -1, -1 });
@@ -100,8 +107,10 @@ test_hosts_of_one_page_are_told_apart(void **state)
 
     (void) state;
 
-    check(page, "0", "gpu-a", (want_t) { 1, 970000, 75310, 5690, 412250 });
+    check(page, "0", "gpu-a:8000", (want_t) { 1, 970000, 75310, 5690, 412250 });
     check(page, "", "gpu-b", (want_t) { 2, 500000, 31000, 49000, 300000 });
+    check(page, "", "http://gpu-b:9400/metrics",
+          (want_t) { 2, 500000, 31000, 49000, 300000 });
     check(page, "0", "",
           (want_t) { 3, (970000 + 800000 + 200000) / 3, 106310, 54690,
                      712250 });
