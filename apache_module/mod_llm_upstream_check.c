@@ -117,21 +117,26 @@ static bool
 llm_up_check_server(llm_up_check_t *c, apr_pool_t *p, tg_str_t path,
     uint16_t other_port, int64_t last, int64_t now)
 {
-    unsigned                port;
+    bool                    tls;
+    uint16_t                port;
     const char             *at;
     llm_up_fetch_conf_t     fc = { 0 };
     const tg_check_conf_t  *cc = llm_up_check_conf(c);
     const llm_up_member_t  *m = c->member;
 
+    tls = cc->tls || m->https;
     port = other_port != 0 ? other_port : m->port;
-    at = apr_psprintf(p, "%s:%u", m->host, port);
+    at = apr_psprintf(p, "%s:%u", m->host, (unsigned) port);
 
-    fc.url = apr_psprintf(p, "%s://%s%.*s",
-                          cc->tls || m->https ? "https" : "http",
-                          cc->host.len != 0 ? cc->host.p : at,
+    fc.host = cc->host.len != 0 ? apr_pstrmemdup(p, cc->host.p, cc->host.len)
+                                : at;
+    fc.url = apr_psprintf(p, "%s://%s%.*s", tls ? "https" : "http", fc.host,
                           (int) path.len, path.p);
     fc.connect = cc->host.len != 0 ? at : NULL;
     fc.socket = other_port == 0 ? m->socket : NULL;
+    fc.address = tls ? NULL : m->host;
+    fc.port = port;
+    fc.path = path;
     fc.accept = c->kind == LLM_UP_METRICS ? LLM_UP_PAGE : NULL;
     fc.connect_ms = cc->connect;
     fc.timeout_ms = cc->timeout;
@@ -291,8 +296,8 @@ llm_up_check_begin(llm_up_check_t *c)
 
 
 int64_t
-llm_up_checks_start(llm_up_check_t *checks, unsigned n, CURLM *multi,
-    int64_t now)
+llm_up_checks_start(llm_up_check_t *checks, unsigned n,
+    llm_up_fetches_t *fetches, int64_t now)
 {
     int64_t          next = INT64_MAX;
     llm_up_check_t  *c;
@@ -307,7 +312,7 @@ llm_up_checks_start(llm_up_check_t *checks, unsigned n, CURLM *multi,
 
             llm_up_check_begin(c);
 
-            if (!llm_up_fetch_start(&c->fetch, multi)) {
+            if (!llm_up_fetch_start(&c->fetch, fetches, now)) {
                 c->due = llm_up_check_next(c, now);
             }
         }
@@ -389,14 +394,14 @@ llm_up_check_dcgm(llm_up_check_t *c, unsigned status, int64_t now)
 
 
 void
-llm_up_checks_done(CURLM *multi)
+llm_up_checks_done(llm_up_fetches_t *fetches)
 {
     int64_t          now;
     unsigned         status;
     const char      *why;
     llm_up_check_t  *c;
 
-    while ((c = llm_up_fetch_done(multi, &status, &why)) != NULL) {
+    while ((c = llm_up_fetch_done(fetches, &status, &why)) != NULL) {
         now = tg_backend_now();
 
         switch (c->kind) {

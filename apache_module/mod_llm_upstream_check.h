@@ -16,11 +16,11 @@ typedef struct llm_up_check_s  llm_up_check_t;
 llm_up_check_t *llm_up_checks_open(unsigned *n, int64_t now);
 
 /* Starts what is due, and says when the next one is. */
-int64_t llm_up_checks_start(llm_up_check_t *checks, unsigned n, CURLM *multi,
-    int64_t now);
+int64_t llm_up_checks_start(llm_up_check_t *checks, unsigned n,
+    llm_up_fetches_t *fetches, int64_t now);
 
 /* What is over goes to the table. */
-void llm_up_checks_done(CURLM *multi);
+void llm_up_checks_done(llm_up_fetches_t *fetches);
 
 void llm_up_checks_close(llm_up_check_t *checks, unsigned n, CURLM *multi);
 

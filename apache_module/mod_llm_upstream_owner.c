@@ -24,7 +24,7 @@ typedef struct {
     pthread_mutex_t   lock;
     pthread_cond_t    ended;
     pthread_t         thread;
-    CURLM            *multi;            /* of the thread */
+    llm_up_fetches_t  fetches;          /* of the thread */
     tg_scale_hook_t  *hook;             /* the same; NULL: nobody is told */
     ap_generation_t   generation;
     bool              started;          /* in this child */
@@ -165,8 +165,7 @@ llm_up_tick(llm_up_owner_t *o, int64_t now, int64_t *sweep)
 static void
 llm_up_own(llm_up_owner_t *o, llm_up_check_t *checks, unsigned n)
 {
-    int       running;
-    int64_t   now, next, tick = 0, sweep = 0;
+    int64_t  now, next, tick = 0, sweep = 0;
 
     while (!llm_up_stopped(o)) {
         now = tg_backend_now();
@@ -182,14 +181,10 @@ llm_up_own(llm_up_owner_t *o, llm_up_check_t *checks, unsigned n)
             tick = now + TG_TICK_NS;
         }
 
-        next = llm_up_checks_start(checks, n, o->multi, now);
-        next = (next < tick ? next : tick) - now;
+        next = llm_up_checks_start(checks, n, &o->fetches, now);
 
-        (void) curl_multi_perform(o->multi, &running);
-        llm_up_checks_done(o->multi);
-        (void) curl_multi_poll(o->multi, NULL, 0,
-                               next > 0 ? (int) (next / 1000000) + 1 : 0,
-                               NULL);
+        llm_up_checks_done(&o->fetches);
+        llm_up_fetches_wait(&o->fetches, next < tick ? next : tick);
     }
 }
 
@@ -197,20 +192,22 @@ llm_up_own(llm_up_owner_t *o, llm_up_check_t *checks, unsigned n)
 static void *
 llm_up_owner_run(void *data)
 {
+    bool             ok;
     unsigned         n = 0;
     llm_up_owner_t  *o = data;
     llm_up_check_t  *checks;
 
     checks = llm_up_checks_open(&n, tg_backend_now());
+    ok = checks != NULL && llm_up_fetches_open(&o->fetches, n);
 
-    if (checks == NULL) {
+    if (!ok) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, llm_up_main->server,
                      "llm: this child has no memory for health checks");
 
     } else {
         /* One for each, whatever is under way. */
 
-        (void) curl_multi_setopt(o->multi, CURLMOPT_MAXCONNECTS,
+        (void) curl_multi_setopt(o->fetches.multi, CURLMOPT_MAXCONNECTS,
                                  (long) n + 1);
         o->hook = llm_up_scale_open();
         llm_up_own(o, checks, n);
@@ -218,16 +215,21 @@ llm_up_owner_run(void *data)
 
     tg_backends_release(llm_up_table(), llm_up_slot);
 
-    if (checks != NULL) {
+    if (ok) {
         tg_scale_hook_stop(o->hook);
-        llm_up_checks_close(checks, n, o->multi);
     }
 
+    if (checks != NULL) {
+        llm_up_checks_close(checks, n, o->fetches.multi);
+    }
+
+    llm_up_fetches_close(&o->fetches);
+
     (void) pthread_mutex_lock(&o->lock);
-    (void) curl_multi_cleanup(o->multi);
-    o->multi = NULL;
+    (void) curl_multi_cleanup(o->fetches.multi);
+    o->fetches.multi = NULL;
     o->running = false;
-    o->stop |= checks == NULL;
+    o->stop |= !ok;
     (void) pthread_cond_broadcast(&o->ended);
     (void) pthread_mutex_unlock(&o->lock);
 
@@ -247,8 +249,8 @@ llm_up_owner_start(llm_up_owner_t *o)
         o->joinable = false;
     }
 
-    o->multi = curl_multi_init();
-    if (o->multi == NULL) {
+    o->fetches.multi = curl_multi_init();
+    if (o->fetches.multi == NULL) {
         tg_backends_release(llm_up_table(), llm_up_slot);
         return;
     }
@@ -259,8 +261,8 @@ llm_up_owner_start(llm_up_owner_t *o)
     (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
 
     if (rc != 0) {
-        (void) curl_multi_cleanup(o->multi);
-        o->multi = NULL;
+        (void) curl_multi_cleanup(o->fetches.multi);
+        o->fetches.multi = NULL;
         tg_backends_release(llm_up_table(), llm_up_slot);
         ap_log_error(APLOG_MARK, APLOG_ERR, rc, llm_up_main->server,
                      "llm: can't start a thread for health checks");
@@ -328,7 +330,7 @@ llm_up_owner_stop(void)
     o->stop = true;
 
     if (o->running) {
-        (void) curl_multi_wakeup(o->multi);
+        (void) curl_multi_wakeup(o->fetches.multi);
     }
 
     while (o->running

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import ssl
+import threading
 import time
 
 import pytest
@@ -377,6 +379,66 @@ def test_a_check_without_an_answer_ends_at_its_deadline(server):
 
         assert time.monotonic() - began < 2
         assert "timed out" in servers(server)[made[0].address]["why"]
+
+
+def checks_on(server, box, n=4):
+    """So many more of them."""
+    had = len(box.checks)
+    server.wait_until(lambda: len(box.checks) >= had + n, 5, "checks")
+
+
+def test_checks_keep_their_connections(server):
+    """Two of each server; over graceful restarts no more."""
+    with boxes(2) as made:
+        server.start(site(made))
+        await_states(server, *((b, "up") for b in made))
+        had = made[0].connections
+        checks_on(server, made[0])
+        assert made[0].connections == had == 2
+
+        for _ in range(3):
+            server.reload()
+            checks_on(server, made[0])
+
+        server.wait_until(lambda: len(made[0].open) == 2, 5, "old ones to go")
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_connection_that_is_closed_between_checks_is_no_failure(server,
+                                                                  keep):
+    with boxes(2) as made:
+        for box in made:
+            box.keep = keep
+        server.start(site(made, check=("llm_health_check", "interval=100ms",
+                                       "timeout=500ms", "fall=1", "rise=1")))
+        await_states(server, *((b, "up") for b in made))
+
+        for _ in range(5):
+            made[0].hang_up()
+            checks_on(server, made[0], 2)
+
+        assert " is down" not in server.messages()
+        assert made[0].connections > 5
+
+
+def test_members_by_name_and_by_file_are_checked(server):
+    path = server.path("tmp", "gpu.sock")
+    with boxes(3) as made, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        os.chmod(path, 0o777)
+        listener.listen()
+        threading.Thread(target=made[2].accept, args=(listener,),
+                         daemon=True).start()
+        server.start(site(made[:1], members=[
+            made[0].address, "localhost:%d" % made[1].port],
+            upstream={"httpd": "BalancerMember unix:%s|http://localhost"
+                               % path}))
+
+        for name in ("localhost:%d" % made[1].port, "unix:" + path):
+            server.await_message(name + " is up")
+
+        assert made[2].checks and made[2].scrapes
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def test_one_child_checks(server):
