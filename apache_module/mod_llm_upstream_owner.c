@@ -57,6 +57,24 @@ llm_up_stopped(llm_up_owner_t *o)
 }
 
 
+/* Who had the lease before has said what they were. */
+static void
+llm_up_tell_begin(llm_up_group_t *ug, int64_t now)
+{
+    int                 i;
+    llm_up_member_t    *m;
+    tg_backend_view_t   view;
+
+    for (i = 0; i < ug->members->nelts; i++) {
+        m = APR_ARRAY_IDX(ug->members, i, llm_up_member_t *);
+
+        tg_backend_view(llm_up_table(), m->backend, &ug->conf.check, now,
+                        &view);
+        m->told = view.state;
+    }
+}
+
+
 /* What has become of each server, once. */
 static void
 llm_up_tell(llm_up_group_t *ug, int64_t now)
@@ -165,7 +183,16 @@ llm_up_tick(llm_up_owner_t *o, int64_t now, int64_t *sweep)
 static void
 llm_up_own(llm_up_owner_t *o, llm_up_check_t *checks, unsigned n)
 {
+    int      i;
     int64_t  now, next, tick = 0, sweep = 0;
+
+    for (i = 0; i < llm_up_main->all->nelts; i++) {
+        llm_up_tell_begin(APR_ARRAY_IDX(llm_up_main->all, i, llm_up_group_t *),
+                          tg_backend_now());
+    }
+
+    ap_log_error(APLOG_MARK, APLOG_INFO, 0, llm_up_main->server,
+                 "llm: this child checks servers from now on");
 
     while (!llm_up_stopped(o)) {
         now = tg_backend_now();

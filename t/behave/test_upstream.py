@@ -283,6 +283,16 @@ def test_calls_survive_a_reload_in_the_count(server):
             s["calls"]["in_flight"] for s in servers(server).values()))
 
 
+def test_what_is_known_is_not_logged_again_after_a_reload(server):
+    with boxes(1) as made:
+        start(server, made)
+        server.await_message(" is up")
+        server.reload()
+        n = len(made[0].checks)
+        server.wait_until(lambda: len(made[0].checks) > n + 8)
+        assert server.messages().count(" is up") == 1
+
+
 def test_auto_takes_a_health_page_that_is_not_there_for_well(server):
     with boxes(1) as made:
         made[0].health = 404

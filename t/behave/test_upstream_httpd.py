@@ -53,9 +53,10 @@ def await_state(server, engine, name):
 
 
 def owner(server):
-    """Who checks: the child that told of a server last."""
-    return int([line for line in server.messages().splitlines()
-                if "llm_upstream" in line][-1].split("[pid ")[1].split(":")[0])
+    """The child that has checked last."""
+    lines = [line for line in server.messages().splitlines()
+             if "this child checks servers" in line]
+    return int(lines[-1].split("[pid ")[1].split(":")[0])
 
 
 @pytest.mark.parametrize("method", ["byrequests", "bybusyness"])
@@ -279,7 +280,7 @@ CONFIGURATIONS = {
         "LLMHealthCheck for balancer://gpu is in another virtual host already"),
     "a bad format": (
         "<Location /x>\nLLMUpstreamStatus format=xml\n</Location>\n",
-        "LLMUpstreamStatus takes format=json or format=prometheus"),
+        "LLMUpstreamStatus format= takes json or prometheus"),
 }
 
 
