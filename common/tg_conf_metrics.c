@@ -65,6 +65,15 @@ tg_conf_metrics_tag(tg_conf_t *conf, tg_str_t name, tg_error_t *err)
         label[4 + i] = name.p[i] == '-' ? '_' : name.p[i];
     }
 
+    /* No page may have a label twice. */
+
+    for (unsigned i = 0; i < mc->ntags; i++) {
+        if (tg_str_eq(mc->label[i], tg_str_of(label, name.len + 4))) {
+            return tg_error(err, 0, 0, "labels= has two tags that are the label"
+                            " %.*s", TG_ARG(mc->label[i]));
+        }
+    }
+
     mc->label[mc->ntags] = tg_str_of(label, name.len + 4);
     mc->tag[mc->ntags] = tg_dup(conf->mem, name);
 

@@ -215,6 +215,7 @@ def test_wrong_words_are_named(server, fake):
     for words, says in (
             (("llm_metrics", "labels=colour"), "labels= has \"colour\""),
             (("llm_metrics", "labels=tag:none"), "tag:none"),
+            (("llm_metrics", "labels=tag:a-b,tag:a_b"), "two tags"),
             (("llm_metrics", "series=0"), "series=0 is no number"),
             (("llm_metrics", "shape=round"), "shape=round")):
         accepted, messages = server.test_config(server.metered(fake, words))
