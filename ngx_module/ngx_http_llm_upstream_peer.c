@@ -16,6 +16,9 @@
 
 #define NGX_HTTP_LLM_BITS  (8 * sizeof(uintptr_t))
 
+/* A call that fails so soon on a connection that was kept was sent to nobody. */
+#define NGX_HTTP_LLM_STALE_NS  (100 * 1000000)
+
 /* Servers that may get the call. */
 typedef struct {
     ngx_uint_t       n;
@@ -527,13 +530,22 @@ static void
 ngx_http_llm_upstream_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state)
 {
+    tg_came_t                      came;
     ngx_uint_t                     stale;
     ngx_http_llm_upstream_call_t  *call = data;
 
     stale = ngx_http_llm_upstream_stale(call, pc, state);
+    came = ngx_http_llm_upstream_call_came(call, pc, state);
 
-    ngx_http_llm_upstream_call_end(call,
-                             ngx_http_llm_upstream_call_came(call, pc, state));
+    /* Who hung up while nothing was asked has not failed. */
+
+    if (stale && came == TG_CAME_FAILED
+        && tg_backend_now() - call->ticket.began < NGX_HTTP_LLM_STALE_NS)
+    {
+        came = TG_CAME_CUT;
+    }
+
+    ngx_http_llm_upstream_call_end(call, came);
 
     call->free(pc, call->data, state);
 

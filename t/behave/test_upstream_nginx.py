@@ -230,6 +230,26 @@ def test_kept_connection_that_was_closed_costs_no_call(server, balance):
         assert call(server) == [made[0].port]
 
 
+def test_kept_connection_that_was_closed_is_no_failure(server):
+    with boxes(2) as made:
+        up = Upstream("gpu", [(b, "max_fails=0") for b in made], [
+            VLLM, ("llm_health_check", "interval=100ms", "fall=1", "rise=1"),
+            ("llm_balance", "least_load")], keepalive=4)
+        server.start(site(up))
+        await_states(server, *((b, "up") for b in made))
+        call(server, 6)
+
+        for box in made:
+            box.status = None           # closes it when the next call is read
+            box.delay = 0.05
+            threading.Timer(0.03, setattr, (box, "status", 200)).start()
+
+        assert call(server)
+        told = servers(server)
+        assert [told[b.address]["calls"]["failed"] for b in made] == [0, 0]
+        assert [told[b.address]["state"] for b in made] == ["up", "up"]
+
+
 def test_worker_that_checks_is_killed(server):
     server.expect_errors("exited on signal 9")
     with boxes(2) as made:
