@@ -537,12 +537,14 @@ ngx_http_llm_upstream_free(ngx_peer_connection_t *pc, void *data,
     stale = ngx_http_llm_upstream_stale(call, pc, state);
     came = ngx_http_llm_upstream_call_came(call, pc, state);
 
-    /* Who hung up while nothing was asked has not failed. */
+    /* Who hung up while nothing was asked has not failed: neither by our count
+     * nor by that of max_fails=. */
 
     if (stale && came == TG_CAME_FAILED
         && tg_backend_now() - call->ticket.began < NGX_HTTP_LLM_STALE_NS)
     {
         came = TG_CAME_CUT;
+        state &= ~(ngx_uint_t) NGX_PEER_FAILED;
     }
 
     ngx_http_llm_upstream_call_end(call, came);
