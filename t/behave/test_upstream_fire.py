@@ -20,6 +20,11 @@ def arrivals(engine, kind, since, until=float("inf")):
     return [t for t in engine.arrivals(kind, since) if t < until]
 
 
+# An answer that has been written this shortly before may not have been read: who
+# is killed takes it along.
+READ = 0.05
+
+
 def under_way(engine, at):
     """Calls that were at an engine at that moment."""
     calls = set()
@@ -29,7 +34,7 @@ def under_way(engine, at):
             break
         if words[0] == "chat":
             calls.add(words[1])
-        elif words[0] == "end":
+        elif words[0] == "end" and when < at - READ:
             calls.discard(words[1])
 
     return len(calls)
