@@ -57,27 +57,10 @@ llm_up_stopped(llm_up_owner_t *o)
 }
 
 
-/* Who had the lease before has said what they were. */
+/* What has become of each server, once.  quiet: who had the lease before has said
+ * what they were. */
 static void
-llm_up_tell_begin(llm_up_group_t *ug, int64_t now)
-{
-    int                 i;
-    llm_up_member_t    *m;
-    tg_backend_view_t   view;
-
-    for (i = 0; i < ug->members->nelts; i++) {
-        m = APR_ARRAY_IDX(ug->members, i, llm_up_member_t *);
-
-        tg_backend_view(llm_up_table(), m->backend, &ug->conf.check, now,
-                        &view);
-        m->told = view.state;
-    }
-}
-
-
-/* What has become of each server, once. */
-static void
-llm_up_tell(llm_up_group_t *ug, int64_t now)
+llm_up_tell(llm_up_group_t *ug, int64_t now, bool quiet)
 {
     int                 i;
     tg_str_t            name;
@@ -94,6 +77,12 @@ llm_up_tell(llm_up_group_t *ug, int64_t now)
             continue;
         }
 
+        m->told = view.state;
+
+        if (quiet) {
+            continue;
+        }
+
         name = tg_backend_state_name(view.state);
         ap_log_error(APLOG_MARK, view.state == TG_BACKEND_DOWN
                                  || view.state == TG_BACKEND_STALLED
@@ -101,8 +90,6 @@ llm_up_tell(llm_up_group_t *ug, int64_t now)
                      0, ug->server, "llm: %s: %.*s is %.*s%s%s", ug->uri,
                      (int) m->server.len, m->server.p, (int) name.len, name.p,
                      view.why[0] != '\0' ? ": " : "", view.why);
-
-        m->told = view.state;
     }
 }
 
@@ -174,7 +161,7 @@ llm_up_tick(llm_up_owner_t *o, int64_t now, int64_t *sweep)
         tg_group_tick(t, ug->group, &ug->conf, now);
         llm_up_scale(o, ug, now);
         llm_up_flag(ug, now);
-        llm_up_tell(ug, now);
+        llm_up_tell(ug, now, false);
     }
 }
 
@@ -187,8 +174,8 @@ llm_up_own(llm_up_owner_t *o, llm_up_check_t *checks, unsigned n)
     int64_t  now, next, tick = 0, sweep = 0;
 
     for (i = 0; i < llm_up_main->all->nelts; i++) {
-        llm_up_tell_begin(APR_ARRAY_IDX(llm_up_main->all, i, llm_up_group_t *),
-                          tg_backend_now());
+        llm_up_tell(APR_ARRAY_IDX(llm_up_main->all, i, llm_up_group_t *),
+                    tg_backend_now(), true);
     }
 
     ap_log_error(APLOG_MARK, APLOG_INFO, 0, llm_up_main->server,

@@ -366,6 +366,23 @@ ol_write(ol_conn_t *c)
 }
 
 
+/* Sends it; c NULL: nobody takes it.  False where the connection is broken. */
+static bool
+ol_begin(ol_conn_t *c, ol_call_t *call)
+{
+    if (c == NULL) {
+        ol_done++;
+        ol_failed++;
+        return true;
+    }
+
+    c->call = call;
+    ol_request(c);
+
+    return ol_write(c);
+}
+
+
 /* An idle connection that the server closes as we write is tried once more. */
 static void
 ol_again(ol_conn_t *c)
@@ -380,20 +397,9 @@ ol_again(ol_conn_t *c)
 
     ol_over(c, false);
 
-    if (!again) {
-        return;
+    if (again) {
+        (void) ol_begin(ol_connect(port), call);
     }
-
-    c = ol_connect(port);
-    if (c == NULL) {
-        ol_done++;
-        ol_failed++;
-        return;
-    }
-
-    c->call = call;
-    ol_request(c);
-    (void) ol_write(c);
 }
 
 
@@ -405,16 +411,7 @@ ol_send(ol_call_t *call)
 
     ol_late_max = late > ol_late_max ? late : ol_late_max;
 
-    if (c == NULL) {
-        ol_done++;
-        ol_failed++;
-        return;
-    }
-
-    c->call = call;
-    ol_request(c);
-
-    if (!ol_write(c)) {
+    if (!ol_begin(c, call)) {
         ol_again(c);
     }
 }

@@ -147,6 +147,10 @@ int64_t tg_backend_end(tg_backends_t *t, tg_ticket_t *ticket, tg_came_t came,
 int64_t tg_backend_spent(tg_backends_t *t, const tg_ticket_t *ticket,
     int64_t now);
 
+/* True of a call that has failed so soon on a connection that was kept: nobody
+ * has read it, for the server had hung up while nothing was asked. */
+bool tg_backend_unread(const tg_ticket_t *ticket, int64_t now);
+
 /* The answer to a call has been read: real numbers, for throughput and for the
  * price of a token. cloud_nusd: what instead_of= would have cost, or 0. */
 void tg_backend_usage(tg_backends_t *t, tg_backend_t *b, int64_t prompt_tokens,

@@ -1,5 +1,8 @@
 #include "tg_backend_int.h"
 
+/* A connection that was closed says so at once. */
+#define TG_BE_UNREAD  (100 * TG_BE_MS)
+
 #define TG_BE_HOUR  (UINT64_C(3600) * 1000000000)
 
 
@@ -277,6 +280,13 @@ tg_backend_spent(tg_backends_t *t, const tg_ticket_t *ticket, int64_t now)
 
     return ticket->backend == NULL
            ? 0 : tg_be_since(tg_be_v(ticket->backend, now), ticket->share);
+}
+
+
+bool
+tg_backend_unread(const tg_ticket_t *ticket, int64_t now)
+{
+    return now - ticket->began < TG_BE_UNREAD;
 }
 
 

@@ -138,6 +138,17 @@ tg_line_gpu(char *p, bool under, const tg_gpu_t *gpu)
 }
 
 
+static char *
+tg_line_total(char *p, bool under, int64_t total)
+{
+    tg_line_key(p, under, "llm.cost.total");
+    p = tg_text_decimal(p, total, 9);
+    tg_line_key(p, under, "llm.cost.total_nusd");
+
+    return tg_text_int(p, total);
+}
+
+
 /* Of an attempt. */
 char *
 tg_line_charge(char *p, bool under, const tg_attempt_t *a)
@@ -152,10 +163,7 @@ tg_line_charge(char *p, bool under, const tg_attempt_t *a)
 
     p = tg_line_parts(p, under, c);
     tg_line_usd(p, under, "llm.cost.list", c->list);
-    tg_line_key(p, under, "llm.cost.total");
-    p = tg_text_decimal(p, c->total, 9);
-    tg_line_key(p, under, "llm.cost.total_nusd");
-    p = tg_text_int(p, c->total);
+    p = tg_line_total(p, under, c->total);
 
     if (a->cost_by_gpu) {
         tg_line_lit(p, under, ",\"llm.cost.source\":\"gpu\"");
@@ -195,10 +203,7 @@ tg_line_money(char *p, bool under, const tg_call_t *call)
                     c->list > c->total ? c->list - c->total : 0);
     }
 
-    tg_line_key(p, under, "llm.cost.total");
-    p = tg_text_decimal(p, c->total, 9);
-    tg_line_key(p, under, "llm.cost.total_nusd");
-    p = tg_text_int(p, c->total);
+    p = tg_line_total(p, under, c->total);
 
     if (call->cost_by_provider) {
         tg_line_lit(p, under, ",\"llm.cost.source\":\"provider\"");

@@ -16,9 +16,6 @@
 
 #define NGX_HTTP_LLM_BITS  (8 * sizeof(uintptr_t))
 
-/* A call that fails so soon on a connection that was kept was sent to nobody. */
-#define NGX_HTTP_LLM_STALE_NS  (100 * 1000000)
-
 /* Servers that may get the call. */
 typedef struct {
     ngx_uint_t       n;
@@ -541,7 +538,7 @@ ngx_http_llm_upstream_free(ngx_peer_connection_t *pc, void *data,
      * nor by that of max_fails=. */
 
     if (stale && came == TG_CAME_FAILED
-        && tg_backend_now() - call->ticket.began < NGX_HTTP_LLM_STALE_NS)
+        && tg_backend_unread(&call->ticket, tg_backend_now()))
     {
         came = TG_CAME_CUT;
         state &= ~(ngx_uint_t) NGX_PEER_FAILED;
