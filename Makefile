@@ -108,7 +108,8 @@ $(APX_SO) $(APX_UP_SO) &: $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HD
 	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
 	    apache_module/build.sh $(BUILD)/apache
 
-$(BUILD)/llmctl: $(wildcard cli/*.c) $(wildcard cli/*.h) $(HOSTED) $(CORE)
+$(BUILD)/llmctl: $(wildcard cli/*.c cli/report/*.c) $(wildcard cli/*.h cli/report/*.h) \
+                 $(HOSTED) $(CORE)
 	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
 	    $(HOSTED_LIBS) -lpthread $(ALL_LIBS)
 

@@ -43,7 +43,7 @@ typedef struct {
     uint64_t         seq;               /* of cost lines, per node */
     pthread_mutex_t  pipe;              /* for what is longer than PIPE_BUF */
     tg_breakers_t    breakers;
-    tg_metrics_t     metrics;
+    tg_tally_t       tally;
 } llm_shared_t;
 
 typedef struct llm_sink_s  llm_sink_t;

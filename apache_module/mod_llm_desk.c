@@ -70,7 +70,7 @@ llm_gate(tg_gate_t *gate, const tg_price_book_t *book)
 {
     tg_desk_gate(&llm_main->desk, book, llm_scratch(), gate);
     gate->breakers = &llm_main->shared->breakers;
-    gate->metrics = &llm_main->shared->metrics;
+    gate->tally = &llm_main->shared->tally;
 
     return gate->scratch != NULL;
 }

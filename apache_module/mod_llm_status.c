@@ -19,6 +19,7 @@ llm_status(request_rec *r)
 {
     tg_now_t            now;
     llm_dir_t          *dir;
+    tg_status_facts_t   facts;
     tg_status_format_t  format;
 
     dir = ap_get_module_config(r->per_dir_config, &llm_module);
@@ -45,11 +46,15 @@ llm_status(request_rec *r)
         return OK;
     }
 
-    return tg_status_page(&llm_main->shared->metrics,
-                          &llm_main->shared->breakers, llm_main->conf, format,
-                          now.wall_ms, now.mono_ns / 1000000, llm_status_out,
-                          r)
-           == TG_OK ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    memset(&facts, 0, sizeof(facts));
+    facts.conf = llm_main->conf;
+    facts.tally = &llm_main->shared->tally;
+    facts.breakers = &llm_main->shared->breakers;
+    facts.wall_ms = now.wall_ms;
+    facts.mono_ms = now.mono_ns / 1000000;
+
+    return tg_status_page(&facts, format, llm_status_out, r) == TG_OK
+           ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 

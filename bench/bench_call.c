@@ -86,7 +86,7 @@ bench_request(tg_call_t *call, const char *tail)
 
 
 /* What llm_status shows. */
-static tg_metrics_t  metrics;
+static tg_tally_t  tally;
 
 
 static void
@@ -94,7 +94,7 @@ bench_call(bench_t *b, int stage)
 {
     tg_now_t    now = { 1764000000000 + (int64_t) b->seq, 1000 };
     tg_gate_t   gate = { .book = b->book,
-                         .metrics = stage >= COUNT ? &metrics : NULL };
+                         .tally = stage >= COUNT ? &tally : NULL };
     tg_call_t  *call = bench_create(b, &now);
 
     if (stage >= REQUEST) {

@@ -713,8 +713,8 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
     tg_call_lost(call, gate, now);
     tg_call_gpu_settle(call, gate);
 
-    if (gate->metrics != NULL) {
-        tg_call_count(call, gate->metrics);
+    if (gate->tally != NULL) {
+        tg_call_count(call, gate->tally);
     }
 
     if (call->pass != NULL) {

@@ -472,7 +472,7 @@ void tg_call_settled_alerts(tg_call_t *call, const tg_gate_t *gate,
     int64_t now, const tg_ledger_result_t *r);
 
 /* tg_call_metrics.c: counts the finished call and its attempts. */
-void tg_call_count(const tg_call_t *call, tg_metrics_t *metrics);
+void tg_call_count(const tg_call_t *call, tg_tally_t *tally);
 
 /* tg_line.c: the words of the cost line. */
 tg_str_t tg_call_decision(const tg_call_t *call);

@@ -1,7 +1,7 @@
 /* What llm_status is told of a finished call: the same as its lines say. */
 
 #include "tg_call_int.h"
-#include "tg_metrics.h"
+#include "tg_tally.h"
 
 
 static tg_str_t
@@ -186,11 +186,12 @@ tg_count_attempt(const tg_call_t *call, tg_metrics_t *metrics,
 
 
 void
-tg_call_count(const tg_call_t *call, tg_metrics_t *metrics)
+tg_call_count(const tg_call_t *call, tg_tally_t *tally)
 {
-    unsigned      n = tg_call_lines(call);
-    tg_labels_t   labels;
-    tg_counted_t  c;
+    unsigned       n = tg_call_lines(call);
+    tg_labels_t    labels;
+    tg_counted_t   c;
+    tg_metrics_t  *metrics = &tally->metrics;
 
     for (unsigned i = 0; i + 1 < n; i++) {
         tg_count_attempt(call, metrics, tg_call_attempt(call, i));

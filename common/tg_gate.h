@@ -12,7 +12,7 @@
 #include "tg_breaker.h"
 #include "tg_ledger_fleet.h"
 #include "tg_calibrate.h"
-#include "tg_metrics.h"
+#include "tg_tally.h"
 #include "tg_price.h"
 #include "tg_roster.h"
 
@@ -68,7 +68,7 @@ typedef struct {
     tg_gate_scratch_t      *scratch;
     tg_breakers_t          *breakers;   /* shared by all processes; NULL: what
                                            has failed is not remembered */
-    tg_metrics_t           *metrics;    /* shared by all processes; NULL: calls
+    tg_tally_t             *tally;      /* shared by all processes; NULL: calls
                                            are not counted */
     tg_gate_look_t         *look;       /* NULL; else the ledger is only looked
                                            at, and this filled in: nothing is

@@ -357,7 +357,7 @@ tg_recovered_wants(const tg_ledger_swept_t *call, tg_str_t target)
 
 void
 tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
-    tg_metrics_t *metrics)
+    tg_tally_t *tally)
 {
     tg_labels_t               l;
     tg_packed_t               c;
@@ -387,5 +387,5 @@ tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
     counted.estimated = true;
     counted.cost = call->sent ? c.cost : 0;
     counted.list = counted.cost;
-    tg_metrics_count(metrics, mc->series, &counted);
+    tg_metrics_count(&tally->metrics, mc->series, &counted);
 }

@@ -32,7 +32,7 @@ size_t tg_recovered_line(const tg_conf_t *conf, const tg_ledger_swept_t *call,
 
 /* Counts it, where it had not come to its end: else it was counted then. */
 void tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
-    tg_metrics_t *metrics);
+    tg_tally_t *tally);
 
 /* Whether the call's line was for a log with this target. */
 bool tg_recovered_wants(const tg_ledger_swept_t *call, tg_str_t target);

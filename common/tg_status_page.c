@@ -151,27 +151,27 @@ tg_status_page_json(tg_page_t *pg, tg_breakers_t *b, const tg_conf_t *conf,
 
 
 int
-tg_status_page(const tg_metrics_t *m, tg_breakers_t *b, const tg_conf_t *conf,
-    tg_status_format_t format, int64_t wall_ms, int64_t mono_ms, tg_out_t out,
-    void *data)
+tg_status_page(const tg_status_facts_t *facts, tg_status_format_t format,
+    tg_out_t out, void *data)
 {
-    tg_page_t  pg;
+    tg_page_t            pg;
+    const tg_metrics_t  *m = &facts->tally->metrics;
 
     tg_page_init(&pg, out, data);
 
     if (format == TG_STATUS_PROMETHEUS) {
         tg_metrics_text(m, &pg);
-        tg_status_page_text(&pg, b, conf, mono_ms);
+        tg_status_page_text(&pg, facts->breakers, facts->conf, facts->mono_ms);
         return tg_page_end(&pg);
     }
 
     tg_put_lit(&pg.text, "{\"@timestamp\":\"");
-    tg_put_time(&pg.text, wall_ms);
+    tg_put_time(&pg.text, facts->wall_ms);
     tg_put_lit(&pg.text, "\",\"config_hash\":\"");
-    tg_put_str(&pg.text, tg_strz(conf->hash_text));
+    tg_put_str(&pg.text, tg_strz(facts->conf->hash_text));
     tg_put_lit(&pg.text, "\",");
     tg_metrics_json(m, &pg);
-    tg_status_page_json(&pg, b, conf, mono_ms);
+    tg_status_page_json(&pg, facts->breakers, facts->conf, facts->mono_ms);
 
     return tg_page_end(&pg);
 }

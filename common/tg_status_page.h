@@ -6,13 +6,28 @@
 #define TG_STATUS_PAGE_H
 
 #include "tg_breaker.h"
+#include "tg_companion.h"
 #include "tg_conf.h"
+#include "tg_tally.h"
+#include "tg_roster.h"
 #include "tg_status.h"
 
-/* wall_ms since 1970, mono_ms of the breakers' clock.  TG_OK, or TG_ERROR where
- * out() said so. */
-int tg_status_page(const tg_metrics_t *m, tg_breakers_t *b,
-    const tg_conf_t *conf, tg_status_format_t format, int64_t wall_ms,
-    int64_t mono_ms, tg_out_t out, void *data);
+/* What a server shows.  Any may be NULL but conf and tally. */
+typedef struct {
+    const tg_conf_t                *conf;
+    tg_tally_t                     *tally;
+    tg_breakers_t                  *breakers;
+    tg_ledger_t                    *ledger;     /* only looked at */
+    const tg_zone_t                *zone;       /* NULL: UTC */
+    tg_roster_t                    *roster;     /* of llm_keys */
+    const tg_price_book_t          *book;
+    const tg_companion_upstream_t  *upstream;
+    int64_t                         wall_ms;    /* since 1970 */
+    int64_t                         mono_ms;    /* of the breakers' clock */
+} tg_status_facts_t;
+
+/* TG_OK, or TG_ERROR where out() said so. */
+int tg_status_page(const tg_status_facts_t *facts, tg_status_format_t format,
+    tg_out_t out, void *data);
 
 #endif /* TG_STATUS_PAGE_H */

@@ -18,7 +18,7 @@
 typedef struct {
     ngx_atomic_t                seq;            /* of cost lines, per node */
     tg_breakers_t               breakers;
-    tg_metrics_t                metrics;
+    tg_tally_t                  tally;
 } ngx_http_llm_shared_t;
 
 typedef struct {

@@ -17,7 +17,7 @@ ngx_http_llm_gate(ngx_http_llm_main_conf_t *lmcf, tg_gate_t *gate)
     tg_desk_gate(&lmcf->desk, lmcf->book, &scratch, gate);
     gate->roster = lmcf->desk.roster;
     gate->breakers = &shared->breakers;
-    gate->metrics = &shared->metrics;
+    gate->tally = &shared->tally;
 }
 
 

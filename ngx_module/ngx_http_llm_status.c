@@ -47,6 +47,7 @@ ngx_http_llm_status(ngx_http_request_t *r)
     ngx_int_t                  rc;
     ngx_buf_t                 *b;
     ngx_chain_t                end;
+    tg_status_facts_t          facts;
     tg_status_format_t         format;
     ngx_http_llm_page_t        page;
     ngx_http_llm_shared_t     *shared;
@@ -79,9 +80,14 @@ ngx_http_llm_status(ngx_http_request_t *r)
     shared = lmcf->shm_zone->data;
     format = (tg_status_format_t) llcf->scope.status;
 
-    if (tg_status_page(&shared->metrics, &shared->breakers, lmcf->conf, format,
-                       now.wall_ms, now.mono_ns / 1000000,
-                       ngx_http_llm_status_out, &page)
+    ngx_memzero(&facts, sizeof(facts));
+    facts.conf = lmcf->conf;
+    facts.tally = &shared->tally;
+    facts.breakers = &shared->breakers;
+    facts.wall_ms = now.wall_ms;
+    facts.mono_ms = now.mono_ns / 1000000;
+
+    if (tg_status_page(&facts, format, ngx_http_llm_status_out, &page)
         != TG_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
