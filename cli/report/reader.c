@@ -218,7 +218,7 @@ reader_run(char **files, int nfiles, const reader_options_t *options,
     rd.stats = stats;
     rd.line = line;
     rd.data = data;
-    rd.seen = seen_new();
+    rd.seen = seen_new(0);
     reader_want(&rd);
 
     if (block == NULL || rd.seen == NULL) {
