@@ -620,7 +620,7 @@ llm_log_recovered(void *data, const tg_ledger_swept_t *call)
     }
 
     if (safe) {
-        tg_recovered_count(m->conf, call, &m->shared->tally);
+        tg_recovered_count(m->conf, call, m->desk.zone, &m->shared->tally);
     }
 
     return safe;

@@ -10,6 +10,8 @@
 #define TG_TALLY_H
 
 #include "tg_metrics.h"
+#include "tg_spend.h"
+#include "tg_subjects.h"
 
 /* Another number where what is below means something else. */
 #define TG_TALLY_VERSION  1
@@ -20,6 +22,8 @@ typedef struct {
                                        begun anew */
     int64_t           since;        /* milliseconds since 1970: begun */
     tg_metrics_t      metrics;
+    tg_spend_t        spend;
+    tg_subjects_t     subjects;
 } tg_tally_t;
 
 /* memory: zeroed. */
