@@ -4,7 +4,7 @@
 #include "tg_tally.h"
 
 
-static tg_str_t
+tg_str_t
 tg_count_role(const tg_call_t *call, tg_tag_role_t role)
 {
     const tg_pass_t  *pass = call->pass;
@@ -24,7 +24,7 @@ tg_count_role(const tg_call_t *call, tg_tag_role_t role)
 }
 
 
-static tg_str_t
+tg_str_t
 tg_count_model(const tg_call_t *call, const tg_attempt_t *attempt)
 {
     const tg_answer_info_t  *a;
@@ -45,7 +45,7 @@ tg_count_model(const tg_call_t *call, const tg_attempt_t *attempt)
 }
 
 
-static tg_str_t
+tg_str_t
 tg_count_provider(const tg_call_t *call, const tg_attempt_t *attempt)
 {
     const tg_vendor_t    *vendor = call->dialect.vendor;
