@@ -204,7 +204,7 @@ sdk:
 	@command -v npm > /dev/null || $(MAKE) deps MORE='nodejs npm'
 	$(MAKE) t/behave/node_modules/.done
 
-behave: all sdk $(BUILD)/translate $(BUILD)/bench/engine
+behave: all sdk $(BUILD)/translate $(BUILD)/bench/engine $(BUILD)/report/lines
 	$(PYTHON) -m pytest -q t/behave
 
 # httpd's other ways to run children; behave has mpm_event.
@@ -280,6 +280,8 @@ FUZZ_CC     = clang -std=gnu11 -g -O1 -fno-sanitize-recover=undefined -Icommon \
 $(BUILD)/fuzz/core/%.o: common/%.c $(CORE_HDR)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
+
+$(BUILD)/fuzz/fuzz_costline: cli/report/record.c cli/report/scan.c
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(CORE_SRC:common/%.c=$(BUILD)/fuzz/core/%.o)
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -o $@ -ljansson -lcrypto \
