@@ -61,21 +61,53 @@ tg_count_provider(const tg_call_t *call, const tg_attempt_t *attempt)
 }
 
 
+/* What both are counted by begins with the same labels, which are written once.
+ * speed: NULL, or those of its speed: each of these has a value. */
 static void
 tg_count_labels(const tg_call_t *call, const tg_attempt_t *attempt,
-    tg_labels_t *l)
+    tg_labels_t *l, tg_labels_t *speed)
 {
+    tg_str_t                  provider = tg_count_provider(call, attempt);
+    tg_str_t                  model = tg_count_model(call, attempt);
+    tg_str_t                  op = tg_op_name(tg_api_op(call->asked.api));
+    const unsigned            both = 1u << TG_LABEL_PROVIDER
+                                     | 1u << TG_LABEL_MODEL;
     const tg_conf_metrics_t  *mc = &call->conf->metrics;
 
     tg_labels_init(l);
-    tg_metrics_label(l, mc, TG_LABEL_PROVIDER,
-                     tg_count_provider(call, attempt));
-    tg_metrics_label(l, mc, TG_LABEL_MODEL, tg_count_model(call, attempt));
-    tg_metrics_label(l, mc, TG_LABEL_OPERATION,
-                     tg_op_name(tg_api_op(call->asked.api)));
+
+    if (speed != NULL) {
+        tg_labels_init(speed);
+        tg_labels_add(speed, tg_str("provider"), provider);
+        tg_labels_add(speed, tg_str("model"), model);
+    }
+
+    if (speed != NULL && (mc->labels & both) == both && provider.len != 0
+        && model.len != 0)
+    {
+        l->len = speed->len;
+        memcpy(l->text, speed->text, speed->len);
+
+    } else {
+        tg_metrics_label(l, mc, TG_LABEL_PROVIDER, provider);
+        tg_metrics_label(l, mc, TG_LABEL_MODEL, model);
+    }
+
+    if (speed != NULL) {
+        tg_labels_add(speed, tg_str("operation"), op);
+    }
+
+    tg_metrics_label(l, mc, TG_LABEL_OPERATION, op);
     tg_metrics_label(l, mc, TG_LABEL_TEAM, tg_count_role(call, TG_TAG_TEAM));
-    tg_metrics_label(l, mc, TG_LABEL_USER, tg_count_role(call, TG_TAG_USER));
-    tg_metrics_label(l, mc, TG_LABEL_ORG, tg_count_role(call, TG_TAG_ORG));
+
+    if ((mc->labels & 1u << TG_LABEL_USER) != 0) {
+        tg_metrics_label(l, mc, TG_LABEL_USER,
+                         tg_count_role(call, TG_TAG_USER));
+    }
+
+    if ((mc->labels & 1u << TG_LABEL_ORG) != 0) {
+        tg_metrics_label(l, mc, TG_LABEL_ORG, tg_count_role(call, TG_TAG_ORG));
+    }
 
     if (call->pass != NULL && call->pass->key != NULL) {
         tg_metrics_label(l, mc, TG_LABEL_KEY, call->pass->key->id);
@@ -93,21 +125,49 @@ tg_count_labels(const tg_call_t *call, const tg_attempt_t *attempt,
 }
 
 
-/* Of those of its speed: each of them has one. */
 static void
-tg_count_speed(const tg_call_t *call, tg_metrics_t *metrics)
+tg_count_speed(const tg_call_t *call, tg_metrics_t *metrics,
+    const tg_labels_t *speed, const tg_trace_t *trace)
 {
-    tg_labels_t  l;
-
-    tg_labels_init(&l);
-    tg_labels_add(&l, tg_str("provider"), tg_count_provider(call, NULL));
-    tg_labels_add(&l, tg_str("model"), tg_count_model(call, NULL));
-    tg_labels_add(&l, tg_str("operation"),
-                  tg_op_name(tg_api_op(call->asked.api)));
-    tg_metrics_speed(metrics, tg_labels_text(&l),
+    tg_metrics_speed(metrics, tg_labels_text(speed),
                      call->first_ns != 0
                      ? call->first_ns - call->start.mono_ns : -1,
-                     call->end_ns - call->start.mono_ns);
+                     call->end_ns - call->start.mono_ns, trace);
+}
+
+
+static uint64_t
+tg_count_hex(const char *p)
+{
+    uint64_t  v = 0;
+
+    for (unsigned i = 0; i < 16; i++) {
+        v = v << 4 | (uint64_t) (p[i] <= '9' ? p[i] - '0' : p[i] - 'a' + 10);
+    }
+
+    return v;
+}
+
+
+/* NULL: it has none. */
+static const tg_trace_t *
+tg_count_trace(const tg_call_t *call, tg_trace_t *t)
+{
+    const char  *p = call->traceparent.p;
+
+    if (call->traceparent.len == 0) {
+        return NULL;
+    }
+
+    /* 00-<trace id>-<span id>-<flags>, in small letters: it was looked at. */
+
+    t->trace[0] = tg_count_hex(p + 3);
+    t->trace[1] = tg_count_hex(p + 19);
+    t->span = tg_count_hex(p + 36);
+    t->wall_ms = call->start.wall_ms
+                 + (call->end_ns - call->start.mono_ns) / 1000000;
+
+    return t;
 }
 
 
@@ -169,11 +229,12 @@ tg_count_attempt(const tg_call_t *call, tg_metrics_t *metrics,
     tg_counted_t  c;
 
     memset(&c, 0, sizeof(c));
-    tg_count_labels(call, attempt, &labels);
+    tg_count_labels(call, attempt, &labels, NULL);
     c.labels = tg_labels_text(&labels);
     c.attempt = true;
     c.unpriced = !attempt->cost_known;
     c.estimated = attempt->usage.source == TG_USAGE_ESTIMATED;
+    c.untagged = tg_count_role(call, TG_TAG_TEAM).len == 0;
     tg_count_usage(&c, &attempt->usage);
 
     if (attempt->cost_known) {
@@ -188,8 +249,10 @@ tg_count_attempt(const tg_call_t *call, tg_metrics_t *metrics,
 void
 tg_call_count(const tg_call_t *call, tg_tally_t *tally)
 {
+    bool           timed;
     unsigned       n = tg_call_lines(call);
-    tg_labels_t    labels;
+    tg_trace_t     trace;
+    tg_labels_t    labels, speed;
     tg_counted_t   c;
     tg_metrics_t  *metrics = &tally->metrics;
 
@@ -198,8 +261,11 @@ tg_call_count(const tg_call_t *call, tg_tally_t *tally)
     }
 
     memset(&c, 0, sizeof(c));
-    tg_count_labels(call, NULL, &labels);
+    timed = !call->refused && !call->served && call->answer != NULL;
+    tg_count_labels(call, NULL, &labels, timed ? &speed : NULL);
     c.labels = tg_labels_text(&labels);
+    c.trace = tg_count_trace(call, &trace);
+    c.untagged = tg_count_role(call, TG_TAG_TEAM).len == 0;
     c.outcome = tg_count_outcome(call);
     c.unpriced = !call->cost_known && call->source != TG_USAGE_NONE;
     c.estimated = call->source == TG_USAGE_ESTIMATED;
@@ -221,7 +287,7 @@ tg_call_count(const tg_call_t *call, tg_tally_t *tally)
         tg_metrics_rule(metrics, call->rule, !call->refused);
     }
 
-    if (!call->refused && !call->served && call->answer != NULL) {
-        tg_count_speed(call, metrics);
+    if (timed) {
+        tg_count_speed(call, metrics, &speed, c.trace);
     }
 }

@@ -49,6 +49,13 @@ typedef enum {
     TG_TOKENS
 } tg_tokens_t;
 
+/* By what a call can be found elsewhere: W3C Trace Context's ids. */
+typedef struct {
+    uint64_t  trace[2];         /* big-endian, as they are read */
+    uint64_t  span;
+    int64_t   wall_ms;          /* when it ended, since 1970 */
+} tg_trace_t;
+
 /* A call, or an attempt of it that failed and may be billed. */
 typedef struct {
     tg_str_t      labels;       /* tg_labels_t's text */
@@ -56,6 +63,8 @@ typedef struct {
     bool          attempt;      /* counts no call */
     bool          unpriced;     /* used something that has no price */
     bool          estimated;    /* its usage is */
+    bool          untagged;     /* nobody's: has no team */
+    const tg_trace_t  *trace;   /* NULL: it has none */
     int64_t       cost;
     int64_t       list;         /* what it would have cost by the list */
     int64_t       tokens[TG_TOKENS];
@@ -86,13 +95,25 @@ size_t tg_labels_value(char *to, tg_str_t s, size_t max);
 
 #define TG_METRIC_BOUNDS  14            /* of a histogram, besides +Inf */
 
-/* In seconds; of both histograms. */
-extern const double  tg_metric_bounds[TG_METRIC_BOUNDS];
+/* The last call that was counted there and has a trace.  Two that write it at once
+ * make it void, and so does who dies over it: until the next one. */
+typedef struct {
+    _Atomic uint64_t  trace[2];
+    _Atomic uint64_t  span;
+    _Atomic int64_t   value;            /* nanoseconds; nano-dollars */
+    _Atomic int64_t   wall_ms;
+    _Atomic uint64_t  check;            /* 0: there was none */
+} tg_exemplar_t;
 
 typedef struct {
     _Atomic uint64_t  count[TG_METRIC_BOUNDS + 1];  /* each its own */
     _Atomic int64_t   sum;              /* nanoseconds */
 } tg_histogram_t;
+
+typedef struct {
+    tg_histogram_t    times;
+    tg_exemplar_t     seen[TG_METRIC_BOUNDS + 1];
+} tg_traced_t;
 
 typedef struct {
     _Atomic uint64_t  key;              /* 0: unused */
@@ -104,17 +125,20 @@ typedef struct {
     tg_series_name_t  name;
     _Atomic int64_t   cost;
     _Atomic int64_t   list;
-    _Atomic uint64_t  unpriced;
-    _Atomic uint64_t  estimated;
-    _Atomic uint64_t  attempts;
     _Atomic uint64_t  tokens[TG_TOKENS];
     _Atomic uint64_t  outcomes[TG_OUTCOMES];
+    _Atomic uint64_t  unpriced;
+    _Atomic uint64_t  estimated;
+    _Atomic int64_t   estimated_cost;
+    _Atomic uint64_t  attempts;
+    _Atomic uint32_t  seen_outcome;     /* of what follows */
+    tg_exemplar_t     seen;             /* of calls; value: their cost */
 } tg_series_t;
 
 typedef struct {
     tg_series_name_t  name;
-    tg_histogram_t    first;            /* time to the first chunk */
-    tg_histogram_t    whole;
+    tg_traced_t       first;            /* time to the first chunk */
+    tg_traced_t       whole;
 } tg_speed_t;
 
 typedef struct {
@@ -126,6 +150,8 @@ typedef struct {
 typedef struct {
     _Atomic uint32_t  nseries;          /* made, "other" not among them */
     _Atomic uint64_t  overflow;         /* calls that "other" took */
+    _Atomic int64_t   untagged;         /* cost that is nobody's */
+    tg_histogram_t    overhead;         /* what calls took of us */
     tg_series_t       other;
     tg_speed_t        other_speed;
     tg_rule_count_t   other_rule;
@@ -137,9 +163,12 @@ typedef struct {
 /* limit: most series, of llm_metrics. */
 void tg_metrics_count(tg_metrics_t *m, unsigned limit, const tg_counted_t *c);
 
-/* first_ns: below 0: there was none. */
+/* first_ns: below 0: there was none.  trace may be NULL. */
 void tg_metrics_speed(tg_metrics_t *m, tg_str_t labels, int64_t first_ns,
-    int64_t whole_ns);
+    int64_t whole_ns, const tg_trace_t *trace);
+
+/* What a call took of our own time. */
+void tg_metrics_overhead(tg_metrics_t *m, int64_t ns);
 
 void tg_metrics_rule(tg_metrics_t *m, tg_str_t rule, bool dry);
 
@@ -162,8 +191,19 @@ bool tg_metrics_labels(const tg_series_name_t *name, tg_str_t *labels);
 extern const char *const  tg_outcome_names[TG_OUTCOMES];
 extern const char *const  tg_tokens_names[TG_TOKENS];
 
-/* tg_metrics_text.c: Prometheus' text format.  tg_metrics_json.c: members of an
- * object, without what is around them: docs/metrics.md. */
+/* What can be read; false: nothing. */
+bool tg_exemplar_read(const tg_exemplar_t *e, tg_trace_t *trace,
+    int64_t *value);
+
+/* In nanoseconds, ascending. */
+typedef const int64_t  tg_metric_bounds_t[TG_METRIC_BOUNDS];
+
+extern tg_metric_bounds_t  tg_metric_bounds;    /* of calls */
+extern tg_metric_bounds_t  tg_overhead_bounds;
+
+/* tg_metrics_text.c: Prometheus' text format, or OpenMetrics with exemplars, as the
+ * page has it.  tg_metrics_json.c: members of an object, without what is around
+ * them: docs/metrics.md. */
 void tg_metrics_text(const tg_metrics_t *m, tg_page_t *pg);
 void tg_metrics_json(const tg_metrics_t *m, tg_page_t *pg);
 

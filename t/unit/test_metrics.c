@@ -194,8 +194,10 @@ test_histograms_add_up(void **state)
 
     (void) state;
 
-    tg_metrics_speed(m, tg_str("model=\"m\""), 60 * 1000000, 300 * 1000000);
-    tg_metrics_speed(m, tg_str("model=\"m\""), -1, INT64_C(200) * 1000000000);
+    tg_metrics_speed(m, tg_str("model=\"m\""), 60 * 1000000, 300 * 1000000,
+                     NULL);
+    tg_metrics_speed(m, tg_str("model=\"m\""), -1, INT64_C(200) * 1000000000,
+                     NULL);
     shown(m, &page);
 
     assert_non_null(strstr(page.text, "\nllm_time_to_first_chunk_seconds_bucket"
@@ -203,7 +205,7 @@ test_histograms_add_up(void **state)
     assert_non_null(strstr(page.text, "\nllm_time_to_first_chunk_seconds_bucket"
                                       "{model=\"m\",le=\"0.1\"} 1\n"));
     assert_non_null(strstr(page.text, "\nllm_request_duration_seconds_bucket"
-                                      "{model=\"m\",le=\"160\"} 1\n"));
+                                      "{model=\"m\",le=\"160.0\"} 1\n"));
     assert_non_null(strstr(page.text, "\nllm_request_duration_seconds_bucket"
                                       "{model=\"m\",le=\"+Inf\"} 2\n"));
     assert_non_null(strstr(page.text, "\nllm_request_duration_seconds_sum"
