@@ -25,7 +25,7 @@
 #define TG_FLEET_VIEW_EVERY   2000      /* between two texts of a node */
 #define TG_FLEET_VIEW_AWAY    15000     /* nothing heard for so long: away */
 #define TG_FLEET_VIEW_GONE    86400000  /* ... and for so long: forgotten */
-#define TG_FLEET_VIEW_HASH    64        /* bytes of a hash, as text */
+#define TG_FLEET_VIEW_HASH    16        /* hex digits of a hash */
 
 /* What a node says of itself. */
 typedef struct {
