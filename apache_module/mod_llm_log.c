@@ -619,7 +619,7 @@ llm_log_recovered(void *data, const tg_ledger_swept_t *call)
     }
 
     if (safe) {
-        tg_recovered_count(m->conf, call, m->desk.tally);
+        tg_recovered_count(m->conf, call, m->desk.zone, m->desk.tally);
     }
 
     return safe;

@@ -20,6 +20,7 @@
 typedef struct {
     tg_window_t         windows[TG_WINDOW_IDLE];
     tg_quota_cache_t    cache;
+    tg_spend_date_t     date;           /* of calls that are counted */
     tg_expr_scratch_t  *expr;           /* NULL: expressions have no regex */
 } tg_gate_scratch_t;
 

@@ -10,6 +10,8 @@
 #define TG_TALLY_H
 
 #include "tg_metrics.h"
+#include "tg_spend.h"
+#include "tg_subjects.h"
 
 /* Another number where what is below means something else. */
 #define TG_TALLY_VERSION    1
@@ -33,6 +35,8 @@ typedef struct {
     _Atomic uint64_t  seq;          /* of cost lines: the last one's */
     _Atomic uint64_t  lost;         /* lines that could not be written */
     tg_metrics_t      metrics;
+    tg_spend_t        spend;
+    tg_subjects_t     subjects;
     tg_tally_process_t  processes[TG_TALLY_PROCESSES];
 } tg_tally_t;
 

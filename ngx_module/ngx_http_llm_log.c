@@ -474,7 +474,8 @@ ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call)
     }
 
     if (!failed) {
-        tg_recovered_count(lmcf->conf, call, lmcf->desk.tally);
+        tg_recovered_count(lmcf->conf, call, lmcf->desk.zone,
+                           lmcf->desk.tally);
     }
 
     return !failed;
