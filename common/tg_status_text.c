@@ -1,4 +1,5 @@
 #include "tg_status_page_int.h"
+#include "tg_status_fleet.h"
 
 /* llm_status for Prometheus: docs/metrics.md. */
 
@@ -88,4 +89,5 @@ tg_status_text(const tg_status_facts_t *facts, tg_page_t *pg)
 {
     tg_metrics_text(&facts->tally->metrics, pg);
     tg_status_routes(pg, facts->breakers, facts->conf, facts->mono_ms);
+    tg_status_fleet_text(pg, facts);
 }
