@@ -2,6 +2,7 @@
 
 #include "focus.h"
 #include "fold.h"
+#include "finance.h"
 #include "report.h"
 #include "llmctl.h"
 

@@ -57,10 +57,6 @@ int report_print(const report_options_t *o, table_t *t,
 typedef int (*report_kind_t)(int argc, char **argv);
 
 int report_spend(int argc, char **argv);
-int report_focus(int argc, char **argv);
-int report_commitments(int argc, char **argv);
-int report_batch(int argc, char **argv);
-int report_gpu(int argc, char **argv);
-int report_prompts(int argc, char **argv);
+int report_dry_run(int argc, char **argv);
 
 #endif /* REPORT_H */
