@@ -45,7 +45,9 @@ static const char  header[] =
     "CommitmentDiscountStatus,CommitmentDiscountType,CommitmentDiscountUnit,"
     "ConsumedQuantity,ConsumedUnit,ContractedCost,ContractedUnitPrice,"
     "EffectiveCost,InvoiceId,InvoiceIssuerName,ListCost,ListUnitPrice,"
-    "PricingCategory,PricingQuantity,PricingUnit,ProviderName,PublisherName,"
+    "PricingCategory,PricingCurrency,PricingCurrencyContractedUnitPrice,"
+    "PricingCurrencyEffectiveCost,PricingCurrencyListUnitPrice,"
+    "PricingQuantity,PricingUnit,ProviderName,PublisherName,"
     "ResourceId,ResourceName,ResourceType,ServiceCategory,ServiceName,"
     "ServiceSubcategory,SkuId,SkuMeter,SkuPriceDetails,SkuPriceId,"
     "SubAccountId,SubAccountName,SubAccountType,Tags,x_Calls,x_CostSource,"
@@ -307,6 +309,10 @@ put_rest(FILE *to, const focus_row_t *r)
     const meter_t  *m = &meters[r->class];
 
     put(to, "Standard");
+    put(to, "USD");
+    put_price(to, r, r->cost);
+    put_money(to, r->cost);
+    put_price(to, r, r->list);
     put_decimal(to, r->quantity, m->pricing_scale);
     put(to, m->pricing_unit);
     put_field(to, focus_vendor(r->vendor));
