@@ -61,44 +61,19 @@ tg_count_provider(const tg_call_t *call, const tg_attempt_t *attempt)
 }
 
 
-/* What both are counted by begins with the same labels, which are written once.
- * speed: NULL, or those of its speed: each of these has a value. */
 static void
 tg_count_labels(const tg_call_t *call, const tg_attempt_t *attempt,
-    tg_labels_t *l, tg_labels_t *speed)
+    tg_str_t team, tg_labels_t *l)
 {
-    tg_str_t                  provider = tg_count_provider(call, attempt);
-    tg_str_t                  model = tg_count_model(call, attempt);
-    tg_str_t                  op = tg_op_name(tg_api_op(call->asked.api));
-    const unsigned            both = 1u << TG_LABEL_PROVIDER
-                                     | 1u << TG_LABEL_MODEL;
     const tg_conf_metrics_t  *mc = &call->conf->metrics;
 
     tg_labels_init(l);
-
-    if (speed != NULL) {
-        tg_labels_init(speed);
-        tg_labels_add(speed, tg_str("provider"), provider);
-        tg_labels_add(speed, tg_str("model"), model);
-    }
-
-    if (speed != NULL && (mc->labels & both) == both && provider.len != 0
-        && model.len != 0)
-    {
-        l->len = speed->len;
-        memcpy(l->text, speed->text, speed->len);
-
-    } else {
-        tg_metrics_label(l, mc, TG_LABEL_PROVIDER, provider);
-        tg_metrics_label(l, mc, TG_LABEL_MODEL, model);
-    }
-
-    if (speed != NULL) {
-        tg_labels_add(speed, tg_str("operation"), op);
-    }
-
-    tg_metrics_label(l, mc, TG_LABEL_OPERATION, op);
-    tg_metrics_label(l, mc, TG_LABEL_TEAM, tg_count_role(call, TG_TAG_TEAM));
+    tg_metrics_label(l, mc, TG_LABEL_PROVIDER,
+                     tg_count_provider(call, attempt));
+    tg_metrics_label(l, mc, TG_LABEL_MODEL, tg_count_model(call, attempt));
+    tg_metrics_label(l, mc, TG_LABEL_OPERATION,
+                     tg_op_name(tg_api_op(call->asked.api)));
+    tg_metrics_label(l, mc, TG_LABEL_TEAM, team);
 
     if ((mc->labels & 1u << TG_LABEL_USER) != 0) {
         tg_metrics_label(l, mc, TG_LABEL_USER,
@@ -125,11 +100,32 @@ tg_count_labels(const tg_call_t *call, const tg_attempt_t *attempt,
 }
 
 
+/* Of those of its speed: each of them has one.  What the call is counted by usually
+ * begins with two of them. */
 static void
 tg_count_speed(const tg_call_t *call, tg_metrics_t *metrics,
-    const tg_labels_t *speed, const tg_trace_t *trace)
+    const tg_labels_t *counted, const tg_trace_t *trace)
 {
-    tg_metrics_speed(metrics, tg_labels_text(speed),
+    tg_labels_t     l;
+    const unsigned  both = 1u << TG_LABEL_PROVIDER | 1u << TG_LABEL_MODEL;
+
+    tg_labels_init(&l);
+
+    if ((call->conf->metrics.labels & both) == both && counted->n > 1
+        && tg_str_eq(counted->list[1].name, tg_str("model")))
+    {
+        l.list[0] = counted->list[0];
+        l.list[1] = counted->list[1];
+        l.n = 2;
+
+    } else {
+        tg_labels_add(&l, tg_str("provider"), tg_count_provider(call, NULL));
+        tg_labels_add(&l, tg_str("model"), tg_count_model(call, NULL));
+    }
+
+    tg_labels_add(&l, tg_str("operation"),
+                  tg_op_name(tg_api_op(call->asked.api)));
+    tg_metrics_speed(metrics, &l,
                      call->first_ns != 0
                      ? call->first_ns - call->start.mono_ns : -1,
                      call->end_ns - call->start.mono_ns, trace);
@@ -225,16 +221,17 @@ static void
 tg_count_attempt(const tg_call_t *call, tg_metrics_t *metrics,
     const tg_attempt_t *attempt)
 {
+    tg_str_t      team = tg_count_role(call, TG_TAG_TEAM);
     tg_labels_t   labels;
     tg_counted_t  c;
 
     memset(&c, 0, sizeof(c));
-    tg_count_labels(call, attempt, &labels, NULL);
-    c.labels = tg_labels_text(&labels);
+    tg_count_labels(call, attempt, team, &labels);
+    c.labels = &labels;
     c.attempt = true;
     c.unpriced = !attempt->cost_known;
     c.estimated = attempt->usage.source == TG_USAGE_ESTIMATED;
-    c.untagged = tg_count_role(call, TG_TAG_TEAM).len == 0;
+    c.untagged = team.len == 0;
     tg_count_usage(&c, &attempt->usage);
 
     if (attempt->cost_known) {
@@ -249,10 +246,10 @@ tg_count_attempt(const tg_call_t *call, tg_metrics_t *metrics,
 void
 tg_call_count(const tg_call_t *call, tg_tally_t *tally)
 {
-    bool           timed;
     unsigned       n = tg_call_lines(call);
+    tg_str_t       team = tg_count_role(call, TG_TAG_TEAM);
     tg_trace_t     trace;
-    tg_labels_t    labels, speed;
+    tg_labels_t    labels;
     tg_counted_t   c;
     tg_metrics_t  *metrics = &tally->metrics;
 
@@ -261,11 +258,10 @@ tg_call_count(const tg_call_t *call, tg_tally_t *tally)
     }
 
     memset(&c, 0, sizeof(c));
-    timed = !call->refused && !call->served && call->answer != NULL;
-    tg_count_labels(call, NULL, &labels, timed ? &speed : NULL);
-    c.labels = tg_labels_text(&labels);
+    tg_count_labels(call, NULL, team, &labels);
+    c.labels = &labels;
     c.trace = tg_count_trace(call, &trace);
-    c.untagged = tg_count_role(call, TG_TAG_TEAM).len == 0;
+    c.untagged = team.len == 0;
     c.outcome = tg_count_outcome(call);
     c.unpriced = !call->cost_known && call->source != TG_USAGE_NONE;
     c.estimated = call->source == TG_USAGE_ESTIMATED;
@@ -287,7 +283,7 @@ tg_call_count(const tg_call_t *call, tg_tally_t *tally)
         tg_metrics_rule(metrics, call->rule, !call->refused);
     }
 
-    if (timed) {
-        tg_count_speed(call, metrics, &speed, c.trace);
+    if (!call->refused && !call->served && call->answer != NULL) {
+        tg_count_speed(call, metrics, &labels, c.trace);
     }
 }

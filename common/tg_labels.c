@@ -33,42 +33,6 @@ tg_labels_char(const unsigned char *p, size_t n)
 }
 
 
-/* How many bytes of s, up to max, are printable ASCII without '"' and '\\'. */
-static size_t
-tg_labels_plain(tg_str_t s, size_t max)
-{
-    size_t                i, n = s.len < max ? s.len : max;
-    uint64_t              w, x, y;
-    unsigned char         c;
-    static const uint64_t ones = UINT64_C(0x0101010101010101);
-
-    /* Eight at a time: a byte's high bit comes out where it is not plain, or
-     * stands behind one that is not. */
-
-    for (i = 0; i + 8 <= n; i += 8) {
-        memcpy(&w, s.p + i, 8);
-        x = w ^ ones * '"';
-        y = w ^ ones * '\\';
-
-        if (((w | (w - ones * 0x20) | (w + ones) | (x - ones) | (y - ones))
-             & ones << 7) != 0)
-        {
-            break;
-        }
-    }
-
-    for (/* void */; i < n; i++) {
-        c = (unsigned char) s.p[i];
-
-        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
-            break;
-        }
-    }
-
-    return i;
-}
-
-
 size_t
 tg_labels_value(char *to, tg_str_t s, size_t max)
 {
@@ -76,13 +40,7 @@ tg_labels_value(char *to, tg_str_t s, size_t max)
     size_t          len;
     unsigned char   c;
 
-    /* Nearly all of nearly all. */
-
-    len = tg_labels_plain(s, max);
-    memcpy(p, s.p, len);
-    p += len;
-
-    for (size_t i = len; i < s.len; i += len) {
+    for (size_t i = 0; i < s.len; i += len) {
         c = (unsigned char) s.p[i];
         len = tg_labels_char((const unsigned char *) s.p + i, s.len - i);
 
@@ -108,32 +66,182 @@ tg_labels_value(char *to, tg_str_t s, size_t max)
 }
 
 
-void
-tg_labels_add(tg_labels_t *l, tg_str_t name, tg_str_t value)
+static uint64_t
+tg_labels_mix(uint64_t h, uint64_t w)
 {
-    char  *p = l->text + l->len;
+    h = (h ^ w) * UINT64_C(0x9fb21c651e98df25);
 
-    if (l->len + name.len + TG_METRIC_VALUE_MAX + 4 > TG_METRIC_LABELS_MAX) {
-        return;
-    }
-
-    if (l->len != 0) {
-        *p++ = ',';
-    }
-
-    memcpy(p, name.p, name.len);
-    p += name.len;
-    *p++ = '=';
-    *p++ = '"';
-    p += tg_labels_value(p, value, TG_METRIC_VALUE_MAX);
-    *p++ = '"';
-
-    l->len = (size_t) (p - l->text);
+    return h ^ h >> 32;
 }
 
 
-tg_str_t
-tg_labels_text(const tg_labels_t *l)
+/* Eight bytes, of which the high bit is set of each that is not printable ASCII, or
+ * is '"' or '\\', and perhaps of those above it. */
+static uint64_t
+tg_labels_odd(uint64_t w)
 {
-    return tg_str_of(l->text, l->len);
+    const uint64_t  ones = UINT64_C(0x0101010101010101);
+    const uint64_t  x = w ^ ones * '"', y = w ^ ones * '\\';
+
+    return (w | (w - ones * 0x20) | (w + ones) | (x - ones) | (y - ones))
+           & ones << 7;
+}
+
+
+static uint64_t
+tg_labels_four(const char *p)
+{
+    uint32_t  w;
+
+    memcpy(&w, p, 4);
+
+    return w;
+}
+
+
+/* False: the value is not written as it is; *hash is that of the bytes. */
+static bool
+tg_labels_plain(tg_str_t s, uint64_t *hash)
+{
+    uint64_t  w, odd = 0, h = s.len;
+
+    if (s.len >= 8) {
+
+        /* The last eight overlap what is before them. */
+
+        for (size_t i = 0; i < s.len - 8; i += 8) {
+            memcpy(&w, s.p + i, 8);
+            odd |= tg_labels_odd(w);
+            h = tg_labels_mix(h, w);
+        }
+
+        memcpy(&w, s.p + s.len - 8, 8);
+
+    } else if (s.len >= 4) {
+        w = tg_labels_four(s.p) | tg_labels_four(s.p + s.len - 4) << 32;
+
+    } else if (s.len > 0) {
+        w = UINT64_C(0x2020202020000000) | (unsigned char) s.p[0]
+            | (uint64_t) (unsigned char) s.p[s.len / 2] << 8
+            | (uint64_t) (unsigned char) s.p[s.len - 1] << 16;
+
+    } else {
+        w = UINT64_C(0x2020202020202020);
+    }
+
+    odd |= tg_labels_odd(w);
+    *hash = tg_labels_mix(h, w);
+
+    return odd == 0;
+}
+
+
+/* There is room for a label of such a name and any value behind len bytes. */
+static bool
+tg_labels_room(size_t len, tg_str_t name)
+{
+    return len + name.len + TG_METRIC_VALUE_MAX + 4 <= TG_METRIC_LABELS_MAX;
+}
+
+
+void
+tg_labels_add(tg_labels_t *l, tg_str_t name, tg_str_t value)
+{
+    uint64_t     hash;
+    tg_label_t  *label = &l->list[l->n];
+
+    if (l->n == TG_METRIC_LABELS) {
+        return;
+    }
+
+    if (value.len > TG_METRIC_VALUE_MAX || !tg_labels_plain(value, &hash)) {
+        if (l->used + TG_METRIC_VALUE_MAX > sizeof(l->room)) {
+            return;
+        }
+
+        value = tg_str_of(l->room + l->used,
+                          tg_labels_value(l->room + l->used, value,
+                                          TG_METRIC_VALUE_MAX));
+        l->used += (unsigned) value.len;
+        (void) tg_labels_plain(value, &hash);
+    }
+
+    label->name = name;
+    label->value = value;
+    label->hash = tg_labels_mix(hash, name.len << 8 | (unsigned char) *name.p);
+    l->n++;
+}
+
+
+size_t
+tg_labels_write(const tg_labels_t *l, char *to)
+{
+    char              *p = to;
+    const tg_label_t  *label;
+
+    for (label = l->list; label < l->list + l->n; label++) {
+        if (!tg_labels_room((size_t) (p - to), label->name)) {
+            continue;
+        }
+
+        if (p != to) {
+            *p++ = ',';
+        }
+
+        memcpy(p, label->name.p, label->name.len);
+        p += label->name.len;
+        *p++ = '=';
+        *p++ = '"';
+        memcpy(p, label->value.p, label->value.len);
+        p += label->value.len;
+        *p++ = '"';
+    }
+
+    return (size_t) (p - to);
+}
+
+
+bool
+tg_labels_are(const tg_labels_t *l, tg_str_t text)
+{
+    size_t             size;
+    const char        *p = text.p, *end = text.p + text.len;
+    const tg_label_t  *label;
+
+    for (label = l->list; label < l->list + l->n; label++) {
+        if (!tg_labels_room((size_t) (p - text.p), label->name)) {
+            continue;
+        }
+
+        p += p != text.p;
+        size = label->name.len + label->value.len + 3;
+
+        /* A value has no quote in it that has no backslash before it. */
+
+        if (p > end || (size_t) (end - p) < size
+            || memcmp(p + label->name.len + 2, label->value.p,
+                      label->value.len) != 0
+            || memcmp(p, label->name.p, label->name.len) != 0
+            || p[label->name.len] != '=' || p[size - 1] != '"')
+        {
+            return false;
+        }
+
+        p += size;
+    }
+
+    return p == end;
+}
+
+
+uint64_t
+tg_labels_key(const tg_labels_t *l)
+{
+    uint64_t  h = l->n;
+
+    for (unsigned i = 0; i < l->n; i++) {
+        h = tg_labels_mix(h, l->list[i].hash);
+    }
+
+    return h != 0 ? h : 1;
 }

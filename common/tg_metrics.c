@@ -28,34 +28,11 @@ const char *const  tg_tokens_names[TG_TOKENS] = {
 };
 
 
-static uint64_t
-tg_metrics_key(tg_str_t labels)
-{
-    uint64_t  h = UINT64_C(14695981039346656037), w;
-    size_t    i;
-
-    for (i = 0; i + 8 <= labels.len; i += 8) {
-        memcpy(&w, labels.p + i, 8);
-        h = (h ^ w) * UINT64_C(0x9fb21c651e98df25);
-        h ^= h >> 32;
-    }
-
-    for (w = labels.len; i < labels.len; i++) {
-        w = w << 8 | (unsigned char) labels.p[i];
-    }
-
-    h = (h ^ w) * UINT64_C(0x9fb21c651e98df25);
-    h ^= h >> 29;
-
-    return h != 0 ? h : 1;
-}
-
-
 /* Of a name, that it is the one; of an empty place, that it is taken.  used is
  * what is counted of those, up to limit; NULL: there is no limit. */
 static bool
-tg_metrics_place(tg_series_name_t *name, uint64_t key, tg_str_t labels,
-    _Atomic uint32_t *used, unsigned limit)
+tg_metrics_place(tg_series_name_t *name, uint64_t key,
+    const tg_labels_t *labels, _Atomic uint32_t *used, unsigned limit)
 {
     size_t    len;
     uint64_t  found = atomic_load_explicit(&name->key, memory_order_acquire);
@@ -67,8 +44,8 @@ tg_metrics_place(tg_series_name_t *name, uint64_t key, tg_str_t labels,
         }
 
         if (atomic_compare_exchange_strong(&name->key, &found, key)) {
-            memcpy(name->labels, labels.p, labels.len);
-            atomic_store_explicit(&name->len, (uint32_t) labels.len,
+            len = tg_labels_write(labels, name->labels);
+            atomic_store_explicit(&name->len, (uint32_t) len,
                                   memory_order_release);
             return true;
         }
@@ -86,20 +63,26 @@ tg_metrics_place(tg_series_name_t *name, uint64_t key, tg_str_t labels,
 
     len = atomic_load_explicit(&name->len, memory_order_acquire);
 
-    return len == 0 || tg_str_eq(tg_str_of(name->labels, len), labels);
+    return len == 0 || tg_labels_are(labels, tg_str_of(name->labels, len));
 }
 
 
 static tg_series_t *
-tg_metrics_series(tg_metrics_t *m, unsigned limit, tg_str_t labels)
+tg_metrics_series(tg_metrics_t *m, unsigned limit, const tg_labels_t *labels)
 {
     uint64_t      key;
+    tg_labels_t   none;
     tg_series_t  *s;
 
     /* A call may have none of them. */
 
-    labels = labels.len != 0 ? labels : tg_str("provider=\"\"");
-    key = tg_metrics_key(labels);
+    if (labels->n == 0) {
+        tg_labels_init(&none);
+        tg_labels_add(&none, tg_str("provider"), tg_str(""));
+        labels = &none;
+    }
+
+    key = tg_labels_key(labels);
     limit = limit < TG_METRIC_SERIES ? limit : TG_METRIC_SERIES;
 
     for (unsigned i = 0; i < TG_METRIC_STEPS; i++) {
@@ -198,7 +181,7 @@ tg_metrics_count(tg_metrics_t *m, unsigned limit, const tg_counted_t *c)
     tg_series_t  *s = tg_metrics_series(m, limit, c->labels);
 
     tg_metrics_add(&s->cost, c->cost);
-    tg_metrics_add(&s->list, c->list);
+    tg_metrics_add(&s->saved, c->list - c->cost);
     tg_metrics_more(&s->unpriced, c->unpriced);
 
     if (c->estimated) {
@@ -258,10 +241,10 @@ tg_metrics_overhead(tg_metrics_t *m, int64_t ns)
 
 
 void
-tg_metrics_speed(tg_metrics_t *m, tg_str_t labels, int64_t first_ns,
-    int64_t whole_ns, const tg_trace_t *trace)
+tg_metrics_speed(tg_metrics_t *m, const tg_labels_t *labels,
+    int64_t first_ns, int64_t whole_ns, const tg_trace_t *trace)
 {
-    uint64_t     key = tg_metrics_key(labels);
+    uint64_t     key = tg_labels_key(labels);
     tg_speed_t  *found = &m->other_speed, *s;
 
     for (unsigned i = 0; i < TG_METRIC_STEPS; i++) {
@@ -290,12 +273,12 @@ tg_metrics_rule(tg_metrics_t *m, tg_str_t rule, bool dry)
 
     tg_labels_init(&l);
     tg_labels_add(&l, tg_str("rule"), rule);
-    key = tg_metrics_key(tg_labels_text(&l));
+    key = tg_labels_key(&l);
 
     for (unsigned i = 0; i < TG_METRIC_STEPS; i++) {
         s = &m->rules[(key + i) % TG_METRIC_RULES];
 
-        if (tg_metrics_place(&s->name, key, tg_labels_text(&l), NULL, 0)) {
+        if (tg_metrics_place(&s->name, key, &l, NULL, 0)) {
             found = s;
             break;
         }
@@ -310,8 +293,10 @@ tg_metrics_sum_series(const tg_series_t *s, tg_metrics_sum_t *sum)
 {
     uint64_t  n;
 
-    sum->cost += atomic_load_explicit(&s->cost, memory_order_relaxed);
-    sum->list += atomic_load_explicit(&s->list, memory_order_relaxed);
+    n = (uint64_t) atomic_load_explicit(&s->cost, memory_order_relaxed);
+    sum->cost += (int64_t) n;
+    sum->list += (int64_t) n + atomic_load_explicit(&s->saved,
+                                                    memory_order_relaxed);
     sum->unpriced += atomic_load_explicit(&s->unpriced, memory_order_relaxed);
     sum->estimated += atomic_load_explicit(&s->estimated,
                                            memory_order_relaxed);

@@ -49,6 +49,50 @@ typedef enum {
     TG_TOKENS
 } tg_tokens_t;
 
+#define TG_METRIC_LABELS  16
+
+/* value: as it is written between its quotes. */
+typedef struct {
+    tg_str_t  name;
+    tg_str_t  value;
+    uint64_t  hash;             /* of both */
+} tg_label_t;
+
+/* What a call is counted by.  Names and values stay where they are, but for values
+ * that can't be written as they are. */
+typedef struct {
+    unsigned    n;
+    unsigned    used;           /* of room */
+    tg_label_t  list[TG_METRIC_LABELS];
+    char        room[TG_METRIC_LABELS_MAX];
+} tg_labels_t;
+
+static inline void
+tg_labels_init(tg_labels_t *l)
+{
+    l->n = 0;
+    l->used = 0;
+}
+
+/* name: letters, digits, "_".  The value may be any bytes: what is not UTF-8 or a
+ * control character becomes "_", and it is cut.  Labels that find no room are
+ * left out. */
+void tg_labels_add(tg_labels_t *l, tg_str_t name, tg_str_t value);
+
+/* As Prometheus' format has them: name="value",name="value".  Returns how many of
+ * TG_METRIC_LABELS_MAX bytes were written; those that find no room are left out. */
+size_t tg_labels_write(const tg_labels_t *l, char *to);
+
+/* Whether this is what that function writes. */
+bool tg_labels_are(const tg_labels_t *l, tg_str_t text);
+
+/* Of those labels in that order. Never 0. */
+uint64_t tg_labels_key(const tg_labels_t *l);
+
+/* The inside of a label's value: escaped, what is no text or not UTF-8 as "_",
+ * cut at `max` bytes.  Returns how many were written. */
+size_t tg_labels_value(char *to, tg_str_t s, size_t max);
+
 /* By what a call can be found elsewhere: W3C Trace Context's ids. */
 typedef struct {
     uint64_t  trace[2];         /* big-endian, as they are read */
@@ -58,40 +102,17 @@ typedef struct {
 
 /* A call, or an attempt of it that failed and may be billed. */
 typedef struct {
-    tg_str_t      labels;       /* tg_labels_t's text */
+    const tg_labels_t  *labels;
+    const tg_trace_t   *trace;  /* NULL: it has none */
     tg_outcome_t  outcome;
     bool          attempt;      /* counts no call */
     bool          unpriced;     /* used something that has no price */
     bool          estimated;    /* its usage is */
     bool          untagged;     /* nobody's: has no team */
-    const tg_trace_t  *trace;   /* NULL: it has none */
     int64_t       cost;
     int64_t       list;         /* what it would have cost by the list */
     int64_t       tokens[TG_TOKENS];
 } tg_counted_t;
-
-/* Labels of a series being written, as Prometheus' format has them:
- * name="value",name="value". */
-typedef struct {
-    size_t  len;
-    char    text[TG_METRIC_LABELS_MAX];
-} tg_labels_t;
-
-static inline void
-tg_labels_init(tg_labels_t *l)
-{
-    l->len = 0;
-}
-
-/* name: letters, digits, "_".  The value may be any bytes: what is not UTF-8 or a
- * control character becomes "_", and it is cut.  Labels that find no room are
- * left out. */
-void tg_labels_add(tg_labels_t *l, tg_str_t name, tg_str_t value);
-tg_str_t tg_labels_text(const tg_labels_t *l);
-
-/* The inside of a label's value: escaped, what is no text or not UTF-8 as "_",
- * cut at `max` bytes.  Returns how many were written. */
-size_t tg_labels_value(char *to, tg_str_t s, size_t max);
 
 #define TG_METRIC_BOUNDS  14            /* of a histogram, besides +Inf */
 
@@ -124,7 +145,7 @@ typedef struct {
 typedef struct {
     tg_series_name_t  name;
     _Atomic int64_t   cost;
-    _Atomic int64_t   list;
+    _Atomic int64_t   saved;            /* what it is less than by the list */
     _Atomic uint64_t  tokens[TG_TOKENS];
     _Atomic uint64_t  outcomes[TG_OUTCOMES];
     _Atomic uint64_t  unpriced;
@@ -164,8 +185,8 @@ typedef struct {
 void tg_metrics_count(tg_metrics_t *m, unsigned limit, const tg_counted_t *c);
 
 /* first_ns: below 0: there was none.  trace may be NULL. */
-void tg_metrics_speed(tg_metrics_t *m, tg_str_t labels, int64_t first_ns,
-    int64_t whole_ns, const tg_trace_t *trace);
+void tg_metrics_speed(tg_metrics_t *m, const tg_labels_t *labels,
+    int64_t first_ns, int64_t whole_ns, const tg_trace_t *trace);
 
 /* What a call took of our own time. */
 void tg_metrics_overhead(tg_metrics_t *m, int64_t ns);

@@ -237,7 +237,8 @@ tg_metrics_series(tg_page_t *pg, tg_family_t f, const tg_series_t *s,
 
     case TG_FAMILY_LIST:
         tg_metrics_name(pg, name, "", labels, NULL, NULL);
-        tg_metrics_value(pg, tg_metrics_signed(&s->list), 9);
+        tg_metrics_value(pg, tg_metrics_signed(&s->cost)
+                             + tg_metrics_signed(&s->saved), 9);
         break;
 
     case TG_FAMILY_TOKENS:

@@ -406,7 +406,7 @@ tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
     tg_metrics_label(&l, mc, TG_LABEL_KEY, texts.key_id);
 
     memset(&counted, 0, sizeof(counted));
-    counted.labels = tg_labels_text(&l);
+    counted.labels = &l;
     counted.outcome = TG_OUTCOME_CUT;
     counted.estimated = true;
     counted.untagged = texts.team.len == 0;
