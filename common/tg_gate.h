@@ -71,6 +71,7 @@ typedef struct {
                                            has failed is not remembered */
     tg_tally_t             *tally;      /* shared by all processes; NULL: calls
                                            are not counted */
+    tg_tally_process_t     *process;    /* this one's place in it; or NULL */
     tg_gate_look_t         *look;       /* NULL; else the ledger is only looked
                                            at, and this filled in: nothing is
                                            held, and no call waits */

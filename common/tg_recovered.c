@@ -389,7 +389,7 @@ tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
     tg_packed_texts_t         texts;
     const tg_conf_metrics_t  *mc = &conf->metrics;
 
-    if (!tg_recovered_unpack(call, &c, &texts)
+    if (tally == NULL || !tg_recovered_unpack(call, &c, &texts)
         || (c.flags & TG_PACKED_FINISHED) != 0)
     {
         return;
@@ -406,9 +406,10 @@ tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
     tg_metrics_label(&l, mc, TG_LABEL_KEY, texts.key_id);
 
     memset(&counted, 0, sizeof(counted));
-    counted.labels = tg_labels_text(&l);
+    counted.labels = &l;
     counted.outcome = TG_OUTCOME_CUT;
     counted.estimated = true;
+    counted.untagged = texts.team.len == 0;
     counted.cost = call->sent ? c.cost : 0;
     counted.list = counted.cost;
     tg_metrics_count(&tally->metrics, mc->series, &counted);
