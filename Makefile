@@ -52,6 +52,10 @@ REDIS_LIBS  = -lhiredis $(if $(HIREDIS_TLS),-lhiredis_ssl -lssl)
 HOSTED_LIBS = -lz -lcurl -lmaxminddb $(REDIS_LIBS)
 HOSTED      = $(BUILD)/libtg-hosted.a
 HOSTED_OBJ  = $(patsubst hosted/%.c,$(BUILD)/hosted/%.o,$(wildcard hosted/*.c))
+# llmctl, and what its reports are made by.
+CLI_OBJ     = $(patsubst cli/%.c,$(BUILD)/cli/%.o,$(wildcard cli/*.c cli/report/*.c))
+CLI_FLAGS   = -Ihosted -Icli -Icli/report
+REPORT      = $(BUILD)/libreport.a
 UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
@@ -108,15 +112,26 @@ $(APX_SO) $(APX_UP_SO) &: $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HD
 	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
 	    apache_module/build.sh $(BUILD)/apache
 
-$(BUILD)/llmctl: $(wildcard cli/*.c cli/report/*.c) $(wildcard cli/*.h cli/report/*.h) \
-                 $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
-	    $(HOSTED_LIBS) -lpthread $(ALL_LIBS)
+$(BUILD)/cli/%.o: cli/%.c $(CORE_HDR) $(wildcard hosted/*.h cli/*.h cli/report/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CLI_FLAGS) -c $< -o $@
+
+# All of llmctl but its main().
+$(REPORT): $(filter-out $(BUILD)/cli/llmctl.o,$(CLI_OBJ))
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/llmctl: $(BUILD)/cli/llmctl.o $(REPORT) $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) $^ -o $@ $(HOSTED_LIBS) -lpthread $(ALL_LIBS)
 
 $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
 	    -lcmocka $(HOSTED_LIBS) $(ALL_LIBS)
+
+$(BUILD)/unit/test_report_%: t/unit/test_report_%.c $(REPORT) $(HOSTED) $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CLI_FLAGS) -It/unit $< -o $@ $(REPORT) $(HOSTED) \
+	    $(CORE) -lcmocka $(HOSTED_LIBS) -lpthread $(ALL_LIBS)
 
 # The ledger: near a cap, full of what clients make up, and under processes that
 # are killed at random; backends and a fleet, in the same way.  Then the same of both
