@@ -1,4 +1,5 @@
 #include "tg_status_fleet.h"
+#include "tg_status_page_int.h"
 
 #define TG_STATUS_FLEET_LINE  1024
 
@@ -191,19 +192,6 @@ tg_status_fleet_json(tg_page_t *pg, const tg_status_facts_t *facts)
 }
 
 
-static void
-tg_status_fleet_gauge(tg_page_t *pg, const char *name, const char *help,
-    int64_t n)
-{
-    tg_page_family(pg, "", name, "gauge", help);
-    tg_page_room(pg, TG_STATUS_FLEET_LINE);
-    tg_put_str(&pg->text, tg_strz(name));
-    tg_put_lit(&pg->text, " ");
-    tg_put_int(&pg->text, n);
-    tg_put_lit(&pg->text, "\n");
-}
-
-
 /* What has been spent each node tells Prometheus by itself. */
 void
 tg_status_fleet_text(tg_page_t *pg, const tg_status_facts_t *facts)
@@ -224,12 +212,14 @@ tg_status_fleet_text(tg_page_t *pg, const tg_status_facts_t *facts)
 
     tg_status_drift(view, facts->wall_ms, &drift);
 
-    tg_status_fleet_gauge(pg, "llm_fleet_nodes", "Hosts that have told the fleet"
-                          " of themselves in the last day.",
-                          (int64_t) view->nnodes);
-    tg_status_fleet_gauge(pg, "llm_fleet_nodes_away", "Of those, hosts that were"
-                          " not heard of for 15 seconds.", away);
-    tg_status_fleet_gauge(pg, "llm_fleet_drift", "1 where hosts have different"
-                          " configurations, prices or keys.",
-                          drift.config || drift.prices || drift.keys);
+    tg_status_one(pg, "llm_fleet_nodes", "gauge",
+                  "Hosts that have told the fleet of themselves in the last"
+                  " day.", (int64_t) view->nnodes, 0);
+    tg_status_one(pg, "llm_fleet_nodes_away", "gauge",
+                  "Of those, hosts that were not heard of for 15 seconds.",
+                  away, 0);
+    tg_status_one(pg, "llm_fleet_drift", "gauge",
+                  "1 where hosts have different configurations, prices or"
+                  " keys.",
+                  drift.config || drift.prices || drift.keys, 0);
 }
