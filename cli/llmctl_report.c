@@ -14,6 +14,10 @@ typedef struct {
 static const kind_t  kinds[] = {
     { "spend", "[--by=DIMENSION,...] [OPTION...] FILE...",
       "what was spent, by any dimensions and period", report_spend },
+    { "anomalies", "[--min-usd=DOLLARS] [--share=PERCENT] [--exit-code]"
+      " [OPTION...] FILE...",
+      "what is not as it was, since when, and what it costs a day",
+      report_anomalies },
     { "dry-run", "[--json] FILE...",
       "who would have been refused, by cost lines of a dry run",
       report_dry_run }

@@ -300,7 +300,7 @@ static bool
 loop_judge(anomalies_t *all, size_t from, series_set_t *set, uint32_t index,
     const likely_t *k, const anomaly_scope_t *scope)
 {
-    double           most, worth = anomaly_worth(scope, k->hour) / 10;
+    double           most, worth = anomaly_worth(scope, k->hour) / 20;
     anomaly_t        a, *was;
     const series_t  *s = series_at(set, index);
     bool             known = k->hour - s->first >= 24 * KNOWN;
@@ -326,7 +326,7 @@ loop_judge(anomalies_t *all, size_t from, series_set_t *set, uint32_t index,
 
     /* Batches name no session; the first month's end has the first of some. */
     if (!k->named || !known) {
-        worth *= 10;
+        worth *= 8;
     }
 
     if ((double) k->cost < worth

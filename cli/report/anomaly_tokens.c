@@ -12,8 +12,10 @@
 
 #define WINDOWS   3
 #define CALLS     25            /* in a window, to be judged by */
-#define LEAST     0.405         /* ln: half as many again */
-#define BEYOND    1.3
+#define PART      0.15          /* of a day's calls, likewise */
+#define LEAST     0.55          /* ln: three quarters more */
+#define BEYOND    1.4
+#define WORSE     0.69          /* more than what was found: it is found again */
 #define SPREADS   6.0
 #define SHRINK    40.0          /* calls: what an hour's own mean weighs */
 #define PAST      28            /* days */
@@ -38,6 +40,8 @@ typedef struct {
     double                  within;     /* spread of single calls */
     double                  a_call;     /* nano-dollars, usually */
     double                  tokens;     /* likewise */
+    double                  a_day;      /* calls, likewise */
+    double                  found;      /* as it was found */
     double                  hour[2][24];
     bool                    open;
     anomaly_t               now;
@@ -76,6 +80,7 @@ tokens_learn(tokens_t *p, size_t d)
                 ? sqrt(fmax(0.01, log2 / all.calls - mean * mean)) : NAN;
     p->a_call = all.calls > 0 ? all.cost / all.calls : NAN;
     p->tokens = all.calls > 0 ? all.input / all.calls : NAN;
+    p->a_day = all.calls / (double) (d > PAST ? PAST : d);
 
     for (unsigned w = 0; w < 2; w++) {
         for (unsigned h = 0; h < 24; h++) {
@@ -103,7 +108,7 @@ tokens_limit(tokens_t *p, size_t t, unsigned w, double calls)
 
     limit = fmax(LEAST, 5 * p->within / sqrt(calls));
 
-    if (n < 48) {
+    if (n < 24 * 4) {
         return 2 * limit;
     }
 
@@ -163,6 +168,7 @@ tokens_begin(tokens_t *p, size_t t, unsigned w, double d, double excess)
     a->excess = excess;
     a->score = exp(d);
     p->open = true;
+    p->found = d;
 
     for (i = since; i <= t; i++) {
         p->odd[i] = true;
@@ -170,8 +176,8 @@ tokens_begin(tokens_t *p, size_t t, unsigned w, double d, double excess)
 }
 
 
-static void
-tokens_look(tokens_t *p, size_t t)
+static bool
+tokens_look(tokens_t *p, size_t t, anomalies_t *all)
 {
     double                d, excess, worth;
     sum_t                 sum;
@@ -195,30 +201,39 @@ tokens_look(tokens_t *p, size_t t)
                        : (double) c->log1 - c->calls * p->base[i];
         }
 
-        if (sum.calls < CALLS || isnan(sum.log)) {
+        if (sum.calls < fmax(CALLS, PART * p->a_day) || isnan(sum.log)) {
             continue;
         }
 
         d = sum.log / sum.calls;
 
-        if (p->open) {
-            if (w == 1 && d > LEAST / 2) {
-                p->now.last = hour;
-                p->odd[t] = true;
-            }
-            continue;
+        if (p->open && w == 1 && d > LEAST / 2) {
+            p->now.last = hour;
+            p->odd[t] = true;
+        }
+
+        if (!p->open) {
+            p->r[w][t] = d;
         }
 
         excess = (sum.cost - sum.calls * p->a_call)
                  * fmin(1.0, 24.0 / (double) windows[w]);
-        p->r[w][t] = d;
 
-        if (excess >= worth / 4 && d > LEAST
-            && d > tokens_limit(p, t, w, sum.calls))
+        if (excess < worth / 2 || d < LEAST
+            || (p->open && d < p->found + WORSE)
+            || d < tokens_limit(p, t, w, sum.calls))
         {
-            tokens_begin(p, t, w, d, excess * (w == 0 ? 2 : 1));
+            continue;
         }
+
+        if (p->open && !tokens_end(p, all, false)) {
+            return false;
+        }
+
+        tokens_begin(p, t, w, d, excess);
     }
+
+    return true;
 }
 
 
@@ -239,7 +254,10 @@ tokens_days(tokens_t *p, anomalies_t *all)
 
             hour = p->day0 * 24 + (int64_t) t;
             p->base[t] = p->hour[stat_weekday(p->day0 + (int64_t) d) >= 5][h];
-            tokens_look(p, t);
+
+            if (!tokens_look(p, t, all)) {
+                return false;
+            }
 
             if (p->open
                 && (hour - p->now.last >= 48
