@@ -5,6 +5,9 @@
 #include <math.h>
 
 #define FRESH  72               /* hours since the first call */
+#define WORTH  0.4              /* of what is worth telling of spend */
+#define SOON   4                /* hours */
+#define LIKE   6
 
 
 static double
@@ -21,11 +24,13 @@ key_sum(const series_t *s, int64_t from, int64_t to)
 
 
 /* Another key of the same owner fell silent for it: what it spent in these hours
- * of a week's days is as much, and now it is nothing. */
+ * of a week's days is as much, and now it is nothing.  Of few hours a whole day
+ * is held against it. */
 static bool
 key_replaced(series_set_t *set, uint32_t i, int64_t since, int64_t hour)
 {
     double           before, now = key_sum(series_at(set, i), since, hour);
+    int64_t          from = hour - since < SOON ? hour - 23 : since;
     const series_t  *s, *owner;
 
     for (uint32_t k = 0; k < series_count(set); k++) {
@@ -38,10 +43,11 @@ key_replaced(series_set_t *set, uint32_t i, int64_t since, int64_t hour)
         before = 0;
 
         for (int64_t d = 1; d <= 7; d++) {
-            before += key_sum(s, since - 24 * d, hour - 24 * d) / 7;
+            before += key_sum(s, from - 24 * d, hour - 24 * d) / 7;
         }
 
-        if (before < now / 6 || key_sum(s, since + 2, hour) > before / 50) {
+        if (before < now / LIKE
+            || key_sum(s, since + 2, hour) > before / 50) {
             continue;
         }
 
@@ -70,7 +76,7 @@ key_watch(anomalies_t *all, series_set_t *set, uint32_t i, int64_t since,
     for (int64_t h = since; h < since + FRESH && h < scope->end; h++) {
         day = key_sum(s, h - 23, h);
 
-        if (day < anomaly_worth(scope, h) / 4
+        if (day < WORTH * anomaly_worth(scope, h)
             || (!old && key_replaced(set, i, since, h)))
         {
             continue;
