@@ -18,6 +18,10 @@ static const kind_t  kinds[] = {
     { "focus", "[--period=day|hour] [--account=ID] [--invoice=ID] [OPTION...]"
       " FILE...", "cost and usage as FOCUS 1.2 has them, CSV",
       report_focus },
+    { "anomalies", "[--min-usd=DOLLARS] [--share=PERCENT] [--exit-code]"
+      " [OPTION...] FILE...",
+      "what is not as it was, since when, and what it costs a day",
+      report_anomalies },
     { "dry-run", "[--json] FILE...",
       "who would have been refused, by cost lines of a dry run",
       report_dry_run }
