@@ -231,6 +231,7 @@ live_done(replay_live_t *live)
     is->refused_now = was.refused;
     is->would_refuse = was.would_refuse;
     is->rule = was.rule;
+    is->reason = was.reason;
     is->subject = was.subject;
     is->waited_ms = was.waited_ms;
 

@@ -144,10 +144,11 @@ form_of(replay_live_t *live, form_t *f)
 static void
 put_maximum(tg_text_t *t, const form_t *f, int64_t most)
 {
-    tg_put_lit(t, f->gemini
-               ? "\"generationConfig\":{\"maxOutputTokens\":"
-               : f->converse ? "\"inferenceConfig\":{\"maxTokens\":"
-               : "\"max_tokens\":");
+    tg_put_str(t, tg_strz(f->gemini
+                          ? "\"generationConfig\":{\"maxOutputTokens\":"
+                          : f->converse
+                          ? "\"inferenceConfig\":{\"maxTokens\":"
+                          : "\"max_tokens\":"));
     tg_put_int(t, most);
 
     if (f->gemini || f->converse) {
