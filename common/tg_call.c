@@ -718,6 +718,7 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
 
     if (gate->tally != NULL) {
         tg_call_count(call, gate->tally);
+        tg_call_spend(call, gate, now);
     }
 
     if (call->pass != NULL) {

@@ -39,6 +39,7 @@ typedef struct {
     unsigned                 busy;      /* of them, without the ledger's lock */
     int64_t                  asked;     /* when it was for the first time */
     int64_t                  waited_ms; /* in all */
+    int64_t                  admitted;  /* when it was held; 0: it was not */
 
     tg_ledger_slot_t         slot;
     int64_t                  hold;      /* nano-dollars; below 0: not known */
@@ -489,6 +490,15 @@ void tg_call_settled_alerts(tg_call_t *call, const tg_gate_t *gate,
 
 /* tg_call_metrics.c: counts the finished call and its attempts. */
 void tg_call_count(const tg_call_t *call, tg_tally_t *tally);
+
+/* What it is counted by; attempt: NULL: of the call's own line. */
+tg_str_t tg_count_role(const tg_call_t *call, tg_tag_role_t role);
+tg_str_t tg_count_model(const tg_call_t *call, const tg_attempt_t *attempt);
+tg_str_t tg_count_provider(const tg_call_t *call, const tg_attempt_t *attempt);
+
+/* tg_call_spend.c: what it and its attempts have cost. */
+void tg_call_spend(const tg_call_t *call, const tg_gate_t *gate,
+    const tg_now_t *now);
 
 /* tg_line.c: the words of the cost line. */
 tg_str_t tg_call_decision(const tg_call_t *call);

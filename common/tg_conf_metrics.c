@@ -202,7 +202,7 @@ tg_conf_status(tg_scope_t *scope, const tg_str_t *args, unsigned nargs,
         return tg_error(err, 0, 0, "is given twice here");
     }
 
-    if (tg_status_format(args, nargs, &format, err) != TG_OK) {
+    if (tg_status_format(args, nargs, true, &format, err) != TG_OK) {
         return TG_ERROR;
     }
 

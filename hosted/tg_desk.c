@@ -121,6 +121,7 @@ tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
     memset(desk, 0, sizeof(tg_desk_t));
 
     desk->conf = conf;
+    desk->tally_file.fd = -1;
     desk->log = log;
     desk->log_data = data;
     (void) pthread_mutex_init(&desk->lock, NULL);
@@ -223,6 +224,10 @@ tg_desk_chown(tg_desk_t *desk, uid_t uid, gid_t gid, tg_error_t *err)
         && tg_alert_spool_make(desk->conf->ledger.file.p, uid, gid, err)
            != TG_OK)
     {
+        return TG_ERROR;
+    }
+
+    if (tg_tally_file_chown(&desk->tally_file, uid, gid, err) != TG_OK) {
         return TG_ERROR;
     }
 
@@ -365,6 +370,10 @@ int
 tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
 {
     tg_error_t  why;
+
+    if (desk->tally != NULL) {
+        desk->process = tg_tally_file_join(desk->tally);
+    }
 
     if (!desk->open) {
         return TG_OK;
@@ -683,6 +692,9 @@ tg_desk_close(tg_desk_t *desk)
         tg_ledger_file_close(&desk->ledger);
     }
 
+    desk->tally = NULL;
+    tg_tally_file_close(&desk->tally_file);
+
     tg_geoip_close(desk->geoip);
     desk->geoip = NULL;
     tg_roster_unref(desk->roster);
@@ -745,6 +757,8 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     gate->clock = tg_desk_clock;
     gate->worked = tg_desk_worked;
     gate->scratch = scratch;
+    gate->tally = desk->tally;
+    gate->process = desk->process;
 }
 
 
