@@ -149,6 +149,9 @@ void tg_desk_facts(tg_desk_t *desk, const tg_price_book_t *book,
     tg_breakers_t *breakers, const tg_now_t *now, tg_status_facts_t *facts);
 void tg_desk_facts_end(tg_status_facts_t *facts);
 
+/* The key of prefix hashes, where a file has it: TG_OK, TG_ERROR. */
+int tg_desk_prefix_key(tg_conf_prefix_t *pc, tg_error_t *err);
+
 /* The next number of n lines. */
 uint64_t tg_desk_seq(tg_desk_t *desk, unsigned n);
 
