@@ -265,6 +265,11 @@ bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk
 	$(PYTHON) bench/bench.py --only "$(ROWS)"
 
+# Cost lines, as many as wanted.
+$(BUILD)/report/lines: t/report/lines.c $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+
 # How calls wait, by how they are spread over engines without a GPU.
 bench-balance: nginx $(BUILD)/bench/engine $(BUILD)/bench/openloop
 	$(PYTHON) bench/balance.py

@@ -1,6 +1,5 @@
 #include "mod_llm.h"
 
-#include "tg_status_html.h"
 #include "tg_status_page.h"
 
 /* LLMStatus: a page that the core writes piece by piece. */
@@ -40,7 +39,7 @@ llm_status(request_rec *r)
 {
     unsigned             n;
     llm_dir_t           *dir;
-    tg_header_t          headers[TG_STATUS_HEADERS];
+    tg_header_t          headers[TG_STATUS_HEADERS_MAX];
     tg_status_format_t   format;
     apr_bucket_brigade  *bb;
 

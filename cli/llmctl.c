@@ -295,6 +295,9 @@ static const command_t  commands[] = {
       " [--ledger=FILE] [--json] BODY.json",
       "what would happen to this call, and which rule decides it",
       explain_command, true },
+    { "simulate", "--conf=FILE | --prices=FILE,... [OPTION...] FILE...",
+      "what other rules, or other prices, would have made of the calls of a log",
+      simulate_command, true },
     { "ledger", "check | dump [--ledger=FILE] ...",
       "whether a ledger is sound, and all that it holds;"
       "\n      llmctl ledger help says more", ledger_command, false },

@@ -1,4 +1,5 @@
 #include "llmctl.h"
+#include "finance.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -14,6 +15,9 @@ typedef struct {
 static const kind_t  kinds[] = {
     { "spend", "[--by=DIMENSION,...] [OPTION...] FILE...",
       "what was spent, by any dimensions and period", report_spend },
+    { "focus", "[--period=day|hour] [--account=ID] [--invoice=ID] [OPTION...]"
+      " FILE...", "cost and usage as FOCUS 1.2 has them, CSV",
+      report_focus },
     { "dry-run", "[--json] FILE...",
       "who would have been refused, by cost lines of a dry run",
       report_dry_run }

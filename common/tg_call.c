@@ -700,7 +700,7 @@ tg_call_price_dry(tg_call_t *call, const tg_price_book_t *book,
 static void
 tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
 {
-    const tg_answer_info_t  *a = tg_answer_info(call->answer);
+    const tg_answer_info_t  *a = tg_call_answer_info(call);
 
     call->usage = &a->usage;
     call->source = (uint8_t) a->usage.source;
@@ -748,7 +748,7 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
 
     /* The provider has the prompt, and does not know that nobody listens. */
 
-    if (call->answer == NULL
+    if (call->answer == NULL && call->seen == NULL
         && (call->unanswered
             || (end == TG_END_CLIENT && call->pass != NULL
                 && call->pass->sent)))
@@ -763,6 +763,9 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
     if (call->answer != NULL) {
         tg_answer_finish(call->answer);
         tg_call_estimate(call, gate);
+    }
+
+    if (call->answer != NULL || call->seen != NULL) {
         tg_call_settle(call, gate->book);
         tg_call_learn(call, gate);
     }

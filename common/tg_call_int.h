@@ -171,6 +171,12 @@ typedef struct {
     unsigned              trimmed;      /* turns */
 } tg_guarded_t;
 
+/* What tg_call_replay() was told. */
+typedef struct {
+    tg_answer_info_t      answer;
+    tg_quota_used_t       attempts;
+} tg_seen_t;
+
 struct tg_call_s {
     tg_mem_t             *mem;          /* &own */
     tg_mem_t              own;          /* what is left of the chunk, then ... */
@@ -187,6 +193,7 @@ struct tg_call_s {
     const tg_provider_t  *provider;
     tg_request_t         *request;      /* NULL: exhausted */
     tg_answer_t          *answer;
+    const tg_seen_t      *seen;         /* of a replay; else NULL */
     tg_str_t             *tags;         /* conf->ntags of them */
     tg_str_t             *fields;       /* conf->nfields of them */
     tg_str_t              traceparent;
@@ -242,6 +249,15 @@ struct tg_call_s {
     tg_str_t              reason;
     char                  id[TG_ID_LEN];
 };
+
+/* What the answer was; NULL: there was none. */
+static inline const tg_answer_info_t *
+tg_call_answer_info(const tg_call_t *call)
+{
+    return call->seen != NULL ? &call->seen->answer
+           : call->answer != NULL ? tg_answer_info(call->answer) : NULL;
+}
+
 
 /* tg_call_tags.c: fills call->tags; the first required one that is missing, or
  * NULL. */

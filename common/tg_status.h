@@ -6,6 +6,7 @@
 #define TG_STATUS_H
 
 #include "tg_error.h"
+#include "tg_http.h"
 
 typedef enum {
     TG_STATUS_JSON = 0,
@@ -33,5 +34,12 @@ tg_status_format_t tg_status_asked(tg_status_format_t format, tg_str_t args,
 
 /* Ends in NUL. */
 tg_str_t tg_status_content_type(tg_status_format_t format);
+
+#define TG_STATUS_HEADERS_MAX  8
+
+/* The answer's other headers; the strings are static, and end in NUL.  Returns how
+ * many there are. */
+unsigned tg_status_headers(tg_status_format_t format,
+    tg_header_t headers[TG_STATUS_HEADERS_MAX]);
 
 #endif /* TG_STATUS_H */

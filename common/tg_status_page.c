@@ -66,7 +66,7 @@ tg_status_page(const tg_status_facts_t *facts, tg_status_format_t format,
     tg_page_init(&pg, out, data);
 
     if (format == TG_STATUS_PROMETHEUS || format == TG_STATUS_OPENMETRICS) {
-        tg_status_text(facts, &pg);
+        tg_status_text(facts, format == TG_STATUS_OPENMETRICS, &pg);
         return tg_page_end(&pg);
     }
 

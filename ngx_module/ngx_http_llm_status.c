@@ -1,6 +1,5 @@
 #include "ngx_http_llm.h"
 
-#include "tg_status_html.h"
 #include "tg_status_page.h"
 
 /*
@@ -87,7 +86,7 @@ ngx_http_llm_status_head(ngx_http_request_t *r, tg_status_format_t format,
 {
     unsigned     n;
     tg_str_t     type = tg_status_content_type(format);
-    tg_header_t  headers[TG_STATUS_HEADERS];
+    tg_header_t  headers[TG_STATUS_HEADERS_MAX];
 
     r->headers_out.content_type.data = (u_char *) type.p;
     r->headers_out.content_type.len = type.len;

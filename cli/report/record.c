@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 #define NAMES_MAX    256                /* of both formats */
-#define NAMES_SLOTS  1024
+#define NAMES_SLOTS  1024               /* the first one is kept free */
 #define NAME_MAX     64
 #define DEPTH_MAX    64
 
@@ -30,6 +30,7 @@ typedef struct {
     char                 *end;
     record_t             *r;
     const record_want_t  *want;
+    unsigned              field;        /* the last one's slot */
 } scan_t;
 
 #define TEXT_NAME(id, name)    TG_STR(name),
@@ -42,6 +43,10 @@ static const tg_str_t  flags[] = { RECORD_FLAGS(TEXT_NAME) };
 static field_t         fields[NAMES_SLOTS];
 static char            under_names[NAMES_MAX][NAME_MAX];
 static pthread_once_t  fields_once = PTHREAD_ONCE_INIT;
+
+/* Lines are alike: the slot of the field that came behind each, when it was last
+ * met. */
+static _Thread_local uint16_t  behind[NAMES_SLOTS];
 
 
 tg_str_t
@@ -96,7 +101,9 @@ name_hash(const char *p, size_t n)
         }
     }
 
-    return (unsigned) ((h ^ h >> 29) * UINT64_C(0x9e3779b97f4a7c15) >> 54);
+    h = (h ^ h >> 29) * UINT64_C(0x9e3779b97f4a7c15) >> 54;
+
+    return h != 0 ? (unsigned) h : 1;
 }
 
 
@@ -106,7 +113,7 @@ field_add(const char *name, size_t len, field_kind_t kind, unsigned id)
     unsigned  at = name_hash(name, len);
 
     while (fields[at].len != 0) {
-        at = (at + 1) % NAMES_SLOTS;
+        at = at + 1 < NAMES_SLOTS ? at + 1 : 1;
     }
 
     fields[at].name = name;
@@ -166,7 +173,7 @@ field_find(const char *name, size_t len)
         if (fields[at].len == len && memcmp(fields[at].name, name, len) == 0) {
             return &fields[at];
         }
-        at = (at + 1) % NAMES_SLOTS;
+        at = at + 1 < NAMES_SLOTS ? at + 1 : 1;
     }
 
     return NULL;
@@ -569,45 +576,44 @@ take_number(record_t *r, unsigned id, tg_str_t v, bool nano)
 }
 
 
-/* ,"name":value */
-static bool
-scan_member(scan_t *s)
+/* The name that is likely to come, with what is around it. */
+static const field_t *
+scan_likely(scan_t *s)
 {
-    bool            name_escaped, escaped;
-    tg_str_t        name, v;
-    record_t       *r = s->r;
-    const field_t  *f;
+    const field_t  *f = &fields[behind[s->field]];
 
-    if (s->p == s->end || *s->p++ != '"' || !scan_string(s, &name,
-                                                         &name_escaped))
+    if (f->len == 0 || s->end - s->p < f->len + 3
+        || memcmp(s->p + 1, f->name, f->len) != 0 || s->p[0] != '"'
+        || s->p[f->len + 1] != '"' || s->p[f->len + 2] != ':')
     {
+        return NULL;
+    }
+
+    s->field = behind[s->field];
+    s->p += f->len + 3;
+
+    return f;
+}
+
+
+/* "name": */
+static bool
+scan_name(scan_t *s, tg_str_t *name, bool *escaped)
+{
+    if (s->p == s->end || *s->p++ != '"' || !scan_string(s, name, escaped)) {
         return false;
     }
 
     skip_space(s);
 
-    if (s->p == s->end || *s->p++ != ':') {
-        return false;
-    }
+    return s->p != s->end && *s->p++ == ':';
+}
 
-    skip_space(s);
 
-    if (s->p == s->end || !scan_value(s, &v, &escaped)) {
-        return false;
-    }
-
-    f = field_find(name.p, name.len);
-
-    if (f == NULL) {
-        if (tg_str_starts(name, tg_str("llm.tags."))
-            || tg_str_starts(name, tg_str("llm_tags_")))
-        {
-            name.p += sizeof("llm.tags.") - 1;
-            name.len -= sizeof("llm.tags.") - 1;
-            take_tag(s, name, name_escaped, v, escaped);
-        }
-        return true;
-    }
+static bool
+take_field(scan_t *s, const field_t *f, tg_str_t v, bool escaped)
+{
+    record_t  *r = s->r;
 
     switch ((field_kind_t) f->kind) {
 
@@ -626,6 +632,49 @@ scan_member(scan_t *s)
         return !(s->want->number >> f->id & 1)
                || take_number(r, f->id, v, f->kind == FIELD_NANO);
     }
+}
+
+
+/* "name":value */
+static bool
+scan_member(scan_t *s)
+{
+    bool            name_escaped = false, escaped;
+    tg_str_t        name = tg_str_null, v;
+    const field_t  *f = scan_likely(s);
+
+    if (f == NULL && !scan_name(s, &name, &name_escaped)) {
+        return false;
+    }
+
+    skip_space(s);
+
+    if (s->p == s->end || !scan_value(s, &v, &escaped)) {
+        return false;
+    }
+
+    if (f == NULL) {
+        f = field_find(name.p, name.len);
+
+        if (f != NULL) {
+            behind[s->field] = (uint16_t) (f - fields);
+            s->field = (unsigned) (f - fields);
+        }
+    }
+
+    if (f != NULL) {
+        return take_field(s, f, v, escaped);
+    }
+
+    if (tg_str_starts(name, tg_str("llm.tags."))
+        || tg_str_starts(name, tg_str("llm_tags_")))
+    {
+        name.p += sizeof("llm.tags.") - 1;
+        name.len -= sizeof("llm.tags.") - 1;
+        take_tag(s, name, name_escaped, v, escaped);
+    }
+
+    return true;
 }
 
 
@@ -671,7 +720,7 @@ bool
 record_parse(record_t *r, char *line, size_t n, const record_want_t *want)
 {
     record_want_t  w = *want;
-    scan_t         s = { line, line + n, r, &w };
+    scan_t         s = { line, line + n, r, &w, 0 };
 
     (void) pthread_once(&fields_once, fields_init);
 
