@@ -211,6 +211,11 @@ tg_conf_status(tg_scope_t *scope, const tg_str_t *args, unsigned nargs,
         return tg_error(err, 0, 0, "is given twice here");
     }
 
+    if (scope->own != TG_UNSET) {
+        return tg_error(err, 0, 0, "is given where another directive says what"
+                        " the location answers");
+    }
+
     if (tg_status_format(args, nargs, true, &format, err) != TG_OK) {
         return TG_ERROR;
     }

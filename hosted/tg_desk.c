@@ -131,6 +131,10 @@ tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
         return tg_error(err, 0, 0, "llm_alert: %s", why.message);
     }
 
+    if (tg_desk_prefix_key(&conf->prefix, &why) != TG_OK) {
+        return tg_error(err, 0, 0, "llm_prefix_hash: %s", why.message);
+    }
+
     if (tg_desk_zone(desk, mem, err) != TG_OK
         || tg_desk_provider_keys(desk, err) != TG_OK
         || tg_desk_geoip(desk, err) != TG_OK)

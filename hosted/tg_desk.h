@@ -157,6 +157,8 @@ void tg_desk_priced(tg_desk_t *desk, const tg_price_book_t *book);
  * the others, where that is due. */
 void tg_desk_fleet(tg_desk_t *desk, tg_redis_pool_t *pool,
     const tg_fleet_t *fleet);
+/* The key of prefix hashes, where a file has it: TG_OK, TG_ERROR. */
+int tg_desk_prefix_key(tg_conf_prefix_t *pc, tg_error_t *err);
 
 /* The next number of n lines. */
 uint64_t tg_desk_seq(tg_desk_t *desk, unsigned n);
