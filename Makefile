@@ -230,7 +230,7 @@ test: deps
 
 demo: deps
 	$(MAKE) -s all
-	$(PYTHON) cli/demo $(SERVER)
+	$(PYTHON) cli/demo $(SERVER) $(if $(WATCH),--watch)
 
 # A request translated, for t/behave/test_translation.py.
 $(BUILD)/translate: t/translate/translate.c $(CORE)
