@@ -134,7 +134,7 @@ spend_begin(spend_t *p, size_t t, int hours, double ratio)
     a->since = p->day0 * 24 + (int64_t) since;
     a->found = p->day0 * 24 + (int64_t) t;
     a->last = a->found;
-    a->score = 1 + ratio;
+    a->score = (1 + ratio) * (anomaly_narrow(p->s) ? ANOMALY_NARROW : 1);
     p->open = true;
     p->ratio = ratio;
     p->sum = 0;
