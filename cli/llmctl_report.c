@@ -29,6 +29,10 @@ static const kind_t  kinds[] = {
       "own GPUs against the cloud: where both cost the same", report_gpu },
     { "prompts", "[--by=DIMENSION,...] [OPTION...] FILE...",
       "system prompts, cache hits, output and its limits", report_prompts },
+    { "anomalies", "[--min-usd=DOLLARS] [--share=PERCENT] [--exit-code]"
+      " [OPTION...] FILE...",
+      "what is not as it was, since when, and what it costs a day",
+      report_anomalies },
     { "dry-run", "[--json] FILE...",
       "who would have been refused, by cost lines of a dry run",
       report_dry_run }

@@ -52,6 +52,7 @@ typedef struct {
     bool             unpriced;      /* it used something, and has no price */
     bool             attempts_left_out;
     tg_str_t         rule;          /* now; empty: none */
+    tg_str_t         reason;
     tg_str_t         subject;
     tg_str_t         route;
     tg_str_t         provider;
