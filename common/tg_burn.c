@@ -27,7 +27,14 @@ tg_burn_ahead(uint64_t word, uint64_t turn)
 void
 tg_burn_add(tg_burn_t *b, int64_t unit, int64_t now, int64_t amount)
 {
-    int64_t            number = now / unit, none = 0;
+    tg_burn_add_to(b, now / unit, now, amount);
+}
+
+
+void
+tg_burn_add_to(tg_burn_t *b, int64_t number, int64_t now, int64_t amount)
+{
+    int64_t            none = 0;
     uint64_t           turn = tg_burn_turn(number), word, next, sum;
     _Atomic uint64_t  *cell = &b->cell[number % TG_BURN_CELLS];
 

@@ -36,6 +36,9 @@ typedef struct {
 /* amount: below 1 is nothing. */
 void tg_burn_add(tg_burn_t *b, int64_t unit, int64_t now, int64_t amount);
 
+/* The same, number being now / unit. */
+void tg_burn_add_to(tg_burn_t *b, int64_t number, int64_t now, int64_t amount);
+
 /* What was added in the last TG_BURN_CELLS - 1 units and the part of this one that
  * is over. */
 void tg_burn_recent(const tg_burn_t *b, int64_t unit, int64_t now,

@@ -98,14 +98,21 @@ tg_spend_is_of(uint64_t tag, uint32_t month)
 }
 
 
+/* True where the months are neither the same nor next to each other. */
+static bool
+tg_spend_is_far(uint32_t month, uint32_t other)
+{
+    uint32_t  off = (month - other) % TG_SPEND_MONTHS;
+
+    return off > 1 && off < TG_SPEND_MONTHS - 1;
+}
+
+
 /* True where nobody counts in a row with that tag any more. */
 static bool
-tg_spend_is_past(uint64_t tag, uint32_t month)
+tg_spend_is_past(uint64_t tag, uint32_t present)
 {
-    uint32_t  of = (uint32_t) (tag >> 1) % TG_SPEND_MONTHS;
-    uint32_t  off = (of - month) % TG_SPEND_MONTHS;
-
-    return tag == 0 || (off > 1 && off < TG_SPEND_MONTHS - 1);
+    return tag == 0 || tg_spend_is_far((uint32_t) (tag >> 1), present);
 }
 
 
@@ -157,18 +164,18 @@ tg_spend_begin(tg_spend_row_t *row, const tg_spend_name_t *name)
 /* NULL: there is no room. */
 static tg_spend_row_t *
 tg_spend_row(tg_spend_t *s, const tg_spend_table_t *t,
-    const tg_spend_name_t *name, uint32_t month)
+    const tg_spend_name_t *name, uint32_t month, uint32_t present)
 {
     uint64_t           want = tg_spend_tag(name, month), tag;
     unsigned           at;
     _Atomic uint64_t  *place;
 
     for (unsigned i = 0; i < TG_SPEND_STEPS; i++) {
-        at = t->at + (unsigned) ((name->hash + i) % t->n);
+        at = t->at + (unsigned) ((name->hash + i) & (t->n - 1));
         place = &s->tag[at];
         tag = atomic_load_explicit(place, memory_order_acquire);
 
-        if (tg_spend_is_past(tag, month)
+        if (tg_spend_is_past(tag, present)
             && atomic_compare_exchange_strong_explicit(place, &tag,
                    want & ~TG_SPEND_READY, memory_order_acq_rel,
                    memory_order_acquire))
@@ -196,7 +203,8 @@ tg_spend_add(tg_spend_row_t *row, unsigned day, const tg_spent_t *spent)
     if (spent->cost != 0) {
         (void) atomic_fetch_add_explicit(&row->day[day].cost, spent->cost,
                                          memory_order_relaxed);
-        tg_burn_add(&row->recent, TG_SPEND_UNIT, spent->now, spent->cost);
+        tg_burn_add_to(&row->recent, spent->now / TG_SPEND_UNIT, spent->now,
+                       spent->cost);
     }
 
     if (!spent->attempt) {
@@ -206,14 +214,27 @@ tg_spend_add(tg_spend_row_t *row, unsigned day, const tg_spent_t *spent)
 }
 
 
+static tg_spend_row_t *
+tg_spend_sum_row(tg_spend_t *s, tg_str_t name, uint32_t month,
+    uint32_t present)
+{
+    tg_spend_name_t  n;
+
+    tg_spend_name(&n, name);
+
+    return tg_spend_row(s, &tg_spend_tables[TG_SPEND_SUM], &n, month, present);
+}
+
+
 void
 tg_spend_count(tg_spend_t *s, tg_spend_date_t *date, const tg_zone_t *zone,
     const tg_spent_t *spent)
 {
-    tg_spend_row_t          *row;
-    tg_spend_date_t          own;
-    tg_spend_name_t          name;
-    const tg_spend_table_t  *sums = &tg_spend_tables[TG_SPEND_SUM];
+    uint32_t         month, present;
+    unsigned         day;
+    tg_spend_row_t  *row = NULL;
+    tg_spend_date_t  own;
+    tg_spend_name_t  name;
 
     if (date == NULL) {
         memset(&own, 0, sizeof(own));
@@ -221,29 +242,34 @@ tg_spend_count(tg_spend_t *s, tg_spend_date_t *date, const tg_zone_t *zone,
     }
 
     tg_spend_date(date, zone, spent->admitted);
+    month = date->month;
+    day = date->day;
+    tg_spend_date(date, zone, spent->now);
+    present = date->month;
+
+    if (!tg_spend_is_far(month, present)) {
+        row = tg_spend_sum_row(s, TG_SPEND_ALL, month, present);
+    }
+
+    if (row == NULL) {
+        (void) atomic_fetch_add_explicit(&s->late, spent->cost,
+                                         memory_order_relaxed);
+        return;
+    }
+
+    tg_spend_add(row, day, spent);
 
     for (unsigned i = 0; i < TG_SPEND_DIMENSIONS; i++) {
         tg_spend_name(&name, spent->name[i]);
-        row = tg_spend_row(s, &tg_spend_tables[i], &name, date->month);
+        row = tg_spend_row(s, &tg_spend_tables[i], &name, month, present);
 
         if (row == NULL) {
-            tg_spend_name(&name, tg_strz(tg_spend_names[i]));
-            row = tg_spend_row(s, sums, &name, date->month);
+            row = tg_spend_sum_row(s, tg_strz(tg_spend_names[i]), month,
+                                   present);
         }
 
         if (row != NULL) {
-            tg_spend_add(row, date->day, spent);
+            tg_spend_add(row, day, spent);
         }
-    }
-
-    tg_spend_name(&name, TG_SPEND_ALL);
-    row = tg_spend_row(s, sums, &name, date->month);
-
-    if (row != NULL) {
-        tg_spend_add(row, date->day, spent);
-
-    } else {
-        (void) atomic_fetch_add_explicit(&s->unplaced, spent->cost,
-                                         memory_order_relaxed);
     }
 }

@@ -9,7 +9,8 @@
  * A call counts in the day and the month in which it was admitted, by the
  * ledger's time zone, whenever it ends and whoever counts it.  Each month has rows
  * of its own, which the month after next takes over one by one: so no window is
- * ever cleared while somebody counts in it, and a month-old call finds its month.
+ * ever cleared while somebody counts in it.  What was admitted before last month is
+ * in no row, but in a sum of its own.
  * Who makes up names can't grow it: what finds no row counts in "other" of that
  * month.  Sums over all rows and "other" are exact.
  *
@@ -35,8 +36,8 @@ typedef enum {
 extern const char *const  tg_spend_names[TG_SPEND_DIMENSIONS];
 
 #define TG_SPEND_NAME_MAX   96          /* bytes; longer is cut */
-#define TG_SPEND_TEAMS      1024        /* rows: of two months together */
-#define TG_SPEND_KEYS       2048
+#define TG_SPEND_TEAMS      2048        /* rows: of two months together */
+#define TG_SPEND_KEYS       4096
 #define TG_SPEND_MODELS     1024
 #define TG_SPEND_PROVIDERS  128
 #define TG_SPEND_SUMS       64          /* all calls; "other" of each */
@@ -63,8 +64,8 @@ typedef struct {
 } tg_spend_row_t;
 
 typedef struct {
-    _Atomic int64_t   unplaced;         /* cost of calls for which there was no
-                                           row at all, not even "other" */
+    _Atomic int64_t   late;             /* cost of calls from before last month,
+                                           or that found no row at all */
     _Atomic uint64_t  tag[TG_SPEND_ROWS];       /* whose the row is */
     tg_spend_row_t    row[TG_SPEND_ROWS];
 } tg_spend_t;
@@ -124,7 +125,7 @@ typedef struct {
     unsigned        day;                /* today, from 0; of days[] */
     unsigned        ndays;              /* that this month has */
     int64_t         days[TG_SPEND_DAYS];
-    int64_t         unplaced;
+    int64_t         late;               /* in all, of no window */
 } tg_spend_all_t;
 
 void tg_spend_all(const tg_spend_t *s, const tg_zone_t *zone, int64_t now,

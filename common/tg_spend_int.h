@@ -11,7 +11,7 @@
 /* Places that a name is looked for at. */
 #define TG_SPEND_STEPS  32
 
-/* A table of rows. */
+/* A table of rows; n is a power of two. */
 typedef struct {
     unsigned  at, n;
 } tg_spend_table_t;

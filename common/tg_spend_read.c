@@ -12,7 +12,7 @@ tg_spend_find(const tg_spend_t *s, const tg_spend_table_t *t,
     unsigned  at;
 
     while (*step < TG_SPEND_STEPS) {
-        at = t->at + (unsigned) ((name->hash + (*step)++) % t->n);
+        at = t->at + (unsigned) ((name->hash + (*step)++) & (t->n - 1));
 
         if (atomic_load_explicit(&s->tag[at], memory_order_acquire) == want
             && tg_spend_is(&s->row[at], name))
@@ -289,5 +289,5 @@ tg_spend_all(const tg_spend_t *s, const tg_zone_t *zone, int64_t now,
     tg_spend_date(&day, zone, date.window.start - 1);
     all->yesterday = day.month == date.month ? all->days[day.day]
                                              : before[day.day];
-    all->unplaced = atomic_load_explicit(&s->unplaced, memory_order_relaxed);
+    all->late = atomic_load_explicit(&s->late, memory_order_relaxed);
 }

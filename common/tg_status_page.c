@@ -1,4 +1,5 @@
 #include "tg_status_page_int.h"
+#include "tg_status_fleet.h"
 
 
 static void
@@ -52,7 +53,7 @@ tg_status_page_json(tg_page_t *pg, tg_breakers_t *b, const tg_conf_t *conf,
     }
 
     tg_page_room(pg, TG_STATUS_LINE);
-    tg_put_lit(&pg->text, "]}\n");
+    tg_put_lit(&pg->text, "]");
 }
 
 
@@ -66,7 +67,7 @@ tg_status_page(const tg_status_facts_t *facts, tg_status_format_t format,
     tg_page_init(&pg, out, data);
 
     if (format == TG_STATUS_PROMETHEUS || format == TG_STATUS_OPENMETRICS) {
-        tg_status_text(facts, &pg);
+        tg_status_text(facts, format == TG_STATUS_OPENMETRICS, &pg);
         return tg_page_end(&pg);
     }
 
@@ -77,6 +78,9 @@ tg_status_page(const tg_status_facts_t *facts, tg_status_format_t format,
     tg_put_lit(&pg.text, "\",");
     tg_metrics_json(m, &pg);
     tg_status_page_json(&pg, facts->breakers, facts->conf, facts->mono_ms);
+    tg_status_fleet_json(&pg, facts);
+    tg_page_room(&pg, 2);
+    tg_put_lit(&pg.text, "}\n");
 
     return tg_page_end(&pg);
 }
