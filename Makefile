@@ -19,6 +19,9 @@
 
 SHELL       = /bin/bash
 PYTHON      = /usr/bin/python3
+# Tests mostly wait: as many at a time.
+JOBS        = $(shell expr 2 '*' $$(nproc))
+PYTEST      = $(PYTHON) -m pytest -q -n $(JOBS)
 BUILD       = build
 
 CC          = gcc
@@ -52,6 +55,10 @@ REDIS_LIBS  = -lhiredis $(if $(HIREDIS_TLS),-lhiredis_ssl -lssl)
 HOSTED_LIBS = -lz -lcurl -lmaxminddb $(REDIS_LIBS)
 HOSTED      = $(BUILD)/libtg-hosted.a
 HOSTED_OBJ  = $(patsubst hosted/%.c,$(BUILD)/hosted/%.o,$(wildcard hosted/*.c))
+# llmctl, and what its reports are made by.
+CLI_OBJ     = $(patsubst cli/%.c,$(BUILD)/cli/%.o,$(wildcard cli/*.c cli/report/*.c))
+CLI_FLAGS   = -Ihosted -Icli -Icli/report
+REPORT      = $(BUILD)/libreport.a
 UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_SO      = $(BUILD)/nginx/ngx_http_llm_module.so
@@ -61,7 +68,8 @@ APX_UP_SO   = $(BUILD)/apache/mod_llm_upstream.so
 
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
               libmaxminddb-dev zlib1g-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
-              python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
+              python3-jsonschema python3-pytest-xdist python3-selenium chromium chromium-driver \
+              prometheus curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk shipping boundary reference reference-check demo torture \
         test calendar corpus bench bench-balance fuzz asan memcheck deps clean install test-llama
@@ -108,15 +116,26 @@ $(APX_SO) $(APX_UP_SO) &: $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HD
 	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
 	    apache_module/build.sh $(BUILD)/apache
 
-$(BUILD)/llmctl: $(wildcard cli/*.c cli/report/*.c) $(wildcard cli/*.h cli/report/*.h) \
-                 $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) -Ihosted $(filter %.c,$^) -o $@ $(HOSTED) $(CORE) \
-	    $(HOSTED_LIBS) -lpthread $(ALL_LIBS)
+$(BUILD)/cli/%.o: cli/%.c $(CORE_HDR) $(wildcard hosted/*.h cli/*.h cli/report/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CLI_FLAGS) -c $< -o $@
+
+# All of llmctl but its main().
+$(REPORT): $(filter-out $(BUILD)/cli/llmctl.o,$(CLI_OBJ))
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/llmctl: $(BUILD)/cli/llmctl.o $(REPORT) $(HOSTED) $(CORE)
+	$(CC) $(ALL_CFLAGS) $^ -o $@ $(HOSTED_LIBS) -lpthread $(ALL_LIBS)
 
 $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Ihosted -It/unit $< -o $@ $(HOSTED) $(CORE) \
 	    -lcmocka $(HOSTED_LIBS) $(ALL_LIBS)
+
+$(BUILD)/unit/test_report_%: t/unit/test_report_%.c $(REPORT) $(HOSTED) $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CLI_FLAGS) -It/unit $< -o $@ $(REPORT) $(HOSTED) \
+	    $(CORE) -lcmocka $(HOSTED_LIBS) -lpthread $(ALL_LIBS)
 
 # The ledger: near a cap, full of what clients make up, and under processes that
 # are killed at random; backends and a fleet, in the same way.  Then the same of both
@@ -205,13 +224,13 @@ $(BUILD)/shippers/.done: t/shipping/packages
 shipping: $(BUILD)/py/.done $(BUILD)/shippers/.done
 
 behave: all sdk shipping $(BUILD)/translate $(BUILD)/bench/engine
-	$(PYTHON) -m pytest -q t/behave
+	$(PYTEST) t/behave
 
 # httpd's other ways to run children; behave has mpm_event.
 behave-mpm: apache $(BUILD)/llmctl sdk $(BUILD)/bench/engine
 	@for mpm in worker prefork; do \
 	    echo "mpm_$$mpm"; \
-	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTHON) -m pytest -q t/behave \
+	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTEST) t/behave \
 	        || exit 1; \
 	done
 
@@ -265,6 +284,11 @@ bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk
 	$(PYTHON) bench/bench.py --only "$(ROWS)"
 
+# Cost lines, as many as wanted.
+$(BUILD)/report/lines: t/report/lines.c $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+
 # How calls wait, by how they are spread over engines without a GPU.
 bench-balance: nginx $(BUILD)/bench/engine $(BUILD)/bench/openloop
 	$(PYTHON) bench/balance.py
@@ -309,7 +333,7 @@ asan: deps sdk $(BUILD)/llmctl $(BUILD)/bench/engine
 	TG_ASAN=1 TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
 	    TG_NGINX_MODULE=$(CURDIR)/build-asan/$(NGX_SO:$(BUILD)/%=%) \
 	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%) \
-	    $(PYTHON) -m pytest -q t/behave
+	    $(PYTEST) t/behave
 
 # Neither server is configured or reloaded. A module that a running one has mapped
 # is replaced, not written into, as cp would.

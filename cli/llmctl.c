@@ -3,13 +3,13 @@
  */
 
 #include "llmctl.h"
+#include "finance.h"
 
 #include "tg_conf.h"
 #include "tg_group_conf.h"
 #include "tg_price.h"
 #include "tg_text.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,77 +24,6 @@ typedef struct {
 } command_t;
 
 static int usage(FILE *to);
-
-
-int
-fail(const char *what, const char *why)
-{
-    fprintf(stderr, "llmctl: %s: %s\n", what, why);
-
-    return 1;
-}
-
-
-bool
-failed(const char *what, const char *why)
-{
-    (void) fail(what, why);
-
-    return false;
-}
-
-
-char *
-read_file(const char *name, size_t max, size_t *size)
-{
-    FILE    *f = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
-    char    *text = NULL, *grown;
-    size_t   room = 0, n;
-
-    if (f == NULL) {
-        (void) fail(name, strerror(errno));
-        return NULL;
-    }
-
-    *size = 0;
-
-    do {
-        if (*size + 1 >= room) {
-            room = room == 0 ? 65536 : room * 2;
-            grown = room / 2 > max ? NULL : realloc(text, room);
-            if (grown == NULL) {
-                (void) fail(name, "is too large");
-                free(text);
-                fclose(f);
-                return NULL;
-            }
-            text = grown;
-        }
-
-        n = fread(text + *size, 1, room - *size - 1, f);
-        *size += n;
-    } while (n != 0);
-
-    if (ferror(f)) {
-        (void) fail(name, "can't be read");
-        free(text);
-        text = NULL;
-    }
-
-    fclose(f);
-
-    if (text != NULL && *size > max) {
-        (void) fail(name, "is too large");
-        free(text);
-        text = NULL;
-    }
-
-    if (text != NULL) {
-        text[*size] = '\0';
-    }
-
-    return text;
-}
 
 
 static tg_price_book_t *
@@ -367,6 +296,9 @@ static const command_t  commands[] = {
       " [--ledger=FILE] [--json] BODY.json",
       "what would happen to this call, and which rule decides it",
       explain_command, true },
+    { "simulate", "--conf=FILE | --prices=FILE,... [OPTION...] FILE...",
+      "what other rules, or other prices, would have made of the calls of a log",
+      simulate_command, true },
     { "ledger", "check | dump [--ledger=FILE] ...",
       "whether a ledger is sound, and all that it holds;"
       "\n      llmctl ledger help says more", ledger_command, false },
@@ -376,9 +308,17 @@ static const command_t  commands[] = {
     { "backend", "status | drain | resume ...",
       "the servers of upstreams, and taking one out of use;"
       "\n      llmctl backend help says more", backend_command, false },
-    { "report", "dry-run [--json] FILE...",
-      "who would have been refused, by cost lines of a dry run",
-      report_command, false },
+    { "report", "spend | dry-run ... FILE...",
+      "what cost logs say; llmctl report help says more", report_command,
+      false },
+    { "reconcile", "INVOICE.csv [--tolerance=1%|USD] [--by=day,model]"
+      " COST-LOG...",
+      "where a provider's invoice differs from the cost lines",
+      reconcile_command, true },
+    { "close", "--period=2026-10 [--previous=FILE] --output=FILE COST-LOG..."
+      "\n      --verify=FILE COST-LOG...",
+      "seals a month that is over; whether it is still as it was sealed",
+      close_command, true },
     { "reference", "md | man", "writes the reference of directives",
       reference, false }
 };

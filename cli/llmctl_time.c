@@ -155,3 +155,59 @@ when_parse(const char *s, const tg_zone_t *zone, int64_t now)
 
     return t > now ? t : -1;
 }
+
+
+/* The beginning of the window that now is in, or of the one before it. */
+static int64_t
+of_window(tg_window_kind_t kind, bool before, const tg_zone_t *zone,
+    int64_t now)
+{
+    tg_window_t       w;
+    tg_window_spec_t  spec = { kind, 0 };
+
+    tg_window_at(&spec, zone, now, &w);
+
+    if (before) {
+        tg_window_at(&spec, zone, w.start - 1, &w);
+    }
+
+    return w.start;
+}
+
+
+int64_t
+when_past(const char *s, const tg_zone_t *zone, int64_t now)
+{
+    static const struct {
+        const char        *word;
+        tg_window_kind_t   kind;
+        bool               before;
+    } words[] = {
+        { "today",      TG_WINDOW_DAY,   false },
+        { "yesterday",  TG_WINDOW_DAY,   true },
+        { "week",       TG_WINDOW_WEEK,  false },
+        { "month",      TG_WINDOW_MONTH, false },
+        { "last-month", TG_WINDOW_MONTH, true }
+    };
+
+    int64_t  t;
+
+    if (strcmp(s, "now") == 0) {
+        return now;
+    }
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(s, words[i].word) == 0) {
+            return of_window(words[i].kind, words[i].before, zone, now);
+        }
+    }
+
+    t = of_date(s, zone);
+
+    if (t < 0 && strspn(s, "0123456789") != strlen(s)) {
+        t = tg_conf_time(tg_strz(s));
+        t = t <= 0 || t > now ? -1 : now - t;
+    }
+
+    return t;
+}

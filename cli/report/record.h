@@ -95,7 +95,24 @@
     X(OVERHEAD_US,    "llm.overhead")                                         \
     X(REQUEST_BYTES,  "http.request.body.bytes")                              \
     X(RESPONSE_BYTES, "http.response.body.bytes")                             \
-    X(OUTCOME_VALUE,  "llm.outcome.value")       /* times 10^9 */
+    X(OUTCOME_VALUE,  "llm.outcome.value")       /* times 10^9 */         \
+    X(SENT_MAX_TOKENS, "llm.sent_max_tokens")                                 \
+    X(ASN,            "client.as.number")                                     \
+    X(CACHE_WRITE_5M, "llm.usage.cache_write_5m")                             \
+    X(CACHE_WRITE_1H, "llm.usage.cache_write_1h")                             \
+    X(AUDIO_INPUT,    "llm.usage.audio_input")                                \
+    X(IMAGE_INPUT,    "llm.usage.image_input")                                \
+    X(AUDIO_OUTPUT,   "llm.usage.audio_output")                               \
+    X(IMAGE_OUTPUT,   "llm.usage.image_output")                               \
+    X(BILLED_INPUT,   "llm.usage.billed_input")                               \
+    X(BILLED_OUTPUT,  "llm.usage.billed_output")                              \
+    X(WEB_SEARCHES,   "llm.usage.web_searches")                               \
+    X(WEB_FETCHES,    "llm.usage.web_fetches")                                \
+    X(SEARCH_UNITS,   "llm.usage.search_units")                               \
+    X(IMAGES,         "llm.usage.images")                                     \
+    X(AUDIO_MS,       "llm.usage.duration_ms")                                \
+    X(CHARACTERS,     "llm.usage.characters")                                 \
+    X(PAGES,          "llm.usage.pages")
 
 /* What is true or is not there. */
 #define RECORD_FLAGS(X)                                                       \
@@ -104,7 +121,8 @@
     X(SERVED,         "llm.served")                                           \
     X(UNPRICED,       "llm.cost.unpriced")                                    \
     X(INCOMPLETE,     "llm.cost.incomplete")                                  \
-    X(RECOVERED,      "llm.recovered")
+    X(RECOVERED,      "llm.recovered")                                        \
+    X(CALIBRATED,     "llm.hold_calibrated")
 
 #define RECORD_ENUM(id, name)  REC_##id,
 
@@ -127,15 +145,33 @@ typedef struct {
     record_tag_t  tags[RECORD_TAGS_MAX];
 } record_t;
 
-#define record_is(r, flag)      (((r)->flags >> (flag)) & 1)
-#define record_has(r, number)   (((r)->has >> (number)) & 1)
+#define record_is(r, flag)      ((bool) (((r)->flags >> (flag)) & 1))
+#define record_has(r, number)   ((bool) (((r)->has >> (number)) & 1))
 
-/* What is asked for: bits as above. Others may be filled in or not. */
+/* What is asked for: bits as above. Others may be filled in or not; flags and
+ * the time always are. */
 typedef struct {
     uint64_t  text;             /* 1 << record_text_t */
     uint64_t  number;
     bool      tags;
 } record_want_t;
+
+#define record_want_text(w, t)    ((w)->text |= UINT64_C(1) << (t))
+#define record_want_number(w, n)  ((w)->number |= UINT64_C(1) << (n))
+
+/*
+ * Reads a line without its newline; texts are unescaped in place.  False, with
+ * *r and the line in any state: it is no flat JSON object that is whole, of
+ * strings without bare controls, numbers that fit, and a time not before 1970,
+ * with an event.id or llm.schema.  White space between tokens is fine.  UTF-8
+ * is not validated.
+ */
+bool record_parse(record_t *r, char *line, size_t n,
+    const record_want_t *want);
+
+/* The name in the JSON format. */
+tg_str_t record_text_name(record_text_t t);
+tg_str_t record_number_name(record_number_t n);
 
 /*
  * A dimension by the word that users say: day, hour, week, month, team, user,
@@ -152,6 +188,9 @@ typedef struct {
 
 /* False: there is none of that name (nothing is said). */
 bool dimension_parse(dimension_t *d, const char *word);
+
+/* True of hour, day, week and month. */
+bool dimension_is_time(const dimension_t *d);
 
 /* Adds what it needs. */
 void dimension_want(const dimension_t *d, record_want_t *want);
