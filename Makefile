@@ -72,7 +72,7 @@ DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl
               python3-jsonschema python3-pytest-xdist python3-selenium chromium chromium-driver \
               prometheus curl openssl libxslt1-dev libgd-dev tzdata
 
-.PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
+.PHONY: all core nginx apache unit behave behave-mpm sdk shipping boundary reference reference-check demo torture \
         test calendar corpus bench bench-anomalies bench-balance fuzz asan memcheck deps clean install test-llama
 
 all: nginx apache $(BUILD)/llmctl
@@ -209,7 +209,22 @@ sdk:
 	@command -v npm > /dev/null || $(MAKE) deps MORE='nodejs npm'
 	$(MAKE) t/behave/node_modules/.done
 
-behave: all sdk $(BUILD)/translate $(BUILD)/bench/engine
+# Databases that run conf-examples/sql, and log daemons beside the machine's own.
+$(BUILD)/py/.done: t/shipping/requirements.txt
+	@$(PYTHON) -m pip --version > /dev/null || $(MAKE) deps MORE=python3-pip
+	$(PYTHON) -m pip install -q --no-deps --upgrade --root-user-action=ignore \
+	    --target $(@D) -r $<
+	touch $@
+
+$(BUILD)/shippers/.done: t/shipping/packages
+	rm -rf $(@D) && mkdir -p $(@D)/deb
+	cd $(@D)/deb && apt-get download -q $$(cat $(CURDIR)/$<)
+	for deb in $(@D)/deb/*.deb; do dpkg-deb -x $$deb $(@D) || exit 1; done
+	touch $@
+
+shipping: $(BUILD)/py/.done $(BUILD)/shippers/.done
+
+behave: all sdk shipping $(BUILD)/translate $(BUILD)/bench/engine
 	$(PYTEST) t/behave
 
 # httpd's other ways to run children; behave has mpm_event.
