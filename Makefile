@@ -22,7 +22,7 @@ SHELL       = /bin/bash
 PYTHON      = /usr/bin/python3
 # Tests mostly wait: as many at a time.
 JOBS        = $(shell expr 2 '*' $$(nproc))
-PYTEST      = $(PYTHON) -m pytest -q -n $(JOBS)
+PYTEST      = $(PYTHON) -m pytest -q
 BUILD       = build
 
 CC          = gcc
@@ -225,13 +225,14 @@ $(BUILD)/shippers/.done: t/shipping/packages
 shipping: $(BUILD)/py/.done $(BUILD)/shippers/.done
 
 behave: all sdk shipping $(BUILD)/translate $(BUILD)/bench/engine
-	$(PYTEST) t/behave
+	$(PYTEST) -n $(JOBS) -m "not quiet" t/behave
+	$(PYTEST) -m quiet t/behave
 
 # httpd's other ways to run children; behave has mpm_event.
 behave-mpm: apache $(BUILD)/llmctl sdk $(BUILD)/bench/engine
 	@for mpm in worker prefork; do \
 	    echo "mpm_$$mpm"; \
-	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTEST) t/behave \
+	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTEST) -n $(JOBS) t/behave \
 	        || exit 1; \
 	done
 
@@ -338,7 +339,7 @@ asan: deps sdk $(BUILD)/llmctl $(BUILD)/bench/engine
 	TG_ASAN=1 TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
 	    TG_NGINX_MODULE=$(CURDIR)/build-asan/$(NGX_SO:$(BUILD)/%=%) \
 	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%) \
-	    $(PYTEST) t/behave
+	    $(PYTEST) -n $(JOBS) t/behave
 
 # Neither server is configured or reloaded. A module that a running one has mapped
 # is replaced, not written into, as cp would.
