@@ -8,8 +8,7 @@ import subprocess
 
 import calls
 import pytest
-from keys import PRICES                                 # noqa: F401
-from servers import BUILD, ROOT
+from costlines import ROOT
 
 CHAT = "/v1/chat/completions"
 DAYS = 75
@@ -94,7 +93,7 @@ def test_each_question_has_an_answer(server, fake, tmp_path):
 
     asked = questions()
     assert len(asked) >= 15
-    path = {**os.environ, "PATH": BUILD + ":" + os.environ["PATH"]}
+    path = {**os.environ, "PATH": os.path.join(ROOT, "build") + ":" + os.environ["PATH"]}
 
     for command in asked:
         shown = command.replace("SESSION", "s1")
