@@ -149,6 +149,14 @@ one_cause(const anomaly_t *head, const anomaly_t *a, const series_set_t *set)
 {
     int64_t  apart = head->found - a->found;
 
+    /* Classes of tokens that are seldom used tell it late. */
+    if (head->kind == ANOMALY_PRICE && a->kind == ANOMALY_PRICE
+        && strcmp(head->text, a->text) == 0
+        && fabs(head->score / a->score - 1) < 0.02)
+    {
+        return apart < 7 * TOGETHER && apart > -7 * TOGETHER;
+    }
+
     if (a->kind == ANOMALY_DRIFT) {
         if (a->since > head->last + TOGETHER
             || a->last < head->since - TOGETHER)

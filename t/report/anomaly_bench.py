@@ -164,7 +164,7 @@ def planted(llmctl, seed, verbose):
                 | set((row["also_in"] or "").split(", "))
             # That a price goes back is a change, too.
             if p.kind == "price" and row["kind"] == "price" and names & p.names \
-                    and 0 < hour - p.at - p.hours <= LATE:
+                    and 0 < hour - p.at <= p.hours + LATE:
                 row["used"] = True
             if p.at < hour <= p.at + LATE and names & p.names:
                 row["used"] = True
