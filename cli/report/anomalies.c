@@ -261,10 +261,11 @@ begin(anomalies_report_t *a, report_options_t *o)
 {
     static const char *const  usual[] = { "team", "key", "model", NULL };
 
-    double  share = strtod(a->share, NULL);
+    char    *end;
+    double   share = strtod(a->share, &end);
 
-    if (tg_money_parse(tg_strz(a->least), 9) < 0 || !(share >= 0)
-        || share > 100)
+    if (tg_money_parse(tg_strz(a->least), 9) < 0 || *end != '\0'
+        || end == a->share || !(share >= 0) || share > 100)
     {
         return failed("report anomalies", "--min-usd=DOLLARS, --share=PERCENT");
     }

@@ -42,6 +42,7 @@ def company(tmp_path_factory):
     """The log, the deployment, and its lines, read by nobody's code but ours."""
     d = Deployment(31, DAYS, calls=400)
     f = max((f for f in d.features if f.kind == "rag"), key=lambda f: f.cost())
+    d.replaced = (d.features[-1], 30)
     d.plants.append(Plant("retrieval", 50 * 24 + 9, 48, feature=f, by=8))
     d.plants.append(Plant(
         "loop", 62 * 24 + 11, 2, feature=f, calls=800, tokens=9000, done=0,
@@ -168,7 +169,7 @@ def test_changes_add_up(company):
     # The plant is in its period: it is by tokens that the feature went up.
     row = {r["what"]: r for r in csv.DictReader(io.StringIO(report(
         "changes", "--by=tag:feature", *args, name)))}[d.planted.name]
-    assert int(row["by_tokens_nusd"]) > 0.8 * int(row["change_nusd"]) > 0
+    assert int(row["by_tokens_nusd"]) > 0.6 * int(row["change_nusd"]) > 0
 
 
 def test_changes_of_whole_months_compare_months(company):
