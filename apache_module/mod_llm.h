@@ -40,10 +40,10 @@
 
 
 typedef struct {
-    uint64_t         seq;               /* of cost lines, per node */
     pthread_mutex_t  pipe;              /* for what is longer than PIPE_BUF */
     tg_breakers_t    breakers;
-    tg_tally_t       tally;
+    tg_tally_t      *tally;             /* where there is no ledger to have it
+                                           beside; the same in all processes */
 } llm_shared_t;
 
 typedef struct llm_sink_s  llm_sink_t;

@@ -70,7 +70,6 @@ llm_gate(tg_gate_t *gate, const tg_price_book_t *book)
 {
     tg_desk_gate(&llm_main->desk, book, llm_scratch(), gate);
     gate->breakers = &llm_main->shared->breakers;
-    gate->tally = &llm_main->shared->tally;
 
     return gate->scratch != NULL;
 }
@@ -111,12 +110,16 @@ llm_desk_load(llm_main_t *m)
 int
 llm_desk_open(llm_main_t *m)
 {
+    tg_now_t    now;
     tg_error_t  err;
 
     if (tg_desk_open(&m->desk, false, &err) != TG_OK) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, m->server, "%s", err.message);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    llm_now(&now);
+    tg_desk_tally(&m->desk, &m->shared->tally, now.wall_ms);
 
     if (tg_desk_chown(&m->desk,
                       geteuid() == 0 ? ap_unixd_config.user_id : (uid_t) -1,
@@ -149,6 +152,9 @@ llm_desk_child(llm_main_t *m)
     llm_now(&now);
 
     m->desk.alert = llm_log_late_alert;
+
+    tg_desk_priced(&m->desk, llm_prices_hold());
+    llm_prices_release();
 
     if (tg_desk_join(&m->desk, now.wall_ms, &err) != TG_OK) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, m->server, "%s", err.message);

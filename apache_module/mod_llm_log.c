@@ -476,18 +476,11 @@ llm_log_wanted(const llm_ctx_t *ctx, const llm_log_t *log, bool stopping)
 }
 
 
-static uint64_t
-llm_log_seq(unsigned n)
-{
-    return __atomic_fetch_add(&llm_main->shared->seq, n, __ATOMIC_RELAXED) + 1;
-}
-
-
 void
 llm_log_write(llm_ctx_t *ctx, bool stopping)
 {
     unsigned           n = tg_call_lines(ctx->call);
-    uint64_t           seq = llm_log_seq(n);
+    uint64_t           seq = 0;
     const tg_log_t    *log;
     tg_ledger_slot_t   settled, *slot;
 
@@ -498,6 +491,12 @@ llm_log_write(llm_ctx_t *ctx, bool stopping)
 
         if (log->off || !llm_log_wanted(ctx, log->handle, stopping)) {
             continue;
+        }
+
+        /* A gap says that a line was lost, not that it was not wanted. */
+
+        if (seq == 0) {
+            seq = tg_desk_seq(&llm_main->desk, n);
         }
 
         for (unsigned k = 0; k < n; k++) {
@@ -608,7 +607,7 @@ llm_log_recovered(void *data, const tg_ledger_swept_t *call)
         }
 
         if (seq == 0) {
-            seq = llm_log_seq(1);
+            seq = tg_desk_seq(&m->desk, 1);
         }
 
         n = tg_recovered_line(m->conf, call, line, seq, logs[i]->format);
@@ -620,7 +619,7 @@ llm_log_recovered(void *data, const tg_ledger_swept_t *call)
     }
 
     if (safe) {
-        tg_recovered_count(m->conf, call, &m->shared->tally);
+        tg_recovered_count(m->conf, call, m->desk.zone, m->desk.tally);
     }
 
     return safe;

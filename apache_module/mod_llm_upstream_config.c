@@ -215,7 +215,7 @@ llm_up_status(cmd_parms *cmd, llm_up_dir_t *dir, const tg_str_t *argv,
 {
     tg_error_t  err;
 
-    if (tg_status_format(argv, n, &dir->format, &err) != TG_OK) {
+    if (tg_status_format(argv, n, false, &dir->format, &err) != TG_OK) {
         return apr_pstrdup(cmd->pool, err.message);
     }
 

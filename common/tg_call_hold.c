@@ -138,6 +138,13 @@ tg_hold_granted(tg_hold_t *h, const tg_quota_items_t *items,
     const tg_ledger_result_t *r)
 {
     h->call->pass->held = true;
+    h->call->pass->admitted = h->quota.now;
+
+    if (h->gate->tally != NULL) {
+        tg_subjects_held(&h->gate->tally->subjects, items, r->states, -1,
+                         &h->quota);
+    }
+
     tg_hold_dry(h, items, r);
 }
 
@@ -270,10 +277,18 @@ tg_hold_verdict(tg_hold_t *h, const tg_quota_items_t *items, int rc,
             return tg_hold_try(h, again, refusal);
         }
 
-        return tg_call_replan(h->call, h->gate, h->quota.now,   /* once */
-                              items->quota[r->item])
-               ? tg_hold_elsewhere(h, again, refusal)
-               : tg_hold_refuse(h, items, r, rc, refusal);
+        if (tg_call_replan(h->call, h->gate, h->quota.now,      /* once */
+                           items->quota[r->item]))
+        {
+            return tg_hold_elsewhere(h, again, refusal);
+        }
+
+        if (h->gate->tally != NULL) {
+            tg_subjects_held(&h->gate->tally->subjects, items, r->states,
+                             (int) r->item, &h->quota);
+        }
+
+        return tg_hold_refuse(h, items, r, rc, refusal);
 
     case TG_LEDGER_DOWN:
     case TG_LEDGER_RETIRED:
@@ -512,6 +527,13 @@ tg_call_actual(const tg_call_t *call, int64_t *actual)
         used.cost = call->cost_known ? call->cost.total : 0;
         tg_call_attempts_used(call, &used);
 
+        if (call->seen != NULL) {
+            used.cost = tg_money_add(used.cost, call->seen->attempts.cost);
+            used.input = tg_money_add(used.input, call->seen->attempts.input);
+            used.output = tg_money_add(used.output,
+                                       call->seen->attempts.output);
+        }
+
         if (call->usage != NULL && !call->cached) {
             used.input = tg_money_add(used.input, call->usage->input);
             used.output = tg_money_add(used.output, call->usage->output);
@@ -542,6 +564,12 @@ tg_call_give_back(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now)
     }
 
     tg_call_actual(call, actual);
+
+    for (unsigned i = 0; gate->tally != NULL && i < pass->items->n; i++) {
+        tg_subjects_used(&gate->tally->subjects, pass->items->items[i].key,
+                         actual[i], now->wall_ms);
+    }
+
     tg_recovered_repack(call, pass->packed);
 
     rc = tg_ledger_settle(gate->ledger, now->wall_ms, pass->slot, actual,

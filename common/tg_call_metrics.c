@@ -4,7 +4,7 @@
 #include "tg_tally.h"
 
 
-static tg_str_t
+tg_str_t
 tg_count_role(const tg_call_t *call, tg_tag_role_t role)
 {
     const tg_pass_t  *pass = call->pass;
@@ -24,7 +24,7 @@ tg_count_role(const tg_call_t *call, tg_tag_role_t role)
 }
 
 
-static tg_str_t
+tg_str_t
 tg_count_model(const tg_call_t *call, const tg_attempt_t *attempt)
 {
     const tg_answer_info_t  *a;
@@ -45,7 +45,7 @@ tg_count_model(const tg_call_t *call, const tg_attempt_t *attempt)
 }
 
 
-static tg_str_t
+tg_str_t
 tg_count_provider(const tg_call_t *call, const tg_attempt_t *attempt)
 {
     const tg_vendor_t    *vendor = call->dialect.vendor;
@@ -63,7 +63,7 @@ tg_count_provider(const tg_call_t *call, const tg_attempt_t *attempt)
 
 static void
 tg_count_labels(const tg_call_t *call, const tg_attempt_t *attempt,
-    tg_labels_t *l)
+    tg_str_t team, tg_labels_t *l)
 {
     const tg_conf_metrics_t  *mc = &call->conf->metrics;
 
@@ -73,9 +73,16 @@ tg_count_labels(const tg_call_t *call, const tg_attempt_t *attempt,
     tg_metrics_label(l, mc, TG_LABEL_MODEL, tg_count_model(call, attempt));
     tg_metrics_label(l, mc, TG_LABEL_OPERATION,
                      tg_op_name(tg_api_op(call->asked.api)));
-    tg_metrics_label(l, mc, TG_LABEL_TEAM, tg_count_role(call, TG_TAG_TEAM));
-    tg_metrics_label(l, mc, TG_LABEL_USER, tg_count_role(call, TG_TAG_USER));
-    tg_metrics_label(l, mc, TG_LABEL_ORG, tg_count_role(call, TG_TAG_ORG));
+    tg_metrics_label(l, mc, TG_LABEL_TEAM, team);
+
+    if ((mc->labels & 1u << TG_LABEL_USER) != 0) {
+        tg_metrics_label(l, mc, TG_LABEL_USER,
+                         tg_count_role(call, TG_TAG_USER));
+    }
+
+    if ((mc->labels & 1u << TG_LABEL_ORG) != 0) {
+        tg_metrics_label(l, mc, TG_LABEL_ORG, tg_count_role(call, TG_TAG_ORG));
+    }
 
     if (call->pass != NULL && call->pass->key != NULL) {
         tg_metrics_label(l, mc, TG_LABEL_KEY, call->pass->key->id);
@@ -93,21 +100,70 @@ tg_count_labels(const tg_call_t *call, const tg_attempt_t *attempt,
 }
 
 
-/* Of those of its speed: each of them has one. */
+/* Of those of its speed: each of them has one.  What the call is counted by usually
+ * begins with two of them. */
 static void
-tg_count_speed(const tg_call_t *call, tg_metrics_t *metrics)
+tg_count_speed(const tg_call_t *call, tg_metrics_t *metrics,
+    const tg_labels_t *counted, const tg_trace_t *trace)
 {
-    tg_labels_t  l;
+    tg_labels_t     l;
+    const unsigned  both = 1u << TG_LABEL_PROVIDER | 1u << TG_LABEL_MODEL;
 
     tg_labels_init(&l);
-    tg_labels_add(&l, tg_str("provider"), tg_count_provider(call, NULL));
-    tg_labels_add(&l, tg_str("model"), tg_count_model(call, NULL));
+
+    if ((call->conf->metrics.labels & both) == both && counted->n > 1
+        && tg_str_eq(counted->list[1].name, tg_str("model")))
+    {
+        l.list[0] = counted->list[0];
+        l.list[1] = counted->list[1];
+        l.n = 2;
+
+    } else {
+        tg_labels_add(&l, tg_str("provider"), tg_count_provider(call, NULL));
+        tg_labels_add(&l, tg_str("model"), tg_count_model(call, NULL));
+    }
+
     tg_labels_add(&l, tg_str("operation"),
                   tg_op_name(tg_api_op(call->asked.api)));
-    tg_metrics_speed(metrics, tg_labels_text(&l),
+    tg_metrics_speed(metrics, &l,
                      call->first_ns != 0
                      ? call->first_ns - call->start.mono_ns : -1,
-                     call->end_ns - call->start.mono_ns);
+                     call->end_ns - call->start.mono_ns, trace);
+}
+
+
+static uint64_t
+tg_count_hex(const char *p)
+{
+    uint64_t  v = 0;
+
+    for (unsigned i = 0; i < 16; i++) {
+        v = v << 4 | (uint64_t) (p[i] <= '9' ? p[i] - '0' : p[i] - 'a' + 10);
+    }
+
+    return v;
+}
+
+
+/* NULL: it has none. */
+static const tg_trace_t *
+tg_count_trace(const tg_call_t *call, tg_trace_t *t)
+{
+    const char  *p = call->traceparent.p;
+
+    if (call->traceparent.len == 0) {
+        return NULL;
+    }
+
+    /* 00-<trace id>-<span id>-<flags>, in small letters: it was looked at. */
+
+    t->trace[0] = tg_count_hex(p + 3);
+    t->trace[1] = tg_count_hex(p + 19);
+    t->span = tg_count_hex(p + 36);
+    t->wall_ms = call->start.wall_ms
+                 + (call->end_ns - call->start.mono_ns) / 1000000;
+
+    return t;
 }
 
 
@@ -165,15 +221,17 @@ static void
 tg_count_attempt(const tg_call_t *call, tg_metrics_t *metrics,
     const tg_attempt_t *attempt)
 {
+    tg_str_t      team = tg_count_role(call, TG_TAG_TEAM);
     tg_labels_t   labels;
     tg_counted_t  c;
 
     memset(&c, 0, sizeof(c));
-    tg_count_labels(call, attempt, &labels);
-    c.labels = tg_labels_text(&labels);
+    tg_count_labels(call, attempt, team, &labels);
+    c.labels = &labels;
     c.attempt = true;
     c.unpriced = !attempt->cost_known;
     c.estimated = attempt->usage.source == TG_USAGE_ESTIMATED;
+    c.untagged = team.len == 0;
     tg_count_usage(&c, &attempt->usage);
 
     if (attempt->cost_known) {
@@ -189,6 +247,8 @@ void
 tg_call_count(const tg_call_t *call, tg_tally_t *tally)
 {
     unsigned       n = tg_call_lines(call);
+    tg_str_t       team = tg_count_role(call, TG_TAG_TEAM);
+    tg_trace_t     trace;
     tg_labels_t    labels;
     tg_counted_t   c;
     tg_metrics_t  *metrics = &tally->metrics;
@@ -198,8 +258,10 @@ tg_call_count(const tg_call_t *call, tg_tally_t *tally)
     }
 
     memset(&c, 0, sizeof(c));
-    tg_count_labels(call, NULL, &labels);
-    c.labels = tg_labels_text(&labels);
+    tg_count_labels(call, NULL, team, &labels);
+    c.labels = &labels;
+    c.trace = tg_count_trace(call, &trace);
+    c.untagged = team.len == 0;
     c.outcome = tg_count_outcome(call);
     c.unpriced = !call->cost_known && call->source != TG_USAGE_NONE;
     c.estimated = call->source == TG_USAGE_ESTIMATED;
@@ -222,6 +284,6 @@ tg_call_count(const tg_call_t *call, tg_tally_t *tally)
     }
 
     if (!call->refused && !call->served && call->answer != NULL) {
-        tg_count_speed(call, metrics);
+        tg_count_speed(call, metrics, &labels, c.trace);
     }
 }

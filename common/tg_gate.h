@@ -20,6 +20,7 @@
 typedef struct {
     tg_window_t         windows[TG_WINDOW_IDLE];
     tg_quota_cache_t    cache;
+    tg_spend_date_t     date;           /* of calls that are counted */
     tg_expr_scratch_t  *expr;           /* NULL: expressions have no regex */
 } tg_gate_scratch_t;
 
@@ -70,6 +71,7 @@ typedef struct {
                                            has failed is not remembered */
     tg_tally_t             *tally;      /* shared by all processes; NULL: calls
                                            are not counted */
+    tg_tally_process_t     *process;    /* this one's place in it; or NULL */
     tg_gate_look_t         *look;       /* NULL; else the ledger is only looked
                                            at, and this filled in: nothing is
                                            held, and no call waits */

@@ -3,8 +3,19 @@
 /* Places that a name is looked for at. */
 #define TG_METRIC_STEPS  32
 
-const double  tg_metric_bounds[TG_METRIC_BOUNDS] = {
-    0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 40, 80, 160
+#define TG_MS  INT64_C(1000000)
+#define TG_US  INT64_C(1000)
+
+tg_metric_bounds_t  tg_metric_bounds = {
+    50 * TG_MS, 100 * TG_MS, 250 * TG_MS, 500 * TG_MS, 750 * TG_MS,
+    1000 * TG_MS, 1500 * TG_MS, 2500 * TG_MS, 5000 * TG_MS, 10000 * TG_MS,
+    20000 * TG_MS, 40000 * TG_MS, 80000 * TG_MS, 160000 * TG_MS
+};
+
+tg_metric_bounds_t  tg_overhead_bounds = {
+    10 * TG_US, 25 * TG_US, 50 * TG_US, 100 * TG_US, 250 * TG_US, 500 * TG_US,
+    1 * TG_MS, 2500 * TG_US, 5 * TG_MS, 10 * TG_MS, 25 * TG_MS, 50 * TG_MS,
+    100 * TG_MS, 250 * TG_MS
 };
 
 const char *const  tg_outcome_names[TG_OUTCOMES] = {
@@ -17,141 +28,22 @@ const char *const  tg_tokens_names[TG_TOKENS] = {
 };
 
 
-/* The bytes of a character of UTF-8 at p; 0: it is none. */
-static size_t
-tg_labels_char(const unsigned char *p, size_t n)
+/* Whoever finds a name unwritten writes it, the same one: who took the place may
+ * have died before he could. */
+static void
+tg_metrics_write(tg_series_name_t *name, const tg_labels_t *labels)
 {
-    size_t    len;
-    uint32_t  c;
+    size_t  len = tg_labels_write(labels, name->labels);
 
-    if (p[0] < 0x80) {
-        return 1;
-    }
-
-    len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-
-    if (p[0] < 0xc2 || p[0] > 0xf4 || len > n) {
-        return 0;
-    }
-
-    c = p[0] & (0x7fu >> len);
-
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-
-        c = c << 6 | (p[i] & 0x3f);
-    }
-
-    return (len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000)))
-           || (len == 4 && (c < 0x10000 || c > 0x10ffff)) ? 0 : len;
-}
-
-
-size_t
-tg_labels_value(char *to, tg_str_t s, size_t max)
-{
-    char           *p = to;
-    size_t          len;
-    unsigned char   c;
-
-    for (size_t i = 0; i < s.len; i += len) {
-        c = (unsigned char) s.p[i];
-
-        /* Nearly all. */
-
-        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\'
-            && (size_t) (p - to) < max - 1)
-        {
-            *p++ = (char) c;
-            len = 1;
-            continue;
-        }
-
-        len = tg_labels_char((const unsigned char *) s.p + i, s.len - i);
-
-        if ((size_t) (p - to) + (len > 2 ? len : 2) > max) {
-            break;
-        }
-
-        if (len == 0 || c < 0x20 || c == 0x7f) {
-            *p++ = '_';
-            len = 1;
-            continue;
-        }
-
-        if (c == '"' || c == '\\') {
-            *p++ = '\\';
-        }
-
-        memcpy(p, s.p + i, len);
-        p += len;
-    }
-
-    return (size_t) (p - to);
-}
-
-
-void
-tg_labels_add(tg_labels_t *l, tg_str_t name, tg_str_t value)
-{
-    char  *p = l->text + l->len;
-
-    if (l->len + name.len + TG_METRIC_VALUE_MAX + 4 > TG_METRIC_LABELS_MAX) {
-        return;
-    }
-
-    if (l->len != 0) {
-        *p++ = ',';
-    }
-
-    memcpy(p, name.p, name.len);
-    p += name.len;
-    *p++ = '=';
-    *p++ = '"';
-    p += tg_labels_value(p, value, TG_METRIC_VALUE_MAX);
-    *p++ = '"';
-
-    l->len = (size_t) (p - l->text);
-}
-
-
-tg_str_t
-tg_labels_text(const tg_labels_t *l)
-{
-    return tg_str_of(l->text, l->len);
-}
-
-
-static uint64_t
-tg_metrics_key(tg_str_t labels)
-{
-    uint64_t  h = UINT64_C(14695981039346656037), w;
-    size_t    i;
-
-    for (i = 0; i + 8 <= labels.len; i += 8) {
-        memcpy(&w, labels.p + i, 8);
-        h = (h ^ w) * UINT64_C(0x9fb21c651e98df25);
-        h ^= h >> 32;
-    }
-
-    for (w = labels.len; i < labels.len; i++) {
-        w = w << 8 | (unsigned char) labels.p[i];
-    }
-
-    h = (h ^ w) * UINT64_C(0x9fb21c651e98df25);
-    h ^= h >> 29;
-
-    return h != 0 ? h : 1;
+    atomic_store_explicit(&name->len, (uint32_t) len, memory_order_release);
 }
 
 
 /* Of a name, that it is the one; of an empty place, that it is taken.  used is
  * what is counted of those, up to limit; NULL: there is no limit. */
 static bool
-tg_metrics_place(tg_series_name_t *name, uint64_t key, tg_str_t labels,
-    _Atomic uint32_t *used, unsigned limit)
+tg_metrics_place(tg_series_name_t *name, uint64_t key,
+    const tg_labels_t *labels, _Atomic uint32_t *used, unsigned limit)
 {
     size_t    len;
     uint64_t  found = atomic_load_explicit(&name->key, memory_order_acquire);
@@ -163,9 +55,7 @@ tg_metrics_place(tg_series_name_t *name, uint64_t key, tg_str_t labels,
         }
 
         if (atomic_compare_exchange_strong(&name->key, &found, key)) {
-            memcpy(name->labels, labels.p, labels.len);
-            atomic_store_explicit(&name->len, (uint32_t) labels.len,
-                                  memory_order_release);
+            tg_metrics_write(name, labels);
             return true;
         }
 
@@ -178,24 +68,33 @@ tg_metrics_place(tg_series_name_t *name, uint64_t key, tg_str_t labels,
         return false;
     }
 
-    /* Another process may be about to write it. */
-
     len = atomic_load_explicit(&name->len, memory_order_acquire);
 
-    return len == 0 || tg_str_eq(tg_str_of(name->labels, len), labels);
+    if (len == 0) {
+        tg_metrics_write(name, labels);
+        return true;
+    }
+
+    return tg_labels_are(labels, tg_str_of(name->labels, len));
 }
 
 
 static tg_series_t *
-tg_metrics_series(tg_metrics_t *m, unsigned limit, tg_str_t labels)
+tg_metrics_series(tg_metrics_t *m, unsigned limit, const tg_labels_t *labels)
 {
     uint64_t      key;
+    tg_labels_t   none;
     tg_series_t  *s;
 
     /* A call may have none of them. */
 
-    labels = labels.len != 0 ? labels : tg_str("provider=\"\"");
-    key = tg_metrics_key(labels);
+    if (labels->n == 0) {
+        tg_labels_init(&none);
+        tg_labels_add(&none, tg_str("provider"), tg_str(""));
+        labels = &none;
+    }
+
+    key = tg_labels_key(labels);
     limit = limit < TG_METRIC_SERIES ? limit : TG_METRIC_SERIES;
 
     for (unsigned i = 0; i < TG_METRIC_STEPS; i++) {
@@ -237,15 +136,80 @@ tg_metrics_more(_Atomic uint64_t *to, int64_t n)
 }
 
 
+/* Whole, and of one call. */
+static uint64_t
+tg_exemplar_check(const tg_trace_t *t, int64_t value)
+{
+    uint64_t  h = t->trace[0];
+
+    h = (h ^ t->trace[1]) * UINT64_C(0x9fb21c651e98df25);
+    h = (h ^ h >> 32 ^ t->span) * UINT64_C(0x9fb21c651e98df25);
+    h = (h ^ h >> 32 ^ (uint64_t) value) * UINT64_C(0x9fb21c651e98df25);
+    h = (h ^ h >> 32 ^ (uint64_t) t->wall_ms) * UINT64_C(0x9fb21c651e98df25);
+
+    return h != 0 ? h : 1;
+}
+
+
+static void
+tg_exemplar_write(tg_exemplar_t *e, const tg_trace_t *t, int64_t value)
+{
+    if (t == NULL) {
+        return;
+    }
+
+    atomic_store_explicit(&e->trace[0], t->trace[0], memory_order_relaxed);
+    atomic_store_explicit(&e->trace[1], t->trace[1], memory_order_relaxed);
+    atomic_store_explicit(&e->span, t->span, memory_order_relaxed);
+    atomic_store_explicit(&e->value, value, memory_order_relaxed);
+    atomic_store_explicit(&e->wall_ms, t->wall_ms, memory_order_relaxed);
+    atomic_store_explicit(&e->check, tg_exemplar_check(t, value),
+                          memory_order_relaxed);
+}
+
+
+bool
+tg_exemplar_read(const tg_exemplar_t *e, tg_trace_t *t, int64_t *value)
+{
+    uint64_t  check = atomic_load_explicit(&e->check, memory_order_relaxed);
+
+    if (check == 0) {
+        return false;
+    }
+
+    t->trace[0] = atomic_load_explicit(&e->trace[0], memory_order_relaxed);
+    t->trace[1] = atomic_load_explicit(&e->trace[1], memory_order_relaxed);
+    t->span = atomic_load_explicit(&e->span, memory_order_relaxed);
+    t->wall_ms = atomic_load_explicit(&e->wall_ms, memory_order_relaxed);
+    *value = atomic_load_explicit(&e->value, memory_order_relaxed);
+
+    return tg_exemplar_check(t, *value) == check;
+}
+
+
 void
 tg_metrics_count(tg_metrics_t *m, unsigned limit, const tg_counted_t *c)
 {
     tg_series_t  *s = tg_metrics_series(m, limit, c->labels);
 
     tg_metrics_add(&s->cost, c->cost);
-    tg_metrics_add(&s->list, c->list);
+    tg_metrics_add(&s->saved, c->list - c->cost);
     tg_metrics_more(&s->unpriced, c->unpriced);
-    tg_metrics_more(&s->estimated, c->estimated);
+
+    if (c->estimated) {
+        tg_metrics_more(&s->estimated, 1);
+        tg_metrics_add(&s->estimated_cost, c->cost);
+    }
+
+    if (c->untagged) {
+        tg_metrics_add(&m->untagged, c->cost);
+    }
+
+    if (c->trace != NULL && !c->attempt) {
+        tg_exemplar_write(&s->seen, c->trace, c->cost);
+        atomic_store_explicit(&s->seen_outcome, c->outcome,
+                              memory_order_relaxed);
+    }
 
     for (unsigned i = 0; i < TG_TOKENS; i++) {
         tg_metrics_more(&s->tokens[i], c->tokens[i]);
@@ -255,25 +219,44 @@ tg_metrics_count(tg_metrics_t *m, unsigned limit, const tg_counted_t *c)
 }
 
 
-static void
-tg_histogram_add(tg_histogram_t *h, int64_t ns)
+/* Returns where it was counted. */
+static unsigned
+tg_histogram_add(tg_histogram_t *h, tg_metric_bounds_t bounds, int64_t ns)
 {
     unsigned  i = 0;
 
-    while (i < TG_METRIC_BOUNDS && (double) ns > tg_metric_bounds[i] * 1e9) {
+    while (i < TG_METRIC_BOUNDS && ns > bounds[i]) {
         i++;
     }
 
     tg_metrics_more(&h->count[i], 1);
     tg_metrics_add(&h->sum, ns);
+
+    return i;
+}
+
+
+static void
+tg_traced_add(tg_traced_t *to, int64_t ns, const tg_trace_t *trace)
+{
+    unsigned  i = tg_histogram_add(&to->times, tg_metric_bounds, ns);
+
+    tg_exemplar_write(&to->seen[i], trace, ns);
 }
 
 
 void
-tg_metrics_speed(tg_metrics_t *m, tg_str_t labels, int64_t first_ns,
-    int64_t whole_ns)
+tg_metrics_overhead(tg_metrics_t *m, int64_t ns)
 {
-    uint64_t     key = tg_metrics_key(labels);
+    (void) tg_histogram_add(&m->overhead, tg_overhead_bounds, ns);
+}
+
+
+void
+tg_metrics_speed(tg_metrics_t *m, const tg_labels_t *labels,
+    int64_t first_ns, int64_t whole_ns, const tg_trace_t *trace)
+{
+    uint64_t     key = tg_labels_key(labels);
     tg_speed_t  *found = &m->other_speed, *s;
 
     for (unsigned i = 0; i < TG_METRIC_STEPS; i++) {
@@ -286,10 +269,10 @@ tg_metrics_speed(tg_metrics_t *m, tg_str_t labels, int64_t first_ns,
     }
 
     if (first_ns >= 0) {
-        tg_histogram_add(&found->first, first_ns);
+        tg_traced_add(&found->first, first_ns, trace);
     }
 
-    tg_histogram_add(&found->whole, whole_ns);
+    tg_traced_add(&found->whole, whole_ns, trace);
 }
 
 
@@ -302,12 +285,12 @@ tg_metrics_rule(tg_metrics_t *m, tg_str_t rule, bool dry)
 
     tg_labels_init(&l);
     tg_labels_add(&l, tg_str("rule"), rule);
-    key = tg_metrics_key(tg_labels_text(&l));
+    key = tg_labels_key(&l);
 
     for (unsigned i = 0; i < TG_METRIC_STEPS; i++) {
         s = &m->rules[(key + i) % TG_METRIC_RULES];
 
-        if (tg_metrics_place(&s->name, key, tg_labels_text(&l), NULL, 0)) {
+        if (tg_metrics_place(&s->name, key, &l, NULL, 0)) {
             found = s;
             break;
         }
@@ -322,8 +305,10 @@ tg_metrics_sum_series(const tg_series_t *s, tg_metrics_sum_t *sum)
 {
     uint64_t  n;
 
-    sum->cost += atomic_load_explicit(&s->cost, memory_order_relaxed);
-    sum->list += atomic_load_explicit(&s->list, memory_order_relaxed);
+    n = (uint64_t) atomic_load_explicit(&s->cost, memory_order_relaxed);
+    sum->cost += (int64_t) n;
+    sum->list += (int64_t) n + atomic_load_explicit(&s->saved,
+                                                    memory_order_relaxed);
     sum->unpriced += atomic_load_explicit(&s->unpriced, memory_order_relaxed);
     sum->estimated += atomic_load_explicit(&s->estimated,
                                            memory_order_relaxed);

@@ -49,50 +49,92 @@ typedef enum {
     TG_TOKENS
 } tg_tokens_t;
 
-/* A call, or an attempt of it that failed and may be billed. */
-typedef struct {
-    tg_str_t      labels;       /* tg_labels_t's text */
-    tg_outcome_t  outcome;
-    bool          attempt;      /* counts no call */
-    bool          unpriced;     /* used something that has no price */
-    bool          estimated;    /* its usage is */
-    int64_t       cost;
-    int64_t       list;         /* what it would have cost by the list */
-    int64_t       tokens[TG_TOKENS];
-} tg_counted_t;
+#define TG_METRIC_LABELS  16
 
-/* Labels of a series being written, as Prometheus' format has them:
- * name="value",name="value". */
+/* value: as it is written between its quotes. */
 typedef struct {
-    size_t  len;
-    char    text[TG_METRIC_LABELS_MAX];
+    tg_str_t  name;
+    tg_str_t  value;
+    uint64_t  hash;             /* of both */
+} tg_label_t;
+
+/* What a call is counted by.  Names and values stay where they are, but for values
+ * that can't be written as they are. */
+typedef struct {
+    unsigned    n;
+    unsigned    used;           /* of room */
+    tg_label_t  list[TG_METRIC_LABELS];
+    char        room[TG_METRIC_LABELS_MAX];
 } tg_labels_t;
 
 static inline void
 tg_labels_init(tg_labels_t *l)
 {
-    l->len = 0;
+    l->n = 0;
+    l->used = 0;
 }
 
 /* name: letters, digits, "_".  The value may be any bytes: what is not UTF-8 or a
  * control character becomes "_", and it is cut.  Labels that find no room are
  * left out. */
 void tg_labels_add(tg_labels_t *l, tg_str_t name, tg_str_t value);
-tg_str_t tg_labels_text(const tg_labels_t *l);
+
+/* As Prometheus' format has them: name="value",name="value".  Returns how many of
+ * TG_METRIC_LABELS_MAX bytes were written; those that find no room are left out. */
+size_t tg_labels_write(const tg_labels_t *l, char *to);
+
+/* Whether this is what that function writes. */
+bool tg_labels_are(const tg_labels_t *l, tg_str_t text);
+
+/* Of those labels in that order. Never 0. */
+uint64_t tg_labels_key(const tg_labels_t *l);
 
 /* The inside of a label's value: escaped, what is no text or not UTF-8 as "_",
  * cut at `max` bytes.  Returns how many were written. */
 size_t tg_labels_value(char *to, tg_str_t s, size_t max);
 
+/* By what a call can be found elsewhere: W3C Trace Context's ids. */
+typedef struct {
+    uint64_t  trace[2];         /* big-endian, as they are read */
+    uint64_t  span;
+    int64_t   wall_ms;          /* when it ended, since 1970 */
+} tg_trace_t;
+
+/* A call, or an attempt of it that failed and may be billed. */
+typedef struct {
+    const tg_labels_t  *labels;
+    const tg_trace_t   *trace;  /* NULL: it has none */
+    tg_outcome_t  outcome;
+    bool          attempt;      /* counts no call */
+    bool          unpriced;     /* used something that has no price */
+    bool          estimated;    /* its usage is */
+    bool          untagged;     /* nobody's: has no team */
+    int64_t       cost;
+    int64_t       list;         /* what it would have cost by the list */
+    int64_t       tokens[TG_TOKENS];
+} tg_counted_t;
+
 #define TG_METRIC_BOUNDS  14            /* of a histogram, besides +Inf */
 
-/* In seconds; of both histograms. */
-extern const double  tg_metric_bounds[TG_METRIC_BOUNDS];
+/* The last call that was counted there and has a trace.  Two that write it at once
+ * make it void, and so does who dies over it: until the next one. */
+typedef struct {
+    _Atomic uint64_t  trace[2];
+    _Atomic uint64_t  span;
+    _Atomic int64_t   value;            /* nanoseconds; nano-dollars */
+    _Atomic int64_t   wall_ms;
+    _Atomic uint64_t  check;            /* 0: there was none */
+} tg_exemplar_t;
 
 typedef struct {
     _Atomic uint64_t  count[TG_METRIC_BOUNDS + 1];  /* each its own */
     _Atomic int64_t   sum;              /* nanoseconds */
 } tg_histogram_t;
+
+typedef struct {
+    tg_histogram_t    times;
+    tg_exemplar_t     seen[TG_METRIC_BOUNDS + 1];
+} tg_traced_t;
 
 typedef struct {
     _Atomic uint64_t  key;              /* 0: unused */
@@ -103,18 +145,21 @@ typedef struct {
 typedef struct {
     tg_series_name_t  name;
     _Atomic int64_t   cost;
-    _Atomic int64_t   list;
-    _Atomic uint64_t  unpriced;
-    _Atomic uint64_t  estimated;
-    _Atomic uint64_t  attempts;
+    _Atomic int64_t   saved;            /* what it is less than by the list */
     _Atomic uint64_t  tokens[TG_TOKENS];
     _Atomic uint64_t  outcomes[TG_OUTCOMES];
+    _Atomic uint64_t  unpriced;
+    _Atomic uint64_t  estimated;
+    _Atomic int64_t   estimated_cost;
+    _Atomic uint64_t  attempts;
+    _Atomic uint32_t  seen_outcome;     /* of what follows */
+    tg_exemplar_t     seen;             /* of calls; value: their cost */
 } tg_series_t;
 
 typedef struct {
     tg_series_name_t  name;
-    tg_histogram_t    first;            /* time to the first chunk */
-    tg_histogram_t    whole;
+    tg_traced_t       first;            /* time to the first chunk */
+    tg_traced_t       whole;
 } tg_speed_t;
 
 typedef struct {
@@ -126,6 +171,8 @@ typedef struct {
 typedef struct {
     _Atomic uint32_t  nseries;          /* made, "other" not among them */
     _Atomic uint64_t  overflow;         /* calls that "other" took */
+    _Atomic int64_t   untagged;         /* cost that is nobody's */
+    tg_histogram_t    overhead;         /* what calls took of us */
     tg_series_t       other;
     tg_speed_t        other_speed;
     tg_rule_count_t   other_rule;
@@ -137,9 +184,12 @@ typedef struct {
 /* limit: most series, of llm_metrics. */
 void tg_metrics_count(tg_metrics_t *m, unsigned limit, const tg_counted_t *c);
 
-/* first_ns: below 0: there was none. */
-void tg_metrics_speed(tg_metrics_t *m, tg_str_t labels, int64_t first_ns,
-    int64_t whole_ns);
+/* first_ns: below 0: there was none.  trace may be NULL. */
+void tg_metrics_speed(tg_metrics_t *m, const tg_labels_t *labels,
+    int64_t first_ns, int64_t whole_ns, const tg_trace_t *trace);
+
+/* What a call took of our own time. */
+void tg_metrics_overhead(tg_metrics_t *m, int64_t ns);
 
 void tg_metrics_rule(tg_metrics_t *m, tg_str_t rule, bool dry);
 
@@ -162,8 +212,19 @@ bool tg_metrics_labels(const tg_series_name_t *name, tg_str_t *labels);
 extern const char *const  tg_outcome_names[TG_OUTCOMES];
 extern const char *const  tg_tokens_names[TG_TOKENS];
 
-/* tg_metrics_text.c: Prometheus' text format.  tg_metrics_json.c: members of an
- * object, without what is around them: docs/metrics.md. */
+/* What can be read; false: nothing. */
+bool tg_exemplar_read(const tg_exemplar_t *e, tg_trace_t *trace,
+    int64_t *value);
+
+/* In nanoseconds, ascending. */
+typedef const int64_t  tg_metric_bounds_t[TG_METRIC_BOUNDS];
+
+extern tg_metric_bounds_t  tg_metric_bounds;    /* of calls */
+extern tg_metric_bounds_t  tg_overhead_bounds;
+
+/* tg_metrics_text.c: Prometheus' text format, or OpenMetrics with exemplars, as the
+ * page has it.  tg_metrics_json.c: members of an object, without what is around
+ * them: docs/metrics.md. */
 void tg_metrics_text(const tg_metrics_t *m, tg_page_t *pg);
 void tg_metrics_json(const tg_metrics_t *m, tg_page_t *pg);
 

@@ -14,6 +14,8 @@ typedef struct {
     tg_out_t   out;
     void      *data;
     bool       failed;          /* out() said so: the rest goes nowhere */
+    bool       openmetrics;     /* OpenMetrics 1.0 where it differs from
+                                   Prometheus' text format 0.0.4 */
     tg_text_t  text;            /* what is written next */
     char       buf[TG_PAGE_SIZE];
 } tg_page_t;
@@ -24,7 +26,7 @@ void tg_page_init(tg_page_t *pg, tg_out_t out, void *data);
 void tg_page_room(tg_page_t *pg, size_t n);
 
 /* What stands before the samples of a name in Prometheus' text format; at most
- * TG_PAGE_FAMILY bytes in all. */
+ * TG_PAGE_FAMILY bytes in all.  A counter's name ends in "_total". */
 #define TG_PAGE_FAMILY  1024
 
 void tg_page_family(tg_page_t *pg, const char *prefix, const char *name,

@@ -355,9 +355,33 @@ tg_recovered_wants(const tg_ledger_swept_t *call, tg_str_t target)
 }
 
 
+static void
+tg_recovered_spend(const tg_packed_texts_t *texts, int64_t cost,
+    const tg_ledger_swept_t *call, const tg_zone_t *zone, tg_tally_t *tally)
+{
+    tg_spent_t  spent;
+
+    memset(&spent, 0, sizeof(spent));
+    spent.name[TG_SPEND_TEAM] = texts->team;
+    spent.name[TG_SPEND_KEY] = texts->key_id;
+    spent.name[TG_SPEND_MODEL] = texts->model;
+    spent.name[TG_SPEND_PROVIDER] = texts->provider.len != 0
+                                    ? texts->provider : texts->vendor;
+    spent.cost = cost;
+    spent.admitted = call->admitted;
+    spent.now = call->admitted;
+    tg_spend_count(&tally->spend, NULL, zone, &spent);
+
+    for (unsigned i = 0; call->recovered && i < call->nitems; i++) {
+        tg_subjects_used(&tally->subjects, call->keys[i], call->actual[i],
+                         call->admitted);
+    }
+}
+
+
 void
 tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
-    tg_tally_t *tally)
+    const tg_zone_t *zone, tg_tally_t *tally)
 {
     tg_labels_t               l;
     tg_packed_t               c;
@@ -365,7 +389,7 @@ tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
     tg_packed_texts_t         texts;
     const tg_conf_metrics_t  *mc = &conf->metrics;
 
-    if (!tg_recovered_unpack(call, &c, &texts)
+    if (tally == NULL || !tg_recovered_unpack(call, &c, &texts)
         || (c.flags & TG_PACKED_FINISHED) != 0)
     {
         return;
@@ -382,10 +406,12 @@ tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
     tg_metrics_label(&l, mc, TG_LABEL_KEY, texts.key_id);
 
     memset(&counted, 0, sizeof(counted));
-    counted.labels = tg_labels_text(&l);
+    counted.labels = &l;
     counted.outcome = TG_OUTCOME_CUT;
     counted.estimated = true;
+    counted.untagged = texts.team.len == 0;
     counted.cost = call->sent ? c.cost : 0;
     counted.list = counted.cost;
     tg_metrics_count(&tally->metrics, mc->series, &counted);
+    tg_recovered_spend(&texts, counted.cost, call, zone, tally);
 }

@@ -30,9 +30,10 @@ uint16_t tg_recovered_log(tg_str_t target);
 size_t tg_recovered_line(const tg_conf_t *conf, const tg_ledger_swept_t *call,
     char *buf, uint64_t seq, tg_log_format_t format);
 
-/* Counts it, where it had not come to its end: else it was counted then. */
+/* Counts it, where it had not come to its end: else it was counted then.
+ * zone: the ledger's. */
 void tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
-    tg_tally_t *tally);
+    const tg_zone_t *zone, tg_tally_t *tally);
 
 /* Whether the call's line was for a log with this target. */
 bool tg_recovered_wants(const tg_ledger_swept_t *call, tg_str_t target);

@@ -22,6 +22,7 @@ typedef struct {
     tg_roster_t                    *roster;     /* of llm_keys */
     const tg_price_book_t          *book;
     const tg_companion_upstream_t  *upstream;
+    int64_t                         in_flight;  /* calls, in all processes */
     int64_t                         wall_ms;    /* since 1970 */
     int64_t                         mono_ms;    /* of the breakers' clock */
 } tg_status_facts_t;

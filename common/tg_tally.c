@@ -6,16 +6,62 @@
 
 
 void
-tg_tally_init(tg_tally_t *tally, int64_t now)
+tg_tally_init(tg_tally_t *tally, int64_t now,
+    const unsigned char secret[TG_TALLY_SECRET])
 {
+    memcpy(tally->secret, secret, TG_TALLY_SECRET);
     tally->layout = TG_TALLY_LAYOUT;
     tally->since = now;
     tally->magic = TG_TALLY_MAGIC;
 }
 
 
-bool
-tg_tally_sound(const tg_tally_t *tally)
+int
+tg_tally_check(uint64_t magic, uint64_t layout)
 {
-    return tally->magic == TG_TALLY_MAGIC && tally->layout == TG_TALLY_LAYOUT;
+    return magic != TG_TALLY_MAGIC ? TG_ERROR
+           : layout == TG_TALLY_LAYOUT ? TG_OK : TG_AGAIN;
+}
+
+
+tg_tally_process_t *
+tg_tally_join(tg_tally_t *tally, int64_t pid, uint64_t start,
+    tg_tally_alive_t alive)
+{
+    int64_t              old;
+    tg_tally_process_t  *p = tally->processes;
+
+    for (unsigned i = 0; i < TG_TALLY_PROCESSES; i++, p++) {
+        old = atomic_load(&p->pid);
+
+        if (old != 0 && alive(old, atomic_load(&p->start))) {
+            continue;
+        }
+
+        if (atomic_compare_exchange_strong(&p->pid, &old, pid)) {
+            atomic_store(&p->start, start);
+            atomic_store(&p->calls, 0);
+            return p;
+        }
+    }
+
+    return NULL;
+}
+
+
+int64_t
+tg_tally_in_flight(tg_tally_t *tally, tg_tally_alive_t alive)
+{
+    int64_t              n, sum = 0;
+    tg_tally_process_t  *p = tally->processes;
+
+    for (unsigned i = 0; i < TG_TALLY_PROCESSES; i++, p++) {
+        n = atomic_load(&p->calls);
+
+        if (n > 0 && alive(atomic_load(&p->pid), atomic_load(&p->start))) {
+            sum += n;
+        }
+    }
+
+    return sum;
 }

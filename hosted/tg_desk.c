@@ -121,6 +121,7 @@ tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
     memset(desk, 0, sizeof(tg_desk_t));
 
     desk->conf = conf;
+    desk->tally_file.fd = -1;
     desk->log = log;
     desk->log_data = data;
     (void) pthread_mutex_init(&desk->lock, NULL);
@@ -128,6 +129,10 @@ tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
 
     if (tg_webhook_load(&conf->alerts, mem, &why) != TG_OK) {
         return tg_error(err, 0, 0, "llm_alert: %s", why.message);
+    }
+
+    if (tg_desk_prefix_key(&conf->prefix, &why) != TG_OK) {
+        return tg_error(err, 0, 0, "llm_prefix_hash: %s", why.message);
     }
 
     if (tg_desk_zone(desk, mem, err) != TG_OK
@@ -223,6 +228,10 @@ tg_desk_chown(tg_desk_t *desk, uid_t uid, gid_t gid, tg_error_t *err)
         && tg_alert_spool_make(desk->conf->ledger.file.p, uid, gid, err)
            != TG_OK)
     {
+        return TG_ERROR;
+    }
+
+    if (tg_tally_file_chown(&desk->tally_file, uid, gid, err) != TG_OK) {
         return TG_ERROR;
     }
 
@@ -336,6 +345,14 @@ tg_desk_crossed(void *data, const tg_ledger_message_item_t *item,
 }
 
 
+static void
+tg_desk_carrier_tick(void *data, tg_redis_pool_t *pool,
+    const tg_fleet_t *fleet)
+{
+    tg_desk_fleet(data, pool, fleet);
+}
+
+
 static int
 tg_desk_start_carrier(tg_desk_t *desk, tg_error_t *err)
 {
@@ -351,6 +368,7 @@ tg_desk_start_carrier(tg_desk_t *desk, tg_error_t *err)
     conf.ledger = &desk->ledger.ledger;
     conf.threads = desk->carriers;
     conf.crossed = tg_desk_crossed;
+    conf.tick = desk->conf->metrics.alone ? NULL : tg_desk_carrier_tick;
     conf.log = tg_desk_carrier_log;
     conf.baton = desk;
 
@@ -365,6 +383,10 @@ int
 tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
 {
     tg_error_t  why;
+
+    if (desk->tally != NULL) {
+        desk->process = tg_tally_file_join(desk->tally);
+    }
 
     if (!desk->open) {
         return TG_OK;
@@ -683,6 +705,9 @@ tg_desk_close(tg_desk_t *desk)
         tg_ledger_file_close(&desk->ledger);
     }
 
+    desk->tally = NULL;
+    tg_tally_file_close(&desk->tally_file);
+
     tg_geoip_close(desk->geoip);
     desk->geoip = NULL;
     tg_roster_unref(desk->roster);
@@ -745,6 +770,8 @@ tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     gate->clock = tg_desk_clock;
     gate->worked = tg_desk_worked;
     gate->scratch = scratch;
+    gate->tally = desk->tally;
+    gate->process = desk->process;
 }
 
 

@@ -4,7 +4,8 @@
  * alike by both.
  *
  *   configuration   tg_desk_load(), also where it is only tested
- *   master          tg_desk_open(), tg_desk_chown(), tg_desk_publish()
+ *   master          tg_desk_open(), tg_desk_tally(), tg_desk_chown(),
+ *                   tg_desk_publish()
  *   each process    tg_desk_join(); each second tg_desk_tick()
  *   at exit         tg_desk_leave(), in processes that joined
  *   configuration's end, in all of them: tg_desk_close()
@@ -22,6 +23,8 @@
 #include "tg_file.h"
 #include "tg_geoip.h"
 #include "tg_ledger_file.h"
+#include "tg_status_page.h"
+#include "tg_tally_file.h"
 #include "tg_webhook.h"
 
 #include <pthread.h>
@@ -59,8 +62,12 @@ typedef struct {
     tg_roster_t       *roster;          /* by lock */
     pthread_mutex_t    lock;
     tg_file_state_t    keys;
+    char               prices[17];      /* hash of those in use; by lock */
     tg_geoip_t        *geoip;           /* NULL: no llm_geoip */
     tg_ledger_file_t   ledger;
+    tg_tally_file_t    tally_file;      /* beside the ledger */
+    tg_tally_t        *tally;           /* NULL: calls are not counted */
+    tg_tally_process_t *process;        /* our place in it; or NULL */
     tg_backlog_t       backlog;
     unsigned           carriers;        /* threads that carry calls' messages;
                                            set before tg_desk_join() */
@@ -96,6 +103,13 @@ int tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err);
 int tg_desk_chown(tg_desk_t *desk, uid_t uid, gid_t gid, tg_error_t *err);
 
 /*
+ * tg_desk_tally.c: what calls are counted in: <ledger>.tally where there is a
+ * ledger, else *anonymous, which is made where it is NULL, and kept by the server
+ * from one configuration to the next.  What can't be had is told in the log.
+ */
+void tg_desk_tally(tg_desk_t *desk, tg_tally_t **anonymous, int64_t now);
+
+/*
  * In the master, once the configuration is in force: writes what it says of us
  * beside the ledger, as <ledger>.conf, for llmctl; of the ledger's owner, and
  * for his eyes only.  On TG_ERROR calls pass all the same.
@@ -127,6 +141,30 @@ void tg_desk_alerts(tg_desk_t *desk, tg_call_t *call, tg_desk_alert_t line,
 /* Fills in a gate with what the desk has; all else, its roster too, is none. */
 void tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
     tg_gate_scratch_t *scratch, tg_gate_t *gate);
+
+/*
+ * tg_desk_tally.c: what a server shows, of this moment; to be ended with
+ * tg_desk_facts_end().  book is in use until then.
+ */
+void tg_desk_facts(tg_desk_t *desk, const tg_price_book_t *book,
+    tg_breakers_t *breakers, const tg_now_t *now, tg_status_facts_t *facts);
+void tg_desk_facts_end(tg_status_facts_t *facts);
+
+/* tg_desk_fleet.c: the prices in use are these; for the other nodes of a fleet. */
+void tg_desk_priced(tg_desk_t *desk, const tg_price_book_t *book);
+
+/* In the carrier's thread: tells the fleet what this node has spent, and hears
+ * the others, where that is due. */
+void tg_desk_fleet(tg_desk_t *desk, tg_redis_pool_t *pool,
+    const tg_fleet_t *fleet);
+/* The key of prefix hashes, where a file has it: TG_OK, TG_ERROR. */
+int tg_desk_prefix_key(tg_conf_prefix_t *pc, tg_error_t *err);
+
+/* The next number of n lines. */
+uint64_t tg_desk_seq(tg_desk_t *desk, unsigned n);
+
+/* Lines could not be written. */
+void tg_desk_lost(tg_desk_t *desk, unsigned n);
 
 /* The lines of these calls are safe. Where the ledger's lock is not to be had,
  * tg_desk_tick() tries again. */

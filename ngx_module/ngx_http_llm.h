@@ -16,9 +16,10 @@
 #include "tg_price_file.h"
 
 typedef struct {
-    ngx_atomic_t                seq;            /* of cost lines, per node */
     tg_breakers_t               breakers;
-    tg_tally_t                  tally;
+    tg_tally_t                 *tally;          /* where there is no ledger to
+                                                   have it beside; the same in
+                                                   all processes */
 } ngx_http_llm_shared_t;
 
 typedef struct {
@@ -110,6 +111,7 @@ ngx_int_t ngx_http_llm_request_init(ngx_conf_t *cf);
 ngx_int_t ngx_http_llm_post_read_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_llm_handler(ngx_http_request_t *r);
 tg_str_t ngx_http_llm_upstream_host(ngx_http_request_t *r);
+tg_str_t ngx_http_llm_request_header(void *r, tg_str_t name);
 void ngx_http_llm_free(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_edit.c */
@@ -126,6 +128,8 @@ void ngx_http_llm_intercept(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_gate.c */
 void ngx_http_llm_gate(ngx_http_llm_main_conf_t *lmcf, tg_gate_t *gate);
+ngx_int_t ngx_http_llm_add_headers(ngx_http_request_t *r,
+    const tg_header_t *headers, ngx_uint_t n);
 ngx_int_t ngx_http_llm_enter(ngx_http_llm_ctx_t *ctx);
 void ngx_http_llm_redirected(ngx_http_llm_ctx_t *ctx);
 ngx_int_t ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx);

@@ -59,8 +59,13 @@ ngx_http_llm_desk_load(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
 void
 ngx_http_llm_desk_start(ngx_http_llm_main_conf_t *lmcf, ngx_cycle_t *cycle)
 {
-    tg_error_t        err;
-    ngx_core_conf_t  *ccf;
+    tg_now_t                now;
+    tg_error_t              err;
+    ngx_core_conf_t        *ccf;
+    ngx_http_llm_shared_t  *shared = lmcf->shm_zone->data;
+
+    ngx_http_llm_now(&now);
+    tg_desk_tally(&lmcf->desk, &shared->tally, now.wall_ms);
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
@@ -103,20 +108,22 @@ ngx_http_llm_desk_join(ngx_http_llm_main_conf_t *lmcf, ngx_cycle_t *cycle)
     tg_now_t    now;
     tg_error_t  err;
 
-    if (lmcf->conf->keys.file.len == 0 && lmcf->conf->ledger.file.len == 0
-        && lmcf->conf->ngeoip == 0)
-    {
-        return;
-    }
-
     ngx_http_llm_now(&now);
 
     lmcf->desk.alert = ngx_http_llm_log_late_alert;
 
     lmcf->desk.carriers = NGX_HTTP_LLM_CARRIERS;
 
+    tg_desk_priced(&lmcf->desk, lmcf->book);
+
     if (tg_desk_join(&lmcf->desk, now.wall_ms, &err) != TG_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "%s", err.message);
+    }
+
+    if (lmcf->conf->keys.file.len == 0 && lmcf->conf->ledger.file.len == 0
+        && lmcf->conf->ngeoip == 0)
+    {
+        return;
     }
 
     ngx_http_llm_fleet_start(lmcf, cycle);

@@ -17,17 +17,17 @@ ngx_http_llm_gate(ngx_http_llm_main_conf_t *lmcf, tg_gate_t *gate)
     tg_desk_gate(&lmcf->desk, lmcf->book, &scratch, gate);
     gate->roster = lmcf->desk.roster;
     gate->breakers = &shared->breakers;
-    gate->tally = &shared->tally;
 }
 
 
-static ngx_int_t
-ngx_http_llm_refuse_headers(ngx_http_request_t *r, const tg_refusal_t *refusal)
+ngx_int_t
+ngx_http_llm_add_headers(ngx_http_request_t *r, const tg_header_t *headers,
+    ngx_uint_t n)
 {
-    unsigned          i;
+    ngx_uint_t        i;
     ngx_table_elt_t  *h;
 
-    for (i = 0; i < refusal->nheaders; i++) {
+    for (i = 0; i < n; i++) {
         h = ngx_list_push(&r->headers_out.headers);
         if (h == NULL) {
             return NGX_ERROR;
@@ -35,10 +35,10 @@ ngx_http_llm_refuse_headers(ngx_http_request_t *r, const tg_refusal_t *refusal)
 
         h->hash = 1;
         ngx_http_llm_header_init(h);
-        h->key.data = (u_char *) refusal->headers[i].name.p;
-        h->key.len = refusal->headers[i].name.len;
-        h->value.data = (u_char *) refusal->headers[i].value.p;
-        h->value.len = refusal->headers[i].value.len;
+        h->key.data = (u_char *) headers[i].name.p;
+        h->key.len = headers[i].name.len;
+        h->value.data = (u_char *) headers[i].value.p;
+        h->value.len = headers[i].value.len;
     }
 
     return NGX_OK;
@@ -68,7 +68,9 @@ ngx_http_llm_refuse(ngx_http_llm_ctx_t *ctx, const tg_refusal_t *refusal)
     ngx_str_set(&r->headers_out.content_type, "application/json");
     r->headers_out.content_type_len = r->headers_out.content_type.len;
 
-    if (ngx_http_llm_refuse_headers(r, refusal) != NGX_OK) {
+    if (ngx_http_llm_add_headers(r, refusal->headers, refusal->nheaders)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -350,15 +350,6 @@ ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
 }
 
 
-static uint64_t
-ngx_http_llm_log_seq(ngx_http_llm_main_conf_t *lmcf, unsigned n)
-{
-    ngx_http_llm_shared_t  *shared = lmcf->shm_zone->data;
-
-    return (uint64_t) ngx_atomic_fetch_add(&shared->seq, n) + 1;
-}
-
-
 void
 ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx)
 {
@@ -378,7 +369,7 @@ ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx)
         /* A gap says that a line was lost, not that it was not wanted. */
 
         if (seq == 0) {
-            seq = ngx_http_llm_log_seq(ctx->lmcf, n);
+            seq = tg_desk_seq(&ctx->lmcf->desk, n);
         }
 
         for (k = 0; k < n; k++) {
@@ -455,11 +446,9 @@ ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call)
     ngx_uint_t                 i, failed = 0;
     static u_char              line[TG_LINE_MAX];
     ngx_http_llm_log_t       **ll;
-    ngx_http_llm_shared_t     *shared;
     ngx_http_llm_main_conf_t  *lmcf = data;
 
     ll = lmcf->logs.elts;
-    shared = lmcf->shm_zone->data;
 
     for (i = 0; i < lmcf->logs.nelts; i++) {
         if (!tg_recovered_wants(call, ll[i]->conf->target)
@@ -469,7 +458,7 @@ ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call)
         }
 
         if (seq == 0) {
-            seq = ngx_http_llm_log_seq(lmcf, 1);
+            seq = tg_desk_seq(&lmcf->desk, 1);
         }
 
         n = tg_recovered_line(lmcf->conf, call, (char *) line, seq,
@@ -485,7 +474,8 @@ ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call)
     }
 
     if (!failed) {
-        tg_recovered_count(lmcf->conf, call, &shared->tally);
+        tg_recovered_count(lmcf->conf, call, lmcf->desk.zone,
+                           lmcf->desk.tally);
     }
 
     return !failed;

@@ -547,7 +547,10 @@ ngx_http_llm_init_module(ngx_cycle_t *cycle)
 
     if (lmcf != NULL && !ngx_test_config) {
         ngx_http_llm_log_init_module(lmcf);
-        ngx_http_llm_desk_start(lmcf, cycle);
+
+        if (lmcf->enabled) {
+            ngx_http_llm_desk_start(lmcf, cycle);
+        }
     }
 
     return NGX_OK;

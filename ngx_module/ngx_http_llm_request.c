@@ -18,18 +18,14 @@ ngx_http_llm_name_bit(const u_char *p, size_t n)
 }
 
 
-static tg_str_t
-ngx_http_llm_header(void *req, tg_str_t name)
+tg_str_t
+ngx_http_llm_request_header(void *req, tg_str_t name)
 {
     ngx_list_part_t     *part;
     ngx_table_elt_t     *h, *end;
-    ngx_http_llm_ctx_t  *ctx = req;
+    ngx_http_request_t  *r = req;
 
-    if (!(ctx->names & ngx_http_llm_name_bit((u_char *) name.p, name.len))) {
-        return tg_str_null;
-    }
-
-    part = &ctx->request->headers_in.headers.part;
+    part = &r->headers_in.headers.part;
 
     for ( ; part != NULL; part = part->next) {
         end = (ngx_table_elt_t *) part->elts + part->nelts;
@@ -44,6 +40,16 @@ ngx_http_llm_header(void *req, tg_str_t name)
     }
 
     return tg_str_null;
+}
+
+
+static tg_str_t
+ngx_http_llm_header(void *req, tg_str_t name)
+{
+    ngx_http_llm_ctx_t  *ctx = req;
+
+    return ctx->names & ngx_http_llm_name_bit((u_char *) name.p, name.len)
+           ? ngx_http_llm_request_header(ctx->request, name) : tg_str_null;
 }
 
 

@@ -39,22 +39,78 @@ ngx_http_llm_status_out(void *data, const char *p, size_t n)
 }
 
 
+/* The page, in pieces of the request's pool. */
+static ngx_int_t
+ngx_http_llm_status_page(ngx_http_request_t *r, tg_status_format_t format,
+    ngx_http_llm_page_t *page)
+{
+    int                        rc;
+    tg_now_t                   now;
+    tg_status_facts_t          facts;
+    ngx_http_llm_shared_t     *shared;
+    ngx_http_llm_main_conf_t  *lmcf;
+
+    lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
+    shared = lmcf->shm_zone->data;
+
+    page->request = r;
+    page->out = NULL;
+    page->last = &page->out;
+    page->len = 0;
+
+    ngx_http_llm_now(&now);
+    tg_desk_facts(&lmcf->desk, lmcf->book, &shared->breakers, &now, &facts);
+    rc = tg_status_page(&facts, format, ngx_http_llm_status_out, page);
+    tg_desk_facts_end(&facts);
+
+    return rc == TG_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static tg_status_format_t
+ngx_http_llm_status_format(ngx_http_request_t *r)
+{
+    ngx_http_llm_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    return tg_status_asked((tg_status_format_t) llcf->scope.status,
+                           ngx_http_llm_str(&r->args),
+                           ngx_http_llm_request_header(r, tg_str("accept")));
+}
+
+
+static ngx_int_t
+ngx_http_llm_status_head(ngx_http_request_t *r, tg_status_format_t format,
+    off_t len)
+{
+    unsigned     n;
+    tg_str_t     type = tg_status_content_type(format);
+    tg_header_t  headers[TG_STATUS_HEADERS_MAX];
+
+    r->headers_out.content_type.data = (u_char *) type.p;
+    r->headers_out.content_type.len = type.len;
+    r->headers_out.content_type_len = type.len;
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = len;
+
+    n = tg_status_headers(format, headers);
+
+    return ngx_http_llm_add_headers(r, headers, n) == NGX_OK
+           ? ngx_http_send_header(r) : NGX_ERROR;
+}
+
+
 ngx_int_t
 ngx_http_llm_status(ngx_http_request_t *r)
 {
-    tg_now_t                   now;
-    tg_str_t                   type;
     ngx_int_t                  rc;
     ngx_buf_t                 *b;
     ngx_chain_t                end;
-    tg_status_facts_t          facts;
     tg_status_format_t         format;
     ngx_http_llm_page_t        page;
-    ngx_http_llm_shared_t     *shared;
-    ngx_http_llm_loc_conf_t   *llcf;
     ngx_http_llm_main_conf_t  *lmcf;
 
-    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
     lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
@@ -67,40 +123,17 @@ ngx_http_llm_status(ngx_http_request_t *r)
         return rc;
     }
 
-    if (lmcf->shm_zone == NULL) {
+    if (lmcf->desk.tally == NULL) {
         return NGX_HTTP_NOT_FOUND;
     }
 
-    page.request = r;
-    page.out = NULL;
-    page.last = &page.out;
-    page.len = 0;
+    format = ngx_http_llm_status_format(r);
 
-    ngx_http_llm_now(&now);
-    shared = lmcf->shm_zone->data;
-    format = (tg_status_format_t) llcf->scope.status;
-
-    ngx_memzero(&facts, sizeof(facts));
-    facts.conf = lmcf->conf;
-    facts.tally = &shared->tally;
-    facts.breakers = &shared->breakers;
-    facts.wall_ms = now.wall_ms;
-    facts.mono_ms = now.mono_ns / 1000000;
-
-    if (tg_status_page(&facts, format, ngx_http_llm_status_out, &page)
-        != TG_OK)
-    {
+    if (ngx_http_llm_status_page(r, format, &page) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    type = tg_status_content_type(format);
-    r->headers_out.content_type.data = (u_char *) type.p;
-    r->headers_out.content_type.len = type.len;
-    r->headers_out.content_type_len = type.len;
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = page.len;
-
-    rc = ngx_http_send_header(r);
+    rc = ngx_http_llm_status_head(r, format, page.len);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;

@@ -130,5 +130,5 @@ ngx_http_llm_upstream_status(ngx_conf_t *cf,
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_llm_status_handler;
 
-    return tg_status_format(args, nargs, &lulcf->format, err);
+    return tg_status_format(args, nargs, false, &lulcf->format, err);
 }

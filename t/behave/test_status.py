@@ -21,7 +21,7 @@ TEAM = ("llm_tag", "team", "from=header:X-Team")
 def started(server, fake, *llm, **more):
     site = server.metered(fake, *llm, **more)
     site.locs += [
-        Loc("/llm/status", [("llm_status",)]),
+        Loc("/llm/status", [("llm_status", "format=json")]),
         Loc("/llm/metrics", [("llm_status", "format=prometheus")])]
 
     return server.start(site)
@@ -164,7 +164,7 @@ def test_routes_and_providers_are_told_of(server, fake, fake2):
     site = server.routed([("one", fake, "dialect=openai"),
                           ("two", fake2, "dialect=openai")],
                          ("llm_route", "pair", "to=one,two"))
-    site.locs = [Loc("/llm/status", [("llm_status",)]),
+    site.locs = [Loc("/llm/status", [("llm_status", "format=json")]),
                  Loc("/llm/metrics", [("llm_status", "format=prometheus")]),
                  *site.locs]
     server.expect_errors("proxy", "connect", "AH0")
@@ -251,3 +251,88 @@ def test_prometheus_own_checker_is_content(server, fake):
         assert done.returncode == 0 and not done.stderr, done.stderr
     else:
         assert json.dumps(sorted({n for n, _, _ in samples(text)}))
+
+
+def test_what_is_counted_outlives_a_kill_of_all(server, fake):
+    """Master and all; the numbers of lines go on, too."""
+    path = server.mkdir("ledger") + "/ledger"
+    site = started(server, fake, TEAM, ("llm_ledger", path, "size=1m")).site
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    agree(server, 1)
+    server.expect_errors("exited on signal 9", "signal Killed", "was not able",
+                         "AH00052", "AH00051")
+    kill_all(server)
+    server.start(site)
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    agree(server, 2)
+    assert [line["llm.seq"] for line in server.lines(2)] == [1, 2]
+    assert os.stat(path + ".tally").st_mode & 0o777 == 0o600
+
+
+def kill_all(server):
+    for pid in [server.process.pid, *server.workers()]:
+        os.kill(pid, signal.SIGKILL)
+
+    server.process.wait()
+    server.wait_until(lambda: not left(server), what="its processes' end")
+
+
+def left(server):
+    try:
+        os.killpg(server.process.pid, 0)
+    except ProcessLookupError:
+        return False
+
+    return True
+
+
+def test_a_tally_that_is_none_is_told_of(server, fake):
+    path = server.mkdir("ledger") + "/ledger"
+
+    with open(path + ".tally", "w") as f:
+        f.write("somebody's letters\n" * 100)
+
+    server.expect_errors(r"\.tally.*no file of ours")
+    started(server, fake, TEAM, ("llm_ledger", path, "size=1m"))
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    agree(server, 1)
+
+
+def test_a_test_of_the_configuration_makes_no_tally(server, fake):
+    path = server.mkdir("ledger") + "/ledger"
+    accepted, messages = server.test_config(
+        server.metered(fake, ("llm_ledger", path, "size=1m")))
+    assert accepted, messages
+    assert not os.listdir(os.path.dirname(path))
+
+
+def test_who_asks_for_a_form_gets_it(server, fake):
+    site = server.metered(fake)
+    site.locs += [Loc("/status", [("llm_status",)]),
+                  Loc("/json", [("llm_status", "format=json")]),
+                  Loc("/metrics", [("llm_status", "format=prometheus")])]
+    client = server.start(site).client
+    openmetrics = "application/openmetrics-text"
+
+    for path, accept, kind in (
+            ("/status", "", "text/html"),
+            ("/status?format=json", "", "application/json"),
+            ("/status?a=b&format=json&c", "", "application/json"),
+            ("/status?format=prometheus", "", "text/html"),
+            ("/json?format=html", openmetrics, "application/json"),
+            ("/metrics", "", "text/plain"),
+            ("/metrics?format=json", "text/html", "text/plain"),
+            ("/metrics", openmetrics, openmetrics),
+            ("/metrics", openmetrics + "; version=0.0.1", "text/plain"),
+            ("/metrics", openmetrics + ";q=0", "text/plain"),
+            ("/metrics", openmetrics + ";version=1.0.0;q=0.5," + openmetrics
+             + ";version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+             openmetrics),
+            ("/metrics", "text/plain;q=0.9, %s;q=0.3" % openmetrics,
+             "text/plain")):
+        r = client.get(path, (("Accept", accept),) if accept else ())
+        assert r.status == 200
+        assert r.header("Content-Type").split(";")[0] == kind, (path, accept)
+        assert r.header("Cache-Control") == "no-store"
+        assert r.header("X-Content-Type-Options") == "nosniff"
+        assert "'none'" in r.header("Content-Security-Policy")

@@ -751,15 +751,15 @@ test_the_state_s_file_and_the_status_format(void **state)
     assert_int_equal(tg_upstream_state(args + 1, 1, tg_arena_mem(arena), NULL,
                                        NULL, &file, &err), TG_ERROR);
 
-    assert_int_equal(tg_status_format(NULL, 0, &format, &err), TG_OK);
+    assert_int_equal(tg_status_format(NULL, 0, false, &format, &err), TG_OK);
     assert_int_equal(format, TG_STATUS_JSON);
     args[0] = tg_str("format=prometheus");
-    assert_int_equal(tg_status_format(args, 1, &format, &err), TG_OK);
+    assert_int_equal(tg_status_format(args, 1, false, &format, &err), TG_OK);
     assert_int_equal(format, TG_STATUS_PROMETHEUS);
     args[0] = tg_str("format=xml");
-    assert_int_equal(tg_status_format(args, 1, &format, &err), TG_ERROR);
+    assert_int_equal(tg_status_format(args, 1, false, &format, &err), TG_ERROR);
     args[0] = tg_str("prometheus");
-    assert_int_equal(tg_status_format(args, 1, &format, &err), TG_ERROR);
+    assert_int_equal(tg_status_format(args, 1, false, &format, &err), TG_ERROR);
     assert_string_equal(err.message, "unknown parameter \"prometheus\"; known"
                         " are format=");
     (void) state;

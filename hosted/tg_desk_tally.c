@@ -1,0 +1,148 @@
+/* What a server counts, and shows. */
+
+#include "tg_desk.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TG_DESK_SECRET_MAX  65536
+
+
+static int
+tg_desk_tally_file(tg_desk_t *desk, int64_t now, tg_error_t *err)
+{
+    char  path[sizeof(desk->ledger.path) + sizeof(TG_TALLY_SUFFIX)];
+
+    (void) snprintf(path, sizeof(path), "%s" TG_TALLY_SUFFIX,
+                    desk->ledger.path);
+
+    return tg_tally_file_open(&desk->tally_file, path, now, err);
+}
+
+
+static tg_tally_t *
+tg_desk_tally_get(tg_desk_t *desk, tg_tally_t **anonymous, int64_t now)
+{
+    char        text[400];
+    tg_error_t  err;
+
+    if (desk->open) {
+        if (tg_desk_tally_file(desk, now, &err) == TG_OK) {
+            return desk->tally_file.tally;
+        }
+
+        (void) snprintf(text, sizeof(text), "llm_ledger: %s, where calls are"
+                        " counted for llm_status: %s; what is counted now is"
+                        " lost at a stop", TG_TALLY_SUFFIX, err.message);
+        desk->log(desk->log_data, TG_DESK_ERROR, text);
+    }
+
+    if (*anonymous == NULL) {
+        *anonymous = tg_tally_anonymous(now);
+
+        if (*anonymous == NULL) {
+            desk->log(desk->log_data, TG_DESK_ERROR, "llm_status: no memory to"
+                      " count calls in");
+        }
+    }
+
+    return *anonymous;
+}
+
+
+void
+tg_desk_tally(tg_desk_t *desk, tg_tally_t **anonymous, int64_t now)
+{
+    tg_conf_prefix_t  *pc = &desk->conf->prefix;
+
+    desk->tally = tg_desk_tally_get(desk, anonymous, now);
+
+    if (!pc->off && !pc->ready && desk->tally != NULL) {
+        memcpy(pc->key, desk->tally->secret, TG_SIPHASH_KEY);
+        pc->ready = true;
+    }
+}
+
+
+/* A secret of any length. */
+int
+tg_desk_prefix_key(tg_conf_prefix_t *pc, tg_error_t *err)
+{
+    int             rc;
+    tg_str_t        text;
+    unsigned char   digest[EVP_MAX_MD_SIZE];
+
+    if (pc->off || pc->key_file.len == 0) {
+        return TG_OK;
+    }
+
+    if (tg_file_read(pc->key_file.p, TG_DESK_SECRET_MAX, true, &text, err)
+        != TG_OK)
+    {
+        return TG_ERROR;
+    }
+
+    rc = text.len < TG_SIPHASH_KEY
+         ? tg_error(err, 0, 0, "%s has less than %d bytes", pc->key_file.p,
+                    TG_SIPHASH_KEY)
+         : EVP_Digest(text.p, text.len, digest, NULL, EVP_sha256(), NULL) == 1
+         ? TG_OK : tg_error(err, 0, 0, "SHA-256 is not to be had");
+
+    explicit_bzero((char *) text.p, text.len);
+    free((char *) text.p);
+
+    if (rc == TG_OK) {
+        memcpy(pc->key, digest, TG_SIPHASH_KEY);
+        pc->ready = true;
+    }
+
+    return rc;
+}
+
+
+uint64_t
+tg_desk_seq(tg_desk_t *desk, unsigned n)
+{
+    return desk->tally == NULL ? 0
+           : atomic_fetch_add_explicit(&desk->tally->seq, n,
+                                       memory_order_relaxed) + 1;
+}
+
+
+void
+tg_desk_lost(tg_desk_t *desk, unsigned n)
+{
+    if (desk->tally != NULL) {
+        (void) atomic_fetch_add_explicit(&desk->tally->lost, n,
+                                         memory_order_relaxed);
+    }
+}
+
+
+void
+tg_desk_facts(tg_desk_t *desk, const tg_price_book_t *book,
+    tg_breakers_t *breakers, const tg_now_t *now, tg_status_facts_t *facts)
+{
+    memset(facts, 0, sizeof(tg_status_facts_t));
+
+    facts->conf = desk->conf;
+    facts->tally = desk->tally;
+    facts->breakers = breakers;
+    facts->ledger = desk->joined ? &desk->ledger.ledger : NULL;
+    facts->zone = desk->zone;
+    facts->roster = tg_desk_roster(desk);
+    facts->book = book;
+    facts->upstream = desk->conf->companion;
+    facts->in_flight = tg_tally_file_in_flight(desk->tally);
+    facts->wall_ms = now->wall_ms;
+    facts->mono_ms = now->mono_ns / 1000000;
+}
+
+
+void
+tg_desk_facts_end(tg_status_facts_t *facts)
+{
+    tg_roster_unref(facts->roster);
+}
