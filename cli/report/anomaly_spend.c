@@ -337,6 +337,11 @@ anomaly_spend(anomalies_t *all, series_set_t *set, uint32_t i,
 
     memset(&p, 0, sizeof(p));
     p.s = series_at(set, i);
+
+    if (p.s->first >= scope->end) {
+        return true;
+    }
+
     p.index = i;
     p.scope = scope;
     p.day0 = p.s->first / 24;

@@ -43,7 +43,8 @@ def company(tmp_path_factory):
     d = Deployment(31, DAYS, calls=400)
     f = max((f for f in d.features if f.kind == "rag"), key=lambda f: f.cost())
     d.replaced = (d.features[-1], 30)
-    d.plants.append(Plant("retrieval", 50 * 24 + 9, 48, feature=f, by=8))
+    d.plants.append(Plant("retrieval", 50 * 24 + 9, 48, feature=f, by=8,
+                          part=0.95))
     d.plants.append(Plant(
         "loop", 62 * 24 + 11, 2, feature=f, calls=800, tokens=9000, done=0,
         session="sess\x1b[2J"))
@@ -149,6 +150,9 @@ def test_forecast_of_a_month(company):
         assert r["month_so_far_nusd"] <= r["month_low_nusd"] \
             <= r["month_forecast_nusd"] <= r["month_high_nusd"]
         assert r["month_forecast_nusd"] <= r["year_forecast_nusd"]
+    year = rows("forecast", "--to=year", "--until=" + iso(now), name)[0]
+    assert "month_forecast" not in year
+    assert year["year_forecast"] == got["all"]["year_forecast"]
 
 
 def test_changes_add_up(company):
@@ -190,4 +194,5 @@ def test_what_is_wrong_on_the_command_line_is_said(company):
     report("anomalies", "--share=x", name, code=1)
     report("anomalies", "--min-usd=-1", name, code=1)
     report("forecast", "--by=day", name, code=1)
+    report("forecast", "--to=week", name, code=1)
     report("changes", "--since=2025-03-01", "--until=2025-02-01", name, code=2)
