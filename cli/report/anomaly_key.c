@@ -24,8 +24,8 @@ key_sum(const series_t *s, int64_t from, int64_t to)
 
 
 /* Another key of the same owner fell silent for it: what it spent in these
- * hours of a week's days is as much, and now it is nothing.  Of few hours a whole
- * day is held against it. */
+ * hours of a week's days is as much, and now it is nothing.  Of few hours a
+ * whole day is held against it. */
 static bool
 key_replaced(series_set_t *set, uint32_t i, int64_t since, int64_t hour)
 {

@@ -32,8 +32,8 @@ void series_lines_free(series_lines_t *l);
 
 /*
  * Counts a line; l->of[0] is of all, then one for each of l->by that the line
- * has a value of.  False: no memory, l->full.  What it says is good until the next
- * line.
+ * has a value of.  False: no memory, l->full.  What it says is good until the
+ * next line.
  */
 bool series_line(series_lines_t *l, const record_t *r);
 
