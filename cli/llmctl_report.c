@@ -33,7 +33,7 @@ static const kind_t  kinds[] = {
       " [OPTION...] FILE...",
       "what is not as it was, since when, and what it costs a day",
       report_anomalies },
-    { "forecast", "[--by=DIMENSION,...] [OPTION...] FILE...",
+    { "forecast", "[--to=month|year] [--by=DIMENSION,...] [OPTION...] FILE...",
       "what this month and this year will cost, and how far that may be off",
       report_forecast },
     { "changes", "[--by=DIMENSION,...] [--before=TIME] [OPTION...] FILE...",
