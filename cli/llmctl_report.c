@@ -33,6 +33,12 @@ static const kind_t  kinds[] = {
       " [OPTION...] FILE...",
       "what is not as it was, since when, and what it costs a day",
       report_anomalies },
+    { "forecast", "[--by=DIMENSION,...] [OPTION...] FILE...",
+      "what this month and this year will cost, and how far that may be off",
+      report_forecast },
+    { "changes", "[--by=DIMENSION,...] [--before=TIME] [OPTION...] FILE...",
+      "why a period cost more than the one before: calls, models, tokens, prices",
+      report_changes },
     { "dry-run", "[--json] FILE...",
       "who would have been refused, by cost lines of a dry run",
       report_dry_run }
