@@ -71,6 +71,12 @@ def test_focus_is_valid_and_adds_up_to_the_nano_dollar(month, more):
         for line in month.lines)
 
 
+def test_focus_is_a_format_of_spend_too(month):
+    one = llmctl("report", "spend", "--format=focus", "--quiet", month.path)
+    two = llmctl("report", "focus", "--quiet", month.path)
+    assert one.stdout == two.stdout
+
+
 def by_class(lines):
     """Tokens and nano-dollars of a model's classes."""
     found = defaultdict(lambda: [0, 0])

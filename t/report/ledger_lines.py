@@ -205,6 +205,7 @@ class Lines:
 
     def refused(self, when, about):
         self.base(when, **about, **{
+            "gen_ai.provider.name": "openai", "llm.provider": "openai",
             "gen_ai.request.model": "gpt-4o", "llm.decision": "refuse",
             "llm.rule": "team_month", "llm.usage.source": "none",
             "llm.cost.total_nusd": 0, "http.response.status_code": 429,
