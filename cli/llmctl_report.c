@@ -65,11 +65,32 @@ usage(FILE *to)
 }
 
 
+/* llmctl report spend --format=focus is llmctl report focus. */
+static bool
+wants_focus(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--format=focus") == 0
+            || (strcmp(argv[i], "--format") == 0 && i + 1 < argc
+                && strcmp(argv[i + 1], "focus") == 0))
+        {
+            return strcmp(argv[0], "spend") == 0;
+        }
+    }
+
+    return false;
+}
+
+
 int
 report_command(int argc, char **argv)
 {
     if (argc < 1) {
         return usage(stderr);
+    }
+
+    if (wants_focus(argc, argv)) {
+        return report_focus(argc, argv);
     }
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
