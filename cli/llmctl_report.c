@@ -18,6 +18,15 @@ static const kind_t  kinds[] = {
     { "focus", "[--period=day|hour] [--account=ID] [--invoice=ID] [OPTION...]"
       " FILE...", "cost and usage as FOCUS 1.2 has them, CSV",
       report_focus },
+    { "sessions", "[--by=DIMENSION,...] [OPTION...] FILE...",
+      "what sessions cost: the dearest, or on average by dimensions",
+      report_sessions },
+    { "outcomes", "[--by=DIMENSION,...] [OPTION...] FILE...",
+      "what a result costs, by its name: llm_outcome's lines joined by session",
+      report_outcomes },
+    { "customers", "--revenue=FILE.csv [--by=DIMENSION] [--periods] FILE...",
+      "what customers cost and pay, who costs more than they pay",
+      report_customers },
     { "dry-run", "[--json] FILE...",
       "who would have been refused, by cost lines of a dry run",
       report_dry_run }

@@ -58,5 +58,8 @@ typedef int (*report_kind_t)(int argc, char **argv);
 
 int report_spend(int argc, char **argv);
 int report_dry_run(int argc, char **argv);
+int report_sessions(int argc, char **argv);
+int report_outcomes(int argc, char **argv);
+int report_customers(int argc, char **argv);
 
 #endif /* REPORT_H */
