@@ -7,6 +7,7 @@
 #   make install               what was built, llmctl, prices, docs (DESTDIR=, PREFIX=)
 #   make corpus CORPUS=DIR     replays recorded traffic through a real server
 #   make bench                 measurements, one line a figure (ROWS="httpd core")
+#   make bench-anomalies       what reports find of planted anomalies, and how soon
 #   make bench-balance         balancing, beside nginx' own and an oracle
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
@@ -72,7 +73,7 @@ DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl
               prometheus curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk shipping boundary reference reference-check demo torture \
-        test calendar corpus bench bench-balance fuzz asan memcheck deps clean install test-llama
+        test calendar corpus bench bench-anomalies bench-balance fuzz asan memcheck deps clean install test-llama
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -245,7 +246,7 @@ test: deps
 
 demo: deps
 	$(MAKE) -s all
-	$(PYTHON) cli/demo $(SERVER)
+	$(PYTHON) cli/demo $(SERVER) $(if $(WATCH),--watch)
 
 # A request translated, for t/behave/test_translation.py.
 $(BUILD)/translate: t/translate/translate.c $(CORE)
@@ -288,6 +289,10 @@ bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 $(BUILD)/report/lines: t/report/lines.c $(CORE)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+
+# What is found of what goes wrong with spend, and what of what does not.
+bench-anomalies: $(BUILD)/llmctl
+	$(PYTHON) t/report/anomaly_bench.py --llmctl $(BUILD)/llmctl
 
 # How calls wait, by how they are spread over engines without a GPU.
 bench-balance: nginx $(BUILD)/bench/engine $(BUILD)/bench/openloop

@@ -6,7 +6,7 @@
 
 #define FRESH  72               /* hours since the first call */
 #define WORTH  0.4              /* of what is worth telling of spend */
-#define SOON   4                /* hours */
+#define SOON   12               /* hours */
 #define LIKE   6
 
 

@@ -351,7 +351,7 @@ loop_judge(anomalies_t *all, size_t from, series_set_t *set, uint32_t index,
 
     /* Batches name no session; the first month's end has the first of some. */
     if (!k->named || !known) {
-        worth *= 8;
+        worth *= 5;
     }
 
     if (cost_so_far(l, at) < worth

@@ -14,6 +14,7 @@
 #define BEYOND_NEW 2.5          /* likewise, of less than four weeks */
 #define SPREADS    8.0
 #define LOOKS      (24 * 7)     /* hours that were looked at before */
+#define TURNS      100          /* days in which ends of months are looked at */
 #define WORSE      2.5          /* times what was found: it is found again */
 #define ENDED      0.25         /* below it for a day: it is over */
 #define OPEN_DAYS  21           /* then it is what is usual */
@@ -71,6 +72,18 @@ spend_beyond(spend_t *p, size_t t, unsigned w, double ratio, double excess)
 
     from = to > 24 * ANOMALY_LOOKS ? to - 24 * ANOMALY_LOOKS : 0;
 
+    /* The month before may have ended on holidays. */
+    for (size_t i = to > 24 * TURNS ? to - 24 * TURNS : 0;
+         anomaly_month_turns(day) && i < from; i++)
+    {
+        if (!isnan(p->r[w][i])
+            && anomaly_month_turns(p->day0 + (int64_t) (i / 24)))
+        {
+            most = fmax(most, p->r[w][i]);
+            dearest = fmax(dearest, p->x[w][i]);
+        }
+    }
+
     for (size_t i = from; i < to; i++) {
         if (!isnan(p->r[w][i])) {
             p->looks[n++] = p->r[w][i];
@@ -121,7 +134,7 @@ spend_begin(spend_t *p, size_t t, int hours, double ratio)
     a->since = p->day0 * 24 + (int64_t) since;
     a->found = p->day0 * 24 + (int64_t) t;
     a->last = a->found;
-    a->score = 1 + ratio;
+    a->score = (1 + ratio) * (anomaly_narrow(p->s) ? ANOMALY_NARROW : 1);
     p->open = true;
     p->ratio = ratio;
     p->sum = 0;
@@ -209,7 +222,9 @@ spend_drift(spend_t *p, size_t d, anomalies_t *all)
     anomaly_t      a;
     stat_course_t  c;
 
-    if (d < ANOMALY_DAYS + DRIFT_LAG) {
+    if (d < ANOMALY_DAYS + DRIFT_LAG
+        || anomaly_month_turns(p->day0 + (int64_t) d))
+    {
         return true;
     }
 

@@ -174,7 +174,7 @@ tokens_begin(tokens_t *p, size_t t, unsigned w, double d, double excess)
     a->last = a->found;
     a->usual = p->tokens;
     a->excess = excess;
-    a->score = exp(d);
+    a->score = exp(d) * (anomaly_narrow(p->s) ? ANOMALY_NARROW : 1);
     p->open = true;
     p->found = d;
 
@@ -289,16 +289,6 @@ tokens_days(tokens_t *p, anomalies_t *all)
 }
 
 
-/* One program or person, as far as that is known. */
-static bool
-tokens_narrow(const char *kind)
-{
-    return strncmp(kind, "tag:", 4) == 0 || strcmp(kind, "key") == 0
-           || strcmp(kind, "user") == 0 || strcmp(kind, "agent") == 0
-           || strcmp(kind, "prefix") == 0;
-}
-
-
 bool
 anomaly_tokens(anomalies_t *all, series_set_t *set, uint32_t i,
     const anomaly_scope_t *scope)
@@ -310,7 +300,7 @@ anomaly_tokens(anomalies_t *all, series_set_t *set, uint32_t i,
     p.s = series_at(set, i);
     p.index = i;
     p.scope = scope;
-    p.least = tokens_narrow(p.s->kind) ? LEAST : LEAST_MIX;
+    p.least = anomaly_narrow(p.s) ? LEAST : LEAST_MIX;
     p.day0 = p.s->first / 24;
     p.nhours = (size_t) (scope->end - p.day0 * 24);
     p.ndays = (p.nhours + 23) / 24;

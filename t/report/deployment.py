@@ -174,7 +174,7 @@ class Deployment:
 
     def key(self, f, day):
         rng = self.rng
-        if f is self.small[0] and day >= self.small[1] and rng.random() < 0.02:
+        if f is self.small[0] and day >= self.small[1] and rng.random() < 0.005:
             return "key_%s_try" % f.team
         if f is self.dead[0] and day < self.dead[1] and rng.random() < 0.2:
             return "key_%s_old" % f.team
