@@ -131,14 +131,14 @@ put_field(FILE *to, tg_str_t s)
     if (s.len != 0 && memchr("=+-@\t\r", s.p[0], 6) != NULL) {
         fputs("\"'", to);
     } else {
-        fputc('"', to);
+        (void) putc_unlocked('"', to);
     }
 
     for (size_t i = 0; i < s.len; i++) {
         if (s.p[i] == '"') {
-            fputc('"', to);
+            (void) putc_unlocked('"', to);
         }
-        fputc(s.p[i], to);
+        (void) putc_unlocked(s.p[i], to);
     }
 
     fputs("\",", to);
@@ -150,7 +150,7 @@ static void
 put_text(FILE *to, tg_str_t s)
 {
     if (s.len == 0) {
-        fputc(',', to);
+        (void) putc_unlocked(',', to);
     } else {
         put_field(to, s);
     }
@@ -161,7 +161,7 @@ static void
 put(FILE *to, const char *s)
 {
     fputs(s, to);
-    fputc(',', to);
+    (void) putc_unlocked(',', to);
 }
 
 
@@ -171,7 +171,7 @@ put_money(FILE *to, int64_t nusd)
     char  buf[TG_MONEY_TEXT_MAX];
 
     (void) fwrite(buf, 1, tg_money_text(buf, nusd), to);
-    fputc(',', to);
+    (void) putc_unlocked(',', to);
 }
 
 
@@ -228,7 +228,7 @@ put_json_string(FILE *to, tg_str_t s)
         } else if (ch < 0x20 || ch == 0x7f) {
             fprintf(to, "\\u%04x", ch);
         } else {
-            fputc(ch, to);
+            (void) putc_unlocked(ch, to);
         }
     }
 
@@ -247,7 +247,7 @@ put_tags(FILE *to, const focus_row_t *r)
         }
         fputs(sep, to);
         put_json_string(to, r->tags[i].name);
-        fputc(':', to);
+        (void) putc_unlocked(':', to);
         put_json_string(to, r->tags[i].value);
         sep = ",";
     }
@@ -298,7 +298,7 @@ put_price(FILE *to, const focus_row_t *r, int64_t cost)
 
     s = focus_price(buf, cost, r->quantity, scale);
     (void) fwrite(s.p, 1, s.len, to);
-    fputc(',', to);
+    (void) putc_unlocked(',', to);
 }
 
 
