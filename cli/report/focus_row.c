@@ -69,8 +69,8 @@ digits_up(char *digits, size_t n)
 
 
 /*
- * cost * scale / (quantity * 1e9) by long division.  What is left after d digits
- * is rest / den of the last place, which the quantity makes
+ * cost * scale / (quantity * 1e9) by long division.  What is left after d
+ * digits is rest / den of the last place, which the quantity makes
  * rest / (scale * 10^d) nano-dollars: below a half it rounds to the cost.
  */
 tg_str_t
