@@ -54,11 +54,14 @@ static const char  header[] =
     "x_Model,x_PriceId,x_UsageSource\r\n";
 
 
-/* digits[0..n] of which the first is a carry's place; adds one at the end. */
+/* Adds one at the end of a decimal whose first place is there for a carry. */
 static void
 digits_up(char *digits, size_t n)
 {
     while (n-- > 0) {
+        if (digits[n] == '.') {
+            continue;
+        }
         if (digits[n] != '9') {
             digits[n]++;
             return;
@@ -99,17 +102,7 @@ focus_price(char *buf, int64_t cost, int64_t quantity, int64_t scale)
     }
 
     if (2 * rest >= reach || den - rest < rest) {
-        if (d == 0) {
-            digits_up(buf, (size_t) (p - buf));
-        } else {
-            char  *dot = p - d - 1;
-
-            /* the point aside */
-            memmove(dot, dot + 1, d);
-            digits_up(buf, (size_t) (p - buf) - 1);
-            memmove(dot + 1, dot, d);
-            *dot = '.';
-        }
+        digits_up(buf, (size_t) (p - buf));
     }
 
     return buf[0] == '0' ? tg_str_of(buf + 1, (size_t) (p - buf) - 1)
