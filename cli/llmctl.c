@@ -3,6 +3,7 @@
  */
 
 #include "llmctl.h"
+#include "finance.h"
 
 #include "tg_conf.h"
 #include "tg_group_conf.h"
@@ -313,6 +314,14 @@ static const command_t  commands[] = {
     { "report", "spend | dry-run ... FILE...",
       "what cost logs say; llmctl report help says more", report_command,
       false },
+    { "reconcile", "INVOICE.csv [--tolerance=1%|USD] [--by=day,model]"
+      " COST-LOG...",
+      "where a provider's invoice differs from the cost lines",
+      reconcile_command, true },
+    { "close", "--period=2026-10 [--previous=FILE] --output=FILE COST-LOG..."
+      "\n      --verify=FILE COST-LOG...",
+      "seals a month that is over; whether it is still as it was sealed",
+      close_command, true },
     { "reference", "md | man", "writes the reference of directives",
       reference, false }
 };

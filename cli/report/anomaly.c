@@ -24,6 +24,15 @@ anomaly_month_turns(int64_t day)
 
 
 bool
+anomaly_narrow(const series_t *s)
+{
+    return strncmp(s->kind, "tag:", 4) == 0 || strcmp(s->kind, "key") == 0
+           || strcmp(s->kind, "user") == 0 || strcmp(s->kind, "agent") == 0
+           || strcmp(s->kind, "prefix") == 0;
+}
+
+
+bool
 anomaly_add(anomalies_t *all, const anomaly_t *a)
 {
     size_t      room = all->room == 0 ? 64 : all->room * 2;

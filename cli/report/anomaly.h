@@ -33,7 +33,7 @@ typedef struct {
     double          now, usual; /* dollars a day; tokens a call; calls alike in
                                    an hour; dollars a million tokens */
     double          excess;     /* nano-dollars a day */
-    double          score;      /* now / usual, of whatever it is */
+    double          score;      /* how much more than usual, of its kind */
     unsigned        nalso;
     uint32_t        also[ANOMALY_ALSO];         /* series that show it, too */
     char            text[SERIES_NAME_MAX];      /* session, class of tokens */
@@ -64,6 +64,11 @@ double anomaly_worth(const anomaly_scope_t *scope, int64_t hour);
 
 /* A month's last two days and its first. */
 bool anomaly_month_turns(int64_t day);
+
+/* One program or person, as far as that is known; of two series that tell the
+ * same its finding comes first. */
+#define ANOMALY_NARROW  1.15    /* times its score */
+bool anomaly_narrow(const series_t *s);
 
 /* False: no memory. */
 bool anomaly_add(anomalies_t *all, const anomaly_t *a);

@@ -221,7 +221,7 @@ price_look(price_t *p, size_t t, anomalies_t *all, uint32_t model,
     }
 
     if (p->twice < 2
-        || fabs(exp(is) - exp(p->base)) * day < anomaly_worth(scope, hour) / 20)
+        || fabs(exp(is) - exp(p->base)) * day < anomaly_worth(scope, hour) / 40)
     {
         return true;
     }

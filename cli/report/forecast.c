@@ -145,7 +145,7 @@ error_of(const double *e, size_t by, size_t span, size_t ahead)
     rms = fmax(LEAST_ERROR, sqrt(sum / n));
     apart = (double) n / (double) span;         /* that do not overlap */
 
-    return rms * (1 + 1 / fmax(1.0, apart))
+    return rms * (1 + 0.5 / fmax(1.0, apart))
            * sqrt((double) ahead / (double) span);
 }
 
