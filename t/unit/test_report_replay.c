@@ -244,7 +244,7 @@ by_sum(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
 static void
 test_few_rows(void **state)
 {
-    char             name[16];
+    char             name[16] = "";
     void            *sum;
     few_t           *f = few_new(2, sizeof(int64_t));
     tg_str_t         key[2] = { tg_strz(name), tg_str("") };
