@@ -513,6 +513,13 @@ tg_conf_hash(tg_conf_t *conf, tg_directive_id_t id, const tg_str_t *args,
     h = (h ^ (uint64_t) id) * UINT64_C(1099511628211);
 
     for (unsigned i = 0; i < nargs; i++) {
+
+        /* What hosts of one configuration differ in. */
+
+        if (id == TG_DIRECTIVE_LEDGER && tg_str_starts(args[i], tg_str("node="))) {
+            continue;
+        }
+
         for (size_t k = 0; k <= args[i].len; k++) {
             h ^= k == args[i].len ? 0xff : (unsigned char) args[i].p[k];
             h *= UINT64_C(1099511628211);

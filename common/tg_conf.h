@@ -201,6 +201,7 @@ typedef enum {
 /* llm_metrics. */
 typedef struct {
     bool      said;
+    bool      alone;                /* fleet=off */
     unsigned  series;               /* at most */
     unsigned  labels;               /* bits, 1 << tg_metrics_label_t */
     unsigned  ntags;

@@ -1,4 +1,5 @@
 #include "tg_status_page_int.h"
+#include "tg_status_fleet.h"
 
 /* llm_status for Prometheus: docs/metrics.md. */
 
@@ -184,6 +185,7 @@ tg_status_text(const tg_status_facts_t *facts, bool openmetrics,
     tg_status_spend(facts, pg);
     tg_status_routes(pg, facts->breakers, facts->conf, facts->mono_ms);
     tg_status_quotas(facts, pg);
+    tg_status_fleet_text(pg, facts);
 
     tg_status_one(pg, "llm_requests_in_flight", "gauge",
                   "Calls under way, in all of the server's processes.",

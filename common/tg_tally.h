@@ -9,6 +9,7 @@
 #ifndef TG_TALLY_H
 #define TG_TALLY_H
 
+#include "tg_fleet_view.h"
 #include "tg_metrics.h"
 #include "tg_spend.h"
 #include "tg_subjects.h"
@@ -42,6 +43,7 @@ typedef struct {
     tg_metrics_t      metrics;
     tg_spend_t        spend;
     tg_subjects_t     subjects;
+    tg_fleet_board_t  fleet;
     tg_tally_process_t  processes[TG_TALLY_PROCESSES];
 } tg_tally_t;
 

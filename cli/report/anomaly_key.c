@@ -5,14 +5,17 @@
 #include <math.h>
 
 #define FRESH  72               /* hours since the first call */
+#define WORTH  0.4              /* of what is worth telling of spend */
+#define SOON   12               /* hours */
+#define LIKE   6
 
 
 static double
-key_day(const series_t *s, int64_t hour)
+key_sum(const series_t *s, int64_t from, int64_t to)
 {
     double  sum = 0;
 
-    for (int64_t h = hour - 23; h <= hour; h++) {
+    for (int64_t h = from; h <= to; h++) {
         sum += (double) series_get(s, h).cost;
     }
 
@@ -20,11 +23,14 @@ key_day(const series_t *s, int64_t hour)
 }
 
 
-/* Another key of the same owner fell silent for it. */
+/* Another key of the same owner fell silent for it: what it spent in these
+ * hours of a week's days is as much, and now it is nothing.  Of few hours a
+ * whole day is held against it. */
 static bool
 key_replaced(series_set_t *set, uint32_t i, int64_t since, int64_t hour)
 {
-    double           before, now = key_day(series_at(set, i), hour);
+    double           before, now = key_sum(series_at(set, i), since, hour);
+    int64_t          from = hour - since < SOON ? hour - 23 : since;
     const series_t  *s, *owner;
 
     for (uint32_t k = 0; k < series_count(set); k++) {
@@ -34,11 +40,14 @@ key_replaced(series_set_t *set, uint32_t i, int64_t since, int64_t hour)
             continue;
         }
 
-        before = key_day(s, hour - 7 * 24);
+        before = 0;
 
-        if (before < now / 2 || key_day(s, hour) > before / 10
-            || s->last > hour || s->last < since - 72)
-        {
+        for (int64_t d = 1; d <= 7; d++) {
+            before += key_sum(s, from - 24 * d, hour - 24 * d) / 7;
+        }
+
+        if (before < now / LIKE
+            || key_sum(s, since + 2, hour) > before / 50) {
             continue;
         }
 
@@ -65,10 +74,10 @@ key_watch(anomalies_t *all, series_set_t *set, uint32_t i, int64_t since,
     anomaly_t  a;
 
     for (int64_t h = since; h < since + FRESH && h < scope->end; h++) {
-        day = key_day(s, h);
+        day = key_sum(s, h - 23, h);
 
-        if (day < anomaly_worth(scope, h) / 2
-            || key_replaced(set, i, since, h))
+        if (day < WORTH * anomaly_worth(scope, h)
+            || (!old && key_replaced(set, i, since, h)))
         {
             continue;
         }
@@ -109,7 +118,7 @@ anomaly_key(anomalies_t *all, series_set_t *set, uint32_t i,
     bool       ok = true;
     series_t  *s = series_at(set, i);
 
-    for (int64_t h = s->first; ok && h <= s->last; h++) {
+    for (int64_t h = s->first; ok && h <= s->last && h < scope->end; h++) {
         if (series_get(s, h).calls == 0) {
             continue;
         }

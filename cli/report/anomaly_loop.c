@@ -10,10 +10,11 @@
 #define SIZES      6            /* of a session's calls, told apart */
 #define LIKELY     (1 << 13)    /* sessions kept to be looked at */
 #define LOOK_FROM  40           /* calls alike */
-#define ALONE      100          /* likewise, where no session is named */
+#define ALONE      50           /* likewise, where no session is named */
 #define UNKNOWN    200          /* likewise, of who has no past */
 #define BEYOND     3.0          /* times the most of the last weeks */
 #define KNOWN      7            /* days of a past */
+#define GOES_ON    6            /* hours */
 
 typedef struct {
     uint64_t  hash;             /* of owner, session, model, hour; 0: free */
@@ -129,7 +130,7 @@ slot_of(loops_t *l, uint64_t hash, int64_t hour)
 }
 
 
-/* Calls by size, in steps of a twentieth; frequent sizes stay (Misra, Gries). */
+/* By size, in steps of a twentieth; frequent sizes stay (Misra and Gries). */
 static uint32_t
 slot_size(slot_t *s, int64_t input)
 {
@@ -296,11 +297,35 @@ usual(const series_t *s, int64_t hour, const anomalies_t *all, size_t from,
 }
 
 
+/* What it has cost in the last hours. */
+static double
+cost_so_far(const loops_t *l, size_t i)
+{
+    double           cost = 0;
+    const likely_t  *k = &l->likely[i], *was;
+
+    for (size_t n = i + 1; n-- > 0; ) {
+        was = &l->likely[n];
+
+        if (k->hour - was->hour >= GOES_ON) {
+            break;
+        }
+
+        if (was->owner == k->owner && strcmp(was->session, k->session) == 0) {
+            cost += (double) was->cost;
+        }
+    }
+
+    return cost;
+}
+
+
 static bool
 loop_judge(anomalies_t *all, size_t from, series_set_t *set, uint32_t index,
-    const likely_t *k, const anomaly_scope_t *scope)
+    const loops_t *l, size_t at, const anomaly_scope_t *scope)
 {
-    double           most, worth = anomaly_worth(scope, k->hour) / 10;
+    const likely_t  *k = &l->likely[at];
+    double           most, worth = anomaly_worth(scope, k->hour) / 20;
     anomaly_t        a, *was;
     const series_t  *s = series_at(set, index);
     bool             known = k->hour - s->first >= 24 * KNOWN;
@@ -309,7 +334,7 @@ loop_judge(anomalies_t *all, size_t from, series_set_t *set, uint32_t index,
     for (size_t i = from; i < all->n; i++) {
         was = &all->list[i];
 
-        if (was->series == index && k->hour - was->last <= 6) {
+        if (was->series == index && k->hour - was->last <= GOES_ON) {
             was->excess += k->hour == was->last
                            && strcmp(was->text, k->session) == 0
                            ? 0 : (double) k->cost;
@@ -326,10 +351,10 @@ loop_judge(anomalies_t *all, size_t from, series_set_t *set, uint32_t index,
 
     /* Batches name no session; the first month's end has the first of some. */
     if (!k->named || !known) {
-        worth *= 10;
+        worth *= 5;
     }
 
-    if ((double) k->cost < worth
+    if (cost_so_far(l, at) < worth
         || (!k->named && k->hour - s->first < 24 * 33
             && anomaly_month_turns(k->hour / 24)))
     {
@@ -344,7 +369,7 @@ loop_judge(anomalies_t *all, size_t from, series_set_t *set, uint32_t index,
     a.last = k->hour;
     a.now = k->alike;
     a.usual = most;
-    a.excess = (double) k->cost;
+    a.excess = cost_so_far(l, at);
     a.score = k->alike / fmax(most, 1);
     memcpy(a.text, k->session, sizeof(k->session));
 
@@ -361,10 +386,12 @@ loops_find(anomalies_t *all, series_set_t *set, loops_t *l,
 
     qsort(l->likely, l->nlikely, sizeof(likely_t), by_hour);
 
-    for (size_t i = 0; i < l->nlikely; i++) {
+    for (size_t i = 0;
+         i < l->nlikely && l->likely[i].hour < scope->end; i++)
+    {
         for (uint32_t s = 0; s < series_count(set); s++) {
             if (series_at(set, s)->hash == l->likely[i].owner
-                && !loop_judge(all, from, set, s, &l->likely[i], scope))
+                && !loop_judge(all, from, set, s, l, i, scope))
             {
                 return false;
             }

@@ -12,8 +12,12 @@
 
 #define WINDOWS   3
 #define CALLS     25            /* in a window, to be judged by */
-#define LEAST     0.405         /* ln: half as many again */
-#define BEYOND    1.3
+#define PART      0.15          /* of a day's calls, likewise */
+#define LEAST     0.55          /* ln: three quarters more; and of series that
+                                   are of many things, whose mix changes: */
+#define LEAST_MIX 1.0
+#define BEYOND    1.4
+#define WORSE     0.69          /* more than was found: it is found again */
 #define SPREADS   6.0
 #define SHRINK    40.0          /* calls: what an hour's own mean weighs */
 #define PAST      28            /* days */
@@ -34,10 +38,17 @@ typedef struct {
     series_cell_t          *cell;
     bool                   *odd;        /* hours of what was found */
     double                 *base;       /* of hours: the mean's, by then */
-    double                 *r[WINDOWS], *looks;
+    double                 *r[WINDOWS]; /* by hour; NAN: found, or few calls */
+    double                 *u[WINDOWS]; /* likewise, in standard errors: as
+                                           calls of a session are not
+                                           independent, high in some */
+    double                 *looks;
+    double                  least;      /* LEAST or LEAST_MIX */
     double                  within;     /* spread of single calls */
     double                  a_call;     /* nano-dollars, usually */
     double                  tokens;     /* likewise */
+    double                  a_day;      /* calls, likewise */
+    double                  found;      /* as it was found */
     double                  hour[2][24];
     bool                    open;
     anomaly_t               now;
@@ -76,6 +87,7 @@ tokens_learn(tokens_t *p, size_t d)
                 ? sqrt(fmax(0.01, log2 / all.calls - mean * mean)) : NAN;
     p->a_call = all.calls > 0 ? all.cost / all.calls : NAN;
     p->tokens = all.calls > 0 ? all.input / all.calls : NAN;
+    p->a_day = all.calls / (double) (d > PAST ? PAST : d);
 
     for (unsigned w = 0; w < 2; w++) {
         for (unsigned h = 0; h < 24; h++) {
@@ -86,31 +98,32 @@ tokens_learn(tokens_t *p, size_t d)
 }
 
 
-static double
-tokens_limit(tokens_t *p, size_t t, unsigned w, double calls)
+/* Whether at t so much of window w is more than what was there before. */
+static bool
+tokens_beyond(tokens_t *p, size_t t, unsigned w, double d, double u)
 {
     size_t  to = t + 1 - windows[w], from, n = 0;
-    double  most = 0, mid, limit;
+    double  most = 0, furthest = 0, mid, spread;
 
     from = to > 24 * ANOMALY_LOOKS ? to - 24 * ANOMALY_LOOKS : 0;
 
     for (size_t i = from; i < to; i++) {
         if (!isnan(p->r[w][i])) {
-            p->looks[n++] = p->r[w][i];
+            p->looks[n++] = p->u[w][i];
             most = fmax(most, p->r[w][i]);
+            furthest = fmax(furthest, p->u[w][i]);
         }
     }
 
-    limit = fmax(LEAST, 5 * p->within / sqrt(calls));
-
-    if (n < 48) {
-        return 2 * limit;
+    if (n < 24 * 4) {
+        return d > 2 * p->least && u > 10;
     }
 
     mid = stat_median(p->looks, n);
-    limit = fmax(limit, mid + SPREADS * stat_spread(p->looks, n, mid));
+    spread = stat_spread(p->looks, n, mid);
 
-    return fmax(limit, BEYOND * most);
+    return d > BEYOND * most && u > BEYOND * furthest && u > 5
+           && u > mid + SPREADS * spread;
 }
 
 
@@ -161,8 +174,9 @@ tokens_begin(tokens_t *p, size_t t, unsigned w, double d, double excess)
     a->last = a->found;
     a->usual = p->tokens;
     a->excess = excess;
-    a->score = exp(d);
+    a->score = exp(d) * (anomaly_narrow(p->s) ? ANOMALY_NARROW : 1);
     p->open = true;
+    p->found = d;
 
     for (i = since; i <= t; i++) {
         p->odd[i] = true;
@@ -170,10 +184,10 @@ tokens_begin(tokens_t *p, size_t t, unsigned w, double d, double excess)
 }
 
 
-static void
-tokens_look(tokens_t *p, size_t t)
+static bool
+tokens_look(tokens_t *p, size_t t, anomalies_t *all)
 {
-    double                d, excess, worth;
+    double                d, u, excess, worth;
     sum_t                 sum;
     const series_cell_t  *c;
     int64_t               hour = p->day0 * 24 + (int64_t) t;
@@ -195,30 +209,41 @@ tokens_look(tokens_t *p, size_t t)
                        : (double) c->log1 - c->calls * p->base[i];
         }
 
-        if (sum.calls < CALLS || isnan(sum.log)) {
+        if (sum.calls < fmax(CALLS, PART * p->a_day) || isnan(sum.log)) {
             continue;
         }
 
         d = sum.log / sum.calls;
+        u = d * sqrt(sum.calls) / p->within;
 
-        if (p->open) {
-            if (w == 1 && d > LEAST / 2) {
-                p->now.last = hour;
-                p->odd[t] = true;
-            }
-            continue;
+        if (p->open && w == 1 && d > LEAST / 2) {
+            p->now.last = hour;
+            p->odd[t] = true;
+        }
+
+        if (!p->open) {
+            p->r[w][t] = d;
+            p->u[w][t] = u;
         }
 
         excess = (sum.cost - sum.calls * p->a_call)
                  * fmin(1.0, 24.0 / (double) windows[w]);
-        p->r[w][t] = d;
 
-        if (excess >= worth / 4 && d > LEAST
-            && d > tokens_limit(p, t, w, sum.calls))
+        if (excess < worth / 2 || d < p->least
+            || (p->open && d < p->found + WORSE)
+            || !tokens_beyond(p, t, w, d, u))
         {
-            tokens_begin(p, t, w, d, excess * (w == 0 ? 2 : 1));
+            continue;
         }
+
+        if (p->open && !tokens_end(p, all, false)) {
+            return false;
+        }
+
+        tokens_begin(p, t, w, d, excess);
     }
+
+    return true;
 }
 
 
@@ -239,7 +264,10 @@ tokens_days(tokens_t *p, anomalies_t *all)
 
             hour = p->day0 * 24 + (int64_t) t;
             p->base[t] = p->hour[stat_weekday(p->day0 + (int64_t) d) >= 5][h];
-            tokens_look(p, t);
+
+            if (!tokens_look(p, t, all)) {
+                return false;
+            }
 
             if (p->open
                 && (hour - p->now.last >= 48
@@ -270,8 +298,14 @@ anomaly_tokens(anomalies_t *all, series_set_t *set, uint32_t i,
 
     memset(&p, 0, sizeof(p));
     p.s = series_at(set, i);
+
+    if (p.s->first >= scope->end) {
+        return true;
+    }
+
     p.index = i;
     p.scope = scope;
+    p.least = anomaly_narrow(p.s) ? LEAST : LEAST_MIX;
     p.day0 = p.s->first / 24;
     p.nhours = (size_t) (scope->end - p.day0 * 24);
     p.ndays = (p.nhours + 23) / 24;
@@ -282,13 +316,14 @@ anomaly_tokens(anomalies_t *all, series_set_t *set, uint32_t i,
 
     p.cell = calloc(24 * p.ndays, sizeof(series_cell_t));
     p.odd = calloc(24 * p.ndays, sizeof(bool));
-    p.base = calloc(24 * p.ndays, (2 + WINDOWS) * sizeof(double));
+    p.base = calloc(24 * p.ndays, (2 + 2 * WINDOWS) * sizeof(double));
     ok = p.cell != NULL && p.odd != NULL && p.base != NULL;
 
     for (size_t t = 0; ok && t < 24 * p.ndays; t++) {
         p.base[t] = NAN;
         for (unsigned w = 0; w < WINDOWS; w++) {
-            p.r[w] = p.base + (2 + w) * 24 * p.ndays;
+            p.r[w] = p.base + (2 + 2 * w) * 24 * p.ndays;
+            p.u[w] = p.r[w] + 24 * p.ndays;
             p.r[w][t] = NAN;
         }
         if (t < p.nhours) {

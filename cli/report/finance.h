@@ -12,4 +12,8 @@ int report_batch(int argc, char **argv);
 int report_gpu(int argc, char **argv);
 int report_prompts(int argc, char **argv);
 
+/* Commands of their own. */
+int reconcile_command(int argc, char **argv);
+int close_command(int argc, char **argv);
+
 #endif /* FINANCE_H */

@@ -231,6 +231,7 @@ live_done(replay_live_t *live)
     is->refused_now = was.refused;
     is->would_refuse = was.would_refuse;
     is->rule = was.rule;
+    is->reason = was.reason;
     is->subject = was.subject;
     is->waited_ms = was.waited_ms;
 
@@ -249,6 +250,35 @@ live_done(replay_live_t *live)
 }
 
 
+/* Where it went to after others had failed, by a route that is the same: they fail
+ * again. */
+static void
+live_falls_back(replay_live_t *live)
+{
+    replay_t        *p = live->p;
+    tg_now_t         now = now_of(p);
+    const record_t  *r = &live->r;
+    tg_replayed_t    is;
+
+    if (r->number[REC_ATTEMPT] < 2 || r->text[REC_ROUTE].len == 0) {
+        return;
+    }
+
+    for (unsigned i = 0; i < TG_TARGETS_MAX; i++) {
+        tg_call_replayed(live->call, &is);
+
+        if (!tg_str_eq(is.route, r->text[REC_ROUTE])
+            || replay_same_place(live, &is)
+            || tg_call_failed(live->call, &p->gate, &now, TG_FAIL_CONNECT, 0,
+                              tg_str_null)
+               != TG_OK)
+        {
+            return;
+        }
+    }
+}
+
+
 /* Lets through: under way for as long as it took. */
 static bool
 live_goes(replay_live_t *live)
@@ -257,6 +287,7 @@ live_goes(replay_live_t *live)
     replay_t        *p = live->p;
     tg_replayed_t    is;
 
+    live_falls_back(live);
     replay_seen(live);
     tg_call_replayed(live->call, &is);
 
@@ -340,69 +371,73 @@ run_until(replay_t *p, int64_t time)
 }
 
 
-/* Their costs are of the call whose line comes next. */
+/* Those whose call has not come. */
+static void
+lone(replay_t *p)
+{
+    for (unsigned i = 0; i < p->nattempts; i++) {
+        p->stats.lone_attempts += p->attempts[i].lines;
+        p->stats.lone_cost = tg_money_add(p->stats.lone_cost,
+                                          p->attempts[i].cost_then);
+    }
+
+    p->nattempts = 0;
+}
+
+
+static replay_attempts_t *
+attempts_of(replay_t *p, tg_str_t id)
+{
+    replay_attempts_t  *a = p->attempts;
+
+    for (unsigned i = 0; i < p->nattempts; i++, a++) {
+        if (tg_str_eq(tg_str_of(a->id, a->len), id)) {
+            return a;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Their costs are of the call whose line has the same time. */
 static void
 attempt(replay_t *p, const record_t *r)
 {
     tg_str_t            id = r->text[REC_CALL_ID];
     reprice_t           cost;
-    replay_attempts_t  *a, *at = NULL;
+    replay_attempts_t  *a = attempts_of(p, id);
 
     p->stats.attempts++;
 
-    for (unsigned i = 0; i < REPLAY_ATTEMPTS; i++) {
-        a = &p->attempts[i];
-
-        if (tg_str_eq(tg_str_of(a->id, a->len), id)) {
-            at = a;
-            break;
+    if (a == NULL) {
+        if (p->nattempts == REPLAY_ATTEMPTS) {
+            lone(p);
         }
 
-        at = at == NULL || (at->len != 0 && (a->len == 0
-                                             || a->time < at->time)) ? a : at;
-    }
-
-    if (at->len != 0 && !tg_str_eq(tg_str_of(at->id, at->len), id)) {
-        p->stats.lone_attempts += at->lines;
-        p->stats.lone_cost = tg_money_add(p->stats.lone_cost, at->cost_then);
-        at->len = 0;
-    }
-
-    if (id.len == 0 || id.len > sizeof(at->id)) {
-        p->stats.lone_attempts++;
-        p->stats.lone_cost = tg_money_add(p->stats.lone_cost,
-                                          r->number[REC_COST]);
-        return;
-    }
-
-    if (at->len == 0) {
-        memset(at, 0, sizeof(*at));
-        memcpy(at->id, id.p, id.len);
-        at->len = id.len;
-        at->time = r->time;
+        a = &p->attempts[p->nattempts++];
+        memset(a, 0, sizeof(*a));
+        a->len = id.len < sizeof(a->id) ? id.len : sizeof(a->id);
+        memcpy(a->id, id.p, a->len);
     }
 
     reprice(p->conf.book, tg_str_null, r, &cost);
-    at->lines++;
-    at->cost_then = tg_money_add(at->cost_then, r->number[REC_COST]);
-    at->used.cost = tg_money_add(at->used.cost, cost.total);
-    at->used.input = tg_money_add(at->used.input, r->number[REC_INPUT]);
-    at->used.output = tg_money_add(at->used.output, r->number[REC_OUTPUT]);
+    a->lines++;
+    a->cost_then = tg_money_add(a->cost_then, r->number[REC_COST]);
+    a->used.cost = tg_money_add(a->used.cost, cost.total);
+    a->used.input = tg_money_add(a->used.input, r->number[REC_INPUT]);
+    a->used.output = tg_money_add(a->used.output, r->number[REC_OUTPUT]);
 }
 
 
 static void
 take_attempts(replay_t *p, replay_live_t *live)
 {
-    tg_str_t            id = live->r.text[REC_CALL_ID];
-    replay_attempts_t  *a = p->attempts;
+    replay_attempts_t  *a = attempts_of(p, live->r.text[REC_CALL_ID]);
 
-    for (unsigned i = 0; i < REPLAY_ATTEMPTS && p->stats.attempts != 0; i++) {
-        if (a[i].len != 0 && tg_str_eq(tg_str_of(a[i].id, a[i].len), id)) {
-            live->attempts = a[i];
-            a[i].len = 0;
-            return;
-        }
+    if (a != NULL) {
+        live->attempts = *a;
+        *a = p->attempts[--p->nattempts];
     }
 }
 
@@ -530,6 +565,12 @@ replay_call(replay_t *p, const record_t *r)
         }
     }
 
+    if (p->nattempts != 0 && r->time != p->attempted) {
+        lone(p);
+    }
+
+    p->attempted = r->time;
+
     if (!run_until(p, r->time)) {
         return false;
     }
@@ -582,13 +623,7 @@ replay_end(replay_t *p, replay_stats_t *stats)
         }
     }
 
-    for (unsigned i = 0; i < REPLAY_ATTEMPTS; i++) {
-        if (p->attempts[i].len != 0) {
-            p->stats.lone_attempts += p->attempts[i].lines;
-            p->stats.lone_cost = tg_money_add(p->stats.lone_cost,
-                                              p->attempts[i].cost_then);
-        }
-    }
+    lone(p);
 
     if (p->base != NULL) {
         tg_ledger_stats(&p->ledger, &s);

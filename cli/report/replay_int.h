@@ -13,8 +13,7 @@
 #define REPLAY_SECRET    65             /* hexadecimal digits and a NUL */
 #define REPLAY_MODELS    4096           /* that are told apart */
 #define REPLAY_MODEL_MAX 96             /* bytes of a name */
-#define REPLAY_ATTEMPTS  1024           /* calls whose attempts wait for the
-                                           line of the call's end */
+#define REPLAY_ATTEMPTS  1024           /* calls of one millisecond that had such */
 
 /* What calls of a model took. */
 typedef struct {
@@ -27,8 +26,7 @@ typedef struct {
 /* Attempts that failed, of one call. */
 typedef struct {
     char             id[64];
-    size_t           len;               /* 0: free */
-    int64_t          time;
+    size_t           len;
     int64_t          cost_then;
     unsigned         lines;
     tg_quota_used_t  used;
@@ -41,7 +39,10 @@ typedef struct {
     tg_mem_t          *mem;
     tg_call_t         *call;
     record_t           r;
-    tg_str_t           body;            /* what there is of it */
+    tg_str_t           skeleton;        /* the body without its text, ... */
+    size_t             gap;             /* ... where that goes, ... */
+    size_t             fill;            /* ... and its bytes */
+    tg_str_t           body;            /* all of it, once it was asked for */
     char               secret[REPLAY_SECRET];
     char               bearer[REPLAY_SECRET + 8];
     char               retries[24];
@@ -87,7 +88,9 @@ struct replay_s {
 
     replay_model_t     *models;         /* a table of REPLAY_MODELS * 2 */
     unsigned            nmodels;
-    replay_attempts_t  *attempts;
+    replay_attempts_t  *attempts;       /* of the time `attempted` */
+    unsigned            nattempts;
+    int64_t             attempted;
 };
 
 /* replay_world.c: all that the configuration names. */

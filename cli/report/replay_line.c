@@ -47,7 +47,8 @@ static const char  gemini_turn[] = "{\"parts\":[{\"text\":\"\"}]}";
 static const char  converse_turn[] =
     "{\"role\":\"user\",\"content\":[{\"text\":\"\"}]}";
 
-/* How the call was put. */
+/* How the call was put.  What an element says goes between its first pair of quotes
+ * with nothing in it. */
 typedef struct {
     tg_str_t     method;
     tg_str_t     path;
@@ -56,6 +57,8 @@ typedef struct {
     bool         model;                 /* is in the body */
     bool         gemini;                /* has its maximum there */
     bool         converse;
+    size_t       gap;                   /* of the body: where text goes; 0: there
+                                           is no such place */
 } form_t;
 
 
@@ -144,10 +147,11 @@ form_of(replay_live_t *live, form_t *f)
 static void
 put_maximum(tg_text_t *t, const form_t *f, int64_t most)
 {
-    tg_put_lit(t, f->gemini
-               ? "\"generationConfig\":{\"maxOutputTokens\":"
-               : f->converse ? "\"inferenceConfig\":{\"maxTokens\":"
-               : "\"max_tokens\":");
+    tg_put_str(t, tg_strz(f->gemini
+                          ? "\"generationConfig\":{\"maxOutputTokens\":"
+                          : f->converse
+                          ? "\"inferenceConfig\":{\"maxTokens\":"
+                          : "\"max_tokens\":"));
     tg_put_int(t, most);
 
     if (f->gemini || f->converse) {
@@ -169,7 +173,8 @@ messages_of(const record_t *r)
 
 /* As small as it can be said. */
 static void
-put_body(tg_text_t *t, const form_t *f, const record_t *r, bool tools)
+put_body(tg_text_t *t, const char *start, form_t *f, const record_t *r,
+    bool tools)
 {
     int64_t  n = messages_of(r);
 
@@ -201,6 +206,11 @@ put_body(tg_text_t *t, const form_t *f, const record_t *r, bool tools)
     tg_put_lit(t, "\"");
     tg_put_str(t, tg_strz(f->list));
     tg_put_lit(t, "\":[");
+
+    if (n != 0) {
+        f->gap = (size_t) (t->p - start)
+                 + (size_t) (strstr(f->element, "\"\"") + 1 - f->element);
+    }
 
     for (int64_t i = 0; i < n; i++) {
         tg_put_str(t, tg_strz(i == 0 ? "" : ","));
@@ -330,35 +340,81 @@ bytes_of(const replay_live_t *live, bool *tools)
 }
 
 
-/* White space: counted as any byte, and it has no text in it.  At its end the call's
- * number, for no call is a repetition of another here. */
+/* For a quota that looks for repetitions no call is one of another. */
 static void
-feed_blanks(replay_live_t *live, uint64_t n)
+mark(const replay_t *p, char *to, size_t n)
 {
-    size_t       part;
-    char         mark[64];
+    if (p->conf.conf->repeats
+        || (p->roster != NULL && tg_roster_repeats(p->roster)))
+    {
+        for (size_t i = 0; i < n && i < 64; i++) {
+            to[i] = p->number >> i & 1 ? '.' : ' ';
+        }
+    }
+}
+
+
+/* The body in one piece, where that is asked for. */
+static int
+body(void *req, tg_str_t *text)
+{
+    char           *buf;
+    size_t          rest;
+    replay_live_t  *live = req;
+
+    if (live->body.p != NULL) {
+        *text = live->body;
+        return TG_OK;
+    }
+
+    rest = live->skeleton.len - live->gap;
+    buf = tg_alloc(live->mem, live->skeleton.len + live->fill + 1);
+
+    if (buf == NULL) {
+        return TG_ERROR;
+    }
+
+    memcpy(buf, live->skeleton.p, live->gap);
+    memset(buf + live->gap, ' ', live->fill);
+    mark(live->p, buf + live->gap, live->fill);
+    memcpy(buf + live->gap + live->fill, live->skeleton.p + live->gap, rest);
+    live->body = tg_str_of(buf, live->skeleton.len + live->fill);
+    *text = live->body;
+
+    return TG_OK;
+}
+
+
+/* Blanks are counted as any byte, and there is nothing in them to be found. */
+static void
+feed(replay_live_t *live)
+{
+    char         first[64];
+    size_t       part, n = live->fill;
     static char  blanks[BLANKS];
 
     if (blanks[0] == '\0') {
         memset(blanks, ' ', sizeof(blanks));
     }
 
-    if (live->p->conf.conf->repeats
-        || (live->p->roster != NULL && tg_roster_repeats(live->p->roster)))
-    {
-        for (size_t i = 0; i < sizeof(mark); i++) {
-            mark[i] = live->p->number >> i & 1 ? '\t' : ' ';
-        }
+    tg_call_body(live->call, live->skeleton.p, live->gap);
 
-        tg_call_body(live->call, mark, sizeof(mark));
-        n = n > sizeof(mark) ? n - sizeof(mark) : 0;
+    if (live->gap != live->skeleton.len) {
+        memset(first, ' ', sizeof(first));
+        part = n < sizeof(first) ? n : sizeof(first);
+        mark(live->p, first, part);
+        tg_call_body(live->call, first, part);
+        n -= part;
     }
 
     while (n != 0) {
-        part = n < sizeof(blanks) ? (size_t) n : sizeof(blanks);
+        part = n < sizeof(blanks) ? n : sizeof(blanks);
         tg_call_body(live->call, blanks, part);
         n -= part;
     }
+
+    tg_call_body(live->call, live->skeleton.p + live->gap,
+                 live->skeleton.len - live->gap);
 }
 
 
@@ -408,15 +464,6 @@ variable(void *req, uintptr_t handle)
 }
 
 
-static int
-body(void *req, tg_str_t *text)
-{
-    *text = ((replay_live_t *) req)->body;
-
-    return TG_OK;
-}
-
-
 static const tg_host_t  replay_host = { header, variable, body };
 
 
@@ -463,8 +510,11 @@ replay_create(replay_live_t *live)
     make_headers(live);
     bytes = bytes_of(live, &tools);
     tg_text_init(&t, buf, room);
-    put_body(&t, &form, &live->r, tools);
-    live->body = tg_str_of(buf, (size_t) (t.p - buf));
+    put_body(&t, buf, &form, &live->r, tools);
+    live->skeleton = tg_str_of(buf, (size_t) (t.p - buf));
+    live->gap = form.gap != 0 ? form.gap : live->skeleton.len;
+    live->fill = bytes > live->skeleton.len
+                 ? (size_t) bytes - live->skeleton.len : 0;
 
     head.method = form.method;
     head.path = form.path;
@@ -485,8 +535,7 @@ replay_create(replay_live_t *live)
     }
 
     if (tg_str_eq(form.method, tg_str("POST"))) {
-        tg_call_body(live->call, live->body.p, live->body.len);
-        feed_blanks(live, bytes > live->body.len ? bytes - live->body.len : 0);
+        feed(live);
     }
 
     return true;

@@ -5,11 +5,24 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #define LEDGER_LEAST  (64 * 1024 * 1024)
+
+
+static void
+hexadecimal(const unsigned char digest[32], char *out)
+{
+    static const char  digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < 32; i++) {
+        out[2 * i] = digits[digest[i] >> 4];
+        out[2 * i + 1] = digits[digest[i] & 15];
+    }
+
+    out[64] = '\0';
+}
 
 
 void
@@ -18,10 +31,7 @@ replay_secret(tg_str_t id, char *secret)
     unsigned char  digest[32];
 
     tg_key_digest(id, digest);
-
-    for (size_t i = 0; i < sizeof(digest); i++) {
-        (void) snprintf(secret + 2 * i, 3, "%02x", digest[i]);
-    }
+    hexadecimal(digest, secret);
 }
 
 
@@ -32,10 +42,7 @@ digest_json(const char *secret)
     unsigned char  digest[32];
 
     tg_key_digest(tg_strz(secret), digest);
-
-    for (size_t i = 0; i < sizeof(digest); i++) {
-        (void) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    }
+    hexadecimal(digest, hex);
 
     return json_string(hex);
 }

@@ -157,7 +157,7 @@ tell(rules_t *u, const replay_call_t *c, tg_str_t words)
     const record_t  *r = c->r;
 
     o = json_pack("{s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o, s:I},"
-                  " s:{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:I, s:I}}",
+                  " s:{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:I, s:I}}",
                   "call_id", text_json(r->text[REC_CALL_ID]),
                   "time_ms", json_integer(r->time),
                   "verdict", text_json(words),
@@ -173,6 +173,7 @@ tell(rules_t *u, const replay_call_t *c, tg_str_t words)
                   "decision", c->refused_now ? "refuse"
                               : c->would_refuse ? "dry_refuse" : "allow",
                   "rule", text_json(c->rule),
+                  "reason", text_json(c->reason),
                   "subject", text_json(c->subject),
                   "route", text_json(c->route),
                   "provider", text_json(c->provider),
