@@ -7,6 +7,7 @@
 #   make install               what was built, llmctl, prices, docs (DESTDIR=, PREFIX=)
 #   make corpus CORPUS=DIR     replays recorded traffic through a real server
 #   make bench                 measurements, one line a figure (ROWS="httpd core")
+#   make bench-anomalies       what reports find of planted anomalies, and how soon
 #   make bench-balance         balancing, beside nginx' own and an oracle
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
@@ -19,6 +20,9 @@
 
 SHELL       = /bin/bash
 PYTHON      = /usr/bin/python3
+# Tests mostly wait: as many at a time.
+JOBS        = $(shell expr 2 '*' $$(nproc))
+PYTEST      = $(PYTHON) -m pytest -q -n $(JOBS)
 BUILD       = build
 
 CC          = gcc
@@ -65,10 +69,11 @@ APX_UP_SO   = $(BUILD)/apache/mod_llm_upstream.so
 
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
               libmaxminddb-dev zlib1g-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
-              python3-jsonschema curl openssl libxslt1-dev libgd-dev tzdata
+              python3-jsonschema python3-pytest-xdist python3-selenium chromium chromium-driver \
+              prometheus curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
-        test calendar corpus bench bench-balance fuzz asan memcheck deps clean install test-llama
+        test calendar corpus bench bench-anomalies bench-balance fuzz asan memcheck deps clean install test-llama
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -205,13 +210,13 @@ sdk:
 	$(MAKE) t/behave/node_modules/.done
 
 behave: all sdk $(BUILD)/translate $(BUILD)/bench/engine
-	$(PYTHON) -m pytest -q t/behave
+	$(PYTEST) t/behave
 
 # httpd's other ways to run children; behave has mpm_event.
 behave-mpm: apache $(BUILD)/llmctl sdk $(BUILD)/bench/engine
 	@for mpm in worker prefork; do \
 	    echo "mpm_$$mpm"; \
-	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTHON) -m pytest -q t/behave \
+	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTEST) t/behave \
 	        || exit 1; \
 	done
 
@@ -226,7 +231,7 @@ test: deps
 
 demo: deps
 	$(MAKE) -s all
-	$(PYTHON) cli/demo $(SERVER)
+	$(PYTHON) cli/demo $(SERVER) $(if $(WATCH),--watch)
 
 # A request translated, for t/behave/test_translation.py.
 $(BUILD)/translate: t/translate/translate.c $(CORE)
@@ -264,6 +269,15 @@ $(BUILD)/bench/%: bench/%.c $(CORE)
 bench: all $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 	@$(MAKE) -s deps MORE=wrk
 	$(PYTHON) bench/bench.py --only "$(ROWS)"
+
+# Cost lines, as many as wanted.
+$(BUILD)/report/lines: t/report/lines.c $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(CORE) $(ALL_LIBS)
+
+# What is found of what goes wrong with spend, and what of what does not.
+bench-anomalies: $(BUILD)/llmctl
+	$(PYTHON) t/report/anomaly_bench.py --llmctl $(BUILD)/llmctl
 
 # How calls wait, by how they are spread over engines without a GPU.
 bench-balance: nginx $(BUILD)/bench/engine $(BUILD)/bench/openloop
@@ -309,7 +323,7 @@ asan: deps sdk $(BUILD)/llmctl $(BUILD)/bench/engine
 	TG_ASAN=1 TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
 	    TG_NGINX_MODULE=$(CURDIR)/build-asan/$(NGX_SO:$(BUILD)/%=%) \
 	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%) \
-	    $(PYTHON) -m pytest -q t/behave
+	    $(PYTEST) t/behave
 
 # Neither server is configured or reloaded. A module that a running one has mapped
 # is replaced, not written into, as cp would.

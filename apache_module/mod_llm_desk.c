@@ -153,6 +153,9 @@ llm_desk_child(llm_main_t *m)
 
     m->desk.alert = llm_log_late_alert;
 
+    tg_desk_priced(&m->desk, llm_prices_hold());
+    llm_prices_release();
+
     if (tg_desk_join(&m->desk, now.wall_ms, &err) != TG_OK) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, m->server, "%s", err.message);
     }

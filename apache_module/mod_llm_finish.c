@@ -71,7 +71,10 @@ static const char *const  llm_value_names[TG_VALUES] = {
     "llm_operation", "llm_stream", "llm_decision", "llm_route",
     "llm_sent_model", "llm_input_tokens", "llm_cached_tokens",
     "llm_output_tokens", "llm_reasoning_tokens", "llm_total_tokens",
-    "llm_usage_source", "llm_cost_usd", "llm_finish_reason", "llm_key_id"
+    "llm_usage_source", "llm_cost_usd", "llm_finish_reason", "llm_key_id",
+    "llm_response_id", "llm_error_type", "llm_max_tokens",
+    "llm_time_to_first_chunk", "llm_trace_id", "llm_prefix_hash",
+    "llm_overhead"
 };
 
 

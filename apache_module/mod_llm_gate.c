@@ -195,9 +195,28 @@ llm_admit_asking(llm_ctx_t *ctx, llm_question_t *ask)
 }
 
 
-/* OK: go on, or ctx->refused.  Else a status. */
-int
-llm_admit(llm_ctx_t *ctx)
+/* Where a trace begins here. */
+static void
+llm_trace(llm_ctx_t *ctx)
+{
+    tg_header_t   h;
+    request_rec  *r = ctx->request;
+
+    if (!tg_call_trace(ctx->call, &h)) {
+        return;
+    }
+
+    if (r->headers_in == ctx->headers) {
+        r->headers_in = apr_table_copy(r->pool, r->headers_in);
+    }
+
+    apr_table_setn(r->headers_in, h.name.p,
+                   apr_pstrmemdup(r->pool, h.value.p, h.value.len));
+}
+
+
+static int
+llm_admit_whole(llm_ctx_t *ctx)
 {
     int              rc;
     llm_question_t  *ask;
@@ -217,6 +236,20 @@ llm_admit(llm_ctx_t *ctx)
     ask->answered = false;
     rc = llm_admit_asking(ctx, ask);
     free(ask);
+
+    return rc;
+}
+
+
+/* OK: go on, or ctx->refused.  Else a status. */
+int
+llm_admit(llm_ctx_t *ctx)
+{
+    int  rc = llm_admit_whole(ctx);
+
+    if (rc == OK && !ctx->refused) {
+        llm_trace(ctx);
+    }
 
     return rc;
 }

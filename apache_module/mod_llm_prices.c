@@ -113,6 +113,7 @@ llm_prices_check(llm_main_t *m)
     (void) pthread_rwlock_unlock(&m->prices->lock);
 
     tg_price_book_destroy(old);
+    tg_desk_priced(&m->desk, book);
 
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, m->server,
                  "LLMPrices: %lu models are priced anew",

@@ -3,6 +3,7 @@
  */
 
 #include "llmctl.h"
+#include "finance.h"
 
 #include "tg_conf.h"
 #include "tg_group_conf.h"
@@ -295,6 +296,9 @@ static const command_t  commands[] = {
       " [--ledger=FILE] [--json] BODY.json",
       "what would happen to this call, and which rule decides it",
       explain_command, true },
+    { "simulate", "--conf=FILE | --prices=FILE,... [OPTION...] FILE...",
+      "what other rules, or other prices, would have made of the calls of a log",
+      simulate_command, true },
     { "ledger", "check | dump [--ledger=FILE] ...",
       "whether a ledger is sound, and all that it holds;"
       "\n      llmctl ledger help says more", ledger_command, false },
@@ -307,6 +311,14 @@ static const command_t  commands[] = {
     { "report", "spend | dry-run ... FILE...",
       "what cost logs say; llmctl report help says more", report_command,
       false },
+    { "reconcile", "INVOICE.csv [--tolerance=1%|USD] [--by=day,model]"
+      " COST-LOG...",
+      "where a provider's invoice differs from the cost lines",
+      reconcile_command, true },
+    { "close", "--period=2026-10 [--previous=FILE] --output=FILE COST-LOG..."
+      "\n      --verify=FILE COST-LOG...",
+      "seals a month that is over; whether it is still as it was sealed",
+      close_command, true },
     { "reference", "md | man", "writes the reference of directives",
       reference, false }
 };

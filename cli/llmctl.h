@@ -30,5 +30,6 @@ int backend_command(int argc, char **argv);
 int report_command(int argc, char **argv);
 int why_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
+int simulate_command(int argc, char **argv);
 
 #endif /* LLMCTL_H */

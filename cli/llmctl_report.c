@@ -1,4 +1,5 @@
 #include "llmctl.h"
+#include "finance.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -14,6 +15,30 @@ typedef struct {
 static const kind_t  kinds[] = {
     { "spend", "[--by=DIMENSION,...] [OPTION...] FILE...",
       "what was spent, by any dimensions and period", report_spend },
+    { "focus", "[--period=day|hour] [--account=ID] [--invoice=ID] [OPTION...]"
+      " FILE...", "cost and usage as FOCUS 1.2 has them, CSV",
+      report_focus },
+    { "commitments", "[--commitments=FILE] [OPTION...] FILE...",
+      "committed against on demand, and what could be committed to",
+      report_commitments },
+    { "batch", "[--discount=50%] [--by=DIMENSION,...] [OPTION...] FILE...",
+      "which calls could go in batches, and what that would save",
+      report_batch },
+    { "gpu", "[--gpu-cost=USD] [--instead=PROVIDER/MODEL] [--prices=FILE]"
+      " [OPTION...]\n      FILE...",
+      "own GPUs against the cloud: where both cost the same", report_gpu },
+    { "prompts", "[--by=DIMENSION,...] [OPTION...] FILE...",
+      "system prompts, cache hits, output and its limits", report_prompts },
+    { "anomalies", "[--min-usd=DOLLARS] [--share=PERCENT] [--exit-code]"
+      " [OPTION...] FILE...",
+      "what is not as it was, since when, and what it costs a day",
+      report_anomalies },
+    { "forecast", "[--by=DIMENSION,...] [OPTION...] FILE...",
+      "what this month and this year will cost, and how far that may be off",
+      report_forecast },
+    { "changes", "[--by=DIMENSION,...] [--before=TIME] [OPTION...] FILE...",
+      "why a period cost more than the one before: calls, models, tokens, prices",
+      report_changes },
     { "dry-run", "[--json] FILE...",
       "who would have been refused, by cost lines of a dry run",
       report_dry_run }

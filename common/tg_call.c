@@ -62,11 +62,14 @@ tg_call_create(tg_mem_t *mem, const tg_conf_t *conf, const tg_scope_t *scope,
     const tg_host_t *host, void *req, const tg_call_head_t *head,
     tg_id_source_t *ids, const tg_now_t *now)
 {
+    uint64_t    tick = tg_tick();
     tg_call_t  *call = tg_call_chunk(mem);
 
     if (call == NULL) {
         return NULL;
     }
+
+    call->begun = tick;
 
     call->conf = conf;
     call->scope = scope;
@@ -109,7 +112,17 @@ tg_call_create(tg_mem_t *mem, const tg_conf_t *conf, const tg_scope_t *scope,
                                       head->content_encoding, conf->fields,
                                       call->fields);
 
-    return call->request == NULL ? NULL : call;
+    if (call->request == NULL) {
+        return NULL;
+    }
+
+    if (conf->prefix.ready) {
+        tg_request_prefix(call->request, conf->prefix.key);
+    }
+
+    tg_call_step(call, tick);
+
+    return call;
 }
 
 
@@ -124,11 +137,14 @@ tg_call_wants_body(const tg_call_t *call)
 void
 tg_call_body(tg_call_t *call, const char *p, size_t n)
 {
+    uint64_t  tick = tg_tick();
+
     if (call->pass != NULL && call->pass->hash) {
         call->pass->crc = tg_crc32(call->pass->crc, p, n);
     }
 
     (void) tg_request_feed(call->request, p, n);
+    tg_call_step(call, tick);
 }
 
 
@@ -269,8 +285,8 @@ tg_call_direct(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
 }
 
 
-int
-tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
+static int
+tg_call_let_go(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal)
 {
     int  rc = TG_OK;
@@ -299,6 +315,20 @@ tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
 }
 
 
+int
+tg_call_admit(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
+    tg_refusal_t *refusal)
+{
+    int       rc;
+    uint64_t  tick = tg_tick();
+
+    rc = tg_call_let_go(call, gate, now, refusal);
+    tg_call_step(call, tick);
+
+    return rc;
+}
+
+
 void
 tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts)
 {
@@ -319,8 +349,8 @@ tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts)
 }
 
 
-void
-tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
+static void
+tg_call_answer_begin(tg_call_t *call, unsigned status, tg_str_t content_type,
     bool cached)
 {
     if (call->answer != NULL || call->finished) {
@@ -357,6 +387,17 @@ tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
             call->strip = NULL;
         }
     }
+}
+
+
+void
+tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
+    bool cached)
+{
+    uint64_t  tick = tg_tick();
+
+    tg_call_answer_begin(call, status, content_type, cached);
+    tg_call_step(call, tick);
 }
 
 
@@ -408,8 +449,8 @@ tg_call_gathers(const tg_call_t *call)
 }
 
 
-void
-tg_call_feed(tg_call_t *call, const char *p, size_t n, const tg_now_t *now)
+static void
+tg_call_take(tg_call_t *call, const char *p, size_t n, const tg_now_t *now)
 {
     if (call->finished || n == 0) {
         return;
@@ -425,21 +466,31 @@ tg_call_feed(tg_call_t *call, const char *p, size_t n, const tg_now_t *now)
 }
 
 
-int
-tg_call_filter(tg_call_t *call, const char *p, size_t n, const tg_now_t *now,
+void
+tg_call_feed(tg_call_t *call, const char *p, size_t n, const tg_now_t *now)
+{
+    uint64_t  tick = tg_tick();
+
+    tg_call_take(call, p, n, now);
+    tg_call_step(call, tick);
+}
+
+
+static int
+tg_call_pass_on(tg_call_t *call, const char *p, size_t n, const tg_now_t *now,
     tg_out_t out, void *data)
 {
     tg_translator_t  *tr;
 
     if (tg_call_is_foreign(call)) {
         tr = call->routing->translator;
-        tg_call_feed(call, p, n, now);
+        tg_call_take(call, p, n, now);
         return tr == NULL ? TG_ERROR
                : tg_translator_feed(tr, p, n, out, data);
     }
 
     if (call->strip == NULL) {
-        tg_call_feed(call, p, n, now);
+        tg_call_take(call, p, n, now);
         return n == 0 || out(data, p, n) == 0 ? TG_OK : TG_ERROR;
     }
 
@@ -447,9 +498,23 @@ tg_call_filter(tg_call_t *call, const char *p, size_t n, const tg_now_t *now,
     call->out_data = data;
 
     tg_strip_begin(call->strip, p, n);
-    tg_call_feed(call, p, n, now);
+    tg_call_take(call, p, n, now);
 
     return tg_strip_end(call->strip);
+}
+
+
+int
+tg_call_filter(tg_call_t *call, const char *p, size_t n, const tg_now_t *now,
+    tg_out_t out, void *data)
+{
+    int       rc;
+    uint64_t  tick = tg_tick();
+
+    rc = tg_call_pass_on(call, p, n, now, out, data);
+    tg_call_step(call, tick);
+
+    return rc;
 }
 
 
@@ -635,7 +700,7 @@ tg_call_price_dry(tg_call_t *call, const tg_price_book_t *book,
 static void
 tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
 {
-    const tg_answer_info_t  *a = tg_answer_info(call->answer);
+    const tg_answer_info_t  *a = tg_call_answer_info(call);
 
     call->usage = &a->usage;
     call->source = (uint8_t) a->usage.source;
@@ -675,13 +740,15 @@ void
 tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
     const tg_gate_t *gate, const tg_now_t *now)
 {
+    uint64_t  tick = tg_tick();
+
     if (call->finished) {
         return;
     }
 
     /* The provider has the prompt, and does not know that nobody listens. */
 
-    if (call->answer == NULL
+    if (call->answer == NULL && call->seen == NULL
         && (call->unanswered
             || (end == TG_END_CLIENT && call->pass != NULL
                 && call->pass->sent)))
@@ -690,12 +757,15 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
             call->routing->judged = true;       /* it has not answered */
         }
 
-        tg_call_answer(call, 200, tg_str("application/json"), false);
+        tg_call_answer_begin(call, 200, tg_str("application/json"), false);
     }
 
     if (call->answer != NULL) {
         tg_answer_finish(call->answer);
         tg_call_estimate(call, gate);
+    }
+
+    if (call->answer != NULL || call->seen != NULL) {
         tg_call_settle(call, gate->book);
         tg_call_learn(call, gate);
     }
@@ -713,13 +783,17 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
     tg_call_lost(call, gate, now);
     tg_call_gpu_settle(call, gate);
 
+    if (call->pass != NULL) {
+        tg_call_give_back(call, gate, now);
+    }
+
+    tg_call_landed(call);
+    tg_call_step(call, tick);
+    tg_call_overhead(call, tick);
+
     if (gate->tally != NULL) {
         tg_call_count(call, gate->tally);
         tg_call_spend(call, gate, now);
-    }
-
-    if (call->pass != NULL) {
-        tg_call_give_back(call, gate, now);
     }
 }
 
@@ -727,6 +801,8 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
 void
 tg_call_free(tg_call_t *call)
 {
+    tg_call_landed(call);
+
     if (call->pass != NULL) {
         tg_roster_unref(call->pass->roster);
         call->pass->roster = NULL;

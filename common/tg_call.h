@@ -149,6 +149,12 @@ int tg_call_reply(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
  */
 bool tg_call_credentials(const tg_call_t *call, tg_header_t *header);
 
+/*
+ * After tg_call_admit() said TG_OK: true where the request gets this header, in
+ * place of any that it has of that name (llm_trace).
+ */
+bool tg_call_trace(const tg_call_t *call, tg_header_t *header);
+
 /* Also of a call that was refused, for logs: the query without credentials. */
 tg_str_t tg_call_args(const tg_call_t *call);
 
@@ -370,6 +376,13 @@ typedef enum {
     TG_VALUE_COST_USD,
     TG_VALUE_FINISH_REASON,
     TG_VALUE_KEY_ID,
+    TG_VALUE_RESPONSE_ID,       /* the provider's */
+    TG_VALUE_ERROR_TYPE,        /* as in the line */
+    TG_VALUE_MAX_TOKENS,        /* asked for */
+    TG_VALUE_FIRST_CHUNK,       /* seconds to it */
+    TG_VALUE_TRACE_ID,
+    TG_VALUE_PREFIX_HASH,
+    TG_VALUE_OVERHEAD,          /* microseconds */
     TG_VALUES
 } tg_value_t;
 

@@ -527,6 +527,13 @@ tg_call_actual(const tg_call_t *call, int64_t *actual)
         used.cost = call->cost_known ? call->cost.total : 0;
         tg_call_attempts_used(call, &used);
 
+        if (call->seen != NULL) {
+            used.cost = tg_money_add(used.cost, call->seen->attempts.cost);
+            used.input = tg_money_add(used.input, call->seen->attempts.input);
+            used.output = tg_money_add(used.output,
+                                       call->seen->attempts.output);
+        }
+
         if (call->usage != NULL && !call->cached) {
             used.input = tg_money_add(used.input, call->usage->input);
             used.output = tg_money_add(used.output, call->usage->output);

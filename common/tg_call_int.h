@@ -8,6 +8,7 @@
 #include "tg_call.h"
 #include "tg_prompt.h"
 #include "tg_strip.h"
+#include "tg_tick.h"
 #include "tg_translate.h"
 #include "tg_when.h"
 
@@ -170,6 +171,12 @@ typedef struct {
     unsigned              trimmed;      /* turns */
 } tg_guarded_t;
 
+/* What tg_call_replay() was told. */
+typedef struct {
+    tg_answer_info_t      answer;
+    tg_quota_used_t       attempts;
+} tg_seen_t;
+
 struct tg_call_s {
     tg_mem_t             *mem;          /* &own */
     tg_mem_t              own;          /* what is left of the chunk, then ... */
@@ -186,9 +193,17 @@ struct tg_call_s {
     const tg_provider_t  *provider;
     tg_request_t         *request;      /* NULL: exhausted */
     tg_answer_t          *answer;
+    const tg_seen_t      *seen;         /* of a replay; else NULL */
     tg_str_t             *tags;         /* conf->ntags of them */
     tg_str_t             *fields;       /* conf->nfields of them */
     tg_str_t              traceparent;
+    bool                  traced;       /* it is of our own making */
+    tg_tally_process_t   *process;      /* it counts as in flight there; NULL:
+                                           it does not (any more) */
+    uint64_t              begun;        /* ticks: when it was created; and what */
+    uint64_t              worked;       /* our own steps took since */
+    int64_t               overhead_ns;  /* the same at the end; below 0: not
+                                           known */
     tg_geo_t              geo;          /* of the client */
     tg_edit_t            *edit;
     const tg_edit_span_t *cuts;         /* of guards: what is blanked or written
@@ -234,6 +249,15 @@ struct tg_call_s {
     tg_str_t              reason;
     char                  id[TG_ID_LEN];
 };
+
+/* What the answer was; NULL: there was none. */
+static inline const tg_answer_info_t *
+tg_call_answer_info(const tg_call_t *call)
+{
+    return call->seen != NULL ? &call->seen->answer
+           : call->answer != NULL ? tg_answer_info(call->answer) : NULL;
+}
+
 
 /* tg_call_tags.c: fills call->tags; the first required one that is missing, or
  * NULL. */
@@ -466,6 +490,20 @@ void tg_call_give_back(tg_call_t *call, const tg_gate_t *gate,
 bool tg_call_gpu_attempt(tg_call_t *call, tg_attempt_t *a);
 void tg_call_gpu_settle(tg_call_t *call, const tg_gate_t *gate);
 
+/*
+ * tg_call_overhead.c: what a call's own steps take.  _flies: it is in flight, until
+ * _landed.  _overhead: at its end, with tick as it was then.
+ */
+void tg_call_flies(tg_call_t *call, const tg_gate_t *gate);
+void tg_call_landed(tg_call_t *call);
+void tg_call_overhead(tg_call_t *call, uint64_t tick);
+
+static inline void
+tg_call_step(tg_call_t *call, uint64_t since)
+{
+    call->worked += tg_tick() - since;
+}
+
 /* tg_call_alert.c: notes what the ledger says was reached. */
 void tg_hold_alerts(tg_hold_t *h, const tg_quota_items_t *items,
     const tg_ledger_result_t *r);
@@ -486,6 +524,7 @@ void tg_call_spend(const tg_call_t *call, const tg_gate_t *gate,
 
 /* tg_line.c: the words of the cost line. */
 tg_str_t tg_call_decision(const tg_call_t *call);
+tg_str_t tg_call_error_type(const tg_call_t *call);
 extern const tg_str_t  tg_usage_sources[];
 
 #endif /* TG_CALL_INT_H */

@@ -80,7 +80,7 @@ void
 tg_call_learn(tg_call_t *call, const tg_gate_t *gate)
 {
     tg_calibrate_call_t       taught;
-    const tg_answer_info_t   *a = tg_answer_info(call->answer);
+    const tg_answer_info_t   *a = tg_call_answer_info(call);
     const tg_request_info_t  *info = tg_request_info(call->request);
 
     if (gate->calibrate == NULL || call->cached || a->error

@@ -5,6 +5,8 @@
 #define TG_TAG_VALUE_MAX    256
 #define TG_JSON_HEADER_MAX  8192
 
+#define TG_TRACEPARENT_LEN  55      /* of version 00 */
+
 
 static int
 tg_hex(char c)
@@ -107,14 +109,58 @@ tg_trace_hex(tg_str_t s)
 static tg_str_t
 tg_traceparent(tg_str_t s)
 {
-    if (s.len < 55 || s.p[2] != '-' || s.p[35] != '-' || s.p[52] != '-'
+    if (s.len < TG_TRACEPARENT_LEN || s.p[2] != '-' || s.p[35] != '-' || s.p[52] != '-'
         || !tg_trace_hex(tg_str_of(s.p + 3, 32))
         || !tg_trace_hex(tg_str_of(s.p + 36, 16)))
     {
         return tg_str_null;
     }
 
-    return tg_str_of(s.p, 55);
+    return tg_str_of(s.p, TG_TRACEPARENT_LEN);
+}
+
+
+/* Begun here: the trace is named like the call, and the call is its first span,
+ * whose id is the call's own last 16 digits: both are 62 random bits and more. */
+static tg_str_t
+tg_trace_make(tg_call_t *call)
+{
+    char  *buf = tg_alloc(call->mem, TG_TRACEPARENT_LEN), *p = buf;
+
+    if (buf == NULL) {
+        return tg_str_null;
+    }
+
+    memcpy(p, "00-", 3);
+    p += 3;
+
+    for (unsigned i = 0; i < TG_ID_LEN; i++) {
+        if (call->id[i] != '-') {
+            *p++ = call->id[i];
+        }
+    }
+
+    *p++ = '-';
+    memcpy(p, p - 17, 16);
+    memcpy(p + 16, "-01", 3);
+
+    call->traced = true;
+
+    return tg_str_of(buf, TG_TRACEPARENT_LEN);
+}
+
+
+bool
+tg_call_trace(const tg_call_t *call, tg_header_t *header)
+{
+    if (!call->traced) {
+        return false;
+    }
+
+    header->name = tg_str("traceparent");
+    header->value = call->traceparent;
+
+    return true;
 }
 
 
@@ -200,6 +246,12 @@ tg_call_resolve_tags(tg_call_t *call)
     call->traceparent = tg_traceparent(
                      tg_str_trim(call->host->header(call->req,
                                                 tg_str("traceparent"))));
+
+    if (call->traceparent.len == 0 && call->scope->trace == 1
+        && call->scope->enable == TG_ON)
+    {
+        call->traceparent = tg_trace_make(call);
+    }
 
     for (unsigned i = 0; i < call->conf->ntags; i++) {
         tag = &call->conf->tags[i];

@@ -6,7 +6,8 @@ const char *const  tg_value_names[TG_VALUES] = {
     "call_id", "model", "request_model", "provider", "operation", "stream",
     "decision", "route", "sent_model", "input_tokens", "cached_tokens", "output_tokens",
     "reasoning_tokens", "total_tokens", "usage_source", "cost_usd",
-    "finish_reason", "key_id"
+    "finish_reason", "key_id", "response_id", "error_type", "max_tokens",
+    "time_to_first_chunk", "trace_id", "prefix_hash", "overhead"
 };
 
 
@@ -84,6 +85,54 @@ tg_call_value_early(const tg_call_t *call, tg_value_t v, tg_str_t *out)
 }
 
 
+/* What spans have beside. */
+static bool
+tg_call_value_span(const tg_call_t *call, tg_value_t v, char *buf,
+    tg_str_t *out)
+{
+    uint64_t   hash;
+    tg_text_t  t;
+
+    switch (v) {
+
+    case TG_VALUE_RESPONSE_ID:
+        return call->answer != NULL
+               && tg_value_str(tg_answer_info(call->answer)->id, out);
+
+    case TG_VALUE_ERROR_TYPE:
+        return tg_value_str(tg_call_error_type(call), out);
+
+    case TG_VALUE_MAX_TOKENS:
+        return tg_request_info(call->request)->max_tokens > 0
+               && tg_value_int(tg_request_info(call->request)->max_tokens, buf,
+                               out);
+
+    case TG_VALUE_FIRST_CHUNK:
+        if (call->first_ns == 0) {
+            return false;
+        }
+        tg_text_init(&t, buf, TG_VALUE_MAX);
+        tg_put_decimal(&t, (call->first_ns - call->start.mono_ns) / 1000, 6);
+        return tg_value_str(tg_str_of(buf, (size_t) (t.p - buf)), out);
+
+    case TG_VALUE_TRACE_ID:
+        return call->traceparent.len != 0
+               && tg_value_str(tg_str_of(call->traceparent.p + 3, 32), out);
+
+    case TG_VALUE_PREFIX_HASH:
+        if (!tg_request_prefix_hash(call->request, &hash)) {
+            return false;
+        }
+        (void) tg_text_hex16(buf, hash);
+        return tg_value_str(tg_str_of(buf, 16), out);
+
+    default:
+        return call->overhead_ns >= 0
+               && tg_value_int(call->overhead_ns / 1000, buf, out);
+    }
+}
+
+
 bool
 tg_call_value(const tg_call_t *call, tg_value_t v, char *buf, tg_str_t *out)
 {
@@ -96,6 +145,10 @@ tg_call_value(const tg_call_t *call, tg_value_t v, char *buf, tg_str_t *out)
 
     if (!call->finished) {
         return false;
+    }
+
+    if (v >= TG_VALUE_RESPONSE_ID) {
+        return tg_call_value_span(call, v, buf, out);
     }
 
     if (v == TG_VALUE_COST_USD) {

@@ -118,8 +118,8 @@ tg_call_anybody(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
 }
 
 
-int
-tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
+static int
+tg_call_let_in(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
 {
     bool        query = tg_api_shape(call->asked.api) == TG_SHAPE_GEMINI;
     tg_pass_t  *pass;
@@ -185,6 +185,20 @@ tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
     }
 
     return TG_OK;
+}
+
+
+int
+tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
+{
+    int       rc;
+    uint64_t  tick = tg_tick();
+
+    tg_call_flies(call, gate);
+    rc = tg_call_let_in(call, gate, refusal);
+    tg_call_step(call, tick);
+
+    return rc;
 }
 
 

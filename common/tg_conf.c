@@ -49,6 +49,8 @@ tg_scope_init(tg_scope_t *scope)
     scope->pass = TG_UNSET;
     scope->cache = TG_UNSET;
     scope->status = TG_UNSET;
+    scope->own = TG_UNSET;
+    scope->trace = TG_UNSET;
     scope->drain_ms = TG_UNSET;
 }
 
@@ -511,6 +513,13 @@ tg_conf_hash(tg_conf_t *conf, tg_directive_id_t id, const tg_str_t *args,
     h = (h ^ (uint64_t) id) * UINT64_C(1099511628211);
 
     for (unsigned i = 0; i < nargs; i++) {
+
+        /* What hosts of one configuration differ in. */
+
+        if (id == TG_DIRECTIVE_LEDGER && tg_str_starts(args[i], tg_str("node="))) {
+            continue;
+        }
+
         for (size_t k = 0; k <= args[i].len; k++) {
             h ^= k == args[i].len ? 0xff : (unsigned char) args[i].p[k];
             h *= UINT64_C(1099511628211);
@@ -568,6 +577,14 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
         return tg_conf_metrics(conf, args, nargs, err);
     case TG_DIRECTIVE_STATUS:
         return tg_conf_status(scope, args, nargs, err);
+    case TG_DIRECTIVE_ME:
+        return tg_conf_own(conf, scope, TG_OWN_ME, err);
+    case TG_DIRECTIVE_OUTCOME:
+        return tg_conf_own(conf, scope, TG_OWN_OUTCOME, err);
+    case TG_DIRECTIVE_TRACE:
+        return tg_conf_trace(scope, args[0], err);
+    case TG_DIRECTIVE_PREFIX_HASH:
+        return tg_conf_prefix_hash(conf, args, nargs, err);
     case TG_DIRECTIVE_ALERT:
         return tg_conf_alert(&conf->alerts, conf->mem, args, nargs, err);
     case TG_DIRECTIVES:
@@ -597,13 +614,18 @@ tg_scope_inherit(const tg_scope_t *parent, tg_scope_t *child)
         child->cache = parent->cache;
     }
 
-    if (child->status == TG_UNSET) {
+    if (child->status == TG_UNSET && child->own == TG_UNSET) {
         child->status = parent->status;
+        child->own = parent->own;
+    }
+
+    if (child->trace == TG_UNSET) {
+        child->trace = parent->trace;
     }
 
     /* A look at what calls have cost is no call. */
 
-    if (child->status != TG_UNSET) {
+    if (child->status != TG_UNSET || child->own != TG_UNSET) {
         child->enable = TG_OFF;
     }
 
@@ -626,6 +648,7 @@ tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child)
     /* A handler is of its location alone. */
 
     above.status = TG_UNSET;
+    above.own = TG_UNSET;
     tg_scope_inherit(&above, child);
 
     if (child->enable == TG_UNSET) {
@@ -642,6 +665,10 @@ tg_scope_merge(const tg_scope_t *parent, tg_scope_t *child)
 
     if (child->cache == TG_UNSET) {
         child->cache = 0;
+    }
+
+    if (child->trace == TG_UNSET) {
+        child->trace = 0;
     }
 
     if (child->drain_ms == TG_UNSET) {
@@ -662,7 +689,9 @@ tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
                         " cache is");
     }
 
-    if (tg_conf_metrics_finish(conf, err) != TG_OK) {
+    if (tg_conf_metrics_finish(conf, err) != TG_OK
+        || tg_conf_finish_own(conf, err) != TG_OK)
+    {
         return TG_ERROR;
     }
 

@@ -19,6 +19,7 @@
 #include "tg_conf_alert.h"
 #include "tg_request.h"
 #include "tg_route.h"
+#include "tg_siphash.h"
 
 #define TG_TAGS_MAX       16
 #define TG_SOURCES_MAX    8      /* of one tag */
@@ -128,13 +129,22 @@ typedef struct {
     int8_t     pass;                /* TG_UNSET, 0, 1: llm_pass */
     int8_t     cache;               /* TG_UNSET, 0, 1: llm_cache */
     int8_t     status;              /* TG_UNSET, or a tg_status_format_t */
+    int8_t     own;                 /* TG_UNSET, or a tg_own_t */
+    int8_t     trace;               /* TG_UNSET, 0, 1: llm_trace */
     int64_t    drain_ms;            /* TG_UNSET; 0: abort */
     bool       own_enable;          /* `llm` is written in this very scope */
     bool       own_pass;
     bool       own_cache;
+    bool       own_trace;
     unsigned   nlogs;
     tg_log_t  *logs;                /* TG_LOGS_MAX of them; NULL until the first */
 } tg_scope_t;
+
+/* What a location answers that callers have for themselves. */
+typedef enum {
+    TG_OWN_ME = 0,                  /* llm_me */
+    TG_OWN_OUTCOME                  /* llm_outcome */
+} tg_own_t;
 
 enum { TG_UNSET = -1, TG_OFF = 0, TG_ON = 1, TG_DRY_RUN = 2 };
 
@@ -144,6 +154,15 @@ typedef struct {
     uint32_t  allow;                /* bit tg_op_t: goes although it can't be
                                        priced */
 } tg_conf_keys_t;
+
+/* llm_prefix_hash. */
+typedef struct {
+    bool           said;
+    bool           off;
+    bool           ready;           /* key is there; set by the host */
+    tg_str_t       key_file;        /* empty: any key does */
+    unsigned char  key[TG_SIPHASH_KEY];
+} tg_conf_prefix_t;
 
 /* llm_cache. */
 typedef struct {
@@ -182,6 +201,7 @@ typedef enum {
 /* llm_metrics. */
 typedef struct {
     bool      said;
+    bool      alone;                /* fleet=off */
     unsigned  series;               /* at most */
     unsigned  labels;               /* bits, 1 << tg_metrics_label_t */
     unsigned  ntags;
@@ -227,6 +247,7 @@ typedef struct {
     tg_conf_keys_t        keys;
     tg_conf_cache_t       cache;
     tg_conf_metrics_t     metrics;
+    tg_conf_prefix_t      prefix;
     tg_conf_ledger_t      ledger;
     tg_quotas_t           quotas;
     tg_guards_t           guards;
@@ -235,6 +256,8 @@ typedef struct {
                                        but llm_alert, and each llm_log */
     tg_conf_said_t      **said_end;
     bool                  passes;   /* some scope has `llm_pass on` */
+    bool                  asks_keys;        /* some location has llm_me or
+                                       llm_outcome */
     bool                  repeats;  /* one of them looks for repetitions */
     tg_conf_alerts_t      alerts;
     tg_request_fields_t  *fields;   /* of the tags' bodies; NULL if none */

@@ -70,6 +70,15 @@ int tg_conf_status(tg_scope_t *scope, const tg_str_t *args, unsigned nargs,
     tg_error_t *err);
 int tg_conf_metrics_finish(tg_conf_t *conf, tg_error_t *err);
 
+/* tg_conf_own.c: llm_me and llm_outcome, llm_trace, the arguments of
+ * llm_prefix_hash; after the last directive. */
+int tg_conf_own(tg_conf_t *conf, tg_scope_t *scope, tg_own_t own,
+    tg_error_t *err);
+int tg_conf_trace(tg_scope_t *scope, tg_str_t word, tg_error_t *err);
+int tg_conf_prefix_hash(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
+int tg_conf_finish_own(const tg_conf_t *conf, tg_error_t *err);
+
 /* tg_conf_route.c: the arguments of llm_route. */
 int tg_conf_route(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
     tg_error_t *err);

@@ -158,8 +158,17 @@ tg_conf_metrics(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
 
             mc->series = (unsigned) n;
 
+        } else if (tg_conf_param(args[i], "fleet", &value)) {
+            mc->alone = tg_str_eq(value, tg_str("off"));
+
+            if (!mc->alone && !tg_str_eq(value, tg_str("on"))) {
+                return tg_error(err, 0, 0, "fleet= takes on or off, not"
+                                " \"%.*s\"", TG_ARG(value));
+            }
+
         } else {
-            return tg_conf_unknown_param(args[i], "labels= and series=", err);
+            return tg_conf_unknown_param(args[i], "labels=, series= and fleet=",
+                                         err);
         }
     }
 
@@ -200,6 +209,11 @@ tg_conf_status(tg_scope_t *scope, const tg_str_t *args, unsigned nargs,
 
     if (scope->status != TG_UNSET) {
         return tg_error(err, 0, 0, "is given twice here");
+    }
+
+    if (scope->own != TG_UNSET) {
+        return tg_error(err, 0, 0, "is given where another directive says what"
+                        " the location answers");
     }
 
     if (tg_status_format(args, nargs, true, &format, err) != TG_OK) {

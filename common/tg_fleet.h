@@ -15,6 +15,7 @@
  *   {tg:<fleet>}:seen            node -> when it was last heard of;
  *                                <node>:l -> what it calls itself
  *   {tg:<fleet>}:raises          bucket -> "amount until"
+ *   {tg:<fleet>}:status          node -> what it says of itself
  *   {tg:<fleet>}:b:<bucket>:<window>     a bucket in a window that is aligned
  *   {tg:<fleet>}:b:<bucket>:i            in one that ends by idleness
  *
@@ -165,6 +166,16 @@ void tg_fleet_raise_command(const tg_fleet_t *fleet,
 /* HGETALL of nodes, and of when they were heard of. */
 void tg_fleet_nodes_command(const tg_fleet_t *fleet, tg_fleet_command_t *c);
 void tg_fleet_seen_command(const tg_fleet_t *fleet, tg_fleet_command_t *c);
+
+/*
+ * What nodes say of themselves (tg_fleet_view.h): HSET of one's text, which is
+ * referred to; HGETALL; HDEL.
+ */
+void tg_fleet_say_command(const tg_fleet_t *fleet, uint64_t node,
+    tg_str_t text, tg_fleet_command_t *c);
+void tg_fleet_hear_command(const tg_fleet_t *fleet, tg_fleet_command_t *c);
+void tg_fleet_forget_command(const tg_fleet_t *fleet, uint64_t node,
+    tg_fleet_command_t *c);
 
 /*
  * To retire a node: first this, which makes the fleet refuse it; then SCAN over

@@ -373,6 +373,36 @@ tg_fleet_seen_command(const tg_fleet_t *fleet, tg_fleet_command_t *c)
 }
 
 
+void
+tg_fleet_say_command(const tg_fleet_t *fleet, uint64_t node, tg_str_t text,
+    tg_fleet_command_t *c)
+{
+    tg_fleet_begin(c);
+    tg_fleet_push(c, tg_str("HSET"));
+    tg_fleet_print(c, "%sstatus", fleet->prefix);
+    tg_fleet_int(c, (int64_t) node);
+    tg_fleet_push(c, text);
+}
+
+
+void
+tg_fleet_hear_command(const tg_fleet_t *fleet, tg_fleet_command_t *c)
+{
+    tg_fleet_getall(fleet, "status", c);
+}
+
+
+void
+tg_fleet_forget_command(const tg_fleet_t *fleet, uint64_t node,
+    tg_fleet_command_t *c)
+{
+    tg_fleet_begin(c);
+    tg_fleet_push(c, tg_str("HDEL"));
+    tg_fleet_print(c, "%sstatus", fleet->prefix);
+    tg_fleet_int(c, (int64_t) node);
+}
+
+
 /* The list of nodes has changed, too: everybody is told. */
 static const tg_str_t  tg_fleet_retire_script = TG_STR(
 "if redis.call('HEXISTS',KEYS[2],ARGV[1])==0 then return 0 end\n"

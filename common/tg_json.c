@@ -78,6 +78,20 @@ tg_json_finish(tg_json_t *s)
 }
 
 
+bool
+tg_json_within(const tg_json_t *s, uint16_t *id, uint64_t *start)
+{
+    if (s->state != TG_JSON_S_IN_STRING || !tg_json_wanted(s)) {
+        return false;
+    }
+
+    *id = s->node->id;
+    *start = s->ev.start;
+
+    return true;
+}
+
+
 void
 tg_json_reset(tg_json_t *s)
 {

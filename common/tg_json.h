@@ -161,6 +161,10 @@ int tg_json_feed(tg_json_t *s, const char *p, size_t n);
  */
 int tg_json_finish(tg_json_t *s);
 
+/* True where the last piece ended within a string that is wanted: *start is its
+ * opening quote's offset. */
+bool tg_json_within(const tg_json_t *s, uint16_t *id, uint64_t *start);
+
 /* A fresh start with the same paths, flags and handler; offsets go on, counting
  * what was fed after an error too. */
 void tg_json_reset(tg_json_t *s);

@@ -245,6 +245,7 @@ tg_line_request(char *p, bool under, const tg_call_t *call,
     const tg_request_info_t *info, const tg_answer_info_t *a,
     const tg_attempt_t *attempt)
 {
+    uint64_t              prefix;
     const tg_vendor_t    *vendor = call->dialect.vendor;
     const tg_provider_t  *provider = call->provider;
 
@@ -286,6 +287,13 @@ tg_line_request(char *p, bool under, const tg_call_t *call,
     tg_line_int(p, under, "llm.prompt.messages", info->messages);
     tg_line_int(p, under, "llm.prompt.system_tokens",
                 (int64_t) (info->system_bytes / TG_ESTIMATE_BYTES_PER_TOKEN));
+
+    if (tg_request_prefix_hash(call->request, &prefix)) {
+        tg_line_lit(p, under, ",\"llm.prefix_hash\":\"");
+        p = tg_text_hex16(p, prefix);
+        *p++ = '"';
+    }
+
     return p;
 }
 
@@ -321,7 +329,7 @@ tg_call_decision(const tg_call_t *call)
 
 
 /* Why a call failed, by the field's own words; empty if it did not. */
-static tg_str_t
+tg_str_t
 tg_call_error_type(const tg_call_t *call)
 {
     const tg_answer_info_t  *a;
@@ -439,6 +447,11 @@ tg_line_end(char *p, bool under, const tg_call_t *call,
         tg_line_key(p, under, "gen_ai.response.time_to_first_chunk");
         p = tg_text_decimal(p, (call->first_ns - call->start.mono_ns) / 1000,
                             6);
+    }
+
+    if (call->overhead_ns >= 0) {
+        tg_line_key(p, under, "llm.overhead");
+        p = tg_text_int(p, call->overhead_ns / 1000);
     }
 
     tg_line_key(p, under, "http.request.body.bytes");

@@ -28,6 +28,17 @@ const char *const  tg_tokens_names[TG_TOKENS] = {
 };
 
 
+/* Whoever finds a name unwritten writes it, the same one: who took the place may
+ * have died before he could. */
+static void
+tg_metrics_write(tg_series_name_t *name, const tg_labels_t *labels)
+{
+    size_t  len = tg_labels_write(labels, name->labels);
+
+    atomic_store_explicit(&name->len, (uint32_t) len, memory_order_release);
+}
+
+
 /* Of a name, that it is the one; of an empty place, that it is taken.  used is
  * what is counted of those, up to limit; NULL: there is no limit. */
 static bool
@@ -44,9 +55,7 @@ tg_metrics_place(tg_series_name_t *name, uint64_t key,
         }
 
         if (atomic_compare_exchange_strong(&name->key, &found, key)) {
-            len = tg_labels_write(labels, name->labels);
-            atomic_store_explicit(&name->len, (uint32_t) len,
-                                  memory_order_release);
+            tg_metrics_write(name, labels);
             return true;
         }
 
@@ -59,11 +68,14 @@ tg_metrics_place(tg_series_name_t *name, uint64_t key,
         return false;
     }
 
-    /* Another process may be about to write it. */
-
     len = atomic_load_explicit(&name->len, memory_order_acquire);
 
-    return len == 0 || tg_labels_are(labels, tg_str_of(name->labels, len));
+    if (len == 0) {
+        tg_metrics_write(name, labels);
+        return true;
+    }
+
+    return tg_labels_are(labels, tg_str_of(name->labels, len));
 }
 
 

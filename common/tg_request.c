@@ -248,8 +248,15 @@ tg_request_feed(tg_request_t *r, const char *p, size_t n)
         }
 
     } else if (r->body != TG_BODY_NONE) {
+        if (r->prefix != NULL) {
+            tg_request_prefix_begin(r, p);
+        }
+
         if (tg_json_feed(r->u.json, p, n) != TG_OK) {
             rc = tg_request_json_error(r);
+
+        } else if (r->prefix != NULL) {
+            tg_request_prefix_cut(r, n);
         }
     }
 

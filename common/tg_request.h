@@ -118,6 +118,16 @@ tg_request_t *tg_request_create(tg_mem_t *mem, const tg_dialect_t *d,
     const tg_request_fields_t *fields, tg_str_t *values);
 
 /*
+ * Before the first piece: what calls of one application have in common, its system
+ * prompt and its tools, is to be hashed under that key (TG_SIPHASH_KEY bytes).
+ */
+void tg_request_prefix(tg_request_t *r, const unsigned char *key);
+
+/* After tg_request_finish(): false where there is neither, or the body was not
+ * read. */
+bool tg_request_prefix_hash(const tg_request_t *r, uint64_t *hash);
+
+/*
  * Feeds a piece of the body.  TG_OK; TG_ERROR once the body is known to be
  * unusable (tg_request_error()); further feeds only count bytes then.  A body
  * that can't be inspected (compressed, of another content type, a form without

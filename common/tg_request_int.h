@@ -9,6 +9,7 @@
 
 #include "tg_dialect_int.h"
 #include "tg_request.h"
+#include "tg_siphash.h"
 
 #define TG_FIELDS_MAX      32
 #define TG_STR_KEPT        256
@@ -55,6 +56,27 @@ typedef struct {
     int64_t                 limit;      /* of its uses; -1: none */
 } tg_tool_t;
 
+/* Of a message; 0: not known yet. */
+enum {
+    TG_ROLE_SYSTEM = 1,
+    TG_ROLE_OTHER
+};
+
+/* tg_request_prefix.c */
+typedef struct {
+    tg_siphash_t            hash;
+    tg_siphash_t            message;    /* the same, and the message that is
+                                           open */
+    const char             *piece;      /* of the body, and what its first */
+    uint64_t                base;       /* byte is of all */
+    uint64_t                from;       /* where what is open, and not hashed,
+                                           begins */
+    uint8_t                 open;
+    bool                    past;       /* there was a message of another
+                                           role */
+    bool                    any;        /* something counts */
+} tg_request_prefix_t;
+
 typedef enum {
     TG_BODY_NONE = 0,       /* not looked at */
     TG_BODY_SNIFF,          /* JSON, if it begins so */
@@ -76,13 +98,14 @@ struct tg_request_s {
     bool                        optional;   /* what can't be read is passed */
     bool                        json;       /* declared as JSON */
     uint8_t                     root;       /* 1 behind {, 2 behind another */
-    uint8_t                     role;       /* of the message: 1 system */
+    uint8_t                     role;       /* of the message */
     uint64_t                    message_text;
     tg_part_t                   part;
     tg_tool_t                   tool;
     int64_t                     max_calls;  /* of all tools; -1: not said */
     uint32_t                    steps;      /* of the provider's own */
     uint64_t                    seen;       /* ids that must be one */
+    tg_request_prefix_t        *prefix;     /* NULL: nobody asks */
     union {
         tg_json_t              *json;
         tg_multipart_t         *multipart;
@@ -99,6 +122,17 @@ int tg_request_form(void *data, const tg_multipart_part_t *part);
 /* A number, or a string that is one: the larger holds. */
 int tg_request_number(int64_t *to, const tg_json_event_t *ev);
 
+
+/*
+ * tg_request_prefix.c: where r->prefix is.  _begin: before a piece is read, _cut:
+ * after it.  The others are told of events.
+ */
+void tg_request_prefix_begin(tg_request_t *r, const char *p);
+void tg_request_prefix_cut(tg_request_t *r, size_t n);
+void tg_request_prefix_message(tg_request_t *r, const tg_json_event_t *ev);
+void tg_request_prefix_role(tg_request_t *r);
+void tg_request_prefix_value(tg_request_t *r, const tg_json_event_t *ev,
+    bool tool);
 
 /*
  * tg_request_parts.c: what a prompt has beside text, and tools that the

@@ -416,6 +416,10 @@ tg_request_tool_end(tg_request_t *r)
 int
 tg_request_tool(tg_request_t *r, const tg_json_event_t *ev)
 {
+    if (r->prefix != NULL) {
+        tg_request_prefix_value(r, ev, true);
+    }
+
     if (tg_request_begins(ev)) {
         r->info.has_tools = true;
     }

@@ -126,6 +126,10 @@ tg_request_input(tg_request_t *r, const tg_json_event_t *ev)
 static int
 tg_request_message(tg_request_t *r, const tg_json_event_t *ev)
 {
+    if (r->prefix != NULL) {
+        tg_request_prefix_message(r, ev);
+    }
+
     if (ev->type == TG_JSON_OBJECT) {
         r->info.messages++;
         r->role = 0;
@@ -135,7 +139,7 @@ tg_request_message(tg_request_t *r, const tg_json_event_t *ev)
     } else if (ev->type == TG_JSON_OBJECT_END) {
         tg_request_part_next(r);
 
-        if (r->role == 1) {
+        if (r->role == TG_ROLE_SYSTEM) {
             r->info.system_bytes += r->message_text;
         }
 
@@ -414,6 +418,10 @@ tg_request_user(tg_request_t *r, const tg_json_event_t *ev)
 static int
 tg_request_system(tg_request_t *r, const tg_json_event_t *ev)
 {
+    if (r->prefix != NULL) {
+        tg_request_prefix_value(r, ev, false);
+    }
+
     if (ev->type == TG_JSON_STRING) {
         r->info.text_bytes += ev->raw_len;
         r->info.system_bytes += ev->raw_len;
@@ -427,7 +435,12 @@ static int
 tg_request_role(tg_request_t *r, const tg_json_event_t *ev)
 {
     r->role = tg_str_eq(ev->value, tg_str("system"))
-              || tg_str_eq(ev->value, tg_str("developer"));
+              || tg_str_eq(ev->value, tg_str("developer"))
+              ? TG_ROLE_SYSTEM : TG_ROLE_OTHER;
+
+    if (r->prefix != NULL) {
+        tg_request_prefix_role(r);
+    }
 
     if (r->part.kind == TG_PART_NONE) {
         r->part.kind = TG_PART_TEXT;

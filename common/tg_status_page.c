@@ -1,3 +1,4 @@
+#include "tg_status_fleet.h"
 #include "tg_status_show.h"
 
 
@@ -92,7 +93,7 @@ tg_status_page(const tg_status_facts_t *facts, tg_status_format_t format,
     tg_page_init(&pg, out, data);
 
     if (format == TG_STATUS_PROMETHEUS || format == TG_STATUS_OPENMETRICS) {
-        tg_status_text(facts, &pg);
+        tg_status_text(facts, format == TG_STATUS_OPENMETRICS, &pg);
         return tg_page_end(&pg);
     }
 
@@ -109,7 +110,8 @@ tg_status_page(const tg_status_facts_t *facts, tg_status_format_t format,
     tg_metrics_json(m, &pg);
     tg_status_page_json(&pg, facts->breakers, facts->conf, facts->mono_ms);
     tg_status_json_facts(facts, &pg);
-    tg_page_room(&pg, 8);
+    tg_status_fleet_json(&pg, facts);
+    tg_page_room(&pg, 2);
     tg_put_lit(&pg.text, "}\n");
 
     return tg_page_end(&pg);

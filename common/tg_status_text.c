@@ -1,4 +1,5 @@
 #include "tg_status_page_int.h"
+#include "tg_status_fleet.h"
 
 /* llm_status for Prometheus: docs/metrics.md. */
 
@@ -84,8 +85,120 @@ tg_status_routes(tg_page_t *pg, tg_breakers_t *b, const tg_conf_t *conf,
 
 
 void
-tg_status_text(const tg_status_facts_t *facts, tg_page_t *pg)
+tg_status_number(tg_page_t *pg, int64_t v, unsigned scale)
 {
+    if (scale == 0) {
+        tg_put_int(&pg->text, v);
+    } else {
+        tg_put_decimal(&pg->text, v, scale);
+    }
+
+    tg_put_lit(&pg->text, "\n");
+}
+
+
+void
+tg_status_one(tg_page_t *pg, const char *name, const char *type,
+    const char *help, int64_t v, unsigned scale)
+{
+    tg_page_family(pg, "", name, type, help);
+    tg_page_room(pg, TG_STATUS_LINE);
+    tg_put_str(&pg->text, tg_strz(name));
+    tg_put_lit(&pg->text, " ");
+    tg_status_number(pg, v, scale);
+}
+
+
+static void
+tg_status_info_label(tg_page_t *pg, const char *name, tg_str_t value)
+{
+    char  text[TG_METRIC_VALUE_MAX];
+
+    tg_put_str(&pg->text, tg_strz(name));
+    tg_put_lit(&pg->text, "=\"");
+    tg_put(&pg->text, text, tg_labels_value(text, value, sizeof(text)));
+    tg_put_lit(&pg->text, "\"");
+}
+
+
+/* What differs between nodes that should not. */
+static void
+tg_status_info(const tg_status_facts_t *facts, tg_page_t *pg)
+{
+    tg_str_t  none = tg_str_null;
+
+    tg_page_family(pg, "", "llm_config_info", "gauge",
+                   "What is in force: hashes of the configuration, of the"
+                   " prices and of the keys.");
+    tg_page_room(pg, 2 * TG_STATUS_LINE);
+    tg_put_lit(&pg->text, "llm_config_info{");
+    tg_status_info_label(pg, "node", facts->conf->node);
+    tg_status_info_label(pg, ",config_hash", tg_strz(facts->conf->hash_text));
+    tg_status_info_label(pg, ",prices_hash", facts->book != NULL
+                         ? tg_price_book_hash(facts->book) : none);
+    tg_status_info_label(pg, ",keys_hash", facts->roster != NULL
+                         ? tg_keys_hash(tg_roster_keys(facts->roster)) : none);
+    tg_put_lit(&pg->text, "} 1\n");
+}
+
+
+/* By the calendar, which PromQL has not. */
+static void
+tg_status_spend(const tg_status_facts_t *facts, tg_page_t *pg)
+{
+    unsigned         i;
+    tg_spend_all_t   all;
+    const struct {
+        const char  *name;
+        int64_t     *value;
+    } windows[] = {
+        { "today", &all.sum.today }, { "yesterday", &all.yesterday },
+        { "month", &all.sum.month }, { "last_month", &all.last_month }
+    };
+
+    tg_spend_all(&facts->tally->spend, facts->zone, facts->wall_ms, &all);
+    tg_page_family(pg, "", "llm_spend_usd", "gauge",
+                   "What calls have cost that were admitted in a calendar day"
+                   " or month, in the ledger's time zone.");
+
+    for (i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+        tg_page_room(pg, TG_STATUS_LINE);
+        tg_put_lit(&pg->text, "llm_spend_usd{window=\"");
+        tg_put_str(&pg->text, tg_strz(windows[i].name));
+        tg_put_lit(&pg->text, "\"} ");
+        tg_status_number(pg, *windows[i].value, 9);
+    }
+
+    tg_status_one(pg, "llm_spend_hourly_usd", "gauge",
+                  "What an hour costs, at the pace of the last five minutes.",
+                  all.sum.hourly, 9);
+}
+
+
+void
+tg_status_text(const tg_status_facts_t *facts, bool openmetrics,
+    tg_page_t *pg)
+{
+    pg->openmetrics = openmetrics;
+
     tg_metrics_text(&facts->tally->metrics, pg);
+    tg_status_spend(facts, pg);
     tg_status_routes(pg, facts->breakers, facts->conf, facts->mono_ms);
+    tg_status_quotas(facts, pg);
+    tg_status_fleet_text(pg, facts);
+
+    tg_status_one(pg, "llm_requests_in_flight", "gauge",
+                  "Calls under way, in all of the server's processes.",
+                  facts->in_flight, 0);
+    tg_status_one(pg, "llm_log_lines_lost_total", "counter",
+                  "Cost lines that could not be written.",
+                  (int64_t) atomic_load(&facts->tally->lost), 0);
+    tg_status_one(pg, "llm_counting_since_timestamp_seconds", "gauge",
+                  "When these counters began.", facts->tally->since, 3);
+    tg_status_info(facts, pg);
+
+    if (openmetrics) {
+        tg_page_room(pg, TG_STATUS_LINE);
+        tg_put_lit(&pg->text, "# EOF\n");
+    }
 }

@@ -6,8 +6,10 @@
 
 
 void
-tg_tally_init(tg_tally_t *tally, int64_t now)
+tg_tally_init(tg_tally_t *tally, int64_t now,
+    const unsigned char secret[TG_TALLY_SECRET])
 {
+    memcpy(tally->secret, secret, TG_TALLY_SECRET);
     tally->layout = TG_TALLY_LAYOUT;
     tally->since = now;
     tally->magic = TG_TALLY_MAGIC;

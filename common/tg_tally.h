@@ -9,6 +9,7 @@
 #ifndef TG_TALLY_H
 #define TG_TALLY_H
 
+#include "tg_fleet_view.h"
 #include "tg_metrics.h"
 #include "tg_spend.h"
 #include "tg_subjects.h"
@@ -25,23 +26,30 @@ typedef struct {
     _Atomic uint64_t  start;        /* of it, so that another one of that number
                                        is told from it */
     _Atomic int64_t   calls;        /* in flight */
+    uint64_t          pad[5];       /* nobody else's cache line */
 } tg_tally_process_t;
+
+#define TG_TALLY_SECRET     16      /* bytes */
 
 typedef struct {
     uint64_t          magic;
     uint64_t          layout;       /* version and size: memory of another one is
                                        begun anew */
     int64_t           since;        /* milliseconds since 1970: begun */
+    unsigned char     secret[TG_TALLY_SECRET];      /* key of prefix hashes,
+                                       where nobody said another */
     _Atomic uint64_t  seq;          /* of cost lines: the last one's */
     _Atomic uint64_t  lost;         /* lines that could not be written */
     tg_metrics_t      metrics;
     tg_spend_t        spend;
     tg_subjects_t     subjects;
+    tg_fleet_board_t  fleet;
     tg_tally_process_t  processes[TG_TALLY_PROCESSES];
 } tg_tally_t;
 
-/* memory: zeroed. */
-void tg_tally_init(tg_tally_t *tally, int64_t now);
+/* memory: zeroed.  secret: random bytes. */
+void tg_tally_init(tg_tally_t *tally, int64_t now,
+    const unsigned char secret[TG_TALLY_SECRET]);
 
 /* What another memory of this kind begins with.  TG_OK: it is one of this layout,
  * and can be gone on with.  TG_AGAIN: of another.  TG_ERROR: it is none. */

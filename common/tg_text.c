@@ -428,3 +428,14 @@ tg_put_time(tg_text_t *t, int64_t unix_ms)
 
     tg_put(t, buf, (size_t) (tg_text_time(buf, unix_ms) - buf));
 }
+
+
+char *
+tg_text_hex16(char *p, uint64_t v)
+{
+    for (int shift = 60; shift >= 0; shift -= 4) {
+        *p++ = "0123456789abcdef"[v >> shift & 15];
+    }
+
+    return p;
+}

@@ -74,4 +74,7 @@ char *tg_text_decimal(char *p, int64_t v, unsigned scale);
 char *tg_text_json(char *p, tg_str_t s, size_t max);
 char *tg_text_time(char *p, int64_t unix_ms);
 
+/* Sixteen hexadecimal digits. */
+char *tg_text_hex16(char *p, uint64_t v);
+
 #endif /* TG_TEXT_H */

@@ -256,6 +256,10 @@ tg_carrier_ticks(void *data)
             }
         }
 
+        if (c->conf.tick != NULL && !tg_carrier_stops(c)) {
+            c->conf.tick(c->conf.baton, c->pool, &c->fleet);
+        }
+
         (void) clock_gettime(CLOCK_MONOTONIC, &ts);
         ts.tv_nsec += TG_CARRIER_TICK_MS * 1000000L;
         ts.tv_sec += ts.tv_nsec / 1000000000L;

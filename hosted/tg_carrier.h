@@ -37,6 +37,11 @@ typedef struct {
                                         const tg_ledger_message_item_t *item,
                                         const tg_ledger_state_t *state);
 
+    /* Called many times a second, in the same way: what is to be said at the
+     * store that no call waits for.  NULL: nothing. */
+    void                     (*tick)(void *baton, tg_redis_pool_t *pool,
+                                     const tg_fleet_t *fleet);
+
     /* A sentence for the error log, in the same way; seldom. */
     void                     (*log)(void *baton, const char *message);
     void                      *baton;

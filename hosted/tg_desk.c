@@ -131,6 +131,10 @@ tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
         return tg_error(err, 0, 0, "llm_alert: %s", why.message);
     }
 
+    if (tg_desk_prefix_key(&conf->prefix, &why) != TG_OK) {
+        return tg_error(err, 0, 0, "llm_prefix_hash: %s", why.message);
+    }
+
     if (tg_desk_zone(desk, mem, err) != TG_OK
         || tg_desk_provider_keys(desk, err) != TG_OK
         || tg_desk_geoip(desk, err) != TG_OK)
@@ -341,6 +345,14 @@ tg_desk_crossed(void *data, const tg_ledger_message_item_t *item,
 }
 
 
+static void
+tg_desk_carrier_tick(void *data, tg_redis_pool_t *pool,
+    const tg_fleet_t *fleet)
+{
+    tg_desk_fleet(data, pool, fleet);
+}
+
+
 static int
 tg_desk_start_carrier(tg_desk_t *desk, tg_error_t *err)
 {
@@ -356,6 +368,7 @@ tg_desk_start_carrier(tg_desk_t *desk, tg_error_t *err)
     conf.ledger = &desk->ledger.ledger;
     conf.threads = desk->carriers;
     conf.crossed = tg_desk_crossed;
+    conf.tick = desk->conf->metrics.alone ? NULL : tg_desk_carrier_tick;
     conf.log = tg_desk_carrier_log;
     conf.baton = desk;
 

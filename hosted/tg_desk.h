@@ -62,6 +62,7 @@ typedef struct {
     tg_roster_t       *roster;          /* by lock */
     pthread_mutex_t    lock;
     tg_file_state_t    keys;
+    char               prices[17];      /* hash of those in use; by lock */
     tg_geoip_t        *geoip;           /* NULL: no llm_geoip */
     tg_ledger_file_t   ledger;
     tg_tally_file_t    tally_file;      /* beside the ledger */
@@ -148,6 +149,16 @@ void tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
 void tg_desk_facts(tg_desk_t *desk, const tg_price_book_t *book,
     tg_breakers_t *breakers, const tg_now_t *now, tg_status_facts_t *facts);
 void tg_desk_facts_end(tg_status_facts_t *facts);
+
+/* tg_desk_fleet.c: the prices in use are these; for the other nodes of a fleet. */
+void tg_desk_priced(tg_desk_t *desk, const tg_price_book_t *book);
+
+/* In the carrier's thread: tells the fleet what this node has spent, and hears
+ * the others, where that is due. */
+void tg_desk_fleet(tg_desk_t *desk, tg_redis_pool_t *pool,
+    const tg_fleet_t *fleet);
+/* The key of prefix hashes, where a file has it: TG_OK, TG_ERROR. */
+int tg_desk_prefix_key(tg_conf_prefix_t *pc, tg_error_t *err);
 
 /* The next number of n lines. */
 uint64_t tg_desk_seq(tg_desk_t *desk, unsigned n);

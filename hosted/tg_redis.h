@@ -104,4 +104,8 @@ int tg_redis_pool_call_by(tg_redis_pool_t *pool, uint64_t deadline,
     const tg_ledger_message_t *msg, tg_ledger_answer_t *answer,
     tg_error_t *err);
 
+/* As tg_redis_command(). */
+struct redisReply *tg_redis_pool_command(tg_redis_pool_t *pool,
+    const tg_fleet_command_t *c, tg_error_t *err);
+
 #endif /* TG_REDIS_H */

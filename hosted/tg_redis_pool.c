@@ -116,18 +116,16 @@ tg_redis_pool_deadline(const tg_redis_pool_t *pool)
 }
 
 
-int
-tg_redis_pool_call_by(tg_redis_pool_t *pool, uint64_t deadline,
-    const tg_ledger_message_t *msg, tg_ledger_answer_t *answer,
-    tg_error_t *err)
+/* NULL and *err: none was free in time. */
+static tg_redis_t *
+tg_redis_pool_wait(tg_redis_pool_t *pool, uint64_t deadline, tg_error_t *err)
 {
-    int               rc;
     tg_redis_t       *r;
     struct timespec   t;
 
     if (tg_redis_clock() >= deadline) {
         (void) tg_error(err, 0, 0, "it took too long");
-        return tg_redis_none(answer);
+        return NULL;
     }
 
     t.tv_sec = (time_t) (deadline / 1000000);
@@ -137,10 +135,29 @@ tg_redis_pool_call_by(tg_redis_pool_t *pool, uint64_t deadline,
 
     if (r == NULL) {
         (void) tg_error(err, 0, 0, "all %u connections are busy", pool->most);
-        return tg_redis_none(answer);
+        return NULL;
     }
 
     r->deadline = deadline;
+
+    return r;
+}
+
+
+int
+tg_redis_pool_call_by(tg_redis_pool_t *pool, uint64_t deadline,
+    const tg_ledger_message_t *msg, tg_ledger_answer_t *answer,
+    tg_error_t *err)
+{
+    int          rc;
+    tg_redis_t  *r;
+
+    r = tg_redis_pool_wait(pool, deadline, err);
+
+    if (r == NULL) {
+        return tg_redis_none(answer);
+    }
+
     rc = tg_redis_call_by(r, msg, answer, err);
     tg_redis_pool_give(pool, r);
 
@@ -154,4 +171,24 @@ tg_redis_pool_call(tg_redis_pool_t *pool, const tg_ledger_message_t *msg,
 {
     return tg_redis_pool_call_by(pool, tg_redis_pool_deadline(pool), msg,
                                  answer, err);
+}
+
+
+struct redisReply *
+tg_redis_pool_command(tg_redis_pool_t *pool, const tg_fleet_command_t *c,
+    tg_error_t *err)
+{
+    tg_redis_t         *r;
+    struct redisReply  *reply;
+
+    r = tg_redis_pool_wait(pool, tg_redis_pool_deadline(pool), err);
+
+    if (r == NULL) {
+        return NULL;
+    }
+
+    reply = tg_redis_command(r, c, err);
+    tg_redis_pool_give(pool, r);
+
+    return reply;
 }

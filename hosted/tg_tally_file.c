@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,6 +41,21 @@ tg_tally_map(int flags, int fd)
 }
 
 
+static bool
+tg_tally_begin(tg_tally_t *t, int64_t now)
+{
+    unsigned char  secret[TG_TALLY_SECRET];
+
+    if (getrandom(secret, sizeof(secret), 0) != (ssize_t) sizeof(secret)) {
+        return false;
+    }
+
+    tg_tally_init(t, now, secret);
+
+    return true;
+}
+
+
 static int
 tg_tally_fill(int fd, int64_t now, tg_error_t *err)
 {
@@ -57,10 +73,11 @@ tg_tally_fill(int fd, int64_t now, tg_error_t *err)
         return tg_tally_errno(err, "it can't be mapped");
     }
 
-    tg_tally_init(t, now);
+    rc = tg_tally_begin(t, now) ? TG_OK
+         : tg_tally_errno(err, "there are no random bytes");
     (void) munmap(t, sizeof(tg_tally_t));
 
-    return TG_OK;
+    return rc;
 }
 
 
@@ -249,8 +266,9 @@ tg_tally_anonymous(int64_t now)
 {
     tg_tally_t  *t = tg_tally_map(MAP_SHARED | MAP_ANONYMOUS, -1);
 
-    if (t != NULL) {
-        tg_tally_init(t, now);
+    if (t != NULL && !tg_tally_begin(t, now)) {
+        (void) munmap(t, sizeof(tg_tally_t));
+        t = NULL;
     }
 
     return t;

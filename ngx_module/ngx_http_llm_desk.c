@@ -114,6 +114,8 @@ ngx_http_llm_desk_join(ngx_http_llm_main_conf_t *lmcf, ngx_cycle_t *cycle)
 
     lmcf->desk.carriers = NGX_HTTP_LLM_CARRIERS;
 
+    tg_desk_priced(&lmcf->desk, lmcf->book);
+
     if (tg_desk_join(&lmcf->desk, now.wall_ms, &err) != TG_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "%s", err.message);
     }

@@ -277,6 +277,21 @@ ngx_http_llm_dress_key(ngx_http_llm_ctx_t *ctx, const tg_hop_t *hop)
 }
 
 
+/* Where a trace begins here. */
+static ngx_int_t
+ngx_http_llm_dress_trace(ngx_http_llm_ctx_t *ctx)
+{
+    tg_header_t  h;
+
+    if (!tg_call_trace(ctx->call, &h)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_llm_dress_hide(ctx, h.name) == NGX_OK
+           ? ngx_http_llm_dress_add(ctx, &h) : NGX_ERROR;
+}
+
+
 ngx_int_t
 ngx_http_llm_put_on(ngx_http_llm_ctx_t *ctx)
 {
@@ -292,6 +307,10 @@ ngx_http_llm_put_on(ngx_http_llm_ctx_t *ctx)
     ctx->dress->on = 1;
 
     rc = ngx_http_llm_dress_key(ctx, hop);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_llm_dress_trace(ctx);
+    }
 
     if (rc == NGX_OK && hop != NULL) {
         rc = ngx_http_llm_dress_headers(ctx, hop);

@@ -65,6 +65,7 @@ ngx_http_llm_prices_timer(ngx_event_t *ev)
         if (book != NULL) {
             tg_price_book_destroy(lmcf->book);
             lmcf->book = book;
+            tg_desk_priced(&lmcf->desk, book);
             ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
                           "llm_prices: %uz models are priced anew",
                           tg_price_book_models(book));

@@ -2,10 +2,13 @@
 
 #include "groups.h"
 #include "report.h"
+#include "spill.h"
 
 #include <stdlib.h>
 
 #define SLOTS_MIN  1024
+#define MEMORY     (40 * 1024 * 1024)   /* more is in temporary files */
+#define CHUNK      (1024 * 1024)
 #define VALUE_MAX  512                  /* of a dimension's bytes */
 #define KEY_MAX    (REPORT_BY_MAX * (VALUE_MAX + 2))
 
@@ -24,7 +27,20 @@ struct groups_s {
     groups_add_t             add;
     group_t                **slots;
     size_t                   nslots, used;
+    char                    *chunks[MEMORY / CHUNK];
+    unsigned                 nchunks, most;
+    size_t                   left;      /* of the last chunk */
+    spill_t                 *spill;     /* rows of one key several times */
+    group_t                 *last;      /* the row that is being summed up */
+    spill_t                 *sorted;    /* each once, by the order asked for */
+    groups_order_t           order;
+    groups_row_t             row;
+    void                    *data;
+    bool                     done;
+    bool                     broken;
 };
+
+static bool spill_all(groups_t *g, spill_t **spill, groups_order_t order);
 
 
 static inline void *
@@ -56,6 +72,7 @@ groups_new(const dimension_t *by, unsigned n, const struct tg_zone_s *zone,
     g->zone = zone;
     g->size = (size + 7) & ~(size_t) 7;
     g->add = add;
+    g->most = MEMORY / CHUNK;
     g->nslots = SLOTS_MIN;
     g->slots = calloc(g->nslots, sizeof(group_t *));
 
@@ -69,15 +86,57 @@ groups_new(const dimension_t *by, unsigned n, const struct tg_zone_s *zone,
 
 
 void
+groups_limit(groups_t *g, size_t bytes)
+{
+    g->most = bytes < CHUNK ? 1 : bytes > MEMORY ? MEMORY / CHUNK
+              : (unsigned) (bytes / CHUNK);
+}
+
+
+void
 groups_free(groups_t *g)
 {
     if (g != NULL) {
-        for (size_t i = 0; i < g->nslots; i++) {
-            free(g->slots[i]);
+        for (unsigned i = 0; i < g->nchunks; i++) {
+            free(g->chunks[i]);
         }
+        spill_free(g->spill);
+        spill_free(g->sorted);
+        free(g->last);
         free(g->slots);
         free(g);
     }
+}
+
+
+static size_t
+group_size(const groups_t *g, const group_t *is)
+{
+    return sizeof(group_t) + g->size + is->nkey;
+}
+
+
+/* NULL: what is there has to go first.  A group is smaller than a chunk. */
+static void *
+room(groups_t *g, size_t n)
+{
+    n = (n + 7) & ~(size_t) 7;
+
+    if (n > g->left) {
+        if (g->nchunks == g->most) {
+            return NULL;
+        }
+        g->chunks[g->nchunks] = malloc(CHUNK);
+        if (g->chunks[g->nchunks] == NULL) {
+            return NULL;
+        }
+        g->nchunks++;
+        g->left = CHUNK;
+    }
+
+    g->left -= n;
+
+    return g->chunks[g->nchunks - 1] + CHUNK - g->left - n;
 }
 
 
@@ -173,42 +232,66 @@ grow(groups_t *g)
 }
 
 
+/* A new one in an empty slot; it may be that the others are spilled for it. */
+static group_t *
+group_add(groups_t *g, const char *key, size_t n, uint32_t hash)
+{
+    size_t    size = sizeof(group_t) + g->size + n;
+    group_t  *is;
+
+    if (g->used >= g->nslots / 2 && !grow(g)) {
+        return NULL;
+    }
+
+    is = room(g, size);
+
+    if (is == NULL) {
+        if (!spill_all(g, &g->spill, NULL)) {
+            return NULL;
+        }
+        is = room(g, size);
+        if (is == NULL) {
+            return NULL;
+        }
+    }
+
+    memset(is, 0, sizeof(group_t) + g->size);
+    is->hash = hash;
+    is->nkey = (uint32_t) n;
+    memcpy(group_key(g, is), key, n);
+    *find(g, key, n, hash) = is;
+    g->used++;
+
+    return is;
+}
+
+
 bool
 groups_take(groups_t *g, const record_t *r, const void *sums)
 {
     char       key[KEY_MAX];
     size_t     n = make_key(g, r, key);
     uint32_t   hash = key_hash(key, n);
-    group_t  **at;
+    group_t   *is = *find(g, key, n, hash);
 
-    if (g->used >= g->nslots / 2 && !grow(g)) {
-        return false;
-    }
-
-    at = find(g, key, n, hash);
-
-    if (*at == NULL) {
-        *at = calloc(1, sizeof(group_t) + g->size + n);
-        if (*at == NULL) {
+    if (is == NULL) {
+        is = group_add(g, key, n, hash);
+        if (is == NULL) {
             return false;
         }
-        (*at)->hash = hash;
-        (*at)->nkey = (uint32_t) n;
-        memcpy(group_key(g, *at), key, n);
-        g->used++;
     }
 
-    g->add(group_sums(*at), sums);
+    g->add(group_sums(is), sums);
 
     return true;
 }
 
 
 static void
-key_values(const groups_t *g, group_t *is, tg_str_t *values)
+key_values(const groups_t *g, const group_t *is, tg_str_t *values)
 {
-    char      *key = group_key(g, is);
-    uint16_t   len;
+    const char  *key = (const char *) (is + 1) + g->size;
+    uint16_t     len;
 
     for (unsigned i = 0; i < g->nby; i++) {
         memcpy(&len, key, 2);
@@ -218,28 +301,22 @@ key_values(const groups_t *g, group_t *is, tg_str_t *values)
 }
 
 
-typedef struct {
-    const groups_t  *g;
-    groups_order_t   order;
-} sort_t;
-
-
+/* *data: a groups_t, by whose order. */
 static int
-compare(const void *a, const void *b, void *data)
+compare_rows(const void *a, const void *b, void *data)
 {
     int              rc;
     size_t           n;
-    sort_t          *s = data;
-    group_t         *one = *(group_t *const *) a, *two = *(group_t *const *) b;
     tg_str_t         va[REPORT_BY_MAX], vb[REPORT_BY_MAX];
+    groups_t        *g = data;
+    const group_t   *one = a, *two = b;
 
-    key_values(s->g, one, va);
-    key_values(s->g, two, vb);
+    key_values(g, one, va);
+    key_values(g, two, vb);
 
-    rc = s->order == NULL ? 0 : s->order(va, group_sums(one), vb,
-                                         group_sums(two));
+    rc = g->order == NULL ? 0 : g->order(va, one + 1, vb, two + 1);
 
-    for (unsigned i = 0; rc == 0 && i < s->g->nby; i++) {
+    for (unsigned i = 0; rc == 0 && i < g->nby; i++) {
         n = va[i].len < vb[i].len ? va[i].len : vb[i].len;
         rc = memcmp(va[i].p, vb[i].p, n);
         rc = rc != 0 ? rc : va[i].len < vb[i].len ? -1
@@ -250,12 +327,18 @@ compare(const void *a, const void *b, void *data)
 }
 
 
-bool
-groups_each(groups_t *g, groups_order_t order, groups_row_t row, void *data)
+static int
+compare_slots(const void *a, const void *b, void *data)
 {
-    sort_t    s = { g, order };
-    size_t    n = 0;
-    tg_str_t  values[REPORT_BY_MAX];
+    return compare_rows(*(group_t *const *) a, *(group_t *const *) b, data);
+}
+
+
+/* Moves them to the front of the slots, in order; there are g->used. */
+static void
+sort_all(groups_t *g, groups_order_t order)
+{
+    size_t  n = 0;
 
     for (size_t i = 0; i < g->nslots; i++) {
         if (g->slots[i] != NULL) {
@@ -263,13 +346,174 @@ groups_each(groups_t *g, groups_order_t order, groups_row_t row, void *data)
         }
     }
 
-    memset(g->slots + n, 0, (g->nslots - n) * sizeof(group_t *));
-    qsort_r(g->slots, n, sizeof(group_t *), compare, &s);
+    g->order = order;
+    qsort_r(g->slots, n, sizeof(group_t *), compare_slots, g);
+}
 
-    for (size_t i = 0; i < n; i++) {
-        key_values(g, g->slots[i], values);
 
-        if (!row(data, values, group_sums(g->slots[i]))) {
+/* All that is in memory becomes a run, and is forgotten. */
+static bool
+spill_all(groups_t *g, spill_t **spill, groups_order_t order)
+{
+    if (*spill == NULL) {
+        *spill = spill_new();
+    }
+
+    if (*spill == NULL || !spill_begin(*spill)) {
+        return false;
+    }
+
+    sort_all(g, order);
+
+    for (size_t i = 0; i < g->used; i++) {
+        if (!spill_put(*spill, g->slots[i], group_size(g, g->slots[i]))) {
+            return false;
+        }
+    }
+
+    memset(g->slots, 0, g->nslots * sizeof(group_t *));
+    g->used = 0;
+    g->left = 0;
+
+    while (g->nchunks != 0) {
+        free(g->chunks[--g->nchunks]);
+    }
+
+    return spill_end(*spill);
+}
+
+
+static bool
+hand_over(void *data, const void *record, size_t n)
+{
+    groups_t       *g = data;
+    tg_str_t        values[REPORT_BY_MAX];
+    const group_t  *is = record;
+
+    (void) n;
+    key_values(g, is, values);
+    g->done = !g->row(g->data, values, is + 1);
+
+    return !g->done;
+}
+
+
+/* The row that is complete: to the caller, or to be sorted. */
+static bool
+row_done(groups_t *g, groups_order_t order)
+{
+    size_t    n = group_size(g, g->last);
+    group_t  *is;
+
+    if (order == NULL) {
+        return hand_over(g, g->last, n);
+    }
+
+    if (g->used >= g->nslots / 2 && !grow(g)) {
+        g->broken = true;
+        return false;
+    }
+
+    is = room(g, n);
+
+    if (is == NULL) {
+        if (!spill_all(g, &g->sorted, order) || (is = room(g, n)) == NULL) {
+            g->broken = true;
+            return false;
+        }
+        g->order = NULL;                /* of what is being read */
+    }
+
+    memcpy(is, g->last, n);
+    *find(g, group_key(g, is), is->nkey, is->hash) = is;
+    g->used++;
+
+    return true;
+}
+
+
+typedef struct {
+    groups_t        *g;
+    groups_order_t   order;             /* of the rows at last */
+} merge_t;
+
+
+/* Of one of the runs, by key. */
+static bool
+merge_row(void *data, const void *record, size_t n)
+{
+    merge_t        *m = data;
+    groups_t       *g = m->g;
+    group_t        *grown;
+    const group_t  *is = record;
+
+    if (g->last != NULL && g->last->nkey == is->nkey
+        && memcmp(group_key(g, g->last), (const char *) (is + 1) + g->size,
+                  is->nkey) == 0)
+    {
+        g->add(group_sums(g->last), is + 1);
+        return true;
+    }
+
+    if (g->last != NULL && !row_done(g, m->order)) {
+        return false;
+    }
+
+    grown = realloc(g->last, n);
+
+    if (grown == NULL) {
+        g->broken = true;
+        return false;
+    }
+
+    g->last = grown;
+    memcpy(g->last, record, n);
+
+    return true;
+}
+
+
+/* From the runs by key to memory, or runs, by the order asked for. */
+static bool
+merge(groups_t *g, groups_order_t order)
+{
+    merge_t  m = { g, order };
+
+    if (!spill_all(g, &g->spill, NULL)
+        || !spill_each(g->spill, compare_rows, g, merge_row, &m) || g->broken)
+    {
+        return false;
+    }
+
+    return g->done || g->last == NULL || row_done(g, order) || !g->broken;
+}
+
+
+bool
+groups_each(groups_t *g, groups_order_t order, groups_row_t row, void *data)
+{
+    g->row = row;
+    g->data = data;
+
+    if (g->spill != NULL) {
+        if (!merge(g, order)) {
+            return false;
+        }
+
+        if (order == NULL) {
+            return true;
+        }
+
+        if (g->sorted != NULL) {
+            return spill_all(g, &g->sorted, order)
+                   && spill_each(g->sorted, compare_rows, g, hand_over, g);
+        }
+    }
+
+    sort_all(g, order);
+
+    for (size_t i = 0; i < g->used; i++) {
+        if (!hand_over(g, g->slots[i], 0)) {
             break;
         }
     }

@@ -29,6 +29,9 @@ groups_t *groups_new(const dimension_t *by, unsigned n,
     const struct tg_zone_s *zone, size_t size, groups_add_t add);
 void groups_free(groups_t *g);
 
+/* Less memory than the 40 MB beyond which rows go to temporary files. */
+void groups_limit(groups_t *g, size_t bytes);
+
 /* False: there is no room. */
 bool groups_take(groups_t *g, const record_t *r, const void *sums);
 

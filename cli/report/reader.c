@@ -1,30 +1,89 @@
 #include "reader.h"
+#include "blocks.h"
+#include "gaps.h"
 #include "seen.h"
 #include "llmctl.h"
 
 #include "tg_money.h"
 #include "tg_text.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-#include <zlib.h>
+#include <time.h>
 
-#define BLOCK     (1024 * 1024)         /* no line is longer */
+#define BAR_WIDTH  30
+#define BAR_EVERY  200                  /* milliseconds */
 
 typedef struct {
     const reader_options_t  *o;
     reader_stats_t          *stats;
-    reader_line_t            line;
-    void                    *data;
     record_want_t            want;
-    record_t                 r;
     seen_t                  *seen;
-    bool                     done;
-    bool                     failed;
+    gaps_t                  *gaps;
+    blocks_t                *blocks;
+    int64_t                  begun, shown;      /* milliseconds */
+    bool                     bar;
 } reader_t;
+
+
+static int64_t
+clock_ms(void)
+{
+    struct timespec  t;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &t);
+
+    return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+
+static void
+clear_bar(reader_t *rd)
+{
+    if (rd->bar) {
+        fprintf(stderr, "\r\033[K");
+        rd->bar = false;
+    }
+}
+
+
+/* "[#####.....]  40%  1.2 GB, 410 MB/s, 00:07 left" */
+static void
+show_bar(reader_t *rd)
+{
+    char      bar[BAR_WIDTH + 1];
+    double    part = blocks_part(rd->blocks), mb, s;
+    int64_t   now = clock_ms();
+    unsigned  left;
+
+    if (now - rd->shown < BAR_EVERY) {
+        return;
+    }
+
+    rd->shown = now;
+    s = (double) (now - rd->begun) / 1000;
+    mb = (double) blocks_bytes(rd->blocks) / 1e6;
+    fprintf(stderr, "\r\033[K");
+
+    if (part >= 0) {
+        part = part > 1 ? 1 : part;
+
+        for (unsigned i = 0; i < BAR_WIDTH; i++) {
+            bar[i] = i < part * BAR_WIDTH ? '#' : '.';
+        }
+
+        bar[BAR_WIDTH] = '\0';
+        fprintf(stderr, "[%s] %3.0f%%  ", bar, part * 100);
+    }
+
+    fprintf(stderr, "%.1f GB, %.0f MB/s", mb / 1000, s > 0 ? mb / s : 0);
+
+    if (part > 0.01) {
+        left = (unsigned) (s / part - s + 0.5);
+        fprintf(stderr, ", %02u:%02u left", left / 60, left % 60);
+    }
+
+    rd->bar = true;
+}
 
 
 static bool
@@ -50,146 +109,84 @@ where_holds(const reader_options_t *o, const record_t *r)
 }
 
 
-static reader_kinds_t
+static unsigned
 kind_of(const record_t *r)
 {
-    return tg_str_eq(r->text[REC_EVENT_KIND], tg_str("outcome"))
-           ? READER_OUTCOMES
-           : tg_str_eq(r->text[REC_EVENT_KIND], tg_str("alert"))
-           ? READER_ALERTS : READER_CALLS;
+    tg_str_t  kind = r->text[REC_EVENT_KIND];
+
+    return tg_str_eq(kind, tg_str("outcome")) ? READER_OUTCOMES
+           : tg_str_eq(kind, tg_str("alert")) ? READER_ALERTS : READER_CALLS;
 }
 
 
-static void
-take_line(reader_t *rd, char *p, size_t n)
+/* True: it is one to be handed over.  *failed is set where there is no room. */
+static bool
+take_line(reader_t *rd, const record_t *r, bool *failed)
 {
-    record_t        *r = &rd->r;
     reader_stats_t  *stats = rd->stats;
-
-    if (n == 0 || (n == 1 && *p == '\r')) {
-        return;
-    }
-
-    if (!record_parse(r, p, n, &rd->want)) {
-        stats->broken++;
-        return;
-    }
 
     stats->lines++;
 
     if (r->text[REC_EVENT_ID].len != 0
-        && seen_before(rd->seen, r->text[REC_EVENT_ID], &rd->failed))
+        && seen_before(rd->seen, r->text[REC_EVENT_ID], failed))
     {
         stats->duplicates++;
-        return;
+        return false;
     }
 
-    if ((kind_of(r) & rd->o->kinds) == 0 || r->time < rd->o->since
+    *failed = *failed || !gaps_take(rd->gaps, r);
+
+    if (*failed || (kind_of(r) & rd->o->kinds) == 0 || r->time < rd->o->since
         || r->time >= rd->o->until || !where_holds(rd->o, r))
     {
-        return;
+        return false;
     }
 
-    stats->first = stats->handed == 0 || r->time < stats->first ? r->time
-                                                                : stats->first;
-    stats->last = stats->handed == 0 || r->time > stats->last ? r->time
-                                                              : stats->last;
-    stats->handed++;
+    if (stats->handed++ == 0) {
+        stats->first = r->time;
+        stats->last = r->time;
+    }
+
+    stats->first = r->time < stats->first ? r->time : stats->first;
+    stats->last = r->time > stats->last ? r->time : stats->last;
     stats->cost = tg_money_add(stats->cost, r->number[REC_COST]);
 
-    rd->done = rd->failed || !rd->line(rd->data, r);
-}
-
-
-/* The lines of a block; returns how much of it is behind the last newline. */
-static size_t
-take_lines(reader_t *rd, char *p, size_t n)
-{
-    char  *end = p + n, *newline;
-
-    while (!rd->done && p < end
-           && (newline = memchr(p, '\n', (size_t) (end - p))) != NULL)
-    {
-        take_line(rd, p, (size_t) (newline - p));
-        p = newline + 1;
-    }
-
-    return (size_t) (end - p);
+    return true;
 }
 
 
 static bool
-read_lines(reader_t *rd, const char *name, gzFile f, char *block)
+read_all(reader_t *rd, reader_line_t line, void *data)
 {
-    int     n;
-    bool    skipping = false;           /* the rest of a line that is too long */
-    char   *newline;
-    size_t  held = 0, left;
+    bool       cut = false, full = false;
+    record_t  *r;
 
-    while (!rd->done && (n = gzread(f, block + held, BLOCK - (unsigned) held))
-                        > 0)
-    {
-        rd->stats->bytes += (size_t) n;
-        held += (size_t) n;
+    rd->begun = clock_ms();
 
-        if (skipping) {
-            newline = memchr(block, '\n', held);
-            if (newline == NULL) {
-                held = 0;
-                continue;
-            }
-            skipping = false;
-            held -= (size_t) (newline + 1 - block);
-            memmove(block, newline + 1, held);
+    while ((r = blocks_next(rd->blocks, &cut)) != NULL) {
+        if (take_line(rd, r, &full) && !line(data, r)) {
+            break;
         }
 
-        left = take_lines(rd, block, held);
-        memmove(block, block + held - left, left);
-        held = left;
+        if (full) {
+            clear_bar(rd);
+            return failed("report", "there is no room in $TMPDIR, or /var/tmp,"
+                                    " for the lines' ids");
+        }
 
-        if (held == BLOCK) {
-            rd->stats->broken++;
-            skipping = true;
-            held = 0;
+        if (rd->o->progress && (rd->stats->lines & 1023) == 0) {
+            show_bar(rd);
         }
     }
 
-    if (rd->done) {
-        return true;
-    }
+    clear_bar(rd);
 
-    if (held != 0 && !skipping) {
-        take_line(rd, block, held);
-    }
-
-    return n == 0 || failed(name, "can't be read");
-}
-
-
-static bool
-read_file_lines(reader_t *rd, const char *name, char *block)
-{
-    int     fd = strcmp(name, "-") == 0 ? dup(STDIN_FILENO)
-                                        : open(name, O_RDONLY | O_CLOEXEC);
-    bool    ok;
-    gzFile  f = fd == -1 ? NULL : gzdopen(fd, "rb");
-
-    if (f == NULL) {
-        if (fd != -1) {
-            (void) close(fd);
-        }
-        return failed(name, strerror(errno));
-    }
-
-    ok = read_lines(rd, name, f, block);
-    (void) gzclose(f);
-
-    return ok;
+    return !cut;
 }
 
 
 static void
-reader_want(reader_t *rd)
+set_want(reader_t *rd)
 {
     rd->want = rd->o->want;
     record_want_text(&rd->want, REC_EVENT_ID);
@@ -197,6 +194,7 @@ reader_want(reader_t *rd)
     record_want_text(&rd->want, REC_NODE);
     record_want_number(&rd->want, REC_SEQ);
     record_want_number(&rd->want, REC_COST);
+    record_want_number(&rd->want, REC_DURATION);
 
     for (unsigned i = 0; i < rd->o->nwhere; i++) {
         dimension_want(&rd->o->where[i].dimension, &rd->want);
@@ -208,33 +206,35 @@ bool
 reader_run(char **files, int nfiles, const reader_options_t *options,
     reader_line_t line, void *data, reader_stats_t *stats)
 {
-    bool      ok = true;
-    char     *block = malloc(BLOCK);
+    bool      ok = false;
     reader_t  rd;
 
     memset(stats, 0, sizeof(*stats));
     memset(&rd, 0, sizeof(rd));
     rd.o = options;
     rd.stats = stats;
-    rd.line = line;
-    rd.data = data;
-    rd.seen = seen_new();
-    reader_want(&rd);
+    rd.seen = seen_new(0);
+    rd.gaps = gaps_new();
+    set_want(&rd);
 
-    if (block == NULL || rd.seen == NULL) {
-        ok = failed("report", "there is not enough memory");
+    if (rd.seen == NULL || rd.gaps == NULL) {
+        (void) fail("report", "there is not enough memory");
+
+    } else {
+        rd.blocks = blocks_new(files, nfiles, &rd.want);
     }
 
-    for (int i = 0; ok && !rd.done && i < nfiles; i++) {
-        ok = read_file_lines(&rd, files[i], block);
+    if (rd.blocks != NULL) {
+        ok = read_all(&rd, line, data);
+        stats->bytes = blocks_bytes(rd.blocks);
+        stats->broken = blocks_broken(rd.blocks);
+        stats->missing = gaps_missing(rd.gaps);
+        stats->nodes = gaps_nodes(rd.gaps);
     }
 
-    if (ok && rd.failed) {
-        ok = failed("report", "there is not enough memory");
-    }
-
+    blocks_free(rd.blocks);
+    gaps_free(rd.gaps);
     seen_free(rd.seen);
-    free(block);
 
     return ok;
 }
@@ -258,6 +258,10 @@ reader_say(const reader_stats_t *stats)
     *tg_text_time(last, stats->last) = '\0';
 
     fprintf(stderr, "%llu lines", (unsigned long long) stats->handed);
+
+    if (stats->nodes > 1) {
+        fprintf(stderr, " of %u nodes", stats->nodes);
+    }
 
     if (stats->handed != 0) {
         fprintf(stderr, ", %.10s to %.10s", first, last);

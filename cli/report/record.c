@@ -1,15 +1,14 @@
 #include "record.h"
+#include "scan.h"
 
-#include "tg_json_string.h"
 #include "tg_money.h"
 #include "tg_rfc3339.h"
 
 #include <pthread.h>
 
 #define NAMES_MAX    256                /* of both formats */
-#define NAMES_SLOTS  1024
+#define NAMES_SLOTS  1024               /* the first one is kept free */
 #define NAME_MAX     64
-#define DEPTH_MAX    64
 
 typedef enum {
     FIELD_TEXT = 0,
@@ -26,11 +25,11 @@ typedef struct {
 } field_t;
 
 typedef struct {
-    char                 *p;
-    char                 *end;
+    scan_t                s;
     record_t             *r;
     const record_want_t  *want;
-} scan_t;
+    unsigned              field;        /* the last one's slot */
+} line_t;
 
 #define TEXT_NAME(id, name)    TG_STR(name),
 #define NUMBER_NAME(id, name)  TG_STR(name),
@@ -42,6 +41,10 @@ static const tg_str_t  flags[] = { RECORD_FLAGS(TEXT_NAME) };
 static field_t         fields[NAMES_SLOTS];
 static char            under_names[NAMES_MAX][NAME_MAX];
 static pthread_once_t  fields_once = PTHREAD_ONCE_INIT;
+
+/* Lines are alike: the slot of the field that came behind each, when it was last
+ * met. */
+static _Thread_local uint16_t  behind[NAMES_SLOTS];
 
 
 tg_str_t
@@ -96,7 +99,9 @@ name_hash(const char *p, size_t n)
         }
     }
 
-    return (unsigned) ((h ^ h >> 29) * UINT64_C(0x9e3779b97f4a7c15) >> 54);
+    h = (h ^ h >> 29) * UINT64_C(0x9e3779b97f4a7c15) >> 54;
+
+    return h != 0 ? (unsigned) h : 1;
 }
 
 
@@ -106,7 +111,7 @@ field_add(const char *name, size_t len, field_kind_t kind, unsigned id)
     unsigned  at = name_hash(name, len);
 
     while (fields[at].len != 0) {
-        at = (at + 1) % NAMES_SLOTS;
+        at = at + 1 < NAMES_SLOTS ? at + 1 : 1;
     }
 
     fields[at].name = name;
@@ -166,214 +171,10 @@ field_find(const char *name, size_t len)
         if (fields[at].len == len && memcmp(fields[at].name, name, len) == 0) {
             return &fields[at];
         }
-        at = (at + 1) % NAMES_SLOTS;
+        at = at + 1 < NAMES_SLOTS ? at + 1 : 1;
     }
 
     return NULL;
-}
-
-
-static inline void
-skip_space(scan_t *s)
-{
-    while (s->p < s->end && (*s->p == ' ' || *s->p == '\t' || *s->p == '\r'))
-    {
-        s->p++;
-    }
-}
-
-
-/* The value of a hex digit, or a negative number. */
-static int
-hex(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0'
-           : tg_lower(c) >= 'a' && tg_lower(c) <= 'f' ? tg_lower(c) - 'a' + 10
-           : -1;
-}
-
-
-/* Four hex digits at p, or -1. */
-static int32_t
-hex4(const char *p, const char *end)
-{
-    int32_t  v = 0;
-
-    if (end - p < 4) {
-        return -1;
-    }
-
-    for (int i = 0; i < 4; i++) {
-        if (hex(p[i]) < 0) {
-            return -1;
-        }
-        v = v << 4 | hex(p[i]);
-    }
-
-    return v;
-}
-
-
-static char *
-put_utf8(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        *to++ = (char) c;
-
-    } else if (c < 0x800) {
-        *to++ = (char) (0xc0 | c >> 6);
-        *to++ = (char) (0x80 | (c & 0x3f));
-
-    } else if (c < 0x10000) {
-        *to++ = (char) (0xe0 | c >> 12);
-        *to++ = (char) (0x80 | (c >> 6 & 0x3f));
-        *to++ = (char) (0x80 | (c & 0x3f));
-
-    } else {
-        *to++ = (char) (0xf0 | c >> 18);
-        *to++ = (char) (0x80 | (c >> 12 & 0x3f));
-        *to++ = (char) (0x80 | (c >> 6 & 0x3f));
-        *to++ = (char) (0x80 | (c & 0x3f));
-    }
-
-    return to;
-}
-
-
-/* The character that "\u" at *p stands for, a pair of surrogates too; *p moves
- * behind it. */
-static uint32_t
-escaped_unicode(const char **p, const char *end)
-{
-    int32_t  c = hex4(*p + 2, end), low;
-
-    *p += 6;
-
-    if (c < 0xd800 || c > 0xdfff) {
-        return (uint32_t) c;
-    }
-
-    if (c < 0xdc00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u') {
-        low = hex4(*p + 2, end);
-
-        if (low >= 0xdc00 && low <= 0xdfff) {
-            *p += 6;
-            return 0x10000 + (((uint32_t) c & 0x3ff) << 10)
-                   + ((uint32_t) low & 0x3ff);
-        }
-    }
-
-    return 0xfffd;
-}
-
-
-/* In place: what is escaped is never shorter.  The escapes are valid. */
-static size_t
-unescape(char *text, size_t n)
-{
-    static const char  plain[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-
-    char        *to = memchr(text, '\\', n);
-    const char  *p = to, *end = text + n;
-
-    while (p < end) {
-        if (*p != '\\') {
-            *to++ = *p++;
-
-        } else if (p[1] == 'u') {
-            to = put_utf8(to, escaped_unicode(&p, end));
-
-        } else {
-            *to++ = meant[strchr(plain, p[1]) - plain];
-            p += 2;
-        }
-    }
-
-    return (size_t) (to - text);
-}
-
-
-/* Behind the opening quote, to behind the closing one. False: it is none. */
-static bool
-scan_string(scan_t *s, tg_str_t *v, bool *escaped)
-{
-    char  *p = s->p;
-
-    *escaped = false;
-
-    for ( ;; ) {
-        p = (char *) tg_json_plain(p, s->end);
-
-        if (p == s->end) {
-            return false;
-        }
-
-        if (*p == '"') {
-            *v = tg_str_of(s->p, (size_t) (p - s->p));
-            s->p = p + 1;
-            return true;
-        }
-
-        if (*p == '\\') {
-            if (s->end - p < 2 || p[1] == '\0'
-                || strchr("\"\\/bfnrtu", p[1]) == NULL
-                || (p[1] == 'u' && hex4(p + 2, s->end) < 0))
-            {
-                return false;
-            }
-            *escaped = true;
-            p += 2;
-
-        } else if ((uint8_t) *p >= 0x80) {
-            do {
-                p++;
-            } while (p < s->end && (uint8_t) *p >= 0x80);
-
-        } else {
-            return false;
-        }
-    }
-}
-
-
-/* A JSON number's letters. */
-static bool
-scan_number(scan_t *s, tg_str_t *v)
-{
-    const char  *p = s->p, *digits;
-
-    p += p < s->end && *p == '-';
-
-    for (digits = p; p < s->end && *p >= '0' && *p <= '9'; p++) { /* void */ }
-
-    if (p == digits || (*digits == '0' && p - digits > 1)) {
-        return false;
-    }
-
-    if (p < s->end && *p == '.') {
-        for (digits = ++p; p < s->end && *p >= '0' && *p <= '9'; p++) {
-            /* void */
-        }
-        if (p == digits) {
-            return false;
-        }
-    }
-
-    if (p < s->end && tg_lower(*p) == 'e') {
-        p++;
-        p += p < s->end && (*p == '+' || *p == '-');
-        for (digits = p; p < s->end && *p >= '0' && *p <= '9'; p++) {
-            /* void */
-        }
-        if (p == digits) {
-            return false;
-        }
-    }
-
-    *v = tg_str_of(s->p, (size_t) (p - s->p));
-    s->p = (char *) p;
-
-    return true;
 }
 
 
@@ -406,147 +207,14 @@ number_of(tg_str_t v, bool nano, int64_t *n)
 }
 
 
-static bool
-scan_literal(scan_t *s, tg_str_t *v)
-{
-    static const tg_str_t  literals[] = {
-        TG_STR("true"), TG_STR("false"), TG_STR("null")
-    };
-
-    for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++) {
-        if (tg_str_starts(tg_str_of(s->p, (size_t) (s->end - s->p)),
-                          literals[i]))
-        {
-            *v = literals[i];
-            s->p += v->len;
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-/* What is not flat: brackets match, strings and what is between them are looked
- * at no closer than for that.  *first is the first string, where one is. */
-static bool
-scan_nested(scan_t *s, tg_str_t *first, bool *escaped)
-{
-    bool      more, had = false, is;
-    char      stack[DEPTH_MAX];
-    tg_str_t  v;
-    unsigned  depth = 0;
-
-    do {
-        skip_space(s);
-
-        if (s->p == s->end) {
-            return false;
-        }
-
-        switch (*s->p) {
-
-        case '[':
-        case '{':
-            if (depth == DEPTH_MAX) {
-                return false;
-            }
-            stack[depth++] = *s->p++ == '[' ? ']' : '}';
-            break;
-
-        case ']':
-        case '}':
-            if (stack[--depth] != *s->p++) {
-                return false;
-            }
-            break;
-
-        case ',':
-        case ':':
-            s->p++;
-            break;
-
-        case '"':
-            s->p++;
-            if (!scan_string(s, &v, &is)) {
-                return false;
-            }
-            if (!had) {
-                *first = v;
-                *escaped = is;
-                had = true;
-            }
-            break;
-
-        default:
-            if (!scan_literal(s, &v) && !scan_number(s, &v)) {
-                return false;
-            }
-        }
-
-        more = depth != 0;
-    } while (more);
-
-    return true;
-}
-
-
-/* Of any kind: a string's text, a list's first, else as written; null and an
- * object are empty. */
-static bool
-scan_value(scan_t *s, tg_str_t *v, bool *escaped)
-{
-    char  c = *s->p;
-
-    *escaped = false;
-
-    if (c == '"') {
-        s->p++;
-        return scan_string(s, v, escaped);
-    }
-
-    if (c == '[' || c == '{') {
-        *v = tg_str_null;
-        if (!scan_nested(s, v, escaped)) {
-            return false;
-        }
-        if (c == '{') {
-            *v = tg_str_null;
-        }
-        return true;
-    }
-
-    if (c == '-' || (c >= '0' && c <= '9')) {
-        return scan_number(s, v);
-    }
-
-    if (!scan_literal(s, v)) {
-        return false;
-    }
-
-    if (c == 'n') {
-        *v = tg_str_null;
-    }
-
-    return true;
-}
-
-
-static tg_str_t
-plain_text(tg_str_t v, bool escaped)
-{
-    return escaped ? tg_str_of(v.p, unescape((char *) v.p, v.len)) : v;
-}
-
-
 static void
-take_tag(scan_t *s, tg_str_t name, bool name_escaped, tg_str_t v, bool escaped)
+take_tag(line_t *l, tg_str_t name, bool name_escaped, tg_str_t v, bool escaped)
 {
-    record_t  *r = s->r;
+    record_t  *r = l->r;
 
-    if (s->want->tags && r->ntags < RECORD_TAGS_MAX && v.len != 0) {
-        r->tags[r->ntags].name = plain_text(name, name_escaped);
-        r->tags[r->ntags].value = plain_text(v, escaped);
+    if (l->want->tags && r->ntags < RECORD_TAGS_MAX && v.len != 0) {
+        r->tags[r->ntags].name = scan_text(name, name_escaped);
+        r->tags[r->ntags].value = scan_text(v, escaped);
         r->ntags++;
     }
 }
@@ -569,51 +237,55 @@ take_number(record_t *r, unsigned id, tg_str_t v, bool nano)
 }
 
 
-/* ,"name":value */
-static bool
-scan_member(scan_t *s)
+/* The name that is likely to come, with what is around it. */
+static const field_t *
+line_likely(line_t *l)
 {
-    bool            name_escaped, escaped;
-    tg_str_t        name, v;
-    record_t       *r = s->r;
-    const field_t  *f;
+    const field_t  *f = &fields[behind[l->field]];
 
-    if (s->p == s->end || *s->p++ != '"' || !scan_string(s, &name,
-                                                         &name_escaped))
+    if (f->len == 0 || l->s.end - l->s.p < f->len + 3
+        || memcmp(l->s.p + 1, f->name, f->len) != 0 || l->s.p[0] != '"'
+        || l->s.p[f->len + 1] != '"' || l->s.p[f->len + 2] != ':')
+    {
+        return NULL;
+    }
+
+    l->field = behind[l->field];
+    l->s.p += f->len + 3;
+
+    return f;
+}
+
+
+/* "name": */
+static bool
+line_name(line_t *l, tg_str_t *name, bool *escaped)
+{
+    if (l->s.p == l->s.end || *l->s.p++ != '"'
+        || !scan_string(&l->s, name, escaped))
     {
         return false;
     }
 
-    skip_space(s);
+    scan_space(&l->s);
 
-    if (s->p == s->end || *s->p++ != ':') {
-        return false;
-    }
+    return l->s.p != l->s.end && *l->s.p++ == ':';
+}
 
-    skip_space(s);
 
-    if (s->p == s->end || !scan_value(s, &v, &escaped)) {
-        return false;
-    }
-
-    f = field_find(name.p, name.len);
-
-    if (f == NULL) {
-        if (tg_str_starts(name, tg_str("llm.tags."))
-            || tg_str_starts(name, tg_str("llm_tags_")))
-        {
-            name.p += sizeof("llm.tags.") - 1;
-            name.len -= sizeof("llm.tags.") - 1;
-            take_tag(s, name, name_escaped, v, escaped);
-        }
-        return true;
-    }
+static bool
+take_field(line_t *l, const field_t *f, tg_str_t v, bool escaped)
+{
+    record_t  *r = l->r;
 
     switch ((field_kind_t) f->kind) {
 
     case FIELD_TEXT:
-        r->text[f->id] = s->want->text >> f->id & 1 ? plain_text(v, escaped)
-                                                    : v;
+        if (l->want->text >> f->id & 1) {
+            r->text[f->id] = scan_text(v, escaped);
+        } else if (!escaped) {
+            r->text[f->id] = v;
+        }
         return true;
 
     case FIELD_FLAG:
@@ -623,46 +295,89 @@ scan_member(scan_t *s)
         return true;
 
     default:
-        return !(s->want->number >> f->id & 1)
+        return !(l->want->number >> f->id & 1)
                || take_number(r, f->id, v, f->kind == FIELD_NANO);
     }
 }
 
 
+/* "name":value */
+static bool
+line_member(line_t *l)
+{
+    bool            name_escaped = false, escaped;
+    tg_str_t        name = tg_str_null, v;
+    const field_t  *f = line_likely(l);
+
+    if (f == NULL && !line_name(l, &name, &name_escaped)) {
+        return false;
+    }
+
+    scan_space(&l->s);
+
+    if (l->s.p == l->s.end || !scan_value(&l->s, &v, &escaped)) {
+        return false;
+    }
+
+    if (f == NULL) {
+        f = field_find(name.p, name.len);
+
+        if (f != NULL) {
+            behind[l->field] = (uint16_t) (f - fields);
+            l->field = (unsigned) (f - fields);
+        }
+    }
+
+    if (f != NULL) {
+        return take_field(l, f, v, escaped);
+    }
+
+    if (tg_str_starts(name, tg_str("llm.tags."))
+        || tg_str_starts(name, tg_str("llm_tags_")))
+    {
+        name.p += sizeof("llm.tags.") - 1;
+        name.len -= sizeof("llm.tags.") - 1;
+        take_tag(l, name, name_escaped, v, escaped);
+    }
+
+    return true;
+}
+
+
 /* All of s. */
 static bool
-scan_object(scan_t *s)
+line_object(line_t *l)
 {
-    skip_space(s);
+    scan_space(&l->s);
 
-    if (s->p == s->end || *s->p++ != '{') {
+    if (l->s.p == l->s.end || *l->s.p++ != '{') {
         return false;
     }
 
     for ( ;; ) {
-        skip_space(s);
+        scan_space(&l->s);
 
-        if (!scan_member(s)) {
+        if (!line_member(l)) {
             return false;
         }
 
-        skip_space(s);
+        scan_space(&l->s);
 
-        if (s->p == s->end) {
+        if (l->s.p == l->s.end) {
             return false;
         }
 
-        if (*s->p++ == ',') {
+        if (*l->s.p++ == ',') {
             continue;
         }
 
-        if (s->p[-1] != '}') {
+        if (l->s.p[-1] != '}') {
             return false;
         }
 
-        skip_space(s);
+        scan_space(&l->s);
 
-        return s->p == s->end;
+        return l->s.p == l->s.end;
     }
 }
 
@@ -671,14 +386,14 @@ bool
 record_parse(record_t *r, char *line, size_t n, const record_want_t *want)
 {
     record_want_t  w = *want;
-    scan_t         s = { line, line + n, r, &w };
+    line_t         l = { { line, line + n }, r, &w, 0 };
 
     (void) pthread_once(&fields_once, fields_init);
 
     memset(r, 0, offsetof(record_t, tags));
     record_want_number(&w, REC_SCHEMA);
 
-    if (!scan_object(&s)) {
+    if (!line_object(&l)) {
         return false;
     }
 

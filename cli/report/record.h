@@ -95,7 +95,24 @@
     X(OVERHEAD_US,    "llm.overhead")                                         \
     X(REQUEST_BYTES,  "http.request.body.bytes")                              \
     X(RESPONSE_BYTES, "http.response.body.bytes")                             \
-    X(OUTCOME_VALUE,  "llm.outcome.value")       /* times 10^9 */
+    X(OUTCOME_VALUE,  "llm.outcome.value")       /* times 10^9 */         \
+    X(SENT_MAX_TOKENS, "llm.sent_max_tokens")                                 \
+    X(ASN,            "client.as.number")                                     \
+    X(CACHE_WRITE_5M, "llm.usage.cache_write_5m")                             \
+    X(CACHE_WRITE_1H, "llm.usage.cache_write_1h")                             \
+    X(AUDIO_INPUT,    "llm.usage.audio_input")                                \
+    X(IMAGE_INPUT,    "llm.usage.image_input")                                \
+    X(AUDIO_OUTPUT,   "llm.usage.audio_output")                               \
+    X(IMAGE_OUTPUT,   "llm.usage.image_output")                               \
+    X(BILLED_INPUT,   "llm.usage.billed_input")                               \
+    X(BILLED_OUTPUT,  "llm.usage.billed_output")                              \
+    X(WEB_SEARCHES,   "llm.usage.web_searches")                               \
+    X(WEB_FETCHES,    "llm.usage.web_fetches")                                \
+    X(SEARCH_UNITS,   "llm.usage.search_units")                               \
+    X(IMAGES,         "llm.usage.images")                                     \
+    X(AUDIO_MS,       "llm.usage.duration_ms")                                \
+    X(CHARACTERS,     "llm.usage.characters")                                 \
+    X(PAGES,          "llm.usage.pages")
 
 /* What is true or is not there. */
 #define RECORD_FLAGS(X)                                                       \
@@ -104,7 +121,8 @@
     X(SERVED,         "llm.served")                                           \
     X(UNPRICED,       "llm.cost.unpriced")                                    \
     X(INCOMPLETE,     "llm.cost.incomplete")                                  \
-    X(RECOVERED,      "llm.recovered")
+    X(RECOVERED,      "llm.recovered")                                        \
+    X(CALIBRATED,     "llm.hold_calibrated")
 
 #define RECORD_ENUM(id, name)  REC_##id,
 

@@ -58,5 +58,8 @@ typedef int (*report_kind_t)(int argc, char **argv);
 
 int report_spend(int argc, char **argv);
 int report_dry_run(int argc, char **argv);
+int report_forecast(int argc, char **argv);
+int report_anomalies(int argc, char **argv);
+int report_changes(int argc, char **argv);
 
 #endif /* REPORT_H */

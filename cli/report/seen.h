@@ -3,6 +3,10 @@
  *
  * Two ids of n have the same bits with a probability of n^2 / 2^65: one in half
  * a million for 8 million lines, which is 10 GB of them.
+ *
+ * Memory is 32 MB for the bits of the last three million ids, and, once there
+ * were more, 32 MB for a Bloom filter of those before them, which are in
+ * temporary files, sorted: one is looked up there where the filter has it.
  */
 
 #ifndef SEEN_H
@@ -12,11 +16,13 @@
 
 typedef struct seen_s  seen_t;
 
-/* NULL: no memory. */
-seen_t *seen_new(void);
+/* slots: a power of two, 2^10 to 2^22; of three quarters of so many ids the bits
+ * are in memory.  0: 2^22.  NULL: no memory. */
+seen_t *seen_new(size_t slots);
 void seen_free(seen_t *s);
 
-/* True: it has been there before.  *failed is set where there is no room. */
+/* True: it has been there before.  *failed is set where the temporary file can't
+ * be used. */
 bool seen_before(seen_t *s, tg_str_t id, bool *failed);
 
 #endif /* SEEN_H */

@@ -176,13 +176,19 @@ share(int64_t part, int64_t whole)
 
 
 static void
-cells(spend_t *s, const sums_t *sums)
+cells(spend_t *s, const sums_t *sums, bool bar)
 {
     table_t  *t = s->table;
 
     table_int(t, sums->cost);
     table_double(t, share(sums->cost, s->all.cost));
-    table_double(t, share(sums->cost, s->most));
+
+    if (bar) {
+        table_double(t, share(sums->cost, s->most));
+    } else {
+        table_none(t);
+    }
+
     table_int(t, sums->calls);
     quotient(t, sums->cost, sums->calls);
     table_int(t, sums->input);
@@ -235,7 +241,7 @@ row(void *data, const tg_str_t *values, const void *sums)
         s->most = is->cost;
     }
 
-    cells(s, is);
+    cells(s, is, true);
 
     return true;
 }
@@ -249,7 +255,7 @@ sum_row(spend_t *s, const char *name, const sums_t *sums)
         table_text(s->table, i == 0 ? tg_strz(name) : tg_str(""));
     }
 
-    cells(s, sums);
+    cells(s, sums, false);
 }
 
 

@@ -1,59 +1,17 @@
-#include "table.h"
-#include "llmctl.h"
+#include "table_int.h"
+#include "spill.h"
 
 #include "tg_money.h"
 #include "tg_text.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COLUMNS_MAX  48
-#define NOTES_MAX    32
 #define TEXT_SHOWN   48                 /* characters of a text in a table */
-#define TEXT_MAX     4096               /* bytes of any, escaped */
 #define CELL_MAX     (TEXT_MAX + 256)
 #define HELD_MAX     (4 * 1024 * 1024)  /* more is in a temporary file */
 #define BAR_WIDTH    20
-
-typedef struct {
-    char         name[40];
-    cell_kind_t  kind;
-    size_t       before, after;         /* of the readable table: most to the
-                                           left of the decimal point and from
-                                           it on; of texts all is before */
-} column_t;
-
-typedef struct {
-    char  *name;
-    char  *sentence;
-} note_t;
-
-/*
- * Rows are written as they come; a readable table's, whose widths are only known
- * at the end, as cells with a NUL behind each.
- */
-struct table_s {
-    table_format_t  format;
-    const char     *name;
-    unsigned        ncolumns;
-    column_t        columns[COLUMNS_MAX];
-    unsigned        at;                 /* the next cell's column */
-    uint64_t        rows;
-    bool            begun;              /* the row has a cell */
-    bool            total;              /* what follows is the sum's row */
-    bool            broken;
-    bool            fancy;              /* the terminal knows UTF-8 */
-    FILE           *file;               /* what didn't fit in held */
-    char           *held;
-    size_t          nheld, room;
-    char           *sums;               /* the sum's cells */
-    size_t          nsums;
-    note_t          notes[NOTES_MAX];
-    unsigned        nnotes;
-};
 
 
 static bool
@@ -84,7 +42,7 @@ table_new(table_format_t format, const char *name)
 }
 
 
-static void
+void
 table_free(table_t *t)
 {
     for (unsigned i = 0; i < t->nnotes; i++) {
@@ -102,20 +60,6 @@ table_free(table_t *t)
 }
 
 
-/* Characters, as far as a table's widths are concerned. */
-static size_t
-width(const char *s, size_t n)
-{
-    size_t  w = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        w += ((unsigned char) s[i] & 0xc0) != 0x80;
-    }
-
-    return w;
-}
-
-
 static void
 put_held(table_t *t, const char *p, size_t n)
 {
@@ -124,7 +68,7 @@ put_held(table_t *t, const char *p, size_t n)
 
     if (t->nheld + n > HELD_MAX) {
         if (t->file == NULL) {
-            t->file = tmpfile();
+            t->file = spill_file();
         }
 
         if (t->file == NULL
@@ -189,7 +133,7 @@ static void
 cell_text(table_t *t, const column_t *c, const char *p, size_t n)
 {
     column_t    *widths = &t->columns[c - t->columns];
-    size_t       w = width(p, n), before = w;
+    size_t       w = table_width(p, n), before = w;
     const char  *dot;
 
     if (c->kind == CELL_MONEY || c->kind == CELL_NUMBER) {
@@ -370,7 +314,7 @@ table_text(table_t *t, tg_str_t s)
 
     case TABLE_TEXT:
         end = make_plain(text, s, TEXT_SHOWN);
-        if (width(s.p, s.len) > TEXT_SHOWN) {
+        if (table_width(s.p, s.len) > TEXT_SHOWN) {
             memcpy(end, "...", 3);
             end += 3;
         }
@@ -446,8 +390,7 @@ grouped_money(char *to, int64_t nusd)
 static size_t
 int_text(table_t *t, const column_t *c, int64_t v, char *text)
 {
-    char   *end = text;
-    size_t  n;
+    char  *end = text;
 
     switch (c->kind) {
 
@@ -463,8 +406,7 @@ int_text(table_t *t, const column_t *c, int64_t v, char *text)
         if (t->format == TABLE_JSON) {
             *end++ = '"';
         }
-        n = (size_t) (end - text);
-        return n;
+        return (size_t) (end - text);
 
     default:
         return t->format == TABLE_TEXT ? grouped(text, v)
@@ -644,254 +586,4 @@ table_note(table_t *t, const char *name, const char *sentence)
     n->sentence = strdup(sentence);
     t->broken = t->broken || n->name == NULL || n->sentence == NULL;
     t->nnotes++;
-}
-
-
-static void
-pad(FILE *to, size_t n)
-{
-    if (n != 0) {
-        fprintf(to, "%*s", (int) n, "");
-    }
-}
-
-
-/* Numbers stand one below the other by their decimal points. */
-static void
-print_cell(const column_t *c, const char *s, bool last, FILE *to)
-{
-    size_t       n = strlen(s), w = width(s, n), before = w,
-                 all = c->before + c->after;
-    const char  *dot;
-
-    if (c->kind == CELL_TEXT || c->kind == CELL_TIME || c->kind == CELL_BAR) {
-        fputs(s, to);
-        pad(to, last ? 0 : all - w);
-        return;
-    }
-
-    if (c->kind == CELL_MONEY || c->kind == CELL_NUMBER) {
-        dot = strchr(s, '.');
-        before = dot == NULL ? n : (size_t) (dot - s);
-    }
-
-    pad(to, c->before - before);
-    fputs(s, to);
-    pad(to, last ? 0 : c->after - (w - before));
-}
-
-
-static void
-print_heads(const table_t *t, FILE *to)
-{
-    char             name[sizeof(t->columns[0].name)];
-    bool             left;
-    size_t           w, n;
-    const column_t  *c;
-
-    for (unsigned i = 0; i < t->ncolumns; i++) {
-        c = &t->columns[i];
-        w = c->before + c->after;
-        n = strlen(c->name);
-        left = c->kind == CELL_TEXT || c->kind == CELL_TIME;
-
-        for (size_t k = 0; k <= n; k++) {
-            name[k] = c->name[k] == '_' ? ' '
-                      : (char) toupper((unsigned char) c->name[k]);
-        }
-
-        if (c->kind == CELL_BAR) {
-            name[0] = '\0';
-            n = 0;
-        }
-
-        pad(to, left ? 0 : w - n);
-        fputs(name, to);
-        pad(to, i + 1 == t->ncolumns ? 0 : (left ? w - n : 0) + 2);
-    }
-
-    fputc('\n', to);
-}
-
-
-/* One cell after another from `from`, of which there may be no more. */
-static bool
-print_rows(const table_t *t, FILE *from, FILE *to)
-{
-    char    *cell = NULL;
-    bool     last;
-    size_t   room = 0;
-    unsigned at = 0;
-
-    while (getdelim(&cell, &room, '\0', from) > 0) {
-        last = at + 1 == t->ncolumns;
-        print_cell(&t->columns[at], cell, last, to);
-        fputs(last ? "\n" : "  ", to);
-        at = last ? 0 : at + 1;
-    }
-
-    free(cell);
-
-    return !ferror(from);
-}
-
-
-static bool
-print_held(const table_t *t, char *p, size_t n, FILE *to)
-{
-    bool   ok;
-    FILE  *from = n == 0 ? NULL : fmemopen(p, n, "r");
-
-    if (n == 0) {
-        return true;
-    }
-
-    if (from == NULL) {
-        return false;
-    }
-
-    ok = print_rows(t, from, to);
-    (void) fclose(from);
-
-    return ok;
-}
-
-
-static bool
-print_text(table_t *t, FILE *to)
-{
-    bool    ok = true;
-    size_t  w = 0, n;
-
-    for (unsigned i = 0; i < t->ncolumns; i++) {
-        n = t->columns[i].kind == CELL_BAR ? 0 : strlen(t->columns[i].name);
-
-        if (t->columns[i].before + t->columns[i].after < n) {
-            t->columns[i].before = n - t->columns[i].after;
-        }
-
-        w += t->columns[i].before + t->columns[i].after + 2;
-    }
-
-    if (t->ncolumns != 0) {
-        print_heads(t, to);
-    }
-
-    if (t->file != NULL) {
-        ok = fwrite(t->held, 1, t->nheld, t->file) == t->nheld;
-        rewind(t->file);
-        ok = ok && print_rows(t, t->file, to);
-    } else {
-        ok = print_held(t, t->held, t->nheld, to);
-    }
-
-    if (t->nsums != 0) {
-        for (size_t i = 2; i < w; i++) {
-            fputc('-', to);
-        }
-        fputc('\n', to);
-        ok = print_held(t, t->sums, t->nsums, to) && ok;
-    }
-
-    for (unsigned i = 0; i < t->nnotes; i++) {
-        fprintf(to, "%s%s\n", i == 0 && t->ncolumns != 0 ? "\n" : "",
-                t->notes[i].sentence);
-    }
-
-    return ok;
-}
-
-
-/* What was written, as it is. */
-static bool
-print_written(table_t *t, FILE *to)
-{
-    char    copy[65536];
-    size_t  n;
-
-    if (t->file != NULL) {
-        rewind(t->file);
-
-        while ((n = fread(copy, 1, sizeof(copy), t->file)) != 0) {
-            if (fwrite(copy, 1, n, to) != n) {
-                return false;
-            }
-        }
-
-        if (ferror(t->file)) {
-            return false;
-        }
-    }
-
-    return t->nheld == 0 || fwrite(t->held, 1, t->nheld, to) == t->nheld;
-}
-
-
-static bool
-print_csv(table_t *t, FILE *to)
-{
-    const char  *sep = "";
-
-    for (unsigned i = 0; i < t->ncolumns; i++) {
-        if (t->columns[i].kind == CELL_BAR) {
-            continue;
-        }
-
-        fprintf(to, "%s%s", sep, t->columns[i].name);
-        sep = ",";
-
-        if (t->columns[i].kind == CELL_MONEY) {
-            fprintf(to, ",%s_nusd", t->columns[i].name);
-        }
-    }
-
-    fputs("\r\n", to);
-
-    return print_written(t, to);
-}
-
-
-static bool
-print_json(table_t *t, FILE *to)
-{
-    bool  ok;
-    char  text[TEXT_MAX + 8];
-
-    fprintf(to, "{\n  \"%s\": [", t->name);
-    ok = print_written(t, to);
-    fputs(t->rows == 0 ? "]" : "\n  ]", to);
-
-    for (unsigned i = 0; i < t->nnotes; i++) {
-        *tg_text_json(text, tg_strz(t->notes[i].sentence), TEXT_MAX) = '\0';
-        fprintf(to, ",\n  \"%s\": \"%s\"", t->notes[i].name, text);
-    }
-
-    fputs("\n}\n", to);
-
-    return ok;
-}
-
-
-bool
-table_print(table_t *t, FILE *to)
-{
-    bool  ok = !t->broken;
-
-    if (ok && to != NULL) {
-        ok = t->format == TABLE_TEXT ? print_text(t, to)
-             : t->format == TABLE_CSV ? print_csv(t, to) : print_json(t, to);
-    }
-
-    table_free(t);
-
-    if (!ok) {
-        return failed("report", "there is no room for the table");
-    }
-
-    if (to == NULL) {
-        return true;
-    }
-
-    return ferror(to) || fflush(to) == EOF
-           ? failed("report", strerror(errno)) : true;
 }

@@ -211,6 +211,36 @@ test_what_cannot_work_is_warned_of(void **state)
 }
 
 
+/* The hash of a configuration that has this line alone. */
+static uint64_t
+hash_of(const char *line)
+{
+    tg_conf_t   *conf = tg_conf_create(tg_arena_mem(arena));
+    tg_error_t   err;
+    tg_scope_t   scope;
+
+    tg_scope_init(&scope);
+    assert_int_equal(say(conf, &scope, TG_DIRECTIVE_LEDGER, line, &err),
+                     TG_OK);
+
+    return conf->hash;
+}
+
+
+static void
+test_hosts_of_a_fleet_have_one_hash(void **state)
+{
+    (void) state;
+
+    assert_int_equal(hash_of("/l redis=r fleet=f node=a"),
+                     hash_of("/l redis=r fleet=f node=b"));
+    assert_int_equal(hash_of("/l redis=r node=a fleet=f"),
+                     hash_of("/l redis=r fleet=f"));
+    assert_int_not_equal(hash_of("/l redis=r fleet=f"),
+                         hash_of("/l redis=r fleet=g"));
+}
+
+
 static void
 test_quotas_need_a_ledger_and_a_subject(void **state)
 {
@@ -416,6 +446,7 @@ main(void)
         cmocka_unit_test(test_times_and_sizes_are_nginx_s),
         cmocka_unit_test(test_a_provider_is_found_by_host),
         cmocka_unit_test(test_what_cannot_work_is_warned_of),
+        cmocka_unit_test(test_hosts_of_a_fleet_have_one_hash),
         cmocka_unit_test(test_quotas_need_a_ledger_and_a_subject),
         cmocka_unit_test(test_what_was_said_is_said_again),
         cmocka_unit_test(test_a_text_that_is_cut_or_strange_is_not_read),

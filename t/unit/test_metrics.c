@@ -329,6 +329,33 @@ test_what_is_nobodys_and_what_is_guessed_adds_up(void **state)
 
 
 static void
+test_name_whose_writer_died_is_written_by_the_next(void **state)
+{
+    page_t         page = { 0 };
+    tg_metrics_t  *m = made();
+
+    (void) state;
+
+    counted(m, 10, "search", 5);
+
+    for (unsigned i = 0; i < TG_METRIC_SERIES; i++) {
+        if (m->series[i].name.key != 0) {
+            m->series[i].name.len = 0;
+            memset(m->series[i].name.labels, 'x', 4);
+        }
+    }
+
+    counted(m, 10, "search", 6);
+    shown(m, &page);
+    assert_non_null(strstr(page.text,
+        "\nllm_cost_usd_total{team=\"search\"} 0.000000011\n"));
+
+    free(page.text);
+    free(m);
+}
+
+
+static void
 test_overhead_has_finer_bounds(void **state)
 {
     page_t         page = { 0 };
@@ -420,6 +447,7 @@ main(void)
         cmocka_unit_test(test_labels_are_only_themselves),
         cmocka_unit_test(test_calls_are_found_by_their_trace),
         cmocka_unit_test(test_what_is_nobodys_and_what_is_guessed_adds_up),
+        cmocka_unit_test(test_name_whose_writer_died_is_written_by_the_next),
         cmocka_unit_test(test_overhead_has_finer_bounds),
         cmocka_unit_test(test_histograms_add_up),
         cmocka_unit_test(test_rules_are_counted)

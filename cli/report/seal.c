@@ -1,0 +1,343 @@
+#include "seal.h"
+
+#include "tg_money.h"
+#include "tg_window.h"
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT_MAX  1024
+#define SPOKEN    8192          /* what is hashed of a line */
+#define VALUE     520
+
+static const unsigned char  texts[] = {
+    REC_TEAM, REC_KEY, REC_VENDOR, REC_PROVIDER, REC_ASKED_MODEL
+};
+
+const char *const  seal_dimensions[] = {
+    "day", "team", "key", "vendor", "provider", "asked_model", NULL
+};
+
+
+bool
+seal_init(seal_t *s, const struct tg_zone_s *zone)
+{
+    memset(s, 0, sizeof(*s));
+    s->zone = zone;
+    s->rows = fold_new(sizeof(seal_sum_t));
+    s->nodes = fold_new(sizeof(seal_node_t));
+
+    return s->rows != NULL && s->nodes != NULL;
+}
+
+
+void
+seal_free(seal_t *s)
+{
+    fold_free(s->rows);
+    fold_free(s->nodes);
+}
+
+
+void
+seal_want(record_want_t *want)
+{
+    for (size_t i = 0; i < sizeof(texts); i++) {
+        record_want_text(want, texts[i]);
+    }
+
+    record_want_text(want, REC_EVENT_ID);
+    record_want_text(want, REC_NODE);
+    record_want_number(want, REC_COST);
+    record_want_number(want, REC_SEQ);
+}
+
+
+/* A sum of hashes: the same in any order, and no line can be twice or away. */
+static void
+sum_add(unsigned char *sum, const unsigned char *hash)
+{
+    unsigned  carry = 0;
+
+    for (int i = SEAL_HASH; i-- > 0; ) {
+        carry += (unsigned) sum[i] + hash[i];
+        sum[i] = (unsigned char) carry;
+        carry >>= 8;
+    }
+}
+
+
+static size_t
+put_text(char *buf, size_t n, tg_str_t s)
+{
+    size_t  len = s.len < TEXT_MAX ? s.len : TEXT_MAX;
+
+    memcpy(buf + n, s.p, len);
+    buf[n + len] = '\0';
+
+    return n + len + 1;
+}
+
+
+static void
+line_hash(const record_t *r, int64_t cost, unsigned char *hash)
+{
+    int     len;
+    char    buf[SPOKEN];
+    size_t  n = 0;
+
+    n = put_text(buf, n, r->text[REC_EVENT_ID]);
+
+    for (size_t i = 0; i < sizeof(texts); i++) {
+        n = put_text(buf, n, r->text[texts[i]]);
+    }
+
+    len = snprintf(buf + n, sizeof(buf) - n, "%lld %lld %d",
+                   (long long) r->time, (long long) cost,
+                   record_is(r, REC_FINAL));
+
+    (void) SHA256((unsigned char *) buf, n + (size_t) len, hash);
+}
+
+
+static void
+line_day(seal_t *s, int64_t time)
+{
+    tg_window_t       w;
+    tg_window_spec_t  day = { TG_WINDOW_DAY, 0 };
+
+    if (time < s->day || time >= s->next) {
+        tg_window_at(&day, s->zone, time, &w);
+        s->day = w.start;
+        s->next = w.end;
+    }
+}
+
+
+static bool
+line_node(seal_t *s, const record_t *r)
+{
+    int64_t       seq = r->number[REC_SEQ];
+    seal_node_t  *n;
+
+    fold_key(s->nodes);
+    fold_str(s->nodes, r->text[REC_NODE]);
+    n = fold_value(s->nodes);
+
+    if (n == NULL) {
+        return false;
+    }
+
+    if (record_has(r, REC_SEQ)) {
+        n->first = n->lines == 0 || seq < n->first ? seq : n->first;
+        n->last = n->lines == 0 || seq > n->last ? seq : n->last;
+    }
+
+    n->lines++;
+
+    return true;
+}
+
+
+static void
+sums_add(seal_sum_t *sum, int64_t cost, bool final)
+{
+    sum->lines++;
+    sum->calls += final;
+    sum->nusd = tg_money_add(sum->nusd, cost);
+}
+
+
+bool
+seal_line(void *data, const record_t *r)
+{
+    int64_t        cost = record_has(r, REC_COST) ? r->number[REC_COST] : 0;
+    seal_t        *s = data;
+    seal_sum_t    *sum;
+    unsigned char  hash[SEAL_HASH];
+
+    line_day(s, r->time);
+
+    fold_key(s->rows);
+    fold_int(s->rows, s->day);
+
+    for (size_t i = 0; i < sizeof(texts); i++) {
+        fold_str(s->rows, r->text[texts[i]]);
+    }
+
+    sum = fold_value(s->rows);
+
+    if (sum == NULL || !line_node(s, r)) {
+        return false;
+    }
+
+    sums_add(sum, cost, record_is(r, REC_FINAL));
+    sums_add(&s->all, cost, record_is(r, REC_FINAL));
+    line_hash(r, cost, hash);
+    sum_add(s->sum, hash);
+
+    return true;
+}
+
+
+void
+seal_sort(seal_t *s)
+{
+    fold_sort(s->rows);
+    fold_sort(s->nodes);
+}
+
+
+/* The date that the zone's clocks show in the middle of the day. */
+static json_t *
+json_day(const seal_t *s, int64_t ms)
+{
+    char       buf[16];
+    time_t     t;
+    int64_t    until;
+    struct tm  tm;
+
+    t = (time_t) (ms / 1000 + tg_zone_offset(s->zone, ms / 1000 + 43200, &until)
+                  + 43200);
+    (void) gmtime_r(&t, &tm);
+    (void) strftime(buf, sizeof(buf), "%Y-%m-%d", &tm);
+
+    return json_string(buf);
+}
+
+
+static json_t *
+json_value(tg_str_t s)
+{
+    char    *hex;
+    size_t   n = 0;
+    json_t  *v = json_stringn(s.p, s.len);
+
+    if (v != NULL) {
+        return v;
+    }
+
+    /* no UTF-8 */
+
+    hex = malloc(2 * s.len + 2);
+    if (hex == NULL) {
+        return NULL;
+    }
+
+    hex[n++] = 'x';
+    for (size_t i = 0; i < s.len; i++) {
+        n += (size_t) sprintf(hex + n, "%02x", (unsigned char) s.p[i]);
+    }
+
+    v = json_stringn(hex, n);
+    free(hex);
+
+    return v;
+}
+
+
+char *
+seal_row(const seal_t *s, size_t i, seal_sum_t *sum)
+{
+    char         buf[VALUE], *text;
+    json_t      *row = json_array();
+    fold_key_t   key;
+
+    memcpy(sum, fold_at(s->rows, i, &key), sizeof(*sum));
+    (void) json_array_append_new(row, json_day(s, fold_next_int(&key)));
+
+    for (size_t n = 0; n < sizeof(texts); n++) {
+        (void) json_array_append_new(row, json_value(
+            fold_next_str(&key, buf, sizeof(buf))));
+    }
+
+    text = json_array_size(row) == sizeof(texts) + 1
+           ? json_dumps(row, JSON_COMPACT) : NULL;
+    json_decref(row);
+
+    return text;
+}
+
+
+static void
+hex_text(const unsigned char *bytes, char *text)
+{
+    for (int i = 0; i < SEAL_HASH; i++) {
+        (void) sprintf(text + 2 * i, "%02x", bytes[i]);
+    }
+}
+
+
+void
+seal_sum(const seal_t *s, char *text)
+{
+    hex_text(s->sum, text);
+}
+
+
+static bool
+hash_sums(EVP_MD_CTX *ctx, const char *name, const seal_sum_t *sum)
+{
+    int   n;
+    char  buf[120];
+
+    n = snprintf(buf, sizeof(buf), " %lld %lld %lld\n",
+                 (long long) sum->lines, (long long) sum->calls,
+                 (long long) sum->nusd);
+
+    return EVP_DigestUpdate(ctx, name, strlen(name)) == 1
+           && EVP_DigestUpdate(ctx, buf, (size_t) n) == 1;
+}
+
+
+static bool
+hash_all(EVP_MD_CTX *ctx, const seal_t *s, const seal_about_t *about)
+{
+    int          n;
+    bool         ok;
+    char         head[700], sum[SEAL_TEXT], *text;
+    seal_sum_t   row;
+
+    seal_sum(s, sum);
+    n = snprintf(head, sizeof(head), "tollgate close 1\n%.*s\n%.*s\n"
+                 "%lld %lld\n%.*s\n%s\n",
+                 (int) about->period->len, about->period->p,
+                 (int) about->zone->len, about->zone->p,
+                 (long long) about->since, (long long) about->until,
+                 (int) about->previous->len, about->previous->p, sum);
+
+    ok = (size_t) n < sizeof(head)
+         && EVP_DigestUpdate(ctx, head, (size_t) n) == 1
+         && hash_sums(ctx, "total", &s->all);
+
+    for (size_t i = 0; ok && i < fold_count(s->rows); i++) {
+        text = seal_row(s, i, &row);
+        ok = text != NULL && hash_sums(ctx, text, &row);
+        free(text);
+    }
+
+    return ok;
+}
+
+
+bool
+seal_hash(const seal_t *s, const seal_about_t *about, char *text)
+{
+    bool           ok;
+    EVP_MD_CTX    *ctx = EVP_MD_CTX_new();
+    unsigned char  hash[EVP_MAX_MD_SIZE];
+
+    ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1
+         && hash_all(ctx, s, about)
+         && EVP_DigestFinal_ex(ctx, hash, NULL) == 1;
+
+    EVP_MD_CTX_free(ctx);
+
+    if (ok) {
+        hex_text(hash, text);
+    }
+
+    return ok;
+}

@@ -1,0 +1,66 @@
+/*
+ * table_int.h - what table.c, which takes the cells, and table_print.c share.
+ */
+
+#ifndef TABLE_INT_H
+#define TABLE_INT_H
+
+#include "table.h"
+
+#define COLUMNS_MAX  48
+#define NOTES_MAX    32
+#define TEXT_MAX     4096               /* bytes of any, escaped */
+
+typedef struct {
+    char         name[40];
+    cell_kind_t  kind;
+    size_t       before, after;         /* of the readable table: most to the
+                                           left of the decimal point and from
+                                           it on; of texts all is before */
+} column_t;
+
+typedef struct {
+    char  *name;
+    char  *sentence;
+} note_t;
+
+/*
+ * Rows are written as they come; a readable table's, whose widths are only known
+ * at the end, as cells with a NUL behind each.
+ */
+struct table_s {
+    table_format_t  format;
+    const char     *name;
+    unsigned        ncolumns;
+    column_t        columns[COLUMNS_MAX];
+    unsigned        at;                 /* the next cell's column */
+    uint64_t        rows;
+    bool            begun;              /* the row has a cell */
+    bool            total;              /* what follows is the sum's row */
+    bool            broken;
+    bool            fancy;              /* the terminal knows UTF-8 */
+    FILE           *file;               /* what didn't fit in held */
+    char           *held;
+    size_t          nheld, room;
+    char           *sums;               /* the sum's cells */
+    size_t          nsums;
+    note_t          notes[NOTES_MAX];
+    unsigned        nnotes;
+};
+
+/* Characters, as far as a table's widths are concerned. */
+static inline size_t
+table_width(const char *s, size_t n)
+{
+    size_t  w = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        w += ((unsigned char) s[i] & 0xc0) != 0x80;
+    }
+
+    return w;
+}
+
+void table_free(table_t *t);
+
+#endif /* TABLE_INT_H */
