@@ -40,6 +40,13 @@ tg_status_headers(tg_status_format_t format,
         }
     }
 
+    if (format != TG_STATUS_HTML) {
+        headers[n++] = (tg_header_t) {
+            TG_STR("content-security-policy"),
+            TG_STR("default-src 'none'; frame-ancestors 'none'")
+        };
+    }
+
     if (format == TG_STATUS_PROMETHEUS || format == TG_STATUS_OPENMETRICS) {
         headers[n++] = (tg_header_t) { TG_STR("vary"), TG_STR("accept") };
     }
