@@ -33,7 +33,7 @@ typedef struct {
     double          now, usual; /* dollars a day; tokens a call; calls alike in
                                    an hour; dollars a million tokens */
     double          excess;     /* nano-dollars a day */
-    double          score;      /* now / usual, of whatever it is */
+    double          score;      /* how much more than usual, of its kind */
     unsigned        nalso;
     uint32_t        also[ANOMALY_ALSO];         /* series that show it, too */
     char            text[SERIES_NAME_MAX];      /* session, class of tokens */
@@ -45,7 +45,7 @@ typedef struct {
 } anomalies_t;
 
 #define ANOMALY_DAYS      14    /* of a series' past, before it is judged */
-#define ANOMALY_SILENT    14    /* days without calls: a key is taken for dead */
+#define ANOMALY_SILENT    14    /* days without calls: a key is dead */
 #define ANOMALY_LOOKS     35    /* days that say how much a series varies */
 
 /* What is not worth telling. */
@@ -56,14 +56,19 @@ typedef struct {
     double    share;            /* of what all spend in a day */
 } anomaly_scope_t;
 
-/* total: all calls. False: no memory. */
-bool anomaly_scope(anomaly_scope_t *scope, const series_t *total,
+/* total: all calls; end: the hour that is not over yet. False: no memory. */
+bool anomaly_scope(anomaly_scope_t *scope, const series_t *total, int64_t end,
     double least_nusd, double share);
 void anomaly_scope_free(anomaly_scope_t *scope);
 double anomaly_worth(const anomaly_scope_t *scope, int64_t hour);
 
 /* A month's last two days and its first. */
 bool anomaly_month_turns(int64_t day);
+
+/* One program or person, as far as that is known; of two series that tell the
+ * same its finding comes first. */
+#define ANOMALY_NARROW  1.15    /* times its score */
+bool anomaly_narrow(const series_t *s);
 
 /* False: no memory. */
 bool anomaly_add(anomalies_t *all, const anomaly_t *a);

@@ -17,7 +17,7 @@
                                    are of many things, whose mix changes: */
 #define LEAST_MIX 1.0
 #define BEYOND    1.4
-#define WORSE     0.69          /* more than what was found: it is found again */
+#define WORSE     0.69          /* more than was found: it is found again */
 #define SPREADS   6.0
 #define SHRINK    40.0          /* calls: what an hour's own mean weighs */
 #define PAST      28            /* days */
@@ -39,9 +39,9 @@ typedef struct {
     bool                   *odd;        /* hours of what was found */
     double                 *base;       /* of hours: the mean's, by then */
     double                 *r[WINDOWS]; /* by hour; NAN: found, or few calls */
-    double                 *u[WINDOWS]; /* likewise, in standard errors: calls of
-                                           a session are not independent, so
-                                           that these are high in some */
+    double                 *u[WINDOWS]; /* likewise, in standard errors: as
+                                           calls of a session are not
+                                           independent, high in some */
     double                 *looks;
     double                  least;      /* LEAST or LEAST_MIX */
     double                  within;     /* spread of single calls */
@@ -174,7 +174,7 @@ tokens_begin(tokens_t *p, size_t t, unsigned w, double d, double excess)
     a->last = a->found;
     a->usual = p->tokens;
     a->excess = excess;
-    a->score = exp(d);
+    a->score = exp(d) * (anomaly_narrow(p->s) ? ANOMALY_NARROW : 1);
     p->open = true;
     p->found = d;
 
@@ -289,16 +289,6 @@ tokens_days(tokens_t *p, anomalies_t *all)
 }
 
 
-/* One program or person, as far as that is known. */
-static bool
-tokens_narrow(const char *kind)
-{
-    return strncmp(kind, "tag:", 4) == 0 || strcmp(kind, "key") == 0
-           || strcmp(kind, "user") == 0 || strcmp(kind, "agent") == 0
-           || strcmp(kind, "prefix") == 0;
-}
-
-
 bool
 anomaly_tokens(anomalies_t *all, series_set_t *set, uint32_t i,
     const anomaly_scope_t *scope)
@@ -308,9 +298,14 @@ anomaly_tokens(anomalies_t *all, series_set_t *set, uint32_t i,
 
     memset(&p, 0, sizeof(p));
     p.s = series_at(set, i);
+
+    if (p.s->first >= scope->end) {
+        return true;
+    }
+
     p.index = i;
     p.scope = scope;
-    p.least = tokens_narrow(p.s->kind) ? LEAST : LEAST_MIX;
+    p.least = anomaly_narrow(p.s) ? LEAST : LEAST_MIX;
     p.day0 = p.s->first / 24;
     p.nhours = (size_t) (scope->end - p.day0 * 24);
     p.ndays = (p.nhours + 23) / 24;

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CHANGES_ROWS   65536    /* groups with models; the rest is one */
+#define CHANGES_ROWS   65536    /* groups with models; the rest is one group */
 #define CHANGES_CLASSES  5
 
 typedef enum {
@@ -49,12 +49,13 @@ void changes_free(changes_set_t *set);
 bool changes_add(changes_set_t *set, bool after, tg_str_t group,
     tg_str_t model, const changes_call_t *call);
 
-/*
- * One by one, those with the largest difference first; false: there are no
- * more.  The sum of all is in *total where that is not NULL.
- */
-bool changes_split(changes_set_t *set);         /* first; false: no memory */
+/* Once, when all is added. False: no memory. */
+bool changes_split(changes_set_t *set);
+
+/* One by one, the largest difference first; false: there are no more. */
 bool changes_next(changes_set_t *set, changes_t *c);
-void changes_total(const changes_set_t *set, changes_t *total);
+
+/* Adds c to *sum. */
+void changes_sum(changes_t *sum, const changes_t *c);
 
 #endif /* CHANGES_H */

@@ -14,6 +14,7 @@ import budgets
 import calls
 import nginx
 import routes
+import visible
 from hooks import Hook
 from pki import secure
 from servers import free_port, root, server_user
@@ -101,6 +102,22 @@ def test_budgets_example(server, pki):
               lambda text: budgets.place(server, text, pki, hook))
         budgets.check(server, up, hook, secret,
                       server.path("logs", "llm.jsonl"))
+
+
+@pytest.mark.only("nginx", "the files are nginx's")
+def test_visibility_example(server, pki):
+    server.check_lines = False      # one of the logs is format=underscore
+    secret = budgets.prepare(server)
+
+    def read():
+        for name in ("llm.jsonl", "llm.warehouse.jsonl"):
+            with open(server.path("logs", name)) as f:
+                yield [json.loads(line) for line in f]
+
+    with secure(pki) as up:
+        start(server, "visibility.conf", up,
+              lambda text: budgets.place(server, text, pki))
+        visible.check(server, up, secret, lambda: list(read()))
 
 
 @pytest.mark.only("nginx", "the files are nginx's")

@@ -14,6 +14,7 @@ import budgets
 import calls
 import httpd
 import routes
+import visible
 from hooks import Hook
 from pki import secure
 from servers import free_port, root, server_user
@@ -103,27 +104,47 @@ def test_own_gpus_example(server, fake):
     assert lines[2]["gen_ai_provider_name"] == "vllm"
 
 
-def test_budgets_example(server, pki):
+def balanced(server, up, text):
     """The providers are reached by their names, through balancers."""
+    text = re.sub(r"(ProxyPass +\S+ +)https:", r"\1balancer:", text)
+    text += "".join(
+        "LoadModule %s_module %s/mod_%s.so\n" % (n, httpd.MODULES, n)
+        for n in ("slotmem_shm", "proxy_balancer", "lbmethod_byrequests"))
+    text += "Mutex file:%s proxy\n" % server.path("tmp")
+
+    return text + "".join(
+        "<Proxy balancer://%s>\n    BalancerMember"
+        " https://localhost:%d\n</Proxy>\n" % (host, up.port)
+        for host in ("api.openai.com", "api.anthropic.com"))
+
+
+def test_budgets_example(server, pki):
     secret = budgets.prepare(server)
 
     with secure(pki) as up, contextlib.closing(Hook()) as hook:
-
-        def place(text):
-            text = budgets.place(server, text, pki, hook)
-            text = re.sub(r"(ProxyPass +\S+ +)https:", r"\1balancer:", text)
-            text += "".join(
-                "LoadModule %s_module %s/mod_%s.so\n" % (n, httpd.MODULES, n)
-                for n in ("slotmem_shm", "proxy_balancer",
-                          "lbmethod_byrequests"))
-            text += "Mutex file:%s proxy\n" % server.path("tmp")
-            return text + "".join(
-                "<Proxy balancer://%s>\n    BalancerMember"
-                " https://localhost:%d\n</Proxy>\n" % (host, up.port)
-                for host in ("api.openai.com", "api.anthropic.com"))
-
-        start(server, "budgets.conf", up, place)
+        start(server, "budgets.conf", up, lambda text: balanced(
+            server, up, budgets.place(server, text, pki, hook)))
         budgets.check(server, up, hook, secret)
+
+
+def test_visibility_example(server, pki):
+    server.check_lines = False      # one of the logs is format=underscore
+    secret = budgets.prepare(server)
+
+    def read():
+        files = set(glob.glob(server.path("log", "llm.*.jsonl")))
+        under = {name for name in files if ".warehouse." in name}
+        for names in (files - under, under):
+            lines = []
+            for name in names:
+                with open(name) as f:
+                    lines += map(json.loads, f)
+            yield lines
+
+    with secure(pki) as up:
+        start(server, "visibility.conf", up, lambda text: balanced(
+            server, up, budgets.place(server, text, pki)))
+        visible.check(server, up, secret, lambda: list(read()))
 
 
 @pytest.mark.parametrize("name", routes.CHECKS)

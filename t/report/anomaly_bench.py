@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """What `llmctl report anomalies` finds of what was planted, how soon, and what it
-says of quiet days.  Seeds below 100 are those that it was tuned by.
+says of quiet days; and how far `llmctl report forecast` is off.  Seeds below 100 are those that it was tuned by.
 
     anomaly_bench.py [--llmctl=build/llmctl] [--seeds=101-105] [--quiet=201-203]
 """
@@ -29,11 +29,13 @@ def retrieval(d, rng, at):
     fit = [f for f in d.features if f.kind in ("rag", "chat", "public", "agent")
            and f.cost() > 0.02 * d.daily()]
     f = rng.choice(fit)
-    p = Plant("retrieval", at, rng.randrange(48, 120), feature=f, by=8)
+    part = rng.choice((0.95, 0.95, 0.95, 0.4))
+    p = Plant("retrieval", at, rng.randrange(48, 120), feature=f, by=8,
+              part=part)
     p.names = {"team " + f.team, "tag:feature " + f.name, "key " + f.keys[0],
                "key " + f.keys[0] + "_2", "model " + f.model, "all"}
-    p.said = "%s of %s, %.0f%% of the spend" % (
-        f.name, f.team, 100 * f.cost() / d.daily())
+    p.said = "%d%% of the calls of %s, %.0f%% of the spend" % (
+        100 * part, f.name, 100 * f.cost() / d.daily())
     return p
 
 
@@ -88,15 +90,50 @@ def key(d, rng, at):
     return p
 
 
-def report(llmctl, d, since):
-    with tempfile.NamedTemporaryFile("w", suffix=".log") as f:
-        d.write(f)
-        f.flush()
-        done = subprocess.run(
-            [llmctl, "report", "anomalies", "--format=json", "--quiet",
-             "--since=" + since.strftime("%Y-%m-%dT%H:%M:00Z"), f.name],
-            stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)["anomalies"]
+def run(llmctl, *args):
+    done = subprocess.run([llmctl, "report", *args, "--format=json",
+                           "--quiet"], stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def written(d):
+    f = tempfile.NamedTemporaryFile("w", suffix=".log")
+    d.write(f)
+    f.flush()
+    return f
+
+
+def iso(t):
+    return t.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def report(llmctl, d, since, f):
+    return run(llmctl, "anomalies", "--since=" + iso(since),
+               f.name)["anomalies"]
+
+
+def forecasts(llmctl, d, f):
+    """What was said of months that the lines have all of, on some of their
+    days: pairs of whether it came so and by how much it was wrong."""
+    said = []
+    for day in range(45, d.days, 4):
+        now = d.time(day * 24)
+        month = now.replace(day=1)
+        after = (month + datetime.timedelta(days=32)).replace(day=1)
+        if after > d.time(d.days * 24) or now.day < 3:
+            continue
+        is_ = {r["team"]: r["cost_nusd"] for r in run(
+            llmctl, "spend", "--by=team", "--since=" + iso(month),
+            "--until=" + iso(after), f.name)["spend"]}
+        for row in run(llmctl, "forecast", "--until=" + iso(now),
+                       f.name)["forecast"]:
+            cost = is_.get(row["series"].split(" ")[-1]) \
+                if row["series"] != "all" else sum(is_.values())
+            if cost and row["month_low"] is not None:
+                said.append((row["month_low_nusd"] <= cost
+                             <= row["month_high_nusd"],
+                             abs(row["month_forecast_nusd"] / cost - 1)))
+    return said
 
 
 def when(text):
@@ -118,7 +155,8 @@ def planted(llmctl, seed, verbose):
     for i, make in enumerate(makers):
         day = PAST + 2 + i * 15 + rng.randrange(6)
         d.plants.append(make(d, rng, day * 24 + rng.randrange(24)))
-    rows = report(llmctl, d, d.time(PAST * 24))
+    with written(d) as f:
+        rows = report(llmctl, d, d.time(PAST * 24), f)
     result = []
     for p in d.plants:
         best = None
@@ -128,7 +166,7 @@ def planted(llmctl, seed, verbose):
                 | set((row["also_in"] or "").split(", "))
             # That a price goes back is a change, too.
             if p.kind == "price" and row["kind"] == "price" and names & p.names \
-                    and 0 < hour - p.at - p.hours <= LATE:
+                    and 0 < hour - p.at <= p.hours + LATE:
                 row["used"] = True
             if p.at < hour <= p.at + LATE and names & p.names:
                 row["used"] = True
@@ -151,12 +189,14 @@ def planted(llmctl, seed, verbose):
 
 def quiet(llmctl, seed):
     d = Deployment(seed, 35 + 90)
-    rows = report(llmctl, d, d.time(35 * 24))
+    with written(d) as f:
+        rows = report(llmctl, d, d.time(35 * 24), f)
+        said = forecasts(llmctl, d, f)
     print("seed %d, 90 quiet days from %s on: %d false alarms" % (
         seed, d.time(35 * 24).date(), len(rows)))
     for row in rows:
         print("    " + told(row))
-    return len(rows)
+    return len(rows), said
 
 
 def main():
@@ -188,6 +228,12 @@ def main():
                   max(took or [0]), others))
         ok = found * 20 >= total * 18
     if alarms:
+        said = [x for _, more in alarms for x in more]
+        alarms = [n for n, _ in alarms]
+        print("forecasts: %d of a month, wrong by %.1f%% in the median; %.0f%%"
+              " had in their interval what came (80%% should)" % (
+                  len(said), 100 * statistics.median(x for _, x in said),
+                  100 * sum(ok for ok, _ in said) / len(said)))
         print("quiet: %d false alarms in %d days, at most %d in 90" % (
             sum(alarms), 90 * len(alarms), max(alarms)))
         ok = ok and sum(alarms) <= len(alarms)

@@ -1,0 +1,191 @@
+#include "listing.h"
+#include "llmctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    const listing_t   *l;
+    report_options_t  *o;
+    groups_t          *groups;
+    table_t           *table;
+    unsigned char     *line, *all, *others;
+    uint64_t           rows, nothers;
+    bool               full;
+} run_t;
+
+
+bool
+listing_default(report_options_t *o, const char *const *words)
+{
+    if (o->nby != 0) {
+        return true;
+    }
+
+    for ( ; *words != NULL; words++) {
+        if (!dimension_parse(&o->by[o->nby], *words)) {
+            return failed(*words, "is no dimension");
+        }
+
+        dimension_want(&o->by[o->nby++], &o->reader.want);
+    }
+
+    return true;
+}
+
+
+static bool
+take(void *data, const record_t *r)
+{
+    run_t  *run = data;
+
+    memset(run->line, 0, run->l->size);
+
+    if (!run->l->line(run->line, r)) {
+        return true;
+    }
+
+    run->l->add(run->all, run->line);
+    run->full = !groups_take(run->groups, r, run->line);
+
+    return !run->full;
+}
+
+
+static bool
+row(void *data, const tg_str_t *values, const void *sums)
+{
+    run_t  *run = data;
+
+    if (run->o->top != 0 && run->rows == run->o->top) {
+        run->l->add(run->others, sums);
+        run->nothers++;
+        return true;
+    }
+
+    run->rows++;
+
+    for (unsigned i = 0; i < run->o->nby; i++) {
+        table_text(run->table, values[i]);
+    }
+
+    run->l->cells(run->table, sums, run->all);
+
+    return true;
+}
+
+
+static void
+sum_row(run_t *run, const char *what, const void *sums)
+{
+    for (unsigned i = 0; i < run->o->nby; i++) {
+        table_text(run->table, i == 0 ? tg_strz(what) : tg_str_null);
+    }
+
+    run->l->cells(run->table, sums, run->all);
+}
+
+
+static void
+columns(run_t *run)
+{
+    char  name[80];
+
+    for (unsigned i = 0; i < run->o->nby; i++) {
+        (void) snprintf(name, sizeof(name), "%.*s",
+                        (int) run->o->by[i].word.len, run->o->by[i].word.p);
+
+        for (char *p = name; *p; p++) {
+            *p = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') ? *p
+                                                                     : '_';
+        }
+
+        table_column(run->table, name, CELL_TEXT);
+    }
+
+    run->l->columns(run->table);
+}
+
+
+static bool
+print(run_t *run)
+{
+    char  others[64];
+
+    columns(run);
+
+    if (!groups_each(run->groups, run->l->order, row, run)) {
+        return failed("report", "the temporary file can't be used");
+    }
+
+    if (run->nothers != 0) {
+        (void) snprintf(others, sizeof(others), "(%llu others)",
+                        (unsigned long long) run->nothers);
+        sum_row(run, others, run->others);
+    }
+
+    if (run->o->nby != 0) {
+        table_total(run->table);
+        sum_row(run, "all", run->all);
+    }
+
+    run->l->notes(run->table, run->all);
+
+    return true;
+}
+
+
+static int
+read_and_print(run_t *run)
+{
+    int             rc = 1;
+    reader_stats_t  stats;
+
+    if (reader_run(run->o->files, run->o->nfiles, &run->o->reader, take, run,
+                   &stats))
+    {
+        if (run->full) {
+            (void) fail("report", "there are too many rows for the memory");
+
+        } else if (print(run)) {
+            rc = report_print(run->o, run->table, &stats);
+            run->table = NULL;
+        }
+    }
+
+    return rc;
+}
+
+
+int
+listing_run(const listing_t *l, report_options_t *o)
+{
+    int    rc;
+    run_t  run = { .l = l, .o = o };
+
+    if (o->top == 0 && o->format == TABLE_TEXT) {
+        o->top = LISTING_TOP;
+    }
+
+    o->reader.kinds = READER_CALLS;
+    run.line = calloc(3, l->size);
+    run.groups = groups_new(o->by, o->nby, o->reader.zone, l->size, l->add);
+    run.table = table_new(o->format, l->name);
+
+    if (run.line == NULL || run.groups == NULL || run.table == NULL) {
+        rc = fail("report", "there is not enough memory");
+    } else {
+        run.all = run.line + l->size;
+        run.others = run.all + l->size;
+        rc = read_and_print(&run);
+    }
+
+    if (run.table != NULL) {
+        (void) table_print(run.table, NULL);
+    }
+
+    groups_free(run.groups);
+    free(run.line);
+
+    return rc;
+}
