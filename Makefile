@@ -11,6 +11,7 @@
 #   make bench-balance         balancing, beside nginx' own and an oracle
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
+#   make test-warehouse        conf-examples/sql in DuckDB and ClickHouse, from PyPI
 #   make test-llama LLAMA_SERVER=path MODEL=path.gguf    the same of a real engine
 #   make behave-mpm            httpd's tests on its other MPMs, worker and prefork
 #   make memcheck              the unit tests under valgrind
@@ -22,7 +23,7 @@ SHELL       = /bin/bash
 PYTHON      = /usr/bin/python3
 # Tests mostly wait: as many at a time.
 JOBS        = $(shell expr 2 '*' $$(nproc))
-PYTEST      = $(PYTHON) -m pytest -q -n $(JOBS)
+PYTEST      = $(PYTHON) -m pytest -q
 BUILD       = build
 
 CC          = gcc
@@ -72,8 +73,9 @@ DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl
               python3-jsonschema python3-pytest-xdist python3-selenium chromium chromium-driver \
               prometheus curl openssl libxslt1-dev libgd-dev tzdata
 
-.PHONY: all core nginx apache unit behave behave-mpm sdk shipping boundary reference reference-check demo torture \
-        test calendar corpus bench bench-anomalies bench-balance fuzz asan memcheck deps clean install test-llama
+.PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
+        test calendar corpus bench bench-anomalies bench-balance fuzz asan memcheck deps clean install test-llama \
+        test-warehouse
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -209,29 +211,36 @@ sdk:
 	@command -v npm > /dev/null || $(MAKE) deps MORE='nodejs npm'
 	$(MAKE) t/behave/node_modules/.done
 
-# Databases that run conf-examples/sql, and log daemons beside the machine's own.
+# What make test does not take, for Debian does not have it: the databases that
+# conf-examples/sql is written for.
+test-warehouse: all $(BUILD)/py/.done
+	$(PYTEST) t/behave/test_sql.py
+
 $(BUILD)/py/.done: t/shipping/requirements.txt
 	@$(PYTHON) -m pip --version > /dev/null || $(MAKE) deps MORE=python3-pip
 	$(PYTHON) -m pip install -q --no-deps --upgrade --root-user-action=ignore \
 	    --target $(@D) -r $<
 	touch $@
 
+# Log daemons beside the machine's own.
 $(BUILD)/shippers/.done: t/shipping/packages
 	rm -rf $(@D) && mkdir -p $(@D)/deb
-	cd $(@D)/deb && apt-get download -q $$(cat $(CURDIR)/$<)
+	cd $(@D)/deb && { apt-get download -q $$(cat $(CURDIR)/$<) || { \
+	    sudo=$$([ $$(id -u) = 0 ] || echo sudo); $$sudo apt-get update -q && \
+	    apt-get download -q $$(cat $(CURDIR)/$<); }; }
 	for deb in $(@D)/deb/*.deb; do dpkg-deb -x $$deb $(@D) || exit 1; done
 	touch $@
 
-shipping: $(BUILD)/py/.done $(BUILD)/shippers/.done
-
-behave: all sdk shipping $(BUILD)/translate $(BUILD)/bench/engine
-	$(PYTEST) t/behave
+behave: all sdk $(BUILD)/shippers/.done $(BUILD)/translate $(BUILD)/bench/engine \
+        $(BUILD)/report/lines
+	$(PYTEST) -n $(JOBS) -m "not quiet" t/behave
+	$(PYTEST) -m quiet t/behave
 
 # httpd's other ways to run children; behave has mpm_event.
 behave-mpm: apache $(BUILD)/llmctl sdk $(BUILD)/bench/engine
 	@for mpm in worker prefork; do \
 	    echo "mpm_$$mpm"; \
-	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTEST) t/behave \
+	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTEST) -n $(JOBS) t/behave \
 	        || exit 1; \
 	done
 
@@ -305,6 +314,8 @@ $(BUILD)/fuzz/core/%.o: common/%.c $(CORE_HDR)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
 
+$(BUILD)/fuzz/fuzz_costline: cli/report/record.c cli/report/scan.c
+
 $(BUILD)/fuzz/%: t/fuzz/%.c $(CORE_SRC:common/%.c=$(BUILD)/fuzz/core/%.o)
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -o $@ -ljansson -lcrypto \
 	    -lpcre2-8
@@ -338,7 +349,7 @@ asan: deps sdk $(BUILD)/llmctl $(BUILD)/bench/engine
 	TG_ASAN=1 TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
 	    TG_NGINX_MODULE=$(CURDIR)/build-asan/$(NGX_SO:$(BUILD)/%=%) \
 	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%) \
-	    $(PYTEST) t/behave
+	    $(PYTEST) -n $(JOBS) t/behave
 
 # Neither server is configured or reloaded. A module that a running one has mapped
 # is replaced, not written into, as cp would.

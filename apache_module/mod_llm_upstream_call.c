@@ -531,6 +531,21 @@ llm_up_told_settled(void *data, void *r, int64_t prompt_tokens,
 }
 
 
+static int
+llm_up_told_status(void *data, tg_status_format_t format, int64_t wall_ms,
+    tg_out_t out, void *baton)
+{
+    const llm_up_main_t  *m = llm_up_main;
+
+    (void) data;
+
+    return m->map == NULL ? TG_OK
+           : tg_backend_status(m->map->table, m->confs,
+                               (unsigned) m->all->nelts, format,
+                               tg_backend_now(), wall_ms, out, baton);
+}
+
+
 static const tg_companion_upstream_t  llm_up_told = {
     TG_COMPANION_VERSION,
     NULL,
@@ -538,7 +553,8 @@ static const tg_companion_upstream_t  llm_up_told = {
     llm_up_told_saturated,
     llm_up_told_healthy,
     llm_up_told_spent,
-    llm_up_told_settled
+    llm_up_told_settled,
+    llm_up_told_status
 };
 
 

@@ -299,6 +299,9 @@ static const command_t  commands[] = {
     { "simulate", "--conf=FILE | --prices=FILE,... [OPTION...] FILE...",
       "what other rules, or other prices, would have made of the calls of a log",
       simulate_command, true },
+    { "trace", "SESSION [OPTION...] FILE...",
+      "a session, a trace or a call step by step, with what each step cost",
+      trace_command, true },
     { "ledger", "check | dump [--ledger=FILE] ...",
       "whether a ledger is sound, and all that it holds;"
       "\n      llmctl ledger help says more", ledger_command, false },

@@ -31,5 +31,6 @@ int report_command(int argc, char **argv);
 int why_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
 int simulate_command(int argc, char **argv);
+int trace_command(int argc, char **argv);
 
 #endif /* LLMCTL_H */

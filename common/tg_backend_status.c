@@ -24,8 +24,10 @@ tg_backend_status(tg_backends_t *t, const tg_group_conf_t *const *gc,
     tg_group_check_init(&s.check);
     tg_page_init(&s.page, out, data);
 
-    if (format == TG_STATUS_PROMETHEUS) {
+    if (format == TG_STATUS_PROMETHEUS || format == TG_STATUS_OPENMETRICS) {
         tg_status_prometheus(&s);
+    } else if (format == TG_STATUS_HTML) {
+        tg_status_rows(&s);
     } else {
         tg_status_json(&s);
     }

@@ -111,4 +111,7 @@ bool tg_status_group(const tg_status_t *s, tg_group_t *g);
 void tg_status_json(tg_status_t *s);
 void tg_status_prometheus(tg_status_t *s);
 
+/* tg_backend_status_html.c: rows of a table. */
+void tg_status_rows(tg_status_t *s);
+
 #endif /* TG_BACKEND_STATUS_INT_H */

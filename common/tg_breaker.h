@@ -47,6 +47,10 @@ typedef struct {
     _Atomic uint64_t  taken;        /* calls */
     _Atomic uint64_t  dry;          /* that a dry run would have taken */
     _Atomic uint64_t  fallbacks;    /* attempts that went on to another target */
+    _Atomic int64_t   saved;        /* nano-dollars: by the price list, what the
+                                       calls it took would have cost where they
+                                       were meant to go, less what they did */
+    _Atomic int64_t   dry_saved;    /* the same of its dry run */
 } tg_route_count_t;
 
 /* Zeroed it is as new. */

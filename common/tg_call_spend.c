@@ -12,6 +12,57 @@ tg_spend_who(const tg_call_t *call, const tg_attempt_t *attempt,
 }
 
 
+static void
+tg_spend_saved(_Atomic int64_t *to, int64_t saved)
+{
+    (void) atomic_fetch_add_explicit(to, saved, memory_order_relaxed);
+}
+
+
+/* What the route that took it has saved, by the tokens that it used there. */
+static void
+tg_spend_route(const tg_call_t *call, const tg_price_book_t *book)
+{
+    tg_aim_t             aim;
+    tg_cost_t            cost;
+    const tg_price_t    *price;
+    tg_route_count_t    *count;
+    const tg_routing_t  *routing = call->routing;
+
+    if (routing == NULL || !call->cost_known || call->usage == NULL
+        || call->cached || routing->breakers == NULL)
+    {
+        return;
+    }
+
+    if (routing->dry != NULL && routing->dry_known) {
+        count = tg_route_count(routing->breakers, routing->dry->name);
+
+        if (count != NULL) {
+            tg_spend_saved(&count->dry_saved, routing->dry_saved);
+        }
+    }
+
+    if (routing->route == NULL || routing->meant == NULL) {
+        return;
+    }
+
+    memset(&aim, 0, sizeof(aim));
+    aim.provider = routing->meant;
+    aim.model = tg_call_model(call);
+    price = tg_call_aim_price(call, &aim, book);
+    count = price == NULL
+            ? NULL : tg_route_count(routing->breakers, routing->route->name);
+
+    if (count != NULL) {
+        tg_price_cost(book, price, tg_call_price_vendor(call), call->usage,
+                      TG_TIER_STANDARD, &cost);
+        tg_spend_saved(&count->saved,
+                       tg_money_add(cost.total, -call->cost.total));
+    }
+}
+
+
 void
 tg_call_spend(const tg_call_t *call, const tg_gate_t *gate,
     const tg_now_t *now)
@@ -47,4 +98,5 @@ tg_call_spend(const tg_call_t *call, const tg_gate_t *gate,
 
     tg_spend_who(call, NULL, &spent);
     tg_spend_count(spend, date, gate->zone, &spent);
+    tg_spend_route(call, gate->book);
 }

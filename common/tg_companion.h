@@ -11,8 +11,10 @@
 #define TG_COMPANION_H
 
 #include "tg_balance.h"
+#include "tg_out.h"
+#include "tg_status.h"
 
-#define TG_COMPANION_VERSION  1
+#define TG_COMPANION_VERSION  2
 
 /* What the metering module tells of a call. */
 typedef struct {
@@ -61,6 +63,12 @@ typedef struct {
     void    (*settled)(void *data, void *r, int64_t prompt_tokens,
                        int64_t output_tokens, int64_t cost_nusd,
                        int64_t cloud_nusd);
+
+    /* Its upstreams and backends, as llm_upstream_status has them: an object of
+     * JSON, samples for Prometheus, or in HTML the rows of a table.  wall_ms: now,
+     * since 1970.  TG_ERROR where out() said so, or there is no memory. */
+    int     (*status)(void *data, tg_status_format_t format, int64_t wall_ms,
+                      tg_out_t out, void *baton);
 } tg_companion_upstream_t;
 
 #endif /* TG_COMPANION_H */

@@ -53,7 +53,8 @@ tg_spend_date(tg_spend_date_t *date, const tg_zone_t *zone, int64_t t)
 void
 tg_spend_name(tg_spend_name_t *name, tg_str_t s)
 {
-    size_t    n = s.len, i;
+    size_t    n = s.len, i, k;
+    uint64_t  tail;
     uint64_t  h = UINT64_C(14695981039346656037);
 
     if (n > TG_SPEND_NAME_MAX) {
@@ -69,10 +70,19 @@ tg_spend_name(tg_spend_name_t *name, tg_str_t s)
     n = n == 0 && s.len != 0 ? TG_SPEND_NAME_MAX : n;
     name->len = n;
 
-    for (i = 0; i * 8 < n; i++) {
-        name->word[i] = 0;
-        memcpy(&name->word[i], s.p + i * 8, n - i * 8 < 8 ? n - i * 8 : 8);
+    for (i = 0; (i + 1) * 8 <= n; i++) {
+        memcpy(&name->word[i], s.p + i * 8, 8);
         h = (h ^ name->word[i]) * UINT64_C(0x9fb21c651e98df25);
+        h ^= h >> 32;
+    }
+
+    if (i * 8 < n) {
+        for (k = n, tail = 0; k-- > i * 8; ) {
+            tail = tail << 8 | (unsigned char) s.p[k];
+        }
+
+        name->word[i] = tail;
+        h = (h ^ tail) * UINT64_C(0x9fb21c651e98df25);
         h ^= h >> 32;
     }
 

@@ -1,4 +1,4 @@
-#include "tg_status_page_int.h"
+#include "tg_status_show.h"
 #include "tg_status_fleet.h"
 
 
@@ -12,6 +12,31 @@ tg_status_named(tg_page_t *pg, bool first, const char *what, tg_str_t name)
     tg_put_lit(&pg->text, "\":\"");
     tg_put_str(&pg->text, name);
     tg_put_lit(&pg->text, "\"");
+}
+
+
+static void
+tg_status_saved(tg_text_t *t, tg_route_count_t *c)
+{
+    static const char  *const names[] = { "saved", "dry_saved" };
+
+    int64_t  nusd[2] = { 0, 0 };
+
+    if (c != NULL) {
+        nusd[0] = atomic_load_explicit(&c->saved, memory_order_relaxed);
+        nusd[1] = atomic_load_explicit(&c->dry_saved, memory_order_relaxed);
+    }
+
+    for (unsigned i = 0; i < 2; i++) {
+        tg_put_lit(t, ",\"");
+        tg_put_str(t, tg_strz(names[i]));
+        tg_put_lit(t, "_usd\":");
+        tg_put_decimal(t, nusd[i], 9);
+        tg_put_lit(t, ",\"");
+        tg_put_str(t, tg_strz(names[i]));
+        tg_put_lit(t, "_nusd\":");
+        tg_put_int(t, nusd[i]);
+    }
 }
 
 
@@ -38,6 +63,7 @@ tg_status_page_json(tg_page_t *pg, tg_breakers_t *b, const tg_conf_t *conf,
                        tg_status_count(tg_route_count(b, route), k));
         }
 
+        tg_status_saved(&pg->text, tg_route_count(b, route));
         tg_put_lit(&pg->text, "}");
     }
 
@@ -71,6 +97,11 @@ tg_status_page(const tg_status_facts_t *facts, tg_status_format_t format,
         return tg_page_end(&pg);
     }
 
+    if (format == TG_STATUS_HTML) {
+        tg_status_html(facts, &pg);
+        return tg_page_end(&pg);
+    }
+
     tg_put_lit(&pg.text, "{\"@timestamp\":\"");
     tg_put_time(&pg.text, facts->wall_ms);
     tg_put_lit(&pg.text, "\",\"config_hash\":\"");
@@ -78,8 +109,9 @@ tg_status_page(const tg_status_facts_t *facts, tg_status_format_t format,
     tg_put_lit(&pg.text, "\",");
     tg_metrics_json(m, &pg);
     tg_status_page_json(&pg, facts->breakers, facts->conf, facts->mono_ms);
+    tg_status_json_facts(facts, &pg);
     tg_status_fleet_json(&pg, facts);
-    tg_page_room(&pg, 2);
+    tg_page_room(&pg, 8);
     tg_put_lit(&pg.text, "}\n");
 
     return tg_page_end(&pg);

@@ -309,6 +309,19 @@ ngx_http_llm_upstream_tell_settled(void *data, void *req,
 }
 
 
+static int
+ngx_http_llm_upstream_tell_status(void *data, tg_status_format_t format,
+    int64_t wall_ms, tg_out_t out, void *baton)
+{
+    ngx_http_llm_upstream_main_conf_t  *lumcf = data;
+
+    return lumcf->map == NULL ? TG_OK
+           : tg_backend_status(lumcf->map->table, lumcf->confs,
+                               (unsigned) lumcf->groups.nelts, format,
+                               tg_backend_now(), wall_ms, out, baton);
+}
+
+
 void
 ngx_http_llm_upstream_tell(ngx_http_llm_upstream_main_conf_t *lumcf)
 {
@@ -319,6 +332,7 @@ ngx_http_llm_upstream_tell(ngx_http_llm_upstream_main_conf_t *lumcf)
     lumcf->tells.healthy = ngx_http_llm_upstream_tell_healthy;
     lumcf->tells.spent = ngx_http_llm_upstream_tell_spent;
     lumcf->tells.settled = ngx_http_llm_upstream_tell_settled;
+    lumcf->tells.status = ngx_http_llm_upstream_tell_status;
 
     lumcf->companion = &lumcf->tells;
 }

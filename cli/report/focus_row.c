@@ -98,7 +98,7 @@ focus_price(char *buf, int64_t cost, int64_t quantity, int64_t scale)
         d++;
     }
 
-    if (2 * rest >= reach) {
+    if (2 * rest >= reach || den - rest < rest) {
         if (d == 0) {
             digits_up(buf, (size_t) (p - buf));
         } else {

@@ -185,8 +185,8 @@ why_differs(const line_t *l, char *why)
     }
 
     if (difference > 0) {
-        n = why_money(why, n, l->failed, "failed attempts");
-        n = why_money(why, n, l->recovered, "killed calls");
+        n = why_money(why, n, l->failed, "failed");
+        n = why_money(why, n, l->recovered, "killed");
         n = why_money(why, n, l->own, "own GPUs");
     }
 

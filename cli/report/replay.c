@@ -250,6 +250,35 @@ live_done(replay_live_t *live)
 }
 
 
+/* Where it went to after others had failed, by a route that is the same: they fail
+ * again. */
+static void
+live_falls_back(replay_live_t *live)
+{
+    replay_t        *p = live->p;
+    tg_now_t         now = now_of(p);
+    const record_t  *r = &live->r;
+    tg_replayed_t    is;
+
+    if (r->number[REC_ATTEMPT] < 2 || r->text[REC_ROUTE].len == 0) {
+        return;
+    }
+
+    for (unsigned i = 0; i < TG_TARGETS_MAX; i++) {
+        tg_call_replayed(live->call, &is);
+
+        if (!tg_str_eq(is.route, r->text[REC_ROUTE])
+            || replay_same_place(live, &is)
+            || tg_call_failed(live->call, &p->gate, &now, TG_FAIL_CONNECT, 0,
+                              tg_str_null)
+               != TG_OK)
+        {
+            return;
+        }
+    }
+}
+
+
 /* Lets through: under way for as long as it took. */
 static bool
 live_goes(replay_live_t *live)
@@ -258,6 +287,7 @@ live_goes(replay_live_t *live)
     replay_t        *p = live->p;
     tg_replayed_t    is;
 
+    live_falls_back(live);
     replay_seen(live);
     tg_call_replayed(live->call, &is);
 

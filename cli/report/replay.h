@@ -17,8 +17,8 @@
  *     told apart.
  *   - what another model would have answered.  It is taken to use the same tokens
  *     and time.
- *   - which providers are in trouble: attempts that failed cost what they cost
- *     where the call goes where it went, and are none where it goes elsewhere.
+ *   - which providers are in trouble: where a call goes by the same route, what
+ *     failed fails again and costs what it cost; elsewhere nothing fails.
  *   - the client's API, where the call went to another provider than the one
  *     that it was meant for: OpenAI's, but for models named claude.
  */

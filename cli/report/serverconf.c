@@ -65,7 +65,7 @@ serverconf_include(const serverconf_at_t *at, tg_str_t pattern, bool must,
 {
     int                 rc;
     bool                ok = true;
-    char               *path;
+    char               *path, why[PATH_MAX + 64];
     glob_t              found;
     serverconf_read_t  *r = at->r;
 
@@ -78,9 +78,10 @@ serverconf_include(const serverconf_at_t *at, tg_str_t pattern, bool must,
 
     if (rc != 0) {
         must = must && strpbrk(path, "*?[") == NULL;
+        (void) snprintf(why, sizeof(why), "includes %s, which is not there",
+                        path);
         free(path);
-        return rc == GLOB_NOMATCH && !must ? true
-               : serverconf_failed(at, "what it includes is not there");
+        return rc == GLOB_NOMATCH && !must ? true : serverconf_failed(at, why);
     }
 
     free(path);
@@ -335,10 +336,11 @@ read_published(serverconf_t *sc, const char *name, tg_str_t text)
 
 
 bool
-serverconf_read(serverconf_t *sc, tg_conf_t *conf, const char *file)
+serverconf_read(serverconf_t *sc, tg_conf_t *conf, const char *file,
+    const char *root)
 {
     bool               ok;
-    char               real[PATH_MAX], root[PATH_MAX];
+    char               real[PATH_MAX], dir[PATH_MAX], top[PATH_MAX];
     tg_str_t           text;
     serverconf_read_t  r;
     serverconf_at_t    at = { &r, file, 0 };
@@ -347,12 +349,16 @@ serverconf_read(serverconf_t *sc, tg_conf_t *conf, const char *file)
         return failed(file, strerror(errno));
     }
 
+    if (root != NULL && realpath(root, top) == NULL) {
+        return failed(root, strerror(errno));
+    }
+
     memset(sc, 0, sizeof(serverconf_t));
     memset(&r, 0, sizeof(r));
     r.sc = sc;
     r.mem = conf->mem;
-    (void) snprintf(root, sizeof(root), "%s", real);
-    r.root = dirname(root);
+    (void) snprintf(dir, sizeof(dir), "%s", real);
+    r.root = root != NULL ? top : dirname(dir);
     r.place[0] = -1;
     sc->conf = conf;
 

@@ -38,9 +38,13 @@ typedef struct {
     unsigned             companion;     /* of the upstream module, left out */
 } serverconf_t;
 
-/* `conf` is new; files' names become absolute.  False with a message said that
- * names the file and the line. */
-bool serverconf_read(serverconf_t *sc, tg_conf_t *conf, const char *file);
+/*
+ * `conf` is new; files' names become absolute: those that are relative are below
+ * root, NULL for where the file is (httpd's ServerRoot goes before both).  False
+ * with a message said that names the file and the line.
+ */
+bool serverconf_read(serverconf_t *sc, tg_conf_t *conf, const char *file,
+    const char *root);
 
 /*
  * Where calls come in that location says (NULL: the only one, or where several

@@ -94,7 +94,7 @@ open_conf(simulate_t *s)
         return failed("simulate", strerror(ENOMEM));
     }
 
-    return serverconf_read(s->read, s->server, s->conf);
+    return serverconf_read(s->read, s->server, s->conf, s->root);
 }
 
 
@@ -193,7 +193,8 @@ simulate_command(int argc, char **argv)
 
     const option_t  own[] = {
         { "conf", &s.conf, NULL }, { "prices", &s.prices, NULL },
-        { "location", &s.location, NULL }, { "pass", &s.pass, NULL },
+        { "root", &s.root, NULL }, { "location", &s.location, NULL },
+        { "pass", &s.pass, NULL },
         { "calls", &s.calls, NULL }, { "swap", &s.swap, NULL },
         { "no-guess", NULL, &s.no_guess }, { "verdicts", NULL, &s.verdicts },
         { NULL, NULL, NULL }

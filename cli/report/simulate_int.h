@@ -22,6 +22,7 @@ typedef struct {
     report_options_t   o;
     const char        *conf;
     const char        *prices;      /* files, by commas */
+    const char        *root;        /* of relative names; NULL: its directory */
     const char        *location;
     const char        *pass;        /* "on", "off"; NULL: as it says */
     const char        *calls;       /* a file's name */

@@ -283,7 +283,9 @@ pack(timeline_t *t, const record_t *r, const record_want_t *want)
     head.seq = r->number[REC_SEQ];
     head.order = t->count;
     head.flags = r->flags;
-    head.rank = (uint8_t) (!record_is(r, REC_FINAL) ? 0
+    head.rank = (uint8_t) (tg_str_eq(r->text[REC_EVENT_KIND],
+                                     tg_str("outcome")) ? 3
+                : !record_is(r, REC_FINAL) ? 0
                 : tg_str_eq(r->text[REC_DECISION], tg_str("refuse")) ? 2 : 1);
 
     for (unsigned i = 0; i < REC_NUMBERS; i++) {

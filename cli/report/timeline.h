@@ -7,8 +7,8 @@
  * /tmp) and is merged; so no order is too wild, and memory does not grow.
  *
  * Of one millisecond attempts that failed come first, then calls that were let
- * through, then those that were refused; of each kind by llm.seq, then as they
- * came.
+ * through, then those that were refused, then outcomes; of each kind by llm.seq,
+ * then as they came.
  */
 
 #ifndef TIMELINE_H

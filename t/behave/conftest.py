@@ -26,6 +26,8 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "only(server, why): runs on this server alone")
     config.addinivalue_line(
+        "markers", "quiet: measures time: runs when nothing else does")
+    config.addinivalue_line(
         "markers", "memory: looks at resident memory (not under sanitizers)")
 
 

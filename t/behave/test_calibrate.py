@@ -23,7 +23,10 @@ def start(server, fake, quota, **more):
 
 
 def learn(server, n=LEARN + 1, **more):
-    for _ in range(n):
+    for i in range(n):
+        if i == LEARN:
+            server.lines(LEARN)         # it has been learned from them
+
         r = server.client.post(CHAT, calls.chat(max_tokens=1000, **more))
         assert r.status == 200, r.text
 

@@ -53,6 +53,7 @@ def is_cost_of(line):
     return abs(line["llm.cost.gpu"] * 10 ** 9 - exact) <= 1.001
 
 
+@pytest.mark.quiet
 def test_time_and_money_add_up(server):
     """Whoever shares a server shares its time: none is counted twice."""
     with Engines(2, speed=5) as engines:

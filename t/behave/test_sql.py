@@ -21,7 +21,7 @@ import warehouse_lines as finance                       # noqa: E402
 sys.path.append(warehouse.PACKAGES)
 
 pytestmark = pytest.mark.skipif(not warehouse.available(),
-                                reason="make shipping")
+                                reason="make test-warehouse")
 
 KINDS = {"string": "VARCHAR|String", "integer": "BIGINT|Int64",
          "boolean": "BOOLEAN|Bool", "array": r"\[\]|Array",

@@ -334,6 +334,7 @@ def burn(fire, seconds):
             victim.mend()
 
 
+@pytest.mark.quiet
 def test_after_a_fire_all_is_as_it_was(server):
     with Fire(server, 3, "stall=1s", workers=2) as fire:
         burn(fire, SECONDS)

@@ -29,11 +29,13 @@ def retrieval(d, rng, at):
     fit = [f for f in d.features if f.kind in ("rag", "chat", "public", "agent")
            and f.cost() > 0.02 * d.daily()]
     f = rng.choice(fit)
-    p = Plant("retrieval", at, rng.randrange(48, 120), feature=f, by=8)
+    part = rng.choice((0.95, 0.95, 0.95, 0.4))
+    p = Plant("retrieval", at, rng.randrange(48, 120), feature=f, by=8,
+              part=part)
     p.names = {"team " + f.team, "tag:feature " + f.name, "key " + f.keys[0],
                "key " + f.keys[0] + "_2", "model " + f.model, "all"}
-    p.said = "%s of %s, %.0f%% of the spend" % (
-        f.name, f.team, 100 * f.cost() / d.daily())
+    p.said = "%d%% of the calls of %s, %.0f%% of the spend" % (
+        100 * part, f.name, 100 * f.cost() / d.daily())
     return p
 
 
@@ -164,7 +166,7 @@ def planted(llmctl, seed, verbose):
                 | set((row["also_in"] or "").split(", "))
             # That a price goes back is a change, too.
             if p.kind == "price" and row["kind"] == "price" and names & p.names \
-                    and 0 < hour - p.at - p.hours <= LATE:
+                    and 0 < hour - p.at <= p.hours + LATE:
                 row["used"] = True
             if p.at < hour <= p.at + LATE and names & p.names:
                 row["used"] = True

@@ -89,7 +89,7 @@ up_settled(void *data, void *r, int64_t prompt_tokens, int64_t output_tokens,
 
 static tg_companion_upstream_t  companion = {
     TG_COMPANION_VERSION, &up, up_group, up_saturated, up_healthy, up_spent,
-    up_settled
+    up_settled, NULL
 };
 
 
