@@ -30,7 +30,7 @@ def retrieval(d, rng, at):
            and f.cost() > 0.02 * d.daily()]
     f = rng.choice(fit)
     part = rng.choice((0.95, 0.95, 0.95, 0.4))
-    p = Plant("retrieval", at, rng.randrange(48, 120), feature=f, by=8,
+    p = Plant("retrieval", at, rng.randrange(80, 160), feature=f, by=8,
               part=part)
     p.names = {"team " + f.team, "tag:feature " + f.name, "key " + f.keys[0],
                "key " + f.keys[0] + "_2", "model " + f.model, "all"}
