@@ -31,7 +31,7 @@
 static const struct {
     int     hours;
     double  least;              /* ratio by which it is above */
-} windows[WINDOWS] = { { 3, 3.0 }, { 24, 0.9 } };
+} windows[WINDOWS] = { { 3, 3.0 }, { 24, 1.25 } };
 
 typedef struct {
     const series_t         *s;
