@@ -223,8 +223,8 @@ spend_look(spend_t *p, size_t t, anomalies_t *all)
 }
 
 
-/* How much a day differs, as its logarithm, in the spreads of those before; NAN:
- * too few are known. */
+/* How much a day differs, as its logarithm, in the spreads of those before;
+ * NAN: too few are known. */
 static double
 spend_step(spend_t *p, size_t d, const stat_course_t *c, double is,
     double usual)
