@@ -9,8 +9,10 @@
 #   make bench                 measurements, one line a figure (ROWS="httpd core")
 #   make bench-anomalies       what reports find of planted anomalies, and how soon
 #   make bench-balance         balancing, beside nginx' own and an oracle
+#   make bench-report          cost logs read by llmctl report
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
+#   make test-warehouse        conf-examples/sql in DuckDB and ClickHouse, from PyPI
 #   make test-llama LLAMA_SERVER=path MODEL=path.gguf    the same of a real engine
 #   make behave-mpm            httpd's tests on its other MPMs, worker and prefork
 #   make memcheck              the unit tests under valgrind
@@ -72,8 +74,9 @@ DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl
               python3-jsonschema python3-pytest-xdist python3-selenium chromium chromium-driver \
               prometheus curl openssl libxslt1-dev libgd-dev tzdata
 
-.PHONY: all core nginx apache unit behave behave-mpm sdk shipping boundary reference reference-check demo torture \
-        test calendar corpus bench bench-anomalies bench-balance fuzz asan memcheck deps clean install test-llama
+.PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
+        test calendar corpus bench bench-anomalies bench-balance bench-report fuzz asan memcheck deps clean install \
+        test-llama test-warehouse
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -209,22 +212,28 @@ sdk:
 	@command -v npm > /dev/null || $(MAKE) deps MORE='nodejs npm'
 	$(MAKE) t/behave/node_modules/.done
 
-# Databases that run conf-examples/sql, and log daemons beside the machine's own.
+# What make test does not take, for Debian does not have it: the databases that
+# conf-examples/sql is written for.
+test-warehouse: all $(BUILD)/py/.done
+	$(PYTEST) t/behave/test_sql.py
+
 $(BUILD)/py/.done: t/shipping/requirements.txt
 	@$(PYTHON) -m pip --version > /dev/null || $(MAKE) deps MORE=python3-pip
 	$(PYTHON) -m pip install -q --no-deps --upgrade --root-user-action=ignore \
 	    --target $(@D) -r $<
 	touch $@
 
+# Log daemons beside the machine's own.
 $(BUILD)/shippers/.done: t/shipping/packages
 	rm -rf $(@D) && mkdir -p $(@D)/deb
-	cd $(@D)/deb && apt-get download -q $$(cat $(CURDIR)/$<)
+	cd $(@D)/deb && { apt-get download -q $$(cat $(CURDIR)/$<) || { \
+	    sudo=$$([ $$(id -u) = 0 ] || echo sudo); $$sudo apt-get update -q && \
+	    apt-get download -q $$(cat $(CURDIR)/$<); }; }
 	for deb in $(@D)/deb/*.deb; do dpkg-deb -x $$deb $(@D) || exit 1; done
 	touch $@
 
-shipping: $(BUILD)/py/.done $(BUILD)/shippers/.done
-
-behave: all sdk shipping $(BUILD)/translate $(BUILD)/bench/engine
+behave: all sdk $(BUILD)/shippers/.done $(BUILD)/translate $(BUILD)/bench/engine \
+        $(BUILD)/report/lines
 	$(PYTEST) -n $(JOBS) -m "not quiet" t/behave
 	$(PYTEST) -m quiet t/behave
 
@@ -299,12 +308,20 @@ bench-anomalies: $(BUILD)/llmctl
 bench-balance: nginx $(BUILD)/bench/engine $(BUILD)/bench/openloop
 	$(PYTHON) bench/balance.py
 
+# Cost logs read, a gigabyte; BYTES=10G makes more.
+BYTES       = 1G
+
+bench-report: $(BUILD)/llmctl $(BUILD)/report/lines
+	$(PYTHON) bench/costlog.py --bytes=$(BYTES)
+
 FUZZ_CC     = clang -std=gnu11 -g -O1 -fno-sanitize-recover=undefined -Icommon \
               -It/unit
 
 $(BUILD)/fuzz/core/%.o: common/%.c $(CORE_HDR)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
+
+$(BUILD)/fuzz/fuzz_costline: cli/report/record.c cli/report/scan.c
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(CORE_SRC:common/%.c=$(BUILD)/fuzz/core/%.o)
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -o $@ -ljansson -lcrypto \

@@ -18,15 +18,6 @@ static const kind_t  kinds[] = {
     { "focus", "[--period=day|hour] [--account=ID] [--invoice=ID] [OPTION...]"
       " FILE...", "cost and usage as FOCUS 1.2 has them, CSV",
       report_focus },
-    { "sessions", "[--by=DIMENSION,...] [OPTION...] FILE...",
-      "what sessions cost: the dearest, or on average by dimensions",
-      report_sessions },
-    { "outcomes", "[--by=DIMENSION,...] [OPTION...] FILE...",
-      "what a result costs, by its name: llm_outcome's lines joined by session",
-      report_outcomes },
-    { "customers", "--revenue=FILE.csv [--by=DIMENSION] [--periods] FILE...",
-      "what customers cost and pay, who costs more than they pay",
-      report_customers },
     { "commitments", "[--commitments=FILE] [OPTION...] FILE...",
       "committed against on demand, and what could be committed to",
       report_commitments },
@@ -42,12 +33,21 @@ static const kind_t  kinds[] = {
       " [OPTION...] FILE...",
       "what is not as it was, since when, and what it costs a day",
       report_anomalies },
-    { "forecast", "[--by=DIMENSION,...] [OPTION...] FILE...",
+    { "forecast", "[--to=month|year] [--by=DIMENSION,...] [OPTION...] FILE...",
       "what this month and this year will cost, and how far that may be off",
       report_forecast },
     { "changes", "[--by=DIMENSION,...] [--before=TIME] [OPTION...] FILE...",
       "why a period cost more than the one before: calls, models, tokens, prices",
       report_changes },
+    { "sessions", "[--by=DIMENSION,...] [OPTION...] FILE...",
+      "what sessions cost: the dearest, or on average by dimensions",
+      report_sessions },
+    { "outcomes", "[--by=DIMENSION,...] [OPTION...] FILE...",
+      "what a result costs, by its name: llm_outcome's lines joined by session",
+      report_outcomes },
+    { "customers", "--revenue=FILE.csv [--by=DIMENSION] [--periods] FILE...",
+      "what customers cost and pay, who costs more than they pay",
+      report_customers },
     { "dry-run", "[--json] FILE...",
       "who would have been refused, by cost lines of a dry run",
       report_dry_run }
@@ -74,11 +74,32 @@ usage(FILE *to)
 }
 
 
+/* llmctl report spend --format=focus is llmctl report focus. */
+static bool
+wants_focus(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--format=focus") == 0
+            || (strcmp(argv[i], "--format") == 0 && i + 1 < argc
+                && strcmp(argv[i + 1], "focus") == 0))
+        {
+            return strcmp(argv[0], "spend") == 0;
+        }
+    }
+
+    return false;
+}
+
+
 int
 report_command(int argc, char **argv)
 {
     if (argc < 1) {
         return usage(stderr);
+    }
+
+    if (wants_focus(argc, argv)) {
+        return report_focus(argc, argv);
     }
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

@@ -114,6 +114,14 @@ of_date(const char *s, const tg_zone_t *zone)
     int64_t  t = tg_rfc3339_parse(tg_strz(s));
     char     text[WHEN_SIZE];
 
+    if (t < 0 && strlen(s) > 16 && strchr("Zz+-", s[16]) != NULL) {
+
+        /* without seconds */
+
+        (void) snprintf(text, sizeof(text), "%.16s:00%.10s", s, s + 16);
+        t = tg_rfc3339_parse(tg_strz(text));
+    }
+
     if (t >= 0) {
         return t;
     }

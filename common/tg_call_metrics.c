@@ -286,4 +286,8 @@ tg_call_count(const tg_call_t *call, tg_tally_t *tally)
     if (!call->refused && !call->served && call->answer != NULL) {
         tg_count_speed(call, metrics, &labels, c.trace);
     }
+
+    if (call->overhead_ns >= 0) {
+        tg_metrics_overhead(metrics, call->overhead_ns);
+    }
 }

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define LEAST_USD    "1"
 #define SHARE        "4"                /* percent */
@@ -92,12 +93,14 @@ look(anomalies_report_t *a)
     uint32_t       total = series_find(a->lines.set, "all", tg_str("")), model;
     series_set_t  *set = a->lines.set;
     series_t      *s;
+    int64_t        end = series_hour(a->lines.o->reader.zone,
+                                     (int64_t) time(NULL) * 1000);
 
     if (total == SERIES_NONE || series_at(set, total)->cost == 0) {
         return true;
     }
 
-    if (!anomaly_scope(&a->scope, series_at(set, total),
+    if (!anomaly_scope(&a->scope, series_at(set, total), end,
                        (double) tg_money_parse(tg_strz(a->least), 9),
                        strtod(a->share, NULL) / 100))
     {
@@ -261,10 +264,11 @@ begin(anomalies_report_t *a, report_options_t *o)
 {
     static const char *const  usual[] = { "team", "key", "model", NULL };
 
-    double  share = strtod(a->share, NULL);
+    char    *end;
+    double   share = strtod(a->share, &end);
 
-    if (tg_money_parse(tg_strz(a->least), 9) < 0 || !(share >= 0)
-        || share > 100)
+    if (tg_money_parse(tg_strz(a->least), 9) < 0 || *end != '\0'
+        || end == a->share || !(share >= 0) || share > 100)
     {
         return failed("report anomalies", "--min-usd=DOLLARS, --share=PERCENT");
     }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define ANOMALIES_MAX  65536
-#define TOGETHER       48               /* hours between findings of one cause */
+#define TOGETHER       48       /* hours between findings of one cause */
 #define KIN            0.1
 
 
@@ -55,7 +55,7 @@ anomaly_add(anomalies_t *all, const anomaly_t *a)
 
 
 bool
-anomaly_scope(anomaly_scope_t *scope, const series_t *total,
+anomaly_scope(anomaly_scope_t *scope, const series_t *total, int64_t end,
     double least_nusd, double share)
 {
     size_t   ndays, n;
@@ -63,9 +63,13 @@ anomaly_scope(anomaly_scope_t *scope, const series_t *total,
 
     memset(scope, 0, sizeof(*scope));
     scope->begin = total->first / 24 * 24;
-    scope->end = total->last + 1;
+    scope->end = total->last + 1 < end ? total->last + 1 : end;
     scope->least = least_nusd;
     scope->share = share;
+
+    if (scope->end <= scope->begin) {
+        return true;
+    }
 
     ndays = (size_t) ((scope->end - scope->begin + 23) / 24);
     scope->worth = calloc(ndays, 2 * sizeof(double));
@@ -148,6 +152,14 @@ static bool
 one_cause(const anomaly_t *head, const anomaly_t *a, const series_set_t *set)
 {
     int64_t  apart = head->found - a->found;
+
+    /* Classes of tokens that are seldom used tell it late. */
+    if (head->kind == ANOMALY_PRICE && a->kind == ANOMALY_PRICE
+        && strcmp(head->text, a->text) == 0
+        && fabs(head->score / a->score - 1) < 0.02)
+    {
+        return apart < 7 * TOGETHER && apart > -7 * TOGETHER;
+    }
 
     if (a->kind == ANOMALY_DRIFT) {
         if (a->since > head->last + TOGETHER

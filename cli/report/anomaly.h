@@ -45,7 +45,7 @@ typedef struct {
 } anomalies_t;
 
 #define ANOMALY_DAYS      14    /* of a series' past, before it is judged */
-#define ANOMALY_SILENT    14    /* days without calls: a key is taken for dead */
+#define ANOMALY_SILENT    14    /* days without calls: a key is dead */
 #define ANOMALY_LOOKS     35    /* days that say how much a series varies */
 
 /* What is not worth telling. */
@@ -56,8 +56,8 @@ typedef struct {
     double    share;            /* of what all spend in a day */
 } anomaly_scope_t;
 
-/* total: all calls. False: no memory. */
-bool anomaly_scope(anomaly_scope_t *scope, const series_t *total,
+/* total: all calls; end: the hour that is not over yet. False: no memory. */
+bool anomaly_scope(anomaly_scope_t *scope, const series_t *total, int64_t end,
     double least_nusd, double share);
 void anomaly_scope_free(anomaly_scope_t *scope);
 double anomaly_worth(const anomaly_scope_t *scope, int64_t hour);

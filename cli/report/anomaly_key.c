@@ -23,9 +23,9 @@ key_sum(const series_t *s, int64_t from, int64_t to)
 }
 
 
-/* Another key of the same owner fell silent for it: what it spent in these hours
- * of a week's days is as much, and now it is nothing.  Of few hours a whole day
- * is held against it. */
+/* Another key of the same owner fell silent for it: what it spent in these
+ * hours of a week's days is as much, and now it is nothing.  Of few hours a
+ * whole day is held against it. */
 static bool
 key_replaced(series_set_t *set, uint32_t i, int64_t since, int64_t hour)
 {
@@ -118,7 +118,7 @@ anomaly_key(anomalies_t *all, series_set_t *set, uint32_t i,
     bool       ok = true;
     series_t  *s = series_at(set, i);
 
-    for (int64_t h = s->first; ok && h <= s->last; h++) {
+    for (int64_t h = s->first; ok && h <= s->last && h < scope->end; h++) {
         if (series_get(s, h).calls == 0) {
             continue;
         }

@@ -130,7 +130,7 @@ slot_of(loops_t *l, uint64_t hash, int64_t hour)
 }
 
 
-/* Calls by size, in steps of a twentieth; frequent sizes stay (Misra, Gries). */
+/* By size, in steps of a twentieth; frequent sizes stay (Misra and Gries). */
 static uint32_t
 slot_size(slot_t *s, int64_t input)
 {
@@ -386,7 +386,9 @@ loops_find(anomalies_t *all, series_set_t *set, loops_t *l,
 
     qsort(l->likely, l->nlikely, sizeof(likely_t), by_hour);
 
-    for (size_t i = 0; i < l->nlikely; i++) {
+    for (size_t i = 0;
+         i < l->nlikely && l->likely[i].hour < scope->end; i++)
+    {
         for (uint32_t s = 0; s < series_count(set); s++) {
             if (series_at(set, s)->hash == l->likely[i].owner
                 && !loop_judge(all, from, set, s, l, i, scope))

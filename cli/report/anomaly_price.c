@@ -254,12 +254,19 @@ anomaly_price(anomalies_t *all, series_set_t *prices, uint32_t i,
 {
     bool     ok = true;
     size_t   ndays;
+    int64_t  end;
     price_t  p;
 
     memset(&p, 0, sizeof(p));
     p.s = series_at(prices, i);
     p.day0 = p.s->first / 24;
-    p.nhours = (size_t) (p.s->last - p.day0 * 24) + 1;
+    end = p.s->last + 1 < scope->end ? p.s->last + 1 : scope->end;
+
+    if (p.s->first >= end) {
+        return true;
+    }
+
+    p.nhours = (size_t) (end - p.day0 * 24);
     ndays = (p.nhours + 23) / 24;
     p.daily = calloc(26 * ndays + PAST, sizeof(double));
     if (p.daily == NULL) {

@@ -1,5 +1,5 @@
 /*
- * anomaly_price.h - what a token costs, by model and class: series of their own.
+ * anomaly_price.h - what a token costs, by model and class: series of its own.
  */
 
 #ifndef ANOMALY_PRICE_H

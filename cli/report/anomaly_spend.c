@@ -10,7 +10,7 @@
 #define WINDOWS    2
 #define FLOOR      0.1          /* of a day's level, whatever the window: what
                                    ratios are held to */
-#define BEYOND     1.4          /* times what was the most so far */
+#define BEYOND     1.3          /* times what was the most so far */
 #define BEYOND_NEW 2.5          /* likewise, of less than four weeks */
 #define SPREADS    8.0
 #define LOOKS      (24 * 7)     /* hours that were looked at before */
@@ -24,6 +24,9 @@
 #define DRIFT_CUT   3.0
 #define DRIFT_LIMIT 9.0
 #define DRIFT_LEAST 0.25        /* ln of the ratio, in the mean */
+#define DRIFT_SPREAD 0.12       /* likewise, at least */
+#define DRIFT_DAYS  10          /* that say how much they vary */
+#define DRIFT_RUN   4           /* days */
 
 static const struct {
     int     hours;
@@ -210,70 +213,93 @@ spend_look(spend_t *p, size_t t, anomalies_t *all)
 }
 
 
-/*
- * Small steps that stay: the logarithms of days' ratios to what was usual weeks
- * ago, summed up as long as they are above what they vary by.
- */
-static bool
-spend_drift(spend_t *p, size_t d, anomalies_t *all)
+/* How much a day differs, as its logarithm, in the spreads of those before; NAN:
+ * too few are known. */
+static double
+spend_step(spend_t *p, size_t d, const stat_course_t *c, double is,
+    double usual)
 {
-    size_t         n = 0, from;
-    double         is, usual, y, spread, worth, mean = 0;
-    anomaly_t      a;
-    stat_course_t  c;
+    double  spread;
+    size_t  n = 0;
 
-    if (d < ANOMALY_DAYS + DRIFT_LAG
-        || anomaly_month_turns(p->day0 + (int64_t) d))
-    {
-        return true;
-    }
-
-    stat_course(&c, p->cost, d - DRIFT_LAG, p->day0 + (int64_t) d - DRIFT_LAG);
-    is = spend_sum(p->cost, 24 * d + 23, 24);
-    usual = c.level * c.dow[stat_weekday(p->day0 + (int64_t) d)];
-    y = log((is + FLOOR * c.level + 1) / (usual + FLOOR * c.level + 1));
-    p->drift[d] = p->open ? NAN : y;
-
-    from = d > ANOMALY_LOOKS ? d - ANOMALY_LOOKS : 0;
-
-    for (size_t i = from; i < d; i++) {
+    for (size_t i = d > ANOMALY_LOOKS ? d - ANOMALY_LOOKS : 0; i < d; i++) {
         if (!isnan(p->drift[i])) {
             p->looks[n++] = p->drift[i];
         }
     }
 
-    if (n < 10 || p->open) {
+    p->drift[d] = log((is + FLOOR * c->level + 1)
+                      / (usual + FLOOR * c->level + 1));
+
+    if (n < DRIFT_DAYS) {
+        return NAN;
+    }
+
+    spread = stat_spread(p->looks, n, stat_median(p->looks, n));
+
+    return p->drift[d] / fmax(DRIFT_SPREAD, spread);
+}
+
+
+/* The mean of them since the sum began to grow. */
+static double
+spend_run(const spend_t *p, size_t d)
+{
+    double  mean = 0;
+
+    for (size_t i = 0; i < p->run && i <= d; i++) {
+        mean += isnan(p->drift[d - i]) ? 0 : p->drift[d - i];
+    }
+
+    return mean / (double) p->run;
+}
+
+
+/*
+ * Small steps that stay: the logarithms of days' ratios to what was usual weeks
+ * ago, summed up as long as they are above what they vary by (CUSUM).
+ */
+static bool
+spend_drift(spend_t *p, size_t d, anomalies_t *all)
+{
+    double         is, usual, step, mean;
+    int64_t        day = p->day0 + (int64_t) d;
+    anomaly_t      a;
+    stat_course_t  c;
+
+    if (d < ANOMALY_DAYS + DRIFT_LAG || p->open || anomaly_month_turns(day)) {
         return true;
     }
 
-    spread = fmax(0.12, stat_spread(p->looks, n, stat_median(p->looks, n)));
-    p->sum = fmax(0, p->sum + fmin(y / spread, DRIFT_CUT) - DRIFT_SLACK);
+    stat_course(&c, p->cost, d - DRIFT_LAG, day - DRIFT_LAG);
+    is = spend_sum(p->cost, 24 * d + 23, 24);
+    usual = c.level * c.dow[stat_weekday(day)];
+    step = spend_step(p, d, &c, is, usual);
+
+    if (isnan(step)) {
+        return true;
+    }
+
+    p->sum = fmax(0, p->sum + fmin(step, DRIFT_CUT) - DRIFT_SLACK);
     p->run = p->sum > 0 ? p->run + 1 : 0;
+    p->drifting = p->drifting && p->sum > 0;
 
-    if (p->sum == 0) {
-        p->drifting = false;
-    }
-
-    for (size_t i = 0; i < p->run && i < d; i++) {
-        mean += (isnan(p->drift[d - i]) ? 0 : p->drift[d - i])
-                / (double) p->run;
-    }
-
-    worth = anomaly_worth(p->scope, p->day0 * 24 + (int64_t) d * 24 + 23);
-
-    if (p->drifting || p->sum < DRIFT_LIMIT || p->run < 4
-        || mean < DRIFT_LEAST || is - usual < worth
-        || spend_sum(p->cost, 24 * d + 23, 24 * 3)
-           < 3 * c.level * (1 + DRIFT_LEAST / 2) * 0.7)
+    if (p->drifting || p->sum < DRIFT_LIMIT || p->run < DRIFT_RUN
+        || is - usual < anomaly_worth(p->scope, day * 24 + 23))
     {
+        return true;
+    }
+
+    mean = spend_run(p, d);
+    if (mean < DRIFT_LEAST) {
         return true;
     }
 
     memset(&a, 0, sizeof(a));
     a.kind = ANOMALY_DRIFT;
     a.series = p->index;
-    a.since = (p->day0 + (int64_t) (d - p->run + 1)) * 24;
-    a.found = (p->day0 + (int64_t) d) * 24 + 23;
+    a.since = (day - (int64_t) p->run + 1) * 24;
+    a.found = day * 24 + 23;
     a.last = a.found;
     a.score = exp(mean);
     a.now = spend_sum(p->cost, 24 * d + 23, (int) (24 * p->run))
@@ -337,6 +363,11 @@ anomaly_spend(anomalies_t *all, series_set_t *set, uint32_t i,
 
     memset(&p, 0, sizeof(p));
     p.s = series_at(set, i);
+
+    if (p.s->first >= scope->end) {
+        return true;
+    }
+
     p.index = i;
     p.scope = scope;
     p.day0 = p.s->first / 24;

@@ -16,8 +16,8 @@
 #define LEAST     0.55          /* ln: three quarters more; and of series that
                                    are of many things, whose mix changes: */
 #define LEAST_MIX 1.0
-#define BEYOND    1.4
-#define WORSE     0.69          /* more than what was found: it is found again */
+#define BEYOND    1.3
+#define WORSE     0.69          /* more than was found: it is found again */
 #define SPREADS   6.0
 #define SHRINK    40.0          /* calls: what an hour's own mean weighs */
 #define PAST      28            /* days */
@@ -39,9 +39,9 @@ typedef struct {
     bool                   *odd;        /* hours of what was found */
     double                 *base;       /* of hours: the mean's, by then */
     double                 *r[WINDOWS]; /* by hour; NAN: found, or few calls */
-    double                 *u[WINDOWS]; /* likewise, in standard errors: calls of
-                                           a session are not independent, so
-                                           that these are high in some */
+    double                 *u[WINDOWS]; /* likewise, in standard errors: as
+                                           calls of a session are not
+                                           independent, high in some */
     double                 *looks;
     double                  least;      /* LEAST or LEAST_MIX */
     double                  within;     /* spread of single calls */
@@ -298,6 +298,11 @@ anomaly_tokens(anomalies_t *all, series_set_t *set, uint32_t i,
 
     memset(&p, 0, sizeof(p));
     p.s = series_at(set, i);
+
+    if (p.s->first >= scope->end) {
+        return true;
+    }
+
     p.index = i;
     p.scope = scope;
     p.least = anomaly_narrow(p.s) ? LEAST : LEAST_MIX;

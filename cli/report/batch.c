@@ -19,13 +19,11 @@ typedef struct {
     int64_t  eligible_calls, eligible;
 } sums_t;
 
-/* Vendors that take batches, at half the price: their price pages, as of
- * 2026-01-31. */
+/* Who takes batches at half the price: prices/default.json of 2026-11-22. */
 static const tg_str_t  vendors[] = {
     TG_STR("openai"), TG_STR("anthropic"), TG_STR("gcp.gemini"),
     TG_STR("gcp.vertex_ai"), TG_STR("aws.bedrock"), TG_STR("mistral_ai"),
-    TG_STR("azure.ai.openai"), TG_STR("groq"), TG_STR("together_ai"),
-    TG_STR("x_ai")
+    TG_STR("azure.ai.openai")
 };
 
 static const tg_str_t  operations[] = {

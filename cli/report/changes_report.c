@@ -11,8 +11,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#define TOP        20
+#define TOP        20           /* rows of a readable table */
 #define NAME_SIZE  512
+#define WEEK       INT64_C(604800000)
 
 typedef struct {
     const report_options_t  *o;
@@ -227,16 +228,13 @@ begin(report_t *p, report_options_t *o, const char *versus)
         REC_COST_CACHE_WRITE
     };
 
-    int64_t      now = (int64_t) time(NULL) * 1000;
-    tg_window_t  w;
+    int64_t  now = (int64_t) time(NULL) * 1000;
 
     p->until = o->reader.until == INT64_MAX ? now : o->reader.until;
     p->from[1] = o->reader.since;
 
     if (p->from[1] == INT64_MIN) {
-        tg_window_at(&(tg_window_spec_t) { TG_WINDOW_MONTH, 0 },
-                     o->reader.zone, p->until - 1, &w);
-        p->from[1] = w.start;
+        p->from[1] = p->until - WEEK;
     }
 
     p->from[0] = versus == NULL ? before(o, p->from[1], p->until)

@@ -76,8 +76,8 @@ turn_factor(const double *x, size_t n, int64_t first, double level)
 double
 forecast_sum(const double *hours, size_t days, int64_t day0, size_t ahead)
 {
-    double         x[STAT_DAYS], v[STAT_DAYS], level, mean = 0, g, k = 0, sum = 0;
-    double         turn, damp = 1, past;
+    double         x[STAT_DAYS], v[STAT_DAYS], level, g, turn, past;
+    double         mean = 0, k = LEVEL_DAYS / 2.0, damp = 1, sum = 0;
     size_t         n = days > STAT_DAYS ? STAT_DAYS : days, span;
     int64_t        today = day0 + (int64_t) days, first = today - (int64_t) n;
     stat_course_t  c;
@@ -112,7 +112,6 @@ forecast_sum(const double *hours, size_t days, int64_t day0, size_t ahead)
 
     turn = turn_factor(x, n, first, level);
     mean = level <= 0 ? 1 : fmax(0.7, fmin(1.5, mean));
-    k = LEVEL_DAYS / 2.0;
 
     for (size_t i = 0; i < ahead; i++) {
         k += damp;

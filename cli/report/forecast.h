@@ -1,6 +1,6 @@
 /*
- * forecast.h - what will be spent, by what was: a level, its growth, the days of
- * the week, and what forecasts like it would have been wrong by.
+ * forecast.h - what will be spent, by what was: a level, its growth, the days
+ * of the week, and what forecasts like it would have been wrong by.
  */
 
 #ifndef FORECAST_H

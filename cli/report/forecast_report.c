@@ -28,6 +28,7 @@ typedef struct {
 typedef struct {
     series_lines_t  lines;
     int64_t         now;        /* hour behind the last line's */
+    bool            to[2];      /* the month's end, the year's */
     uint64_t        tested, within;
 } forecasts_t;
 
@@ -108,8 +109,8 @@ last_error(const series_t *s, const double *hours, size_t days, int64_t day0,
 
 
 /*
- * Today is over for as much as its hours have passed: what is still to come of it
- * is part of the first day ahead.
+ * Today is over for as much as its hours have passed: what is still to come of
+ * it is part of the first day ahead.
  */
 static bool
 look(forecasts_t *p, const series_t *s, bool year, outlook_t *o)
@@ -196,7 +197,7 @@ by_cost(const void *a, const void *b)
 
 
 static void
-columns(table_t *t)
+columns(const forecasts_t *p, table_t *t)
 {
     static const char *const  money[2][4] = {
         { "month_so_far", "month_forecast", "month_low", "month_high" },
@@ -206,12 +207,14 @@ columns(table_t *t)
     table_column(t, "series", CELL_TEXT);
 
     for (unsigned y = 0; y < 2; y++) {
-        for (unsigned i = 0; i < 4; i++) {
+        for (unsigned i = 0; p->to[y] && i < 4; i++) {
             table_column(t, money[y][i], CELL_MONEY);
         }
 
-        table_column(t, y == 0 ? "last_month_error" : "last_year_error",
-                     CELL_PERCENT);
+        if (p->to[y]) {
+            table_column(t, y == 0 ? "last_month_error" : "last_year_error",
+                         CELL_PERCENT);
+        }
     }
 }
 
@@ -273,8 +276,10 @@ rows(forecasts_t *p, table_t *t)
         table_text(t, tg_strz(series_said(text, sizeof(text), order[i])));
 
         for (unsigned y = 0; ok && y < 2; y++) {
-            ok = look(p, order[i], y == 1, &o);
-            cells(p, t, order[i], &o);
+            if (p->to[y]) {
+                ok = look(p, order[i], y == 1, &o);
+                cells(p, t, order[i], &o);
+            }
         }
     }
 
@@ -293,22 +298,29 @@ report_forecast(int argc, char **argv)
     table_t          *t = NULL;
     forecasts_t       p;
     reader_stats_t    stats;
+    const char       *to = NULL;
     report_options_t  o;
+    option_t          own[] = { { "to", &to, NULL }, { NULL, NULL, NULL } };
 
-    if (!report_options(&o, argc, argv, NULL, NULL)) {
+    if (!report_options(&o, argc, argv, own, NULL)) {
         return 2;
     }
 
     memset(&p, 0, sizeof(p));
+    p.to[0] = to == NULL || strcmp(to, "month") == 0;
+    p.to[1] = to == NULL || strcmp(to, "year") == 0;
 
-    if (series_lines_init(&p.lines, &o, usual)
+    if (!p.to[0] && !p.to[1]) {
+        rc = fail("--to", "is month or year; both without it");
+
+    } else if (series_lines_init(&p.lines, &o, usual)
         && reader_run(o.files, o.nfiles, &o.reader, take, &p, &stats))
     {
         if (p.lines.full || (t = table_new(o.format, "forecast")) == NULL) {
             (void) fail("report", "there is not enough memory");
 
         } else {
-            columns(t);
+            columns(&p, t);
 
             if (rows(&p, t)) {
                 notes(&p, t);

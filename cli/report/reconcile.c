@@ -185,8 +185,8 @@ why_differs(const line_t *l, char *why)
     }
 
     if (difference > 0) {
-        n = why_money(why, n, l->failed, "failed attempts");
-        n = why_money(why, n, l->recovered, "killed calls");
+        n = why_money(why, n, l->failed, "failed");
+        n = why_money(why, n, l->recovered, "killed");
         n = why_money(why, n, l->own, "own GPUs");
     }
 
@@ -529,7 +529,8 @@ reconcile_command(int argc, char **argv)
     char           *log = NULL, **files;
     reconcile_t     c;
     const option_t  own[] = {
-        { "tolerance", &c.tolerance, NULL }, { "model", &c.columns.model, NULL },
+        { "tolerance", &c.tolerance, NULL },
+        { "model", &c.columns.model, NULL },
         { "amount", &c.columns.amount, NULL },
         { "date", &c.columns.date, NULL },
         { "log", (const char **) &log, NULL },

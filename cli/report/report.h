@@ -58,11 +58,11 @@ typedef int (*report_kind_t)(int argc, char **argv);
 
 int report_spend(int argc, char **argv);
 int report_dry_run(int argc, char **argv);
-int report_sessions(int argc, char **argv);
-int report_outcomes(int argc, char **argv);
-int report_customers(int argc, char **argv);
 int report_forecast(int argc, char **argv);
 int report_anomalies(int argc, char **argv);
 int report_changes(int argc, char **argv);
+int report_sessions(int argc, char **argv);
+int report_outcomes(int argc, char **argv);
+int report_customers(int argc, char **argv);
 
 #endif /* REPORT_H */

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #define SLOTS      (1 << 22)
-#define BEHIND     8192                 /* slots for what the last ones push out */
+#define BEHIND     8192                 /* more slots, for what is pushed out */
 #define PAGE       512                  /* of a run's file, in ids */
 #define RUNS_MAX   400
 #define BLOOM      (1 << 22)            /* words of 64 bits */
@@ -113,8 +113,8 @@ bloom_bits(seen_t *s, uint64_t h, uint64_t *mask)
 }
 
 
-/* In the order of the slots they nearly are in theirs: each is moved over the few
- * that it had to give way to. */
+/* In the order of the slots they nearly are in theirs: each is moved over the
+ * few that it had to give way to. */
 static size_t
 sort_slots(seen_t *s)
 {

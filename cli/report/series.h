@@ -61,7 +61,7 @@ uint32_t series_of(series_set_t *set, const char *kind, tg_str_t name);
  * that is more than ten years from the series' others. */
 series_cell_t *series_cell(series_set_t *set, uint32_t i, int64_t hour);
 
-/* Counts a call; those that have a call in common are kin.  False: no memory. */
+/* Counts a call; series with calls in common are kin.  False: no memory. */
 typedef struct {
     int64_t  hour;
     int64_t  cost, input, output;

@@ -15,7 +15,7 @@ typedef struct {
     unsigned                 nby;
     dimension_t              by[REPORT_BY_MAX];
     bool                     tags;      /* each tag is a dimension, too */
-    uint64_t                 odd;       /* lines of times far from the others' */
+    uint64_t                 odd;       /* lines of times far from others' */
     bool                     full;      /* no memory */
 
     /* private */
@@ -31,9 +31,9 @@ bool series_lines_init(series_lines_t *l, report_options_t *o,
 void series_lines_free(series_lines_t *l);
 
 /*
- * Counts a line; l->of[0] is of all, then one for each of l->by that the line has
- * a value of.  False: no memory, l->full.  What it says is good until the next
- * line.
+ * Counts a line; l->of[0] is of all, then one for each of l->by that the line
+ * has a value of.  False: no memory, l->full.  What it says is good until the
+ * next line.
  */
 bool series_line(series_lines_t *l, const record_t *r);
 

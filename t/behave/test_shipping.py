@@ -1,12 +1,15 @@
-"""conf-examples/shipping with the daemons of Debian: every line comes out as it
-was written, byte by byte, whatever is rotated, full or killed meanwhile."""
+"""conf-examples/shipping with the daemons of Debian: every line comes out as
+it was written, byte by byte, whatever is rotated, full or killed meanwhile."""
 
 import collections
 import contextlib
 import glob
 import json
 import os
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -14,7 +17,11 @@ import pytest
 
 import calls
 import shippers
+from servers import root
 from shippers import wait_until
+
+sys.path.append(root("t", "shipping"))
+import warehouse_lines                                  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not shippers.available(),
                                 reason="make shipping")
@@ -290,3 +297,57 @@ def test_socket_takes_long_lines_whole(server, fake, tmp_path):
         got = settled(central.read, 40)
         assert sorted(got.splitlines()) == sorted(
             server.log_of().raw().splitlines() + long)
+
+
+def test_a_full_socket_loses_lines_and_the_error_log_says_so(
+        server, fake, tmp_path):
+    """No call waits for it."""
+    server.expect_errors("syslog")
+    path = str(tmp_path / "s")
+
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        os.chmod(folder, 0o755)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as full:
+        full.bind(path)
+        os.chmod(path, 0o777)
+        full.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        with open("/proc/sys/net/unix/max_dgram_qlen") as f:
+            room = int(f.read())
+        n = min(room, 600) + 40
+        server.meter(fake, ("llm_log", "syslog:server=unix:%s,nohostname"
+                            % path))
+        for _ in range(n):
+            assert server.client.post(CHAT, calls.chat()).status == 200
+        server.lines(n)                 # the file beside it has all
+        full.setblocking(False)
+        got = 0
+        with contextlib.suppress(BlockingIOError):
+            while full.recv(65536):
+                got += 1
+
+    assert 0 < got < n
+    assert re.search("syslog", server.messages())
+    print("%d of %d lines were lost" % (n - got, n))
+
+
+@pytest.mark.parametrize("command", ("jq", "sqlite3"))
+def test_commands_of_the_documentation(tmp_path, command):
+    made = warehouse_lines.lines(7, 500)
+    warehouse_lines.write(str(tmp_path / "llm.jsonl"), made)
+    with open(root("docs", "shipping.md")) as f:
+        text, = [block for block in re.findall(r"```sh\n(.*?)```", f.read(),
+                                               re.S)
+                 if block.startswith(command)]
+    done = subprocess.run(["bash", "-c", text], cwd=tmp_path, text=True,
+                          capture_output=True, check=True, timeout=60)
+    want = collections.Counter()
+
+    for line in warehouse_lines.once(made, None):
+        want[json.dumps(line.get("llm.team", "-"), ensure_ascii=False)] \
+            += line["llm.cost.total_nusd"]
+
+    # A quote and a new line are in a team's name: only sums are compared.
+    sums = [int(line.rsplit("\t", 1)[1]) for line in done.stdout.splitlines()
+            if re.search(r"\t\d+$", line)]
+    assert sorted(sums) == sorted(want.values())

@@ -186,10 +186,10 @@ class Deployment:
         rng, day = self.rng, hour // 24
         base = int(self.time(hour).timestamp() * 1000)
         prices = self.price(f.model, hour)
-        longer = 1.0
+        longer, part = 1.0, 0
         for p in self.plants:
             if p.kind == "retrieval" and p.feature is f and p.on(hour):
-                longer = p.by
+                longer, part = p.by, p.part
         left = self.poisson(rng, mean / (12 if f.kind == "agent" else 1))
         while left > 0:
             left -= 1
@@ -205,7 +205,7 @@ class Deployment:
                 # A whole file pasted, which an agent then goes on with.
                 size *= rng.uniform(8, 30) if f.kind != "agent" \
                     else rng.uniform(2, 4)
-            if longer > 1 and rng.random() < 0.95:
+            if part and rng.random() < part:
                 size *= longer
             ms = base + rng.randrange(3600000)
             key = self.key(f, day)

@@ -60,7 +60,8 @@ class Lines:
 
     def base(self, when, **more):
         self.seq += 1
-        call = uuid.UUID(int=self.random.getrandbits(128), version=4)
+        bits = self.random.getrandbits(128) & ~(0xf << 76) | 7 << 76
+        call = uuid.UUID(int=bits & ~(0xc << 60) | 0x8 << 60)
         line = {
             "@timestamp": when.strftime("%Y-%m-%dT%H:%M:%S.") + "%03dZ"
                           % (when.microsecond // 1000),
@@ -119,7 +120,11 @@ class Lines:
             about = {
                 "llm.team": team, "llm.key_id": f"key_{pick.randrange(6)}",
                 "llm.tags.feature": pick.choice(["chat", 'a "b",c', "naïve\n"]),
-                "gen_ai.conversation.id": f"s{pick.randrange(40)}",
+                "gen_ai.conversation.id": pick.choice([None, f"s{_ % 40}"]),
+                "gen_ai.request.stream": pick.random() < 0.3,
+                "gen_ai.request.max_tokens": pick.choice([None, 1024, 4096]),
+                "llm.prompt.system_tokens": pick.choice([200, 1800]),
+                "llm.prefix_hash": pick.choice(["00a1" * 4, "00b2" * 4]),
             }
             usage = [pick.randrange(1, 30000), pick.choice([0, 0, 4096]),
                      pick.choice([0, 0, 0, 1024]), pick.randrange(1, 4000)]
@@ -143,6 +148,12 @@ class Lines:
                 self.tools(when, who, usage, about)
             else:
                 self.refused(when, about)
+        return self.in_order()
+
+    def in_order(self):
+        self.lines.sort(key=lambda line: line["@timestamp"])
+        for self.seq, line in enumerate(self.lines, 1):
+            line["llm.seq"] = self.seq
         return self
 
     def attempt(self, when, who, usage, about):
@@ -194,6 +205,7 @@ class Lines:
 
     def refused(self, when, about):
         self.base(when, **about, **{
+            "gen_ai.provider.name": "openai", "llm.provider": "openai",
             "gen_ai.request.model": "gpt-4o", "llm.decision": "refuse",
             "llm.rule": "team_month", "llm.usage.source": "none",
             "llm.cost.total_nusd": 0, "http.response.status_code": 429,

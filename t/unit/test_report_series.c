@@ -23,7 +23,8 @@ static uint64_t  state;
 static double
 uniform(void)
 {
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    state = state * UINT64_C(6364136223846793005)
+            + UINT64_C(1442695040888963407);
 
     return (double) (state >> 11) / (double) (UINT64_C(1) << 53);
 }
@@ -87,7 +88,8 @@ find(series_set_t *set)
     anomaly_scope_t  scope;
     uint32_t         total = series_of(set, "all", tg_str(""));
 
-    assert_true(anomaly_scope(&scope, series_at(set, total), NUSD, 0.04));
+    assert_true(anomaly_scope(&scope, series_at(set, total), INT64_MAX, NUSD,
+                              0.04));
 
     for (uint32_t i = 0; i < series_count(set); i++) {
         assert_true(anomaly_spend(&all, set, i, &scope));
@@ -374,7 +376,8 @@ looped(bool session)
     series_call_t    one = { hour, 20000000, 5000, 20, true };
     unsigned         alike;
 
-    assert_true(anomaly_scope(&scope, series_at(set, 0), NUSD, 0.04));
+    assert_true(anomaly_scope(&scope, series_at(set, 0), INT64_MAX, NUSD,
+                              0.04));
 
     for (int64_t h = DAY0 * 24; h <= hour; h++) {
         one.hour = h;
@@ -430,7 +433,8 @@ test_prices(void **unused)
     (void) unused;
     memset(&r, 0, sizeof(r));
     r.text[REC_VENDOR] = tg_str("openai");
-    assert_true(anomaly_scope(&scope, series_at(set, 0), NUSD, 0.04));
+    assert_true(anomaly_scope(&scope, series_at(set, 0), INT64_MAX, NUSD,
+                              0.04));
     state = 9;
 
     for (int64_t h = DAY0 * 24; h < (DAY0 + 41) * 24; h++) {
