@@ -178,7 +178,8 @@ def in_flight(server):
     return int(found[1])
 
 
-def test_calls_in_flight_are_told_and_none_of_the_dead(server, fake):
+def flying(server, fake):
+    """Three calls whose answers have begun."""
     site = server.metered(fake, workers=2)
     site.locs.append(Loc("/metrics", [("llm_status", "format=prometheus")]))
     server.start(site)
@@ -190,8 +191,25 @@ def test_calls_in_flight_are_told_and_none_of_the_dead(server, fake):
                                     fake={"gate": 1}) for _ in range(3)]
     fake.wait(4)
     assert in_flight(server) == 3
+
+    return open_ones
+
+
+def test_calls_in_flight_are_told_over_a_reload(server, fake):
+    open_ones = flying(server, fake)
     server.reload()
     assert in_flight(server) == 3
+    fake.release()
+
+    for exchange in open_ones:
+        exchange.read()
+
+    server.lines(5)
+    server.wait_until(lambda: in_flight(server) == 0, what="the end of all")
+
+
+def test_what_the_dead_had_in_flight_is_not(server, fake):
+    open_ones = flying(server, fake)
     server.expect_errors("exited on signal 9", "signal Killed",
                          "was not able", "AH00052")
 
