@@ -221,3 +221,21 @@ def test_what_the_dead_had_in_flight_is_not(server, fake):
 
     server.wait_until(lambda: in_flight(server) == 0, what="new processes")
     fake.release()
+
+
+def test_lines_that_are_lost_are_counted(server, fake):
+    site = server.metered(fake)
+    site.llm[0] = ("llm_log", "/dev/full", "flush=0")
+    site.locs.append(Loc("/metrics", [("llm_status", "format=prometheus")]))
+    server.expect_errors("llm_log: writing|LLMLog: writing")
+    server.start(site)
+
+    for _ in range(3):
+        assert server.client.post(CHAT, calls.chat()).status == 200
+
+    def lost():
+        found = re.search(r"^llm_\w*lost\w* (\d+)$",
+                          server.client.get("/metrics").text, re.M)
+        return int(found[1])
+
+    server.wait_until(lambda: lost() == 3, what="three lost lines")
