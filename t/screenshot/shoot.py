@@ -16,8 +16,9 @@ from fake.provider import Fake                          # noqa: E402
 from nginx import Nginx                                 # noqa: E402
 
 WIDTH, HEIGHT, LIMIT = 1180, 1480, 250 * 1024
-QUOTAS = ("team_day per=team usd=1.20/day", "team_hour per=team usd=1/hour",
-          "key_calls per=key requests=120/day", "everybody per=all usd=6/day")
+QUOTAS = ("claude per=team usd=30/month when=provider=='anthropic'",
+          "team_day per=team usd=20/day",
+          "key_calls per=key requests=120/day")
 
 
 def main(month, png):
