@@ -1,6 +1,7 @@
 /*
- * month TALLY - what calls of the days before have cost, in a tally as the servers
- * keep it: so that the picture of a server that was just started has a past.
+ * month TALLY - what calls of the days before have cost, in a tally as the
+ * servers keep it: so that the picture of a server that was just started has a
+ * past.
  */
 
 #include "tg_tally_file.h"
