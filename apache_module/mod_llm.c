@@ -243,6 +243,7 @@ llm_register_hooks(apr_pool_t *p)
     llm_client_hooks(p);
     llm_tls_hooks(p);
     llm_status_hooks(p);
+    llm_own_hooks(p);
 }
 
 

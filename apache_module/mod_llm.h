@@ -30,6 +30,7 @@
 #include "tg_desk.h"
 #include "tg_http.h"
 #include "tg_inflate.h"
+#include "tg_own.h"
 #include "tg_price_file.h"
 
 #include <pthread.h>
@@ -172,6 +173,9 @@ void llm_tls_hooks(apr_pool_t *p);
 
 /* mod_llm_status.c */
 void llm_status_hooks(apr_pool_t *p);
+
+/* mod_llm_own.c */
+void llm_own_hooks(apr_pool_t *p);
 void llm_tls_key(request_rec *r, llm_ctx_t *ctx);
 void llm_tls_attempt(void);
 bool llm_tls_sent(void);
@@ -252,6 +256,8 @@ int llm_log_open_all(llm_main_t *main);
 void llm_log_write(llm_ctx_t *ctx, bool stopping);
 void llm_log_alert(void *data, const tg_alert_t *alert);
 void llm_log_late_alert(void *data, const tg_alert_t *alert);
+unsigned llm_log_outcome(const tg_scope_t *scope,
+    const tg_own_outcome_t *outcome);
 bool llm_log_recovered(void *data, const tg_ledger_swept_t *call);
 int64_t llm_log_tick(llm_main_t *main);
 void llm_log_flush(llm_main_t *main, bool due_only);

@@ -246,11 +246,12 @@ llm_log_tick(llm_main_t *m)
 
 
 static void
-llm_log_complain(llm_sink_t *sink, int err, size_t lost)
+llm_log_complain(llm_sink_t *sink, int err, const char *p, size_t lost)
 {
     apr_time_t  now = apr_time_now();
 
     sink->lost += lost;
+    tg_desk_lost(&llm_main->desk, tg_text_lines(p, lost));
 
     if (sink->failed != 0 && now - sink->failed < apr_time_from_sec(60)) {
         return;
@@ -287,7 +288,7 @@ llm_log_put(llm_sink_t *sink, const char *p, size_t n)
 
     if (sink->torn) {
         if (llm_log_try(sink->fd, "\n", 1) != 1) {
-            llm_log_complain(sink, errno, n);
+            llm_log_complain(sink, errno, p, n);
             return false;
         }
         sink->torn = false;
@@ -299,7 +300,7 @@ llm_log_put(llm_sink_t *sink, const char *p, size_t n)
         return true;
     }
 
-    llm_log_complain(sink, done == -1 ? errno : 0,
+    llm_log_complain(sink, done == -1 ? errno : 0, done == -1 ? p : p + done,
                      done == -1 ? n : n - (size_t) done);
     sink->torn = done > 0 && p[done - 1] != '\n';
 
@@ -379,6 +380,7 @@ llm_log_syslog(llm_sink_t *sink, const char *line, size_t n)
     int  rc = llm_syslog_send(sink->syslog, line, n);
 
     if (rc != 0) {
+        tg_desk_lost(&llm_main->desk, 1);
         ap_log_error(APLOG_MARK, APLOG_WARNING, rc, llm_main->server,
                      "LLMLog: sending to syslog failed");
     }
@@ -568,6 +570,27 @@ llm_log_alert(void *data, const tg_alert_t *alert)
             llm_log_alert_to(&log[i], alert);
         }
     }
+}
+
+
+/* To how many. */
+unsigned
+llm_log_outcome(const tg_scope_t *scope, const tg_own_outcome_t *outcome)
+{
+    char             line[TG_OUTCOME_LINE_MAX];
+    size_t           n;
+    unsigned         written = 0;
+    const tg_log_t  *log = scope->logs;
+
+    for (unsigned i = 0; i < scope->nlogs; i++) {
+        if (!log[i].off) {
+            n = tg_own_outcome_line(outcome, line, log[i].format);
+            llm_log_append(((llm_log_t *) log[i].handle)->sink, line, n);
+            written++;
+        }
+    }
+
+    return written;
 }
 
 

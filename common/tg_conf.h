@@ -256,6 +256,7 @@ typedef struct {
                                        but llm_alert, and each llm_log */
     tg_conf_said_t      **said_end;
     bool                  passes;   /* some scope has `llm_pass on` */
+    tg_json_paths_t      *outcome_paths;    /* of llm_outcome's body */
     bool                  asks_keys;        /* some location has llm_me or
                                        llm_outcome */
     bool                  repeats;  /* one of them looks for repetitions */

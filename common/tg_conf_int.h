@@ -77,7 +77,7 @@ int tg_conf_own(tg_conf_t *conf, tg_scope_t *scope, tg_own_t own,
 int tg_conf_trace(tg_scope_t *scope, tg_str_t word, tg_error_t *err);
 int tg_conf_prefix_hash(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
     tg_error_t *err);
-int tg_conf_finish_own(const tg_conf_t *conf, tg_error_t *err);
+int tg_conf_finish_own(tg_conf_t *conf, tg_error_t *err);
 
 /* tg_conf_route.c: the arguments of llm_route. */
 int tg_conf_route(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,

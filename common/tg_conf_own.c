@@ -2,6 +2,7 @@
  * llm_prefix_hash: what ties the lines of calls together. */
 
 #include "tg_conf_int.h"
+#include "tg_own.h"
 
 
 int
@@ -24,11 +25,20 @@ tg_conf_own(tg_conf_t *conf, tg_scope_t *scope, tg_own_t own, tg_error_t *err)
 
 
 int
-tg_conf_finish_own(const tg_conf_t *conf, tg_error_t *err)
+tg_conf_finish_own(tg_conf_t *conf, tg_error_t *err)
 {
-    return !conf->asks_keys || conf->keys.file.len != 0 ? TG_OK
-           : tg_error(err, 0, 0, "llm_me and llm_outcome know callers by their"
-                      " keys: llm_keys (LLMKeys) is missing");
+    if (!conf->asks_keys) {
+        return TG_OK;
+    }
+
+    if (conf->keys.file.len == 0) {
+        return tg_error(err, 0, 0, "llm_me and llm_outcome know callers by"
+                        " their keys: llm_keys (LLMKeys) is missing");
+    }
+
+    conf->outcome_paths = tg_own_outcome_paths(conf->mem, err);
+
+    return conf->outcome_paths != NULL ? TG_OK : TG_ERROR;
 }
 
 

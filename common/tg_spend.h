@@ -117,6 +117,10 @@ unsigned tg_spend_top(const tg_spend_t *s, tg_spend_dimension_t dimension,
     const tg_zone_t *zone, int64_t now, tg_spend_top_t *top, unsigned max,
     tg_spend_rest_t *rest);
 
+/* One name's; all 0 where it has no row (its calls may count in "other"). */
+void tg_spend_of(const tg_spend_t *s, tg_spend_dimension_t dimension,
+    tg_str_t name, const tg_zone_t *zone, int64_t now, tg_spend_sum_t *sum);
+
 /* Of all calls. */
 typedef struct {
     tg_spend_sum_t  sum;

@@ -231,6 +231,21 @@ tg_spend_top(const tg_spend_t *s, tg_spend_dimension_t dimension,
 }
 
 
+void
+tg_spend_of(const tg_spend_t *s, tg_spend_dimension_t dimension,
+    tg_str_t name, const tg_zone_t *zone, int64_t now, tg_spend_sum_t *sum)
+{
+    tg_spend_date_t  date;
+    tg_spend_name_t  known;
+
+    memset(&date, 0, sizeof(date));
+    tg_spend_date(&date, zone, now);
+    tg_spend_name(&known, name);
+    (void) tg_spend_sum(s, &tg_spend_tables[dimension], &known, &date, now,
+                        sum);
+}
+
+
 /* All days of a month; days may be NULL. */
 static int64_t
 tg_spend_month(const tg_spend_t *s, uint32_t month, int64_t *days)

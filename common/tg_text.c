@@ -439,3 +439,19 @@ tg_text_hex16(char *p, uint64_t v)
 
     return p;
 }
+
+
+unsigned
+tg_text_lines(const char *p, size_t n)
+{
+    unsigned     lines = 0;
+    const char  *end = p + n;
+
+    while (p != NULL && p < end) {
+        lines++;
+        p = memchr(p, '\n', (size_t) (end - p));
+        p = p == NULL ? end : p + 1;
+    }
+
+    return lines;
+}

@@ -74,6 +74,9 @@ char *tg_text_decimal(char *p, int64_t v, unsigned scale);
 char *tg_text_json(char *p, tg_str_t s, size_t max);
 char *tg_text_time(char *p, int64_t unix_ms);
 
+/* How many lines there are in it, a last one without its end among them. */
+unsigned tg_text_lines(const char *p, size_t n);
+
 /* Sixteen hexadecimal digits. */
 char *tg_text_hex16(char *p, uint64_t v);
 

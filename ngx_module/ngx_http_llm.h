@@ -13,6 +13,7 @@
 #include "tg_desk.h"
 #include "tg_http.h"
 #include "tg_inflate.h"
+#include "tg_own.h"
 #include "tg_price_file.h"
 
 typedef struct {
@@ -199,6 +200,8 @@ char *ngx_http_llm_log_open(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
 void ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx);
 void ngx_http_llm_log_alert(void *data, const tg_alert_t *alert);
 void ngx_http_llm_log_late_alert(void *data, const tg_alert_t *alert);
+ngx_uint_t ngx_http_llm_log_outcome(const tg_scope_t *scope,
+    const tg_own_outcome_t *outcome);
 bool ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call);
 void ngx_http_llm_log_init_module(ngx_http_llm_main_conf_t *lmcf);
 void ngx_http_llm_log_flush_all(ngx_http_llm_main_conf_t *lmcf);
@@ -209,8 +212,22 @@ int ngx_http_llm_prices_load(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
 void ngx_http_llm_prices_watch(ngx_http_llm_main_conf_t *lmcf,
     ngx_cycle_t *cycle);
 
-/* ngx_http_llm_status.c */
+/* ngx_http_llm_status.c; a page that is written piece by piece, whose pieces are
+ * of the request's pool. */
+typedef struct {
+    ngx_http_request_t         *request;
+    ngx_chain_t                *out;
+    ngx_chain_t               **last;
+    off_t                       len;
+} ngx_http_llm_page_t;
+
 ngx_int_t ngx_http_llm_status(ngx_http_request_t *r);
+void ngx_http_llm_page_init(ngx_http_llm_page_t *page, ngx_http_request_t *r);
+int ngx_http_llm_page_out(void *page, const char *p, size_t n);
+ngx_int_t ngx_http_llm_page_send(ngx_http_llm_page_t *page, tg_str_t type);
+
+/* ngx_http_llm_own.c: llm_me and llm_outcome */
+ngx_int_t ngx_http_llm_own(ngx_http_request_t *r);
 
 /* ngx_http_llm_variables.c */
 ngx_int_t ngx_http_llm_add_variables(ngx_conf_t *cf);

@@ -169,9 +169,10 @@ ngx_http_llm_log_init_module(ngx_http_llm_main_conf_t *lmcf)
 
 static void
 ngx_http_llm_log_complain(ngx_http_llm_log_t *ll, ngx_err_t err, size_t lost,
-    ngx_log_t *log)
+    unsigned nlines, ngx_log_t *log)
 {
     ll->lost += lost;
+    tg_desk_lost(ll->desk, nlines);
 
     if (ngx_time() - ll->failed < 60) {
         return;
@@ -189,6 +190,7 @@ static ngx_int_t
 ngx_http_llm_log_put(ngx_http_llm_log_t *ll, u_char *p, size_t size,
     ngx_log_t *log)
 {
+    size_t   done;
     ssize_t  n;
 
     ngx_http_llm_log_mode(ll);
@@ -197,7 +199,8 @@ ngx_http_llm_log_put(ngx_http_llm_log_t *ll, u_char *p, size_t size,
 
     if (ll->torn) {
         if (ngx_write_fd(ll->file->fd, "\n", 1) != 1) {
-            ngx_http_llm_log_complain(ll, ngx_errno, size, log);
+            ngx_http_llm_log_complain(ll, ngx_errno, size,
+                                      tg_text_lines((char *) p, size), log);
             return NGX_ERROR;
         }
         ll->torn = 0;
@@ -209,8 +212,10 @@ ngx_http_llm_log_put(ngx_http_llm_log_t *ll, u_char *p, size_t size,
         return NGX_OK;
     }
 
-    ngx_http_llm_log_complain(ll, n == -1 ? ngx_errno : 0,
-                              n == -1 ? size : size - (size_t) n, log);
+    done = n == -1 ? 0 : (size_t) n;
+    ngx_http_llm_log_complain(ll, n == -1 ? ngx_errno : 0, size - done,
+                              tg_text_lines((char *) p + done, size - done),
+                              log);
     ll->torn = n > 0 && p[n - 1] != '\n';
 
     return NGX_ERROR;
@@ -266,6 +271,7 @@ ngx_http_llm_log_syslog(ngx_http_llm_log_t *ll, u_char *line, size_t size)
 
     buf = ngx_alloc(NGX_HTTP_LLM_SYSLOG_HEAD + size, ngx_cycle->log);
     if (buf == NULL) {
+        tg_desk_lost(ll->desk, 1);
         return;
     }
 
@@ -275,6 +281,7 @@ ngx_http_llm_log_syslog(ngx_http_llm_log_t *ll, u_char *line, size_t size)
     n = ngx_syslog_send(ll->syslog, buf, (size_t) (p - buf));
 
     if (n < 0) {
+        tg_desk_lost(ll->desk, 1);
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "llm_log: sending to syslog failed");
     }
@@ -416,6 +423,38 @@ ngx_http_llm_log_alert(void *data, const tg_alert_t *alert)
             ngx_http_llm_log_alert_to(log[i].handle, alert);
         }
     }
+}
+
+
+/* To how many. */
+ngx_uint_t
+ngx_http_llm_log_outcome(const tg_scope_t *scope,
+    const tg_own_outcome_t *outcome)
+{
+    size_t               n;
+    unsigned             i;
+    ngx_uint_t           written = 0;
+    static u_char        line[TG_OUTCOME_LINE_MAX];
+    ngx_http_llm_log_t  *ll;
+
+    for (i = 0; i < scope->nlogs; i++) {
+        if (scope->logs[i].off) {
+            continue;
+        }
+
+        ll = scope->logs[i].handle;
+        n = tg_own_outcome_line(outcome, (char *) line, ll->conf->format);
+
+        if (ll->syslog != NULL) {
+            ngx_http_llm_log_syslog(ll, line, n);
+        } else {
+            ngx_http_llm_log_append(ll, line, n);
+        }
+
+        written++;
+    }
+
+    return written;
 }
 
 

@@ -324,6 +324,11 @@ ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         clcf->handler = ngx_http_llm_status;
     }
 
+    if (id == TG_DIRECTIVE_ME || id == TG_DIRECTIVE_OUTCOME) {
+        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+        clcf->handler = ngx_http_llm_own;
+    }
+
     if (id == TG_DIRECTIVE_LOG) {
         return ngx_http_llm_log_open(cf, lmcf,
                               &llcf->scope.logs[llcf->scope.nlogs - 1]);

@@ -6,16 +6,19 @@
  * llm_status: a page that the core writes piece by piece.
  */
 
-typedef struct {
-    ngx_http_request_t  *request;
-    ngx_chain_t         *out;
-    ngx_chain_t        **last;
-    off_t                len;
-} ngx_http_llm_page_t;
+
+void
+ngx_http_llm_page_init(ngx_http_llm_page_t *page, ngx_http_request_t *r)
+{
+    page->request = r;
+    page->out = NULL;
+    page->last = &page->out;
+    page->len = 0;
+}
 
 
-static int
-ngx_http_llm_status_out(void *data, const char *p, size_t n)
+int
+ngx_http_llm_page_out(void *data, const char *p, size_t n)
 {
     ngx_buf_t            *b;
     ngx_chain_t          *cl;
@@ -53,14 +56,11 @@ ngx_http_llm_status_page(ngx_http_request_t *r, tg_status_format_t format,
     lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
     shared = lmcf->shm_zone->data;
 
-    page->request = r;
-    page->out = NULL;
-    page->last = &page->out;
-    page->len = 0;
+    ngx_http_llm_page_init(page, r);
 
     ngx_http_llm_now(&now);
     tg_desk_facts(&lmcf->desk, lmcf->book, &shared->breakers, &now, &facts);
-    rc = tg_status_page(&facts, format, ngx_http_llm_status_out, page);
+    rc = tg_status_page(&facts, format, ngx_http_llm_page_out, page);
     tg_desk_facts_end(&facts);
 
     return rc == TG_OK ? NGX_OK : NGX_ERROR;
@@ -80,33 +80,50 @@ ngx_http_llm_status_format(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_llm_status_head(ngx_http_request_t *r, tg_status_format_t format,
-    off_t len)
+/* With a head whose status and other headers are said. */
+ngx_int_t
+ngx_http_llm_page_send(ngx_http_llm_page_t *page, tg_str_t type)
 {
-    unsigned     n;
-    tg_str_t     type = tg_status_content_type(format);
-    tg_header_t  headers[TG_STATUS_HEADERS_MAX];
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t         *end;
+    ngx_http_request_t  *r = page->request;
 
     r->headers_out.content_type.data = (u_char *) type.p;
     r->headers_out.content_type.len = type.len;
     r->headers_out.content_type_len = type.len;
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = len;
+    r->headers_out.content_length_n = page->len;
 
-    n = tg_status_headers(format, headers);
+    rc = ngx_http_send_header(r);
 
-    return ngx_http_llm_add_headers(r, headers, n) == NGX_OK
-           ? ngx_http_send_header(r) : NGX_ERROR;
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    end = ngx_alloc_chain_link(r->pool);
+
+    if (b == NULL || end == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+    b->sync = 1;
+    end->buf = b;
+    end->next = NULL;
+    *page->last = end;
+
+    return ngx_http_output_filter(r, page->out);
 }
 
 
 ngx_int_t
 ngx_http_llm_status(ngx_http_request_t *r)
 {
+    unsigned                   n;
     ngx_int_t                  rc;
-    ngx_buf_t                 *b;
-    ngx_chain_t                end;
+    tg_header_t                headers[TG_STATUS_HEADERS_MAX];
     tg_status_format_t         format;
     ngx_http_llm_page_t        page;
     ngx_http_llm_main_conf_t  *lmcf;
@@ -133,24 +150,13 @@ ngx_http_llm_status(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_llm_status_head(r, format, page.len);
+    n = tg_status_headers(format, headers);
 
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
+    if (ngx_http_llm_add_headers(r, headers, n) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b = ngx_calloc_buf(r->pool);
+    r->headers_out.status = NGX_HTTP_OK;
 
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->last_buf = (r == r->main) ? 1 : 0;
-    b->last_in_chain = 1;
-    b->sync = 1;
-    end.buf = b;
-    end.next = NULL;
-    *page.last = &end;
-
-    return ngx_http_output_filter(r, page.out);
+    return ngx_http_llm_page_send(&page, tg_status_content_type(format));
 }

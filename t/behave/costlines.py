@@ -1,5 +1,6 @@
 """The log of a server: read, waited for, and checked against the schema."""
 
+import functools
 import json
 import os
 import time
@@ -8,7 +9,7 @@ import jsonschema
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
-SCHEMA = os.path.join(ROOT, "docs", "costline.schema.json")
+SCHEMA = os.path.join(ROOT, "docs", "%s.schema.json")
 LONGEST = 32768
 KIND = "event.kind"
 
@@ -49,20 +50,15 @@ class Line(dict):
         return self.get("llm.usage.source", "none")
 
 
-_validator = None
+@functools.cache
+def validator(kind):
+    with open(SCHEMA % kind, encoding="utf-8") as f:
+        schema = json.load(f)
 
+    cls = jsonschema.validators.validator_for(schema)
+    cls.check_schema(schema)
 
-def validator():
-    global _validator
-
-    if _validator is None and os.path.exists(SCHEMA):
-        with open(SCHEMA, encoding="utf-8") as f:
-            schema = json.load(f)
-        cls = jsonschema.validators.validator_for(schema)
-        cls.check_schema(schema)
-        _validator = cls(schema)
-
-    return _validator
+    return cls(schema)
 
 
 def no_duplicates(pairs):
@@ -82,12 +78,10 @@ def parse(raw):
 
 def check(line):
     """Raises where the schema does not agree."""
-    found = validator()
-
-    if found is not None:
-        errors = sorted(found.iter_errors(line), key=str)
-        assert not errors, "schema: %s in %s" % (
-            "; ".join(e.message for e in errors[:3]), json.dumps(line))
+    found = validator(line.get(KIND, "costline"))
+    errors = sorted(found.iter_errors(line), key=str)
+    assert not errors, "schema: %s in %s" % (
+        "; ".join(e.message for e in errors[:3]), json.dumps(line))
 
 
 class Log:
@@ -103,20 +97,23 @@ class Log:
             return b""
 
     def all(self):
-        """All complete lines, alerts among them."""
+        """All complete lines, alerts and outcomes among them."""
         return [parse(line) for line in self.raw().split(b"\n")[:-1]]
 
     def read(self):
         """All complete cost lines."""
-        return [line for line in self.all() if line.get(KIND) != "alert"]
+        return [line for line in self.all() if KIND not in line]
 
     def alerts(self):
         return [line for line in self.all() if line.get(KIND) == "alert"]
 
+    def outcomes(self):
+        return [line for line in self.all() if line.get(KIND) == "outcome"]
+
     def count(self):
         raw = self.raw()
 
-        return raw.count(b"\n") - raw.count(b'"event.kind":"alert"')
+        return raw.count(b"\n") - raw.count(b'"event.kind":"')
 
     def wait(self, n, timeout=10, exact=True):
         """The n lines, once they are there."""
@@ -139,9 +136,8 @@ class Log:
         """At the end: nothing torn, all valid, none that nobody asked for."""
         raw = self.raw()
         assert raw == b"" or raw.endswith(b"\n"), "torn: %r" % raw[-200:]
-        lines = self.read()
 
-        for line in lines:
+        for line in self.all():
             check(line)
 
-        return len(lines)
+        return len(self.read())

@@ -33,6 +33,8 @@ NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
          "llm_status": "LLMStatus", "llm_backend": "LLMBackend",
          "llm_health_check": "LLMHealthCheck", "llm_balance": "LLMBalance",
          "llm_dcgm": "LLMDcgm", "llm_scale": "LLMScale",
+         "llm_me": "LLMMe", "llm_outcome": "LLMOutcome",
+         "llm_trace": "LLMTrace", "llm_prefix_hash": "LLMPrefixHash",
          "llm_upstream_state": "LLMUpstreamState",
          "llm_upstream_status": "LLMUpstreamStatus"}
 

@@ -1,5 +1,5 @@
-"""rsyslogd and syslog-ng with files of conf-examples/shipping, beside the machine's
-own daemon, and servers that stand for what they send to."""
+"""rsyslogd and syslog-ng with files of conf-examples/shipping, beside the
+machine's own daemon, and servers that stand for what they send to."""
 
 import glob
 import gzip

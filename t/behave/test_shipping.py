@@ -1,5 +1,5 @@
-"""conf-examples/shipping with the daemons of Debian: every line comes out as it
-was written, byte by byte, whatever is rotated, full or killed meanwhile."""
+"""conf-examples/shipping with the daemons of Debian: every line comes out as
+it was written, byte by byte, whatever is rotated, full or killed meanwhile."""
 
 import collections
 import contextlib

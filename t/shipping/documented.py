@@ -1,7 +1,7 @@
-"""Options of shippers that Debian does not have, as their documentation names them.
-A word of an example that is in no list is a mistake, of the example or of the list.
-Each list: where it was read, when, and the names; "a.b" is b within a, "a.*" is a map
-whose names are free, "a[]" a list."""
+"""Options of shippers that Debian does not have, as their documentation names
+them.  A word of an example that is in no list is a mistake, of the example or
+of the list.  Each list: where it was read, and the names; "a.b" is b within a,
+"a[]" a list."""
 
 READ = "2026-11-22"
 

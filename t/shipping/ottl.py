@@ -1,7 +1,7 @@
-"""The part of OTTL that otel-collector.yaml speaks, as its documentation has it:
-pkg/ottl/LANGUAGE.md and pkg/ottl/ottlfuncs/README.md of
-github.com/open-telemetry/opentelemetry-collector-contrib, read 2026-11-22.  A word
-that is not of it is an error."""
+"""The part of OTTL that otel-collector.yaml speaks, as its documentation has
+it: pkg/ottl/LANGUAGE.md and pkg/ottl/ottlfuncs/README.md of
+github.com/open-telemetry/opentelemetry-collector-contrib, read 2026-11-22.  A
+word that is not of it is an error."""
 
 import datetime
 import hashlib

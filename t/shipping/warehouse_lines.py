@@ -1,4 +1,4 @@
-"""Lines of a made-up year, and what finance asks of them, answered without SQL."""
+"""Lines of a made-up year, and what finance asks of them, without SQL."""
 
 import calendar
 import collections
