@@ -23,9 +23,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
 PAGES = [Loc("/llm/status", [("llm", "off"), ("llm_status", "format=json")]),
          Loc("/llm/metrics", [("llm", "off"),
-                              ("llm_status", "format=prometheus")]),
-         Loc("/llm/backends", [("llm", "off"),
-                               ("llm_upstream_status", "format=prometheus")])]
+                              ("llm_status", "format=prometheus")])]
 LABELS = "labels=team,model,provider,user,key,tag:feature"
 
 ALERTS = ("alerts_test.yml", "alerts_days_test.yml")
@@ -104,8 +102,7 @@ def scene(server, fake, fake2, **more):
             server.wait_until(lambda: ask(server, "bob") == 200, 20)
 
             with prom.Prometheus({"tollgate": [
-                    (server.port, "/llm/metrics"),
-                    (server.port, "/llm/backends")]}, **more) as prometheus:
+                    (server.port, "/llm/metrics")]}, **more) as prometheus:
                 yield prometheus
     finally:
         redis.close()
