@@ -9,6 +9,7 @@
 #   make bench                 measurements, one line a figure (ROWS="httpd core")
 #   make bench-anomalies       what reports find of planted anomalies, and how soon
 #   make bench-balance         balancing, beside nginx' own and an oracle
+#   make bench-report          cost logs read by llmctl report
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
 #   make test-warehouse        conf-examples/sql in DuckDB and ClickHouse, from PyPI
@@ -74,8 +75,8 @@ DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl
               prometheus curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
-        test calendar corpus bench bench-anomalies bench-balance fuzz asan memcheck deps clean install test-llama \
-        test-warehouse
+        test calendar corpus bench bench-anomalies bench-balance bench-report fuzz asan memcheck deps clean install \
+        test-llama test-warehouse
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -306,6 +307,12 @@ bench-anomalies: $(BUILD)/llmctl
 # How calls wait, by how they are spread over engines without a GPU.
 bench-balance: nginx $(BUILD)/bench/engine $(BUILD)/bench/openloop
 	$(PYTHON) bench/balance.py
+
+# Cost logs read, a gigabyte; BYTES=10G makes more.
+BYTES       = 1G
+
+bench-report: $(BUILD)/llmctl $(BUILD)/report/lines
+	$(PYTHON) bench/costlog.py --bytes=$(BYTES)
 
 FUZZ_CC     = clang -std=gnu11 -g -O1 -fno-sanitize-recover=undefined -Icommon \
               -It/unit

@@ -25,8 +25,8 @@ json_t *when_json(int64_t ms);
 int64_t when_parse(const char *s, const tg_zone_t *zone, int64_t now);
 
 /*
- * "2026-01-31", "2026-01-31T09:00" by the zone's clocks, the same with an offset
- * or Z; "7d" or "12h" before now; "now", and the beginning of "today",
+ * "2026-01-31", "2026-01-31T09:00" by the zone's clocks, the same with an
+ * offset or Z; "7d" or "12h" before now; "now", and the beginning of "today",
  * "yesterday", "week", "month", "last-month".  -1 where it is none of these.
  */
 int64_t when_past(const char *s, const tg_zone_t *zone, int64_t now);

@@ -166,7 +166,8 @@ tg_html_dollars(tg_page_t *pg, int64_t nusd, uint64_t v, unsigned shown)
     tg_text_t  *t = &pg->text;
 
     tg_page_room(pg, 256);
-    tg_put_lit(t, "<data value=\"");
+    tg_put_str(t, shown == 9 ? tg_str("<data value=\"")
+                             : tg_str("<data class=\"about\" value=\""));
     tg_put_decimal(t, nusd, 9);
     tg_put_lit(t, "\">");
 

@@ -7,7 +7,7 @@
 #define TG_STATUS_SCRIPT_HASH \
     "nrR+6rA8LsLbQFHJreUvIrfhaKHyDcVXDaIAQ1IiM7M="
 #define TG_STATUS_STYLE_HASH  \
-    "EoFlrOMsXe9atUI2Yk9Zjx4oNlFGDPzVhlGpoEKDnY0="
+    "wr2XKvqhn9PdV3lbq2lqY/mawq8omLVs5noZC5zRVxo="
 
 
 unsigned
@@ -38,6 +38,13 @@ tg_status_headers(tg_status_format_t format,
         for (size_t i = 0; i < sizeof(page) / sizeof(page[0]); i++) {
             headers[n++] = page[i];
         }
+    }
+
+    if (format != TG_STATUS_HTML) {
+        headers[n++] = (tg_header_t) {
+            TG_STR("content-security-policy"),
+            TG_STR("default-src 'none'; frame-ancestors 'none'")
+        };
     }
 
     if (format == TG_STATUS_PROMETHEUS || format == TG_STATUS_OPENMETRICS) {
@@ -144,6 +151,7 @@ tg_status_html(const tg_status_facts_t *facts, tg_page_t *pg)
 
     tg_html_raw(pg, "<main id=\"figures\" tabindex=\"-1\">");
     tg_status_html_spend(facts, pg);
+    tg_status_html_fleet(facts, pg);
     tg_status_html_limits(facts, pg);
     tg_status_html_traffic(facts, pg);
     tg_status_html_server(facts, pg);

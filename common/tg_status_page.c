@@ -1,5 +1,5 @@
-#include "tg_status_show.h"
 #include "tg_status_fleet.h"
+#include "tg_status_show.h"
 
 
 static void
@@ -111,7 +111,7 @@ tg_status_page(const tg_status_facts_t *facts, tg_status_format_t format,
     tg_status_page_json(&pg, facts->breakers, facts->conf, facts->mono_ms);
     tg_status_json_facts(facts, &pg);
     tg_status_fleet_json(&pg, facts);
-    tg_page_room(&pg, 8);
+    tg_page_room(&pg, 2);
     tg_put_lit(&pg.text, "}\n");
 
     return tg_page_end(&pg);

@@ -26,6 +26,7 @@ void tg_status_json_limits(const tg_status_facts_t *facts, tg_page_t *pg);
 /* tg_status_html*.c: all of it, and its parts. */
 void tg_status_html(const tg_status_facts_t *facts, tg_page_t *pg);
 void tg_status_html_spend(const tg_status_facts_t *facts, tg_page_t *pg);
+void tg_status_html_fleet(const tg_status_facts_t *facts, tg_page_t *pg);
 void tg_status_html_limits(const tg_status_facts_t *facts, tg_page_t *pg);
 void tg_status_html_traffic(const tg_status_facts_t *facts, tg_page_t *pg);
 void tg_status_html_server(const tg_status_facts_t *facts, tg_page_t *pg);

@@ -10,7 +10,7 @@
 #define WINDOWS    2
 #define FLOOR      0.1          /* of a day's level, whatever the window: what
                                    ratios are held to */
-#define BEYOND     1.4          /* times what was the most so far */
+#define BEYOND     1.3          /* times what was the most so far */
 #define BEYOND_NEW 2.5          /* likewise, of less than four weeks */
 #define SPREADS    8.0
 #define LOOKS      (24 * 7)     /* hours that were looked at before */

@@ -16,7 +16,7 @@
 #define LEAST     0.55          /* ln: three quarters more; and of series that
                                    are of many things, whose mix changes: */
 #define LEAST_MIX 1.0
-#define BEYOND    1.4
+#define BEYOND    1.3
 #define WORSE     0.69          /* more than was found: it is found again */
 #define SPREADS   6.0
 #define SHRINK    40.0          /* calls: what an hour's own mean weighs */

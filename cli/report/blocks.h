@@ -18,12 +18,12 @@ blocks_t *blocks_new(char **files, int nfiles, const record_want_t *want);
 /* Also before the end. */
 void blocks_free(blocks_t *b);
 
-/* The next line's, valid until the next call.  NULL: there are no more; or one of
- * the files can't be read, a message is said and *failed set. */
+/* The next line's, valid until the next call.  NULL: there are no more; or
+ * one of the files can't be read, a message is said and *failed set. */
 record_t *blocks_next(blocks_t *b, bool *failed);
 
 uint64_t blocks_bytes(const blocks_t *b);       /* unpacked, so far */
-uint64_t blocks_broken(const blocks_t *b);      /* lines that are none, so far */
+uint64_t blocks_broken(const blocks_t *b);      /* lines that are none */
 
 /* Which part of the files is read, from 0 to 1; negative: it is not known. */
 double blocks_part(const blocks_t *b);

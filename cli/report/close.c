@@ -9,8 +9,10 @@
 #include "tg_money.h"
 #include "tg_window.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NOON  (INT64_C(43200) * 1000)
 
@@ -102,14 +104,22 @@ seal_write(close_t *c)
     FILE  *to = c->o.output == NULL ? stdout : fopen(c->o.output, "wxe");
 
     if (to == NULL) {
-        return fail(c->o.output, "can't be made: a seal is never written over"
-                                 " another");
+        return fail(c->o.output, errno == EEXIST
+                    ? "is there: a seal is never written over another"
+                    : strerror(errno));
     }
 
     ok = manifest_write(c, to) && fflush(to) == 0 && !ferror(to);
 
     if (to != stdout) {
         ok &= fclose(to) == 0;
+    }
+
+    if (!ok && to != stdout) {
+        (void) unlink(c->o.output);
+    }
+
+    if (ok && to != stdout) {
         printf("%s is sealed: $%.*s, %lld calls, %s\n", c->period,
                (int) tg_money_text(money, c->seal.all.nusd), money,
                (long long) c->seal.all.calls, c->hash);
@@ -145,7 +155,7 @@ seal_period(close_t *c)
         c->previous_period = member(c->before, "period");
         c->previous_hash = member(c->before, "hash");
 
-        if (!manifest_sound(c->before, text)
+        if (c->previous_period.len == 0 || !manifest_sound(c->before, text)
             || !tg_str_eq(tg_strz(text), c->previous_hash))
         {
             return fail(c->previous, "has been changed since it was sealed");

@@ -111,6 +111,21 @@ put_sums(FILE *to, const seal_sum_t *s)
 }
 
 
+static void
+put_previous(const close_t *c, FILE *to)
+{
+    char    *text;
+    json_t  *v = json_pack("{s:s%, s:s%}", "period", c->previous_period.p,
+                           c->previous_period.len, "hash",
+                           c->previous_hash.p, c->previous_hash.len);
+
+    text = json_dumps(v, 0);
+    fprintf(to, "    \"previous\": %s,\n", text == NULL ? "null" : text);
+    free(text);
+    json_decref(v);
+}
+
+
 static bool
 put_files(const close_t *c, FILE *to)
 {
@@ -223,10 +238,7 @@ manifest_write(const close_t *c, FILE *to)
     put_time(to, "sealed", (int64_t) time(NULL) * 1000);
 
     if (c->before != NULL) {
-        fprintf(to, "    \"previous\": {\"period\": \"%.*s\", \"hash\":"
-                " \"%.*s\"},\n", (int) c->previous_period.len,
-                c->previous_period.p, (int) c->previous_hash.len,
-                c->previous_hash.p);
+        put_previous(c, to);
     }
 
     fprintf(to, "    \"total\": {");

@@ -4,7 +4,8 @@
  *
  *   {"commitments": [{"id": "ptu-eu", "vendor": "azure.ai.openai",
  *     "model": "gpt-4o*", "tier": "scale", "usd_per_hour": "12.50",
- *     "tokens_per_minute": 50000, "from": "2026-10-01", "until": "2027-10-01"}]}
+ *     "tokens_per_minute": 50000, "from": "2026-10-01",
+ *     "until": "2027-10-01"}]}
  *
  * id and usd_per_hour are required.  A line belongs to the first whose vendor,
  * provider (llm_provider), model and tier, where they are told, are the line's.

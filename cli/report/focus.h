@@ -20,7 +20,7 @@ void focus_want(record_want_t *want);
 
 /*
  * Fills in `parts`, by focus_class_t: all zeros where the line has none of it.
- * Their costs add up to the line's cost, and their list prices to its list price.
+ * Their costs add up to the line's, and their list prices to its list price.
  */
 void focus_parts(const record_t *r, focus_part_t parts[FOCUS_CLASSES]);
 

@@ -54,11 +54,14 @@ static const char  header[] =
     "x_Model,x_PriceId,x_UsageSource\r\n";
 
 
-/* digits[0..n] of which the first is a carry's place; adds one at the end. */
+/* Adds one at the end of a decimal whose first place is there for a carry. */
 static void
 digits_up(char *digits, size_t n)
 {
     while (n-- > 0) {
+        if (digits[n] == '.') {
+            continue;
+        }
         if (digits[n] != '9') {
             digits[n]++;
             return;
@@ -69,8 +72,8 @@ digits_up(char *digits, size_t n)
 
 
 /*
- * cost * scale / (quantity * 1e9) by long division.  What is left after d digits
- * is rest / den of the last place, which the quantity makes
+ * cost * scale / (quantity * 1e9) by long division.  What is left after d
+ * digits is rest / den of the last place, which the quantity makes
  * rest / (scale * 10^d) nano-dollars: below a half it rounds to the cost.
  */
 tg_str_t
@@ -99,17 +102,7 @@ focus_price(char *buf, int64_t cost, int64_t quantity, int64_t scale)
     }
 
     if (2 * rest >= reach || den - rest < rest) {
-        if (d == 0) {
-            digits_up(buf, (size_t) (p - buf));
-        } else {
-            char  *dot = p - d - 1;
-
-            /* the point aside */
-            memmove(dot, dot + 1, d);
-            digits_up(buf, (size_t) (p - buf) - 1);
-            memmove(dot + 1, dot, d);
-            *dot = '.';
-        }
+        digits_up(buf, (size_t) (p - buf));
     }
 
     return buf[0] == '0' ? tg_str_of(buf + 1, (size_t) (p - buf) - 1)
@@ -131,14 +124,14 @@ put_field(FILE *to, tg_str_t s)
     if (s.len != 0 && memchr("=+-@\t\r", s.p[0], 6) != NULL) {
         fputs("\"'", to);
     } else {
-        fputc('"', to);
+        (void) putc_unlocked('"', to);
     }
 
     for (size_t i = 0; i < s.len; i++) {
         if (s.p[i] == '"') {
-            fputc('"', to);
+            (void) putc_unlocked('"', to);
         }
-        fputc(s.p[i], to);
+        (void) putc_unlocked(s.p[i], to);
     }
 
     fputs("\",", to);
@@ -150,7 +143,7 @@ static void
 put_text(FILE *to, tg_str_t s)
 {
     if (s.len == 0) {
-        fputc(',', to);
+        (void) putc_unlocked(',', to);
     } else {
         put_field(to, s);
     }
@@ -161,7 +154,7 @@ static void
 put(FILE *to, const char *s)
 {
     fputs(s, to);
-    fputc(',', to);
+    (void) putc_unlocked(',', to);
 }
 
 
@@ -171,7 +164,7 @@ put_money(FILE *to, int64_t nusd)
     char  buf[TG_MONEY_TEXT_MAX];
 
     (void) fwrite(buf, 1, tg_money_text(buf, nusd), to);
-    fputc(',', to);
+    (void) putc_unlocked(',', to);
 }
 
 
@@ -228,7 +221,7 @@ put_json_string(FILE *to, tg_str_t s)
         } else if (ch < 0x20 || ch == 0x7f) {
             fprintf(to, "\\u%04x", ch);
         } else {
-            fputc(ch, to);
+            (void) putc_unlocked(ch, to);
         }
     }
 
@@ -247,7 +240,7 @@ put_tags(FILE *to, const focus_row_t *r)
         }
         fputs(sep, to);
         put_json_string(to, r->tags[i].name);
-        fputc(':', to);
+        (void) putc_unlocked(':', to);
         put_json_string(to, r->tags[i].value);
         sep = ",";
     }
@@ -298,7 +291,7 @@ put_price(FILE *to, const focus_row_t *r, int64_t cost)
 
     s = focus_price(buf, cost, r->quantity, scale);
     (void) fwrite(s.p, 1, s.len, to);
-    fputc(',', to);
+    (void) putc_unlocked(',', to);
 }
 
 

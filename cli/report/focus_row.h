@@ -56,9 +56,9 @@ void focus_header(FILE *to);
 void focus_row(FILE *to, const focus_row_t *r);
 
 /*
- * The shortest decimal that, times quantity / scale, is `cost` nano-dollars when
- * it is rounded to them.  Dollars; buf of FOCUS_PRICE_SIZE.  quantity and scale
- * are above 0, cost is not below it.
+ * The shortest decimal that, times quantity / scale, is `cost` nano-dollars
+ * when it is rounded to them.  Dollars; buf of FOCUS_PRICE_SIZE.  quantity and
+ * scale are above 0, cost is not below it.
  */
 #define FOCUS_PRICE_SIZE  64
 tg_str_t focus_price(char *buf, int64_t cost, int64_t quantity, int64_t scale);

@@ -2,13 +2,13 @@
 
 #include <stdlib.h>
 
-#define SLACK    60000                  /* ms; numbers are given out in the order
-                                           of ends up to this */
+#define SLACK    60000                  /* ms, up to which numbers are given
+                                           out in the order of ends */
 #define UNKNOWN  INT64_MIN
 #define NAME     256                    /* bytes of a node's */
 
-/* Numbers that all have a line; when the calls of the first and the last of them
- * whose ends are known had ended. */
+/* Numbers that all have a line; when the calls of the first and the last of
+ * them whose ends are known had ended. */
 typedef struct {
     int64_t  low, high;
     int64_t  from, to;                  /* ms, or UNKNOWN, both */

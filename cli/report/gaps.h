@@ -3,8 +3,8 @@
  *
  * A node counts its lines from 1, and anew when it has lost its memory.  Each
  * such run has a first and a last number that a line has; what no line has
- * between them is missing.  Lines may come in any order.  A line whose number its
- * node's run has already, or whose end does not fit between those of its
+ * between them is missing.  Lines may come in any order.  A line whose number
+ * its node's run has already, or whose end does not fit between those of its
  * neighbours, is of another run.
  */
 

@@ -36,11 +36,10 @@ struct groups_s {
     groups_order_t           order;
     groups_row_t             row;
     void                    *data;
-    bool                     done;
     bool                     broken;
 };
 
-static bool spill_all(groups_t *g, spill_t **spill, groups_order_t order);
+static bool spill_all(groups_t *g, spill_t **spill, spill_compare_t compare);
 
 
 static inline void *
@@ -232,6 +231,26 @@ grow(groups_t *g)
 }
 
 
+/* In any order, as long as those of one key come together. */
+static int
+by_key(const void *a, const void *b, void *data)
+{
+    const group_t   *one = a, *two = b;
+    const groups_t  *g = data;
+
+    if (one->hash != two->hash) {
+        return one->hash < two->hash ? -1 : 1;
+    }
+
+    if (one->nkey != two->nkey) {
+        return one->nkey < two->nkey ? -1 : 1;
+    }
+
+    return memcmp((const char *) (one + 1) + g->size,
+                  (const char *) (two + 1) + g->size, one->nkey);
+}
+
+
 /* A new one in an empty slot; it may be that the others are spilled for it. */
 static group_t *
 group_add(groups_t *g, const char *key, size_t n, uint32_t hash)
@@ -246,7 +265,7 @@ group_add(groups_t *g, const char *key, size_t n, uint32_t hash)
     is = room(g, size);
 
     if (is == NULL) {
-        if (!spill_all(g, &g->spill, NULL)) {
+        if (!spill_all(g, &g->spill, by_key)) {
             return NULL;
         }
         is = room(g, size);
@@ -301,9 +320,9 @@ key_values(const groups_t *g, const group_t *is, tg_str_t *values)
 }
 
 
-/* *data: a groups_t, by whose order. */
+/* By what was asked for, then by the values. */
 static int
-compare_rows(const void *a, const void *b, void *data)
+by_order(const void *a, const void *b, void *data)
 {
     int              rc;
     size_t           n;
@@ -327,18 +346,27 @@ compare_rows(const void *a, const void *b, void *data)
 }
 
 
+typedef struct {
+    groups_t         *g;
+    spill_compare_t   compare;
+} sort_t;
+
+
 static int
 compare_slots(const void *a, const void *b, void *data)
 {
-    return compare_rows(*(group_t *const *) a, *(group_t *const *) b, data);
+    const sort_t  *s = data;
+
+    return s->compare(*(group_t *const *) a, *(group_t *const *) b, s->g);
 }
 
 
 /* Moves them to the front of the slots, in order; there are g->used. */
 static void
-sort_all(groups_t *g, groups_order_t order)
+sort_all(groups_t *g, spill_compare_t compare)
 {
     size_t  n = 0;
+    sort_t  s = { g, compare };
 
     for (size_t i = 0; i < g->nslots; i++) {
         if (g->slots[i] != NULL) {
@@ -346,14 +374,13 @@ sort_all(groups_t *g, groups_order_t order)
         }
     }
 
-    g->order = order;
-    qsort_r(g->slots, n, sizeof(group_t *), compare_slots, g);
+    qsort_r(g->slots, n, sizeof(group_t *), compare_slots, &s);
 }
 
 
 /* All that is in memory becomes a run, and is forgotten. */
 static bool
-spill_all(groups_t *g, spill_t **spill, groups_order_t order)
+spill_all(groups_t *g, spill_t **spill, spill_compare_t compare)
 {
     if (*spill == NULL) {
         *spill = spill_new();
@@ -363,7 +390,7 @@ spill_all(groups_t *g, spill_t **spill, groups_order_t order)
         return false;
     }
 
-    sort_all(g, order);
+    sort_all(g, compare);
 
     for (size_t i = 0; i < g->used; i++) {
         if (!spill_put(*spill, g->slots[i], group_size(g, g->slots[i]))) {
@@ -392,36 +419,28 @@ hand_over(void *data, const void *record, size_t n)
 
     (void) n;
     key_values(g, is, values);
-    g->done = !g->row(g->data, values, is + 1);
 
-    return !g->done;
+    return g->row(g->data, values, is + 1);
 }
 
 
-/* The row that is complete: to the caller, or to be sorted. */
+/* The row that is complete is to be sorted. */
 static bool
-row_done(groups_t *g, groups_order_t order)
+row_done(groups_t *g)
 {
     size_t    n = group_size(g, g->last);
     group_t  *is;
 
-    if (order == NULL) {
-        return hand_over(g, g->last, n);
-    }
-
     if (g->used >= g->nslots / 2 && !grow(g)) {
-        g->broken = true;
         return false;
     }
 
     is = room(g, n);
 
-    if (is == NULL) {
-        if (!spill_all(g, &g->sorted, order) || (is = room(g, n)) == NULL) {
-            g->broken = true;
-            return false;
-        }
-        g->order = NULL;                /* of what is being read */
+    if (is == NULL
+        && (!spill_all(g, &g->sorted, by_order) || (is = room(g, n)) == NULL))
+    {
+        return false;
     }
 
     memcpy(is, g->last, n);
@@ -432,34 +451,21 @@ row_done(groups_t *g, groups_order_t order)
 }
 
 
-typedef struct {
-    groups_t        *g;
-    groups_order_t   order;             /* of the rows at last */
-} merge_t;
-
-
 /* Of one of the runs, by key. */
 static bool
 merge_row(void *data, const void *record, size_t n)
 {
-    merge_t        *m = data;
-    groups_t       *g = m->g;
+    groups_t       *g = data;
     group_t        *grown;
     const group_t  *is = record;
 
-    if (g->last != NULL && g->last->nkey == is->nkey
-        && memcmp(group_key(g, g->last), (const char *) (is + 1) + g->size,
-                  is->nkey) == 0)
-    {
+    if (g->last != NULL && by_key(g->last, is, g) == 0) {
         g->add(group_sums(g->last), is + 1);
         return true;
     }
 
-    if (g->last != NULL && !row_done(g, m->order)) {
-        return false;
-    }
-
-    grown = realloc(g->last, n);
+    g->broken = g->last != NULL && !row_done(g);
+    grown = g->broken ? NULL : realloc(g->last, n);
 
     if (grown == NULL) {
         g->broken = true;
@@ -475,42 +481,31 @@ merge_row(void *data, const void *record, size_t n)
 
 /* From the runs by key to memory, or runs, by the order asked for. */
 static bool
-merge(groups_t *g, groups_order_t order)
+merge(groups_t *g)
 {
-    merge_t  m = { g, order };
-
-    if (!spill_all(g, &g->spill, NULL)
-        || !spill_each(g->spill, compare_rows, g, merge_row, &m) || g->broken)
-    {
-        return false;
-    }
-
-    return g->done || g->last == NULL || row_done(g, order) || !g->broken;
+    return spill_all(g, &g->spill, by_key)
+           && spill_each(g->spill, by_key, g, merge_row, g) && !g->broken
+           && (g->last == NULL || row_done(g));
 }
 
 
 bool
 groups_each(groups_t *g, groups_order_t order, groups_row_t row, void *data)
 {
+    g->order = order;
     g->row = row;
     g->data = data;
 
-    if (g->spill != NULL) {
-        if (!merge(g, order)) {
-            return false;
-        }
-
-        if (order == NULL) {
-            return true;
-        }
-
-        if (g->sorted != NULL) {
-            return spill_all(g, &g->sorted, order)
-                   && spill_each(g->sorted, compare_rows, g, hand_over, g);
-        }
+    if (g->spill != NULL && !merge(g)) {
+        return false;
     }
 
-    sort_all(g, order);
+    if (g->sorted != NULL) {
+        return spill_all(g, &g->sorted, by_order)
+               && spill_each(g->sorted, by_order, g, hand_over, g);
+    }
+
+    sort_all(g, by_order);
 
     for (size_t i = 0; i < g->used; i++) {
         if (!hand_over(g, g->slots[i], 0)) {

@@ -35,8 +35,8 @@ void groups_limit(groups_t *g, size_t bytes);
 /* False: there is no room. */
 bool groups_take(groups_t *g, const record_t *r, const void *sums);
 
-/* Each row, in order, once; nothing may be taken any more. False: a file can't be
- * read or written. */
+/* Each row, in order, once; nothing may be taken any more. False: a file
+ * can't be read or written. */
 bool groups_each(groups_t *g, groups_order_t order, groups_row_t row,
     void *data);
 

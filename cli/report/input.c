@@ -169,8 +169,8 @@ read_plain(input_t *in, char *to, size_t room, const atomic_bool *stop,
 }
 
 
-/* Behind a member there is another, or zeros, or nothing. False: it is something
- * else. */
+/* Behind a member there is another, or zeros, or nothing. False: it is
+ * something else. */
 static bool
 next_member(input_t *in)
 {

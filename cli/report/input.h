@@ -1,5 +1,5 @@
 /*
- * input.h - a file's bytes, gzip's (RFC 1952, of any number of members) unpacked.
+ * input.h - a file's bytes; gzip's (RFC 1952, any number of members) unpacked.
  */
 
 #ifndef INPUT_H
@@ -16,8 +16,8 @@ typedef struct input_s  input_t;
 input_t *input_open(const char *name, const char **why);
 void input_close(input_t *in);
 
-/* Waits, in pieces of a tenth of a second, until *stop.  What was read; 0 at the
- * end, and where it stopped; -1: *why says it. */
+/* Waits, in pieces of a tenth of a second, until *stop.  What was read; 0 at
+ * the end, and where it stopped; -1: *why says it. */
 ptrdiff_t input_read(input_t *in, char *to, size_t room,
     const atomic_bool *stop, const char **why);
 

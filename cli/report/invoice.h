@@ -1,6 +1,6 @@
 /*
  * invoice.h - what a provider says that it was used for, as CSV: OpenAI's and
- * Anthropic's cost exports, and others whose columns are named as usual or told.
+ * Anthropic's cost exports, and others with columns named as usual, or told.
  */
 
 #ifndef INVOICE_H

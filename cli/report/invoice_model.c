@@ -102,7 +102,11 @@ name_turn(name_t *name)
     }
 
     word = w[to];
-    memmove(w + from + 1, w + from, (to - from) * sizeof(tg_str_t));
+
+    for ( ; to > from; to--) {
+        w[to] = w[to - 1];
+    }
+
     w[from] = word;
 }
 

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Output tokens by size: eight steps from each power of two to the next, so that
- * a quantile is told within 9%. */
+/* Output tokens by size: eight steps from each power of two to the next, so
+ * that a quantile is told within 9%. */
 #define STEPS    8
 #define OCTAVES  21
 #define BUCKETS  (STEPS * OCTAVES)

@@ -2,9 +2,9 @@
  * reader.h - cost lines of any number of files: plain or gzip, rotated, of many
  * nodes, in any order; each line once.
  *
- * "-" is stdin.  Lines are streamed: memory does not grow with the input, beyond
- * what is needed to know duplicates, and that goes to an unlinked temporary file
- * where it is too much.
+ * "-" is stdin.  Lines are streamed: memory does not grow with the input,
+ * beyond what is needed to know duplicates, and that goes to unlinked temporary
+ * files where it is too much.
  */
 
 #ifndef READER_H
@@ -50,8 +50,9 @@ typedef struct {
 /* False ends the reading. */
 typedef bool (*reader_line_t)(void *data, const record_t *r);
 
-/* False with a message said: a file can't be read.  What a line is not fit for is
- * counted, not an error.  Lines come in the order of files and in them. */
+/* False with a message said: a file can't be read.  What a line is not fit
+ * for is counted, not an error.  Lines come in the order of files and in
+ * them. */
 bool reader_run(char **files, int nfiles, const reader_options_t *options,
     reader_line_t line, void *data, reader_stats_t *stats);
 

@@ -529,7 +529,8 @@ reconcile_command(int argc, char **argv)
     char           *log = NULL, **files;
     reconcile_t     c;
     const option_t  own[] = {
-        { "tolerance", &c.tolerance, NULL }, { "model", &c.columns.model, NULL },
+        { "tolerance", &c.tolerance, NULL },
+        { "model", &c.columns.model, NULL },
         { "amount", &c.columns.amount, NULL },
         { "date", &c.columns.date, NULL },
         { "log", (const char **) &log, NULL },

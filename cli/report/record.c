@@ -42,8 +42,8 @@ static field_t         fields[NAMES_SLOTS];
 static char            under_names[NAMES_MAX][NAME_MAX];
 static pthread_once_t  fields_once = PTHREAD_ONCE_INIT;
 
-/* Lines are alike: the slot of the field that came behind each, when it was last
- * met. */
+/* Lines are alike: the slot of the field that came behind each, when it was
+ * last met. */
 static _Thread_local uint16_t  behind[NAMES_SLOTS];
 
 
@@ -61,7 +61,8 @@ record_number_name(record_number_t n)
 }
 
 
-/* What is in the line as a decimal fraction of dollars, seconds, or anything. */
+/* What is in the line as a decimal fraction of dollars, seconds, or
+ * anything. */
 static bool
 is_nano(unsigned number)
 {

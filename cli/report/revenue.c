@@ -64,6 +64,7 @@ read_field(csv_t *c, tg_str_t *field, bool *more)
     }
 
     *more = c->p < c->end && *c->p == c->comma;
+    to -= !*more && to > start && to[-1] == '\r';
     c->lines += c->p < c->end && *c->p == '\n';
     c->p += c->p < c->end;
     *field = tg_str_trim(tg_str_of(start, (size_t) (to - start)));

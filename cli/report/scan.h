@@ -27,9 +27,9 @@ scan_space(scan_t *s)
 /* Behind the opening quote, to behind the closing one. */
 bool scan_string(scan_t *s, tg_str_t *v, bool *escaped);
 
-/* Of any kind, at least one byte: a string's text, a list's first one, else as it
- * is written; null and objects are empty.  What is not flat is looked at no closer
- * than for brackets that match. */
+/* Of any kind, at least one byte: a string's text, a list's first one, else
+ * as it is written; null and objects are empty.  What is not flat is looked
+ * at no closer than for brackets that match. */
 bool scan_value(scan_t *s, tg_str_t *v, bool *escaped);
 
 /* What was scanned, unescaped in place where it was escaped. */

@@ -2,9 +2,9 @@
  * seal.h - what a period's cost lines come to, and a hash of it that does not
  * depend on the files they are in, nor on their order.
  *
- * Into it goes what a line says of money: event.id, time, who, which model asked
- * for, what it cost.  The rest is left out: of two lines with one event.id, which
- * count once, either may have been read first.
+ * Into it goes what a line says of money: event.id, time, who, which model
+ * asked for, what it cost.  The rest is left out: of two lines with one
+ * event.id, which count once, either may have been read first.
  */
 
 #ifndef SEAL_H

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #define SLOTS      (1 << 22)
-#define BEHIND     8192                 /* more slots, for what the last push out */
+#define BEHIND     8192                 /* more slots, for what is pushed out */
 #define PAGE       512                  /* of a run's file, in ids */
 #define RUNS_MAX   400
 #define BLOOM      (1 << 22)            /* words of 64 bits */

@@ -16,13 +16,13 @@
 
 typedef struct seen_s  seen_t;
 
-/* slots: a power of two, 2^10 to 2^22; of three quarters of so many ids the bits
- * are in memory.  0: 2^22.  NULL: no memory. */
+/* slots: a power of two, 2^10 to 2^22; of three quarters of so many ids the
+ * bits are in memory.  0: 2^22.  NULL: no memory. */
 seen_t *seen_new(size_t slots);
 void seen_free(seen_t *s);
 
-/* True: it has been there before.  *failed is set where the temporary file can't
- * be used. */
+/* True: it has been there before.  *failed is set where the temporary file
+ * can't be used. */
 bool seen_before(seen_t *s, tg_str_t id, bool *failed);
 
 #endif /* SEEN_H */

@@ -419,7 +419,7 @@ series_settle(series_set_t *set)
 {
     series_t  *s;
 
-    if (set->used <= set->most && set->n < SETS_MAX) {
+    if (set->used <= set->most && set->n + SERIES_OF_CALL <= SETS_MAX) {
         return true;
     }
 

@@ -166,8 +166,11 @@ step(nginx_file_t *f)
         break;
 
     case '}':
-        ok = f->at.r->nblocks > f->blocks
-             || serverconf_failed(&f->at, "a block ends that was not begun");
+        ok = f->n != 0
+             ? serverconf_failed(&f->at, "a block ends within a directive")
+             : f->at.r->nblocks > f->blocks
+               || serverconf_failed(&f->at,
+                                    "a block ends that was not begun");
         f->at.r->nblocks -= f->at.r->nblocks > f->blocks;
         break;
 

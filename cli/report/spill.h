@@ -29,8 +29,8 @@ spill_t *spill_new(void);       /* NULL: no memory */
 void spill_free(spill_t *s);
 
 /*
- * A run: records in order, each of at most SPILL_RECORD_MAX bytes.  False: there
- * is no room on the disk, or there are too many runs.
+ * A run: records in order, each of at most SPILL_RECORD_MAX bytes.  False:
+ * there is no room on the disk, or there are too many runs.
  */
 bool spill_begin(spill_t *s);
 bool spill_put(spill_t *s, const void *record, size_t n);

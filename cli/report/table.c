@@ -258,7 +258,8 @@ cell_done(table_t *t)
 
 
 /* What may steer a terminal, or change the direction of what follows, is a
- * question mark; so is what is no UTF-8.  Returns the end of what was written. */
+ * question mark; so is what is no UTF-8.  Returns the end of what was
+ * written. */
 static char *
 make_plain(char *to, tg_str_t s, size_t most)
 {

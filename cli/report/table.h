@@ -36,7 +36,8 @@ typedef struct table_s  table_t;
 /* NULL: no memory. name: of JSON's array and for messages; static. */
 table_t *table_new(table_format_t format, const char *name);
 
-/* name: as CSV and JSON have it, snake_case; the readable table's is made of it. */
+/* name: as CSV and JSON have it, snake_case; the readable table's is made of
+ * it. */
 void table_column(table_t *t, const char *name, cell_kind_t kind);
 
 void table_text(table_t *t, tg_str_t s);

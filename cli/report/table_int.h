@@ -25,8 +25,8 @@ typedef struct {
 } note_t;
 
 /*
- * Rows are written as they come; a readable table's, whose widths are only known
- * at the end, as cells with a NUL behind each.
+ * Rows are written as they come; a readable table's, whose widths are only
+ * known at the end, as cells with a NUL behind each.
  */
 struct table_s {
     table_format_t  format;

@@ -310,7 +310,11 @@ pack(timeline_t *t, const record_t *r, const record_want_t *want)
         p = pack_text(p, r->tags[i].value);
     }
 
-    head.size = (uint32_t) (p - start + 7) & ~7u;
+    while ((p - start) % 8 != 0) {
+        *p++ = '\0';
+    }
+
+    head.size = (uint32_t) (p - start);
     memcpy(start, &head, sizeof(head));
     t->at[t->nat++] = (uint32_t) t->size;
     t->size += head.size;

@@ -38,7 +38,7 @@ def limit(told, **what):
 
 
 TEXT = keys.keys(
-    keys.key("ann", team="search", user="ann", name="Ann's",
+    keys.key("ann", team="search", user="ann", owner="Ann",
              models=["gpt-4o-mini"]),
     keys.key("bob", team="ads"))
 
@@ -50,7 +50,7 @@ def test_a_key_sees_what_its_lines_say(server, fake):
                       "model per=model tokens=9M/day"))
     told = me(server, "ann")
     assert told["key_id"] == "key_ann" and told["team"] == "search"
-    assert told["name"] == "Ann's" and told["models"] == ["gpt-4o-mini"]
+    assert told["models"] == ["gpt-4o-mini"]
     assert told["spend"]["today_nusd"] == 0
     assert told["spend"]["zone"] == "UTC"
     assert limit(told, quota="pace")["used"] == 0
@@ -84,7 +84,8 @@ def test_what_is_refused_and_held_is_told(server, fake):
     server.start(site(server, fake, TEXT, "pace per=key requests=1/day",
                       "pair per=key concurrent=2"))
     head = tuple(keys.bearer("ann").items())
-    exchange = server.client.open("POST", CHAT, calls.chat(max_tokens=8), head,
+    exchange = server.client.open("POST", CHAT,
+                                  calls.asked_stream(max_tokens=8), head,
                                   fake={"gate": 1})
     fake.wait(1)
     told = me(server, "ann")

@@ -40,7 +40,8 @@ needed = pytest.mark.skipif(prom.BINARY is None or prom.PROMTOOL is None,
 def site(server, one, gone, engines, redis):
     """Two providers, one of them gone; GPUs; a fleet's ledger; keys; quotas."""
     up = Upstream("gpu", list(engines), [
-        ("llm_backend", "type=vllm", "gpu_cost=3.6/hour"),
+        ("llm_backend", "type=vllm", "gpu_cost=3.6/hour",
+                         "instead_of=gpt-4o-mini"),
         ("llm_health_check", "interval=300ms")])
     people = keys(key("ann", team="search", user="ann"),
                   key("bob", team="ads", user="bob"), key("eve"))
@@ -57,6 +58,8 @@ def site(server, one, gone, engines, redis):
         [("gone", gone, "dialect=openai"), ("one", one, "dialect=openai"),
          ("gpu", "http://gpu", "dialect=vllm")],
         ("llm_route", "own", "when=model == 'own-8b'", "to=gpu/gpt-4o-mini"),
+        ("llm_route", "cheaper", "when=model == 'gpt-4o'",
+         "to=one/gpt-4o-mini", "dry_run"),
         ("llm_route", "pair", "to=gone,one"),
         ("llm_tag", "feature", "from=header:X-Feature"),
         ("llm_metrics", LABELS), *gate,

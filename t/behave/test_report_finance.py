@@ -287,6 +287,15 @@ def test_any_csv_whose_columns_are_told_or_usual(month, tmp_path):
     assert {r["model"]: r["theirs_nusd"] for r in rows}["gpt-4o"] == 125000000
 
 
+def test_our_own_focus_is_an_invoice_without_differences(month, tmp_path):
+    bill = tmp_path / "focus.csv"
+    llmctl("report", "focus", "--quiet", f"--output={bill}", month.path)
+    rows, _ = table("reconcile", str(bill), "--by=day,model", "--tolerance=0",
+                    "--log", month.path, name="reconcile")
+    assert all(r["difference_nusd"] == 0 for r in rows)
+    assert sum(r["theirs_nusd"] for r in rows) == month.total()
+
+
 @pytest.mark.parametrize("text, why", [
     ("", "is empty"), ("model,cost\ngpt,x\n", "line 2 has an amount"),
     ("model,tokens\ngpt,5\n", "no column of amounts"),

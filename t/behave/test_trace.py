@@ -64,8 +64,8 @@ def test_a_trace_begins_where_the_provider_is_ours_to_choose(server, fake,
 
 def test_no_trace_is_made_unasked(server, fake):
     site = server.metered(fake)
-    site.locs.append(Loc("/dry", [("llm", "dry_run"), ("llm_trace", "on")],
-                         fake))
+    site.locs.insert(0, Loc("/dry", [("llm", "dry_run"), ("llm_trace", "on")],
+                            fake))
     server.start(site)
     server.client.post(CHAT, calls.chat())
     assert sent(fake) is None
@@ -178,12 +178,13 @@ def in_flight(server):
     return int(found[1])
 
 
-def test_calls_in_flight_are_told_and_none_of_the_dead(server, fake):
+def test_calls_in_flight_are_told_and_none_of_the_dead(server, fake, fake2):
     site = server.metered(fake, workers=2)
-    site.locs.append(Loc("/metrics", [("llm_status", "format=prometheus")]))
+    site.locs = [Loc("/metrics", [("llm_status", "format=prometheus")]),
+                 Loc("/two/", [("llm", "on")], fake2), *site.locs]
     server.start(site)
     assert in_flight(server) == 0
-    open_ones = [server.client.open("POST", CHAT, calls.chat(),
+    open_ones = [server.client.open("POST", CHAT, calls.asked_stream(),
                                     fake={"gate": 1}) for _ in range(3)]
     fake.wait(3)
     assert in_flight(server) == 3
@@ -196,9 +197,9 @@ def test_calls_in_flight_are_told_and_none_of_the_dead(server, fake):
 
     server.lines(3)
     server.wait_until(lambda: in_flight(server) == 0, what="the end of all")
-    exchange = server.client.open("POST", CHAT, calls.chat(),
-                                  fake={"gate": 1})
-    fake.wait(4)
+    exchange = server.client.open("POST", "/two" + CHAT,
+                                  calls.asked_stream(), fake={"gate": 1})
+    fake2.wait(1)
     assert in_flight(server) == 1
     server.expect_errors("exited on signal 9", "signal Killed",
                          "was not able", "AH00052")
@@ -208,4 +209,4 @@ def test_calls_in_flight_are_told_and_none_of_the_dead(server, fake):
 
     exchange.close()
     server.wait_until(lambda: in_flight(server) == 0, what="a new process")
-    fake.release()
+    fake2.release()

@@ -2,7 +2,7 @@
 """What `llmctl report anomalies` finds of what was planted, how soon, and what it
 says of quiet days; and how far `llmctl report forecast` is off.  Seeds below 100 are those that it was tuned by.
 
-    anomaly_bench.py [--llmctl=build/llmctl] [--seeds=101-105] [--quiet=201-203]
+    anomaly_bench.py [--llmctl=build/llmctl] [--seeds=111-115] [--quiet=211-213]
 """
 
 import argparse
@@ -202,8 +202,8 @@ def quiet(llmctl, seed):
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("--llmctl", default="build/llmctl")
-    a.add_argument("--seeds", default="101-105")
-    a.add_argument("--quiet", default="201-203")
+    a.add_argument("--seeds", default="111-115")
+    a.add_argument("--quiet", default="211-213")
     a.add_argument("--verbose", action="store_true")
     a = a.parse_args()
     found, total, others, took, named = 0, 0, 0, [], 0

@@ -1,8 +1,8 @@
 /*
  * lines - cost lines as a server writes them, as many as wanted.
  *
- *     lines [--lines=N | --bytes=N[M|G]] [--seed=N] [--start=2026-11-01T00:00:00Z]
- *           [--days=N] [--nodes=N] [--teams=N] [--keys=N] [--users=N]
+ *     lines [--lines=N | --bytes=N[M|G]] [--seed=N]
+ *           [--start=2026-11-01T00:00:00Z] [--days=N] [--nodes=N] [--teams=N] [--keys=N] [--users=N]
  *           [--again=PPM] [--lost=PPM] [--torn=PPM] [--format=underscore]
  *
  * The days are filled evenly with the lines that --lines= says, or with as many

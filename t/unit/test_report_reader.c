@@ -18,7 +18,8 @@
 #define CALL                                                                  \
     "{\"@timestamp\":\"2026-11-01T23:30:00.250Z\",\"llm.schema\":1,"          \
     "\"event.id\":\"01a1-1\",\"llm.seq\":7,\"llm.final\":true,"               \
-    "\"llm.team\":\"a \\\"b\\\" \\u00fc\\ud83d\\ude00\",\"llm.tags.app\":\"x\","\
+    "\"llm.team\":\"a \\\"b\\\" \\u00fc\\ud83d\\ude00\","                    \
+    "\"llm.tags.app\":\"x\","                                                \
     "\"gen_ai.request.model\":\"gpt\",\"gen_ai.response.finish_reasons\":"    \
     "[\"stop\",\"length\"],\"llm.usage.extra\":[{\"type\":\"a]\",\"n\":[1]}],"\
     "\"gen_ai.usage.input_tokens\":12,\"llm.cost.saved\":0.000000001,"        \
@@ -246,7 +247,8 @@ test_days_of_a_zone(void **state)
 }
 
 
-/* Every id is known again, and no other, whether it is in a file by now or not. */
+/* Every id is known again, and no other, whether it is in a file by now or
+ * not. */
 static void
 test_ids_are_seen_once(void **state)
 {

@@ -1,0 +1,167 @@
+/* What calls are counted in: its file, and who counts in it. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tg_tally_file.h"
+
+static char  dir[64], path[128];
+
+
+static int
+setup(void **state)
+{
+    (void) state;
+
+    strcpy(dir, "/tmp/tollgate-tally-XXXXXX");
+
+    if (mkdtemp(dir) == NULL) {
+        return -1;
+    }
+
+    (void) snprintf(path, sizeof(path), "%s/ledger.tally", dir);
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+
+    (void) unlink(path);
+
+    return rmdir(dir);
+}
+
+
+static void
+test_a_file_is_gone_on_with(void **state)
+{
+    tg_error_t        err;
+    struct stat       st;
+    unsigned char     secret[TG_TALLY_SECRET];
+    tg_tally_file_t   f, g;
+
+    assert_int_equal(tg_tally_file_open(&f, path, 1000, &err), TG_OK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(st.st_size, sizeof(tg_tally_t));
+    assert_true(st.st_blocks * 512 >= (off_t) sizeof(tg_tally_t));
+    assert_int_equal(f.tally->since, 1000);
+    memcpy(secret, f.tally->secret, sizeof(secret));
+    f.tally->seq = 7;
+
+    assert_int_equal(tg_tally_file_open(&g, path, 2000, &err), TG_OK);
+    assert_int_equal(g.tally->seq, 7);
+    g.tally->seq++;
+    assert_int_equal(f.tally->seq, 8);
+    tg_tally_file_close(&f);
+    tg_tally_file_close(&f);
+    tg_tally_file_close(&g);
+
+    assert_int_equal(tg_tally_file_open(&f, path, 3000, &err), TG_OK);
+    assert_int_equal(f.tally->seq, 8);
+    assert_int_equal(f.tally->since, 1000);
+    assert_memory_equal(f.tally->secret, secret, sizeof(secret));
+    tg_tally_file_close(&f);
+    (void) state;
+}
+
+
+static void
+test_another_layout_is_begun_anew_and_no_tally_is_refused(void **state)
+{
+    FILE             *file;
+    tg_error_t        err;
+    tg_tally_file_t   f, g;
+
+    assert_int_equal(tg_tally_file_open(&f, path, 1000, &err), TG_OK);
+    f.tally->seq = 9;
+    f.tally->layout++;
+    assert_int_equal(tg_tally_file_open(&g, path, 2000, &err), TG_OK);
+    assert_int_equal(g.tally->seq, 0);
+    assert_int_equal(g.tally->since, 2000);
+    assert_int_equal(f.tally->seq, 9);          /* who has it goes on */
+    tg_tally_file_close(&f);
+    tg_tally_file_close(&g);
+
+    assert_int_equal(truncate(path, 100), 0);
+    assert_int_equal(tg_tally_file_open(&f, path, 3000, &err), TG_OK);
+    assert_int_equal(f.tally->since, 3000);
+    tg_tally_file_close(&f);
+
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("somebody's letters, and many of them", file);
+    fclose(file);
+    assert_int_equal(tg_tally_file_open(&f, path, 1000, &err), TG_ERROR);
+    assert_null(f.tally);
+    assert_string_equal(err.message, "it is no file of ours");
+
+    assert_int_equal(tg_tally_file_open(&f, "/proc/none/x", 1, &err),
+                     TG_ERROR);
+    (void) state;
+}
+
+
+static void
+test_what_the_dead_had_in_flight_is_not(void **state)
+{
+    int                  status;
+    pid_t                pid;
+    tg_tally_t          *t = tg_tally_anonymous(1000);
+    tg_tally_process_t  *own, *again;
+
+    assert_non_null(t);
+    own = tg_tally_file_join(t);
+    assert_non_null(own);
+    own->calls = 2;
+
+    pid = fork();
+    assert_true(pid != -1);
+
+    if (pid == 0) {
+        own = tg_tally_file_join(t);
+        own->calls = 5;
+        _exit(tg_tally_file_in_flight(t) == 7 ? 0 : 1);
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(tg_tally_file_in_flight(t), 2);
+
+    /* Its place is taken over, empty. */
+
+    again = tg_tally_file_join(t);
+    assert_non_null(again);
+    assert_true(again != own);
+    assert_int_equal(again->calls, 0);
+    assert_int_equal(tg_tally_file_in_flight(t), 2);
+    (void) state;
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_file_is_gone_on_with, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            test_another_layout_is_begun_anew_and_no_tally_is_refused, setup,
+            teardown),
+        cmocka_unit_test(test_what_the_dead_had_in_flight_is_not)
+    };
+
+    return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
+}
