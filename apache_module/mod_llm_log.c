@@ -616,6 +616,7 @@ llm_log_recovered(void *data, const tg_ledger_swept_t *call)
     bool         safe = true;
     char         line[TG_LINE_MAX];
     size_t       n;
+    tg_now_t     now;
     uint64_t     seq = 0;
     tg_log_t   **logs;
     llm_main_t  *m = data;
@@ -642,7 +643,9 @@ llm_log_recovered(void *data, const tg_ledger_swept_t *call)
     }
 
     if (safe) {
-        tg_recovered_count(m->conf, call, m->desk.zone, m->desk.tally);
+        llm_now(&now);
+        tg_recovered_count(m->conf, call, m->desk.zone, now.wall_ms,
+                           m->desk.tally);
     }
 
     return safe;

@@ -357,7 +357,8 @@ tg_recovered_wants(const tg_ledger_swept_t *call, tg_str_t target)
 
 static void
 tg_recovered_spend(const tg_packed_texts_t *texts, int64_t cost,
-    const tg_ledger_swept_t *call, const tg_zone_t *zone, tg_tally_t *tally)
+    const tg_ledger_swept_t *call, const tg_zone_t *zone, int64_t now,
+    tg_tally_t *tally)
 {
     tg_spent_t  spent;
 
@@ -369,19 +370,19 @@ tg_recovered_spend(const tg_packed_texts_t *texts, int64_t cost,
                                     ? texts->provider : texts->vendor;
     spent.cost = cost;
     spent.admitted = call->admitted;
-    spent.now = call->admitted;
+    spent.now = now;
     tg_spend_count(&tally->spend, NULL, zone, &spent);
 
     for (unsigned i = 0; call->recovered && i < call->nitems; i++) {
         tg_subjects_used(&tally->subjects, call->keys[i], call->actual[i],
-                         call->admitted);
+                         now);
     }
 }
 
 
 void
 tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
-    const tg_zone_t *zone, tg_tally_t *tally)
+    const tg_zone_t *zone, int64_t now, tg_tally_t *tally)
 {
     tg_labels_t               l;
     tg_packed_t               c;
@@ -413,5 +414,5 @@ tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
     counted.cost = call->sent ? c.cost : 0;
     counted.list = counted.cost;
     tg_metrics_count(&tally->metrics, mc->series, &counted);
-    tg_recovered_spend(&texts, counted.cost, call, zone, tally);
+    tg_recovered_spend(&texts, counted.cost, call, zone, now, tally);
 }

@@ -31,9 +31,9 @@ size_t tg_recovered_line(const tg_conf_t *conf, const tg_ledger_swept_t *call,
     char *buf, uint64_t seq, tg_log_format_t format);
 
 /* Counts it, where it had not come to its end: else it was counted then.
- * zone: the ledger's. */
+ * zone: the ledger's; now: milliseconds since 1970. */
 void tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
-    const tg_zone_t *zone, tg_tally_t *tally);
+    const tg_zone_t *zone, int64_t now, tg_tally_t *tally);
 
 /* Whether the call's line was for a log with this target. */
 bool tg_recovered_wants(const tg_ledger_swept_t *call, tg_str_t target);

@@ -31,16 +31,22 @@ tg_tally_join(tg_tally_t *tally, int64_t pid, uint64_t start,
     int64_t              old;
     tg_tally_process_t  *p = tally->processes;
 
+    /* Who is about to take a place has it by the negative of his number: until
+     * `start` is his, too, it would tell that he is somebody else. */
+
     for (unsigned i = 0; i < TG_TALLY_PROCESSES; i++, p++) {
         old = atomic_load(&p->pid);
 
-        if (old != 0 && alive(old, atomic_load(&p->start))) {
+        if (old != 0
+            && (old > 0 ? alive(old, atomic_load(&p->start)) : alive(-old, 0)))
+        {
             continue;
         }
 
-        if (atomic_compare_exchange_strong(&p->pid, &old, pid)) {
+        if (atomic_compare_exchange_strong(&p->pid, &old, -pid)) {
             atomic_store(&p->start, start);
             atomic_store(&p->calls, 0);
+            atomic_store(&p->pid, pid);
             return p;
         }
     }
@@ -52,13 +58,14 @@ tg_tally_join(tg_tally_t *tally, int64_t pid, uint64_t start,
 int64_t
 tg_tally_in_flight(tg_tally_t *tally, tg_tally_alive_t alive)
 {
-    int64_t              n, sum = 0;
+    int64_t              n, pid, sum = 0;
     tg_tally_process_t  *p = tally->processes;
 
     for (unsigned i = 0; i < TG_TALLY_PROCESSES; i++, p++) {
         n = atomic_load(&p->calls);
+        pid = atomic_load(&p->pid);
 
-        if (n > 0 && alive(atomic_load(&p->pid), atomic_load(&p->start))) {
+        if (n > 0 && pid > 0 && alive(pid, atomic_load(&p->start))) {
             sum += n;
         }
     }

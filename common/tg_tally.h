@@ -22,7 +22,8 @@
 /* A process of the server.  One that has died is as none: what it had in flight
  * is not. */
 typedef struct {
-    _Atomic int64_t   pid;          /* 0: unused */
+    _Atomic int64_t   pid;          /* 0: unused; below 0: -pid is about to take
+                                       it */
     _Atomic uint64_t  start;        /* of it, so that another one of that number
                                        is told from it */
     _Atomic int64_t   calls;        /* in flight */

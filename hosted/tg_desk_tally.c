@@ -39,7 +39,11 @@ tg_desk_tally_get(tg_desk_t *desk, tg_tally_t **anonymous, int64_t now)
         desk->log(desk->log_data, TG_DESK_ERROR, text);
     }
 
-    if (*anonymous == NULL) {
+    /* httpd keeps it over a restart with another version of the module. */
+
+    if (*anonymous == NULL
+        || tg_tally_check((*anonymous)->magic, (*anonymous)->layout) != TG_OK)
+    {
         *anonymous = tg_tally_anonymous(now);
 
         if (*anonymous == NULL) {

@@ -481,6 +481,7 @@ bool
 ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call)
 {
     size_t                     n;
+    tg_now_t                   now;
     uint64_t                   seq = 0;
     ngx_uint_t                 i, failed = 0;
     static u_char              line[TG_LINE_MAX];
@@ -513,7 +514,8 @@ ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call)
     }
 
     if (!failed) {
-        tg_recovered_count(lmcf->conf, call, lmcf->desk.zone,
+        ngx_http_llm_now(&now);
+        tg_recovered_count(lmcf->conf, call, lmcf->desk.zone, now.wall_ms,
                            lmcf->desk.tally);
     }
 

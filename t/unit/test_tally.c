@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tg_tally_file.h"
+#include "tg_desk.h"
 
 static char  dir[64], path[128];
 
@@ -151,6 +151,88 @@ test_what_the_dead_had_in_flight_is_not(void **state)
 }
 
 
+static bool
+all_live(int64_t pid, uint64_t start)
+{
+    (void) start;
+
+    assert_true(pid > 0);
+
+    return true;
+}
+
+
+static bool
+none_live(int64_t pid, uint64_t start)
+{
+    (void) start;
+
+    assert_true(pid > 0);
+
+    return false;
+}
+
+
+static void
+test_a_place_that_is_being_taken_is_nobody_elses(void **state)
+{
+    tg_tally_t          *t = tg_tally_anonymous(1000);
+    tg_tally_process_t  *p = t->processes;
+
+    p->pid = -77;
+    p->calls = 3;                       /* of who died there */
+    assert_ptr_equal(tg_tally_join(t, 78, 1, all_live), p + 1);
+    assert_int_equal(p[1].pid, 78);
+    assert_int_equal(tg_tally_in_flight(t, all_live), 0);
+
+    /* He has died over it. */
+
+    assert_ptr_equal(tg_tally_join(t, 79, 1, none_live), p);
+    assert_int_equal(p->pid, 79);
+    assert_int_equal(p->calls, 0);
+    (void) state;
+}
+
+
+static void
+log_nothing(void *data, tg_desk_level_t level, const char *message)
+{
+    (void) data;
+    (void) level;
+    (void) message;
+}
+
+
+static void
+test_memory_of_another_version_is_not_gone_on_with(void **state)
+{
+    uint64_t     old[2] = { 0, 0 };
+    tg_conf_t    conf;
+    tg_desk_t    desk;
+    tg_tally_t  *anonymous = NULL, *first;
+
+    memset(&conf, 0, sizeof(conf));
+    memset(&desk, 0, sizeof(desk));
+    desk.conf = &conf;
+    desk.log = log_nothing;
+    conf.prefix.off = true;
+
+    tg_desk_tally(&desk, &anonymous, 1000);
+    assert_non_null(anonymous);
+    first = anonymous;
+    tg_desk_tally(&desk, &anonymous, 2000);
+    assert_ptr_equal(anonymous, first);
+
+    old[0] = first->magic;
+    old[1] = first->layout + 1;
+    anonymous = (void *) old;
+    tg_desk_tally(&desk, &anonymous, 3000);
+    assert_ptr_not_equal(anonymous, old);
+    assert_int_equal(desk.tally->since, 3000);
+    (void) state;
+}
+
+
 int
 main(void)
 {
@@ -160,7 +242,9 @@ main(void)
         cmocka_unit_test_setup_teardown(
             test_another_layout_is_begun_anew_and_no_tally_is_refused, setup,
             teardown),
-        cmocka_unit_test(test_what_the_dead_had_in_flight_is_not)
+        cmocka_unit_test(test_what_the_dead_had_in_flight_is_not),
+        cmocka_unit_test(test_a_place_that_is_being_taken_is_nobody_elses),
+        cmocka_unit_test(test_memory_of_another_version_is_not_gone_on_with)
     };
 
     return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
