@@ -94,8 +94,7 @@ llm_own_answer(request_rec *r, const tg_scope_t *scope,
     tg_status_facts_t  facts;
 
     llm_now(&now);
-    tg_desk_facts(&llm_main->desk, NULL, &llm_main->shared->breakers, &now,
-                  &facts);
+    tg_desk_own_facts(&llm_main->desk, &now, &facts);
     llm_own_page(scope, &facts, rq, answer, bb);
     tg_desk_facts_end(&facts);
 

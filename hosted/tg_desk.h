@@ -148,6 +148,11 @@ void tg_desk_gate(tg_desk_t *desk, const tg_price_book_t *book,
  */
 void tg_desk_facts(tg_desk_t *desk, const tg_price_book_t *book,
     tg_breakers_t *breakers, const tg_now_t *now, tg_status_facts_t *facts);
+
+/* Of that what llm_me and llm_outcome go by: anybody may ask them, so that it
+ * costs little. */
+void tg_desk_own_facts(tg_desk_t *desk, const tg_now_t *now,
+    tg_status_facts_t *facts);
 void tg_desk_facts_end(tg_status_facts_t *facts);
 
 /* tg_desk_fleet.c: the prices in use are these; for the other nodes of a fleet. */

@@ -126,22 +126,31 @@ tg_desk_lost(tg_desk_t *desk, unsigned n)
 
 
 void
-tg_desk_facts(tg_desk_t *desk, const tg_price_book_t *book,
-    tg_breakers_t *breakers, const tg_now_t *now, tg_status_facts_t *facts)
+tg_desk_own_facts(tg_desk_t *desk, const tg_now_t *now,
+    tg_status_facts_t *facts)
 {
     memset(facts, 0, sizeof(tg_status_facts_t));
 
     facts->conf = desk->conf;
     facts->tally = desk->tally;
-    facts->breakers = breakers;
     facts->ledger = desk->joined ? &desk->ledger.ledger : NULL;
     facts->zone = desk->zone;
     facts->roster = tg_desk_roster(desk);
+    facts->wall_ms = now->wall_ms;
+    facts->mono_ms = now->mono_ns / 1000000;
+}
+
+
+void
+tg_desk_facts(tg_desk_t *desk, const tg_price_book_t *book,
+    tg_breakers_t *breakers, const tg_now_t *now, tg_status_facts_t *facts)
+{
+    tg_desk_own_facts(desk, now, facts);
+
+    facts->breakers = breakers;
     facts->book = book;
     facts->upstream = desk->conf->companion;
     facts->in_flight = tg_tally_file_in_flight(desk->tally);
-    facts->wall_ms = now->wall_ms;
-    facts->mono_ms = now->mono_ns / 1000000;
 }
 
 

@@ -82,11 +82,9 @@ ngx_http_llm_own_answer(ngx_http_request_t *r)
     tg_own_request_t           rq;
     tg_status_facts_t          facts;
     ngx_http_llm_page_t        page;
-    ngx_http_llm_shared_t     *shared;
     ngx_http_llm_main_conf_t  *lmcf;
 
     lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
-    shared = lmcf->shm_zone->data;
 
     ngx_memzero(&rq, sizeof(rq));
     rq.method = ngx_http_llm_str(&r->method_name);
@@ -100,7 +98,7 @@ ngx_http_llm_own_answer(ngx_http_request_t *r)
 
     ngx_http_llm_page_init(&page, r);
     ngx_http_llm_now(&now);
-    tg_desk_facts(&lmcf->desk, lmcf->book, &shared->breakers, &now, &facts);
+    tg_desk_own_facts(&lmcf->desk, &now, &facts);
     ngx_http_llm_own_page(r, &facts, &rq, &answer, &page);
     tg_desk_facts_end(&facts);
 
