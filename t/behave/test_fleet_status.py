@@ -12,7 +12,7 @@ import pytest
 from conftest import SERVERS
 from keys import gated
 from redis_server import BINARY, Redis
-from servers import Loc
+from servers import Loc, root
 
 pytestmark = pytest.mark.skipif(BINARY is None, reason="no redis-server")
 
@@ -113,6 +113,13 @@ def test_totals_are_those_of_all_nodes(server, server2, fake, redis):
         assert "\nllm_fleet_nodes 2\n" in page
         families = re.findall(r"^# TYPE (\S+)", page, re.M)
         assert len(families) == len(set(families))
+
+        # All that a node with a ledger and a fleet has is described.
+
+        with open(root("docs", "metrics.md")) as doc:
+            known = set(re.findall(r"`(llm_[a-z_]+)`", doc.read()))
+
+        assert not set(families) - known
 
 
 def test_without_redis_the_page_goes_on(server, fake, redis):
