@@ -25,16 +25,20 @@ def check(server, up, secret, read):
     me = get("/llm/me", own)
     assert me.status == 200 and "search" in me.body.decode()
 
-    server.wait_until(lambda: [len(lines) for lines in read()] == [2, 2])
-    (call, outcome), under = [sorted(lines, key=lambda line: "event.kind"
-                                     in line or "event_kind" in line)
-                              for lines in read()]
+    # The key's budget has an alert at half of it: a line of each kind.
+    server.wait_until(lambda: [len(lines) for lines in read()] == [3, 3])
+    dotted, under = read()
+    lines = {line.get("event.kind"): line for line in dotted}
+    call, outcome = lines[None], lines["outcome"]
+    assert lines["alert"]["llm.quota.threshold"] == 50
     assert call["llm.team"] == "search" and call["llm.tags.feature"] == "rag"
     assert call["trace.id"] in parent
     assert call["trace.id"] == call["llm.call_id"].replace("-", "")
     assert outcome["llm.outcome.name"] == "ticket_solved"
     assert outcome["gen_ai.conversation.id"] == "s1"
-    assert under[0]["llm_cost_total_nusd"] == call["llm.cost.total_nusd"] > 0
+    assert [line["llm_cost_total_nusd"] for line in under
+            if "event_kind" not in line] == [call["llm.cost.total_nusd"]]
+    assert call["llm.cost.total_nusd"] > 0
 
     page = get("/llm/status")
     assert page.status == 200
