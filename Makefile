@@ -74,7 +74,7 @@ DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl
               python3-jsonschema python3-pytest-xdist python3-selenium chromium chromium-driver \
               prometheus curl openssl libxslt1-dev libgd-dev tzdata
 
-.PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo torture \
+.PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo screenshot torture \
         test calendar corpus bench bench-anomalies bench-balance bench-report fuzz asan memcheck deps clean install \
         test-llama test-warehouse
 
@@ -189,6 +189,15 @@ memcheck: $(UNIT)
 # The core knows no server, and no more of libc than it should.
 boundary: $(CORE)
 	t/boundary.sh $(CORE)
+
+# The picture in the README, by a real Chromium.
+screenshot: nginx $(BUILD)/screenshot/month
+	$(PYTHON) t/screenshot/shoot.py $(BUILD)/screenshot/month docs/status.png
+
+$(BUILD)/screenshot/%: t/screenshot/%.c $(HOSTED) $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Ihosted $< -o $@ $(HOSTED) $(CORE) $(HOSTED_LIBS) \
+	    -lpthread $(ALL_LIBS)
 
 reference: $(BUILD)/llmctl
 	$(BUILD)/llmctl reference md > docs/directives.md

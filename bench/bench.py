@@ -13,6 +13,7 @@ write the server's usual access log.
 """
 
 import argparse
+import functools
 import os
 import re
 import shutil
@@ -135,8 +136,16 @@ class Rows(RoutingRows):
             name = "small%d" % connections
             wrk = self.wrk(name, traffic.small(), connections)
             text = "small JSON call, %d connections" % connections
-            self.judge_small(text, self.compare(
-                name, text, self.least, self.both(wrk, self.turns["small"])))
+            results = self.both(wrk, self.turns["small"])
+            self.judge_small(text, self.compare(name, text, self.least,
+                                                results))
+            self.counting(text, results)
+
+    def counting(self, text, results):
+        """What llm_status is told of a call, as a part of the call."""
+        whole = median([r[1] for r in results["ours"]]) * 1e9
+        self.goal(text + ": counting it", 100 * counting_takes() / whole, 2,
+                  "% of CPU", least=False)
 
     def judge_small(self, text, more):
         pass
@@ -421,23 +430,42 @@ class HttpdRows(Rows):
 ROWS = {"nginx": NginxRows, "httpd": HttpdRows}
 
 
+def bench_program(*argv):
+    """What a program of the core's measurements prints."""
+    return subprocess.run(
+        [os.path.join(rig.BUILD, "bench", argv[0]), *argv[1:]],
+        stdout=subprocess.PIPE, text=True, timeout=60, check=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, rig.SERVER_CORES)).stdout
+
+
+@functools.cache
+def counting_takes():
+    """Nanoseconds of a small call: the median of some runs."""
+    return median([
+        float(re.search(r"^bench core_count ([\d.]+) ns",
+                        bench_program("bench_call", rig.PRICES), re.M)[1])
+        for _ in range(3)])
+
+
 def core():
     """The core by itself, without a server: scanner and jansson, then where
     the time of a call goes."""
     out = ""
 
     for argv in (["bench_json"], ["bench_call", rig.PRICES],
-                 ["bench_route", rig.PRICES], ["bench_guard"]):
-        program = os.path.join(rig.BUILD, "bench", argv[0])
-        if not os.path.exists(program):
+                 ["bench_route", rig.PRICES], ["bench_guard"],
+                 ["bench_metrics"]):
+        if not os.path.exists(os.path.join(rig.BUILD, "bench", argv[0])):
             continue
 
-        text = subprocess.run(
-            [program, *argv[1:]], stdout=subprocess.PIPE, text=True,
-            timeout=60, check=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, rig.SERVER_CORES)).stdout
+        text = bench_program(*argv)
         sys.stdout.write(text)
         out += text
+
+    for value in re.findall(r"^bench metrics_page_time ([\d.]+) ms", out,
+                            re.M):
+        goal("page of metrics after a million made-up labels", float(value), 50,
+             "ms", least=False)
 
     for name, value in re.findall(r"^bench json_(\S+)_scanner ([\d.]+) GB/s",
                                   out, re.M):

@@ -136,6 +136,7 @@ bench_begin(bench_t *b, const bench_directive_t *list)
 
     tg_scope_merge(&above, &b->scope);
     b->conf->node = tg_str("node");
+    b->conf->prefix.ready = true;       /* as the server does */
 
     if (tg_conf_finish(b->conf, &err) != TG_OK) {
         bench_fail(err.message);

@@ -5,6 +5,7 @@ rows and with as many as there are sessions or calls.
 Prints one line a figure, `bench report_<name> <value> <unit>`, the rate by the
 wall's clock and by the CPU's, and which of the goals are met: 300 MB of lines a
 second, less than 200 MB of memory, and the sums that the lines were made with.
+A rate is not judged where others use the machine.
 """
 
 import argparse
@@ -56,6 +57,7 @@ def total(path):
 
 def row(name, words, path, size, truth, args):
     out = os.path.join(args.folder, "out.csv")
+    quiet = os.getloadavg()[0] < os.cpu_count()
     took, cpu, most = run((*words, path), out)
     mb = size / 1e6
 
@@ -65,7 +67,7 @@ def row(name, words, path, size, truth, args):
 
     if not path.endswith(".gz"):
         goal("report by %s" % name, mb / took, LEAST, "MB/s",
-             judged=name in ("all", "team_model", "session"))
+             judged=quiet and name != "call")
 
     goal("report by %s, memory" % name, most, MOST, "MB", least=False)
     goal("report by %s, nano-dollars that are wrong" % name,

@@ -206,7 +206,9 @@ reference_markdown(void)
            " operation, stream, decision, route, sent_model; and at the end of a"
            " call"
            " input_tokens, cached_tokens, output_tokens, reasoning_tokens,"
-           " total_tokens, usage_source, cost_usd, finish_reason."
+           " total_tokens, usage_source, cost_usd, finish_reason, key_id,"
+           " response_id, error_type, max_tokens, time_to_first_chunk,"
+           " trace_id, prefix_hash, overhead."
            " `$llm_tag_<name>` is a tag's value.\n");
 
     return 0;

@@ -15,8 +15,8 @@ typedef struct {
 static const kind_t  kinds[] = {
     { "spend", "[--by=DIMENSION,...] [OPTION...] FILE...",
       "what was spent, by any dimensions and period", report_spend },
-    { "focus", "[--period=day|hour] [--account=ID] [--invoice=ID] [OPTION...]"
-      " FILE...", "cost and usage as FOCUS 1.2 has them, CSV",
+    { "focus", "[--period=day|hour] [--account=ID] [--invoice=ID]"
+      " [--commitments=FILE]\n      [OPTION...] FILE...", "cost and usage as FOCUS 1.2 has them, CSV",
       report_focus },
     { "commitments", "[--commitments=FILE] [OPTION...] FILE...",
       "committed against on demand, and what could be committed to",

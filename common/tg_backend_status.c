@@ -23,6 +23,7 @@ tg_backend_status(tg_backends_t *t, const tg_group_conf_t *const *gc,
     s.wall_ms = wall_ms;
     tg_group_check_init(&s.check);
     tg_page_init(&s.page, out, data);
+    s.page.openmetrics = format == TG_STATUS_OPENMETRICS;
 
     if (format == TG_STATUS_PROMETHEUS || format == TG_STATUS_OPENMETRICS) {
         tg_status_prometheus(&s);

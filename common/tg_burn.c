@@ -1,7 +1,7 @@
 #include "tg_burn.h"
 
-/* A cell is the number of its turn round the ring, in the upper bits, and its sum:
- * with a sum of 0 it is nobody's. */
+/* A cell is the number of its turn round the ring, in the upper bits, and its
+ * sum: with a sum of 0 it is nobody's. */
 #define TG_BURN_BITS   50
 #define TG_BURN_TURNS  (UINT64_C(1) << (64 - TG_BURN_BITS))
 
@@ -15,7 +15,8 @@ tg_burn_turn(int64_t number)
 }
 
 
-/* Of a cell of another turn: by a clock that is a little ahead, its next one. */
+/* Of a cell of another turn: by a clock that is a little ahead, its next
+ * one. */
 static bool
 tg_burn_ahead(uint64_t word, uint64_t turn)
 {
@@ -92,9 +93,11 @@ tg_burn_recent(const tg_burn_t *b, int64_t unit, int64_t now,
 
     /* Turns come again: not of what was not added to since. */
 
-    for (at = number; at > number - TG_BURN_CELLS && last / unit >= at - TG_BURN_CELLS;
-         at--)
-    {
+    if (last / unit <= number - TG_BURN_CELLS) {
+        return;
+    }
+
+    for (at = number; at > number - TG_BURN_CELLS; at--) {
         word = atomic_load_explicit(&b->cell[at % TG_BURN_CELLS],
                                     memory_order_relaxed);
 

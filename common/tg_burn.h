@@ -2,9 +2,10 @@
  * tg_burn.h - how fast something is used up of late.
  *
  * Amounts are added up in cells of `unit` milliseconds, of which the last
- * TG_BURN_CELLS are kept.  A cell has its time and its sum in one atomic word: no
- * locks, nothing to clean up after who dies, and none is ever cleared.  Zeroed it
- * is as new.  It is a statistic: what is counted exactly is counted elsewhere.
+ * TG_BURN_CELLS are kept.  A cell has its time and its sum in one atomic word:
+ * no locks, nothing to clean up after who dies, and none is ever cleared.
+ * Zeroed it is as new.  It is a statistic: what is counted exactly is counted
+ * elsewhere.
  *
  * Times are milliseconds since 1970.
  */
@@ -39,8 +40,8 @@ void tg_burn_add(tg_burn_t *b, int64_t unit, int64_t now, int64_t amount);
 /* The same, number being now / unit. */
 void tg_burn_add_to(tg_burn_t *b, int64_t number, int64_t now, int64_t amount);
 
-/* What was added in the last TG_BURN_CELLS - 1 units and the part of this one that
- * is over. */
+/* What was added in the last TG_BURN_CELLS - 1 units and the part of this one
+ * that is over. */
 void tg_burn_recent(const tg_burn_t *b, int64_t unit, int64_t now,
     tg_burned_t *burned);
 

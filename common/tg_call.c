@@ -120,8 +120,6 @@ tg_call_create(tg_mem_t *mem, const tg_conf_t *conf, const tg_scope_t *scope,
         tg_request_prefix(call->request, conf->prefix.key);
     }
 
-    tg_call_step(call, tick);
-
     return call;
 }
 

@@ -191,12 +191,14 @@ tg_call_let_in(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
 int
 tg_call_enter(tg_call_t *call, const tg_gate_t *gate, tg_refusal_t *refusal)
 {
-    int       rc;
-    uint64_t  tick = tg_tick();
+    int  rc;
 
     tg_call_flies(call, gate);
     rc = tg_call_let_in(call, gate, refusal);
-    tg_call_step(call, tick);
+
+    /* It was created right before. */
+
+    tg_call_step(call, call->begun);
 
     return rc;
 }

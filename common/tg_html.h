@@ -1,8 +1,8 @@
 /*
  * tg_html.h - figures and names as HTML, in a page that goes out in pieces.
  *
- * All of these make room for themselves.  What is not the caller's own literal is
- * escaped.
+ * All of these make room for themselves.  What is not the caller's own literal
+ * is escaped.
  */
 
 #ifndef TG_HTML_H
@@ -21,8 +21,8 @@ void tg_html_raw(tg_page_t *pg, const char *z);
  */
 void tg_html_text(tg_page_t *pg, tg_str_t s);
 
-/* A name, apart from the direction of what is around it; where it is empty `none`,
- * which is ours. */
+/* A name, apart from the direction of what is around it; where it is empty
+ * `none`, which is ours. */
 void tg_html_name(tg_page_t *pg, tg_str_t s, const char *none);
 
 /* Dollars, exact; what is below a cent small. */
@@ -34,7 +34,8 @@ void tg_html_usd_about(tg_page_t *pg, int64_t nusd);
 /* "12,345". */
 void tg_html_count(tg_page_t *pg, int64_t n);
 
-/* Times are milliseconds since 1970, shown by the zone's clocks: "28 Nov 14:05". */
+/* Times are milliseconds since 1970, shown by the zone's clocks: "28 Nov
+ * 14:05". */
 void tg_html_time(tg_page_t *pg, const tg_zone_t *zone, int64_t t);
 
 /* "5 d 3 h", "12 min", "40 s". */

@@ -49,6 +49,12 @@ tg_metrics_place(tg_series_name_t *name, uint64_t key,
     uint64_t  found = atomic_load_explicit(&name->key, memory_order_acquire);
 
     if (found == 0) {
+        if (used != NULL
+            && atomic_load_explicit(used, memory_order_relaxed) >= limit)
+        {
+            return false;
+        }
+
         if (used != NULL && atomic_fetch_add(used, 1) >= limit) {
             (void) atomic_fetch_sub(used, 1);
             return false;
@@ -98,7 +104,7 @@ tg_metrics_series(tg_metrics_t *m, unsigned limit, const tg_labels_t *labels)
     limit = limit < TG_METRIC_SERIES ? limit : TG_METRIC_SERIES;
 
     for (unsigned i = 0; i < TG_METRIC_STEPS; i++) {
-        s = &m->series[(key + i) % TG_METRIC_SERIES];
+        s = &m->series[(key + i) % TG_METRIC_PLACES];
 
         if (tg_metrics_place(&s->name, key, labels, &m->nseries, limit)) {
             return s;
@@ -260,10 +266,16 @@ tg_metrics_speed(tg_metrics_t *m, const tg_labels_t *labels,
     tg_speed_t  *found = &m->other_speed, *s;
 
     for (unsigned i = 0; i < TG_METRIC_STEPS; i++) {
-        s = &m->speeds[(key + i) % TG_METRIC_SPEEDS];
+        s = &m->speeds[(key + i) % TG_METRIC_SPEED_PLACES];
 
-        if (tg_metrics_place(&s->name, key, labels, NULL, 0)) {
+        if (tg_metrics_place(&s->name, key, labels, &m->nspeeds,
+                             TG_METRIC_SPEEDS))
+        {
             found = s;
+            break;
+        }
+
+        if (atomic_load_explicit(&s->name.key, memory_order_relaxed) == 0) {
             break;
         }
     }
@@ -333,7 +345,7 @@ tg_metrics_sum(const tg_metrics_t *m, tg_metrics_sum_t *sum)
     memset(sum, 0, sizeof(tg_metrics_sum_t));
     tg_metrics_sum_series(&m->other, sum);
 
-    for (unsigned i = 0; i < TG_METRIC_SERIES; i++) {
+    for (unsigned i = 0; i < TG_METRIC_PLACES; i++) {
         if (atomic_load_explicit(&m->series[i].name.key, memory_order_relaxed)
             != 0)
         {

@@ -22,7 +22,10 @@
 #include <stdatomic.h>
 
 #define TG_METRIC_SERIES       2048     /* at most; llm_metrics series= */
+#define TG_METRIC_PLACES       4096     /* for them: the other half stays free, so
+                                           that a name is soon found, or not */
 #define TG_METRIC_SPEEDS       256      /* of provider, model and operation */
+#define TG_METRIC_SPEED_PLACES 512
 #define TG_METRIC_RULES        256
 #define TG_METRIC_LABELS_MAX   440      /* bytes of a series' labels, as text */
 #define TG_METRIC_VALUE_MAX    96       /* of one label's value; longer is cut */
@@ -170,14 +173,15 @@ typedef struct {
 
 typedef struct {
     _Atomic uint32_t  nseries;          /* made, "other" not among them */
+    _Atomic uint32_t  nspeeds;
     _Atomic uint64_t  overflow;         /* calls that "other" took */
     _Atomic int64_t   untagged;         /* cost that is nobody's */
     tg_histogram_t    overhead;         /* what calls took of us */
     tg_series_t       other;
     tg_speed_t        other_speed;
     tg_rule_count_t   other_rule;
-    tg_series_t       series[TG_METRIC_SERIES];
-    tg_speed_t        speeds[TG_METRIC_SPEEDS];
+    tg_series_t       series[TG_METRIC_PLACES];
+    tg_speed_t        speeds[TG_METRIC_SPEED_PLACES];
     tg_rule_count_t   rules[TG_METRIC_RULES];
 } tg_metrics_t;
 

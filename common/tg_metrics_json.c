@@ -91,8 +91,8 @@ tg_json_series(tg_page_t *js, const tg_metrics_t *m)
 
     tg_put_lit(&js->text, "},\"series\":[");
 
-    for (unsigned i = 0; i <= TG_METRIC_SERIES; i++) {
-        s = i < TG_METRIC_SERIES ? &m->series[i] : &m->other;
+    for (unsigned i = 0; i <= TG_METRIC_PLACES; i++) {
+        s = i < TG_METRIC_PLACES ? &m->series[i] : &m->other;
 
         if (!tg_metrics_labels(&s->name, &labels)
             && (s != &m->other || m->overflow == 0))

@@ -284,8 +284,8 @@ tg_metrics_families(tg_page_t *pg, const tg_metrics_t *m)
         tg_metrics_head(pg, tg_families[f].name, "counter",
                         tg_families[f].help);
 
-        for (i = 0; i <= TG_METRIC_SERIES; i++) {
-            s = i < TG_METRIC_SERIES ? &m->series[i] : &m->other;
+        for (i = 0; i <= TG_METRIC_PLACES; i++) {
+            s = i < TG_METRIC_PLACES ? &m->series[i] : &m->other;
 
             if (tg_metrics_used(&s->name, s == &m->other, &labels)
                 && (s != &m->other || tg_metrics_load(&m->overflow) != 0))
@@ -360,8 +360,8 @@ tg_metrics_speeds(tg_page_t *pg, const tg_metrics_t *m, bool first)
                             " answer's body."
                           : "From the request's head to the call's end.");
 
-    for (unsigned i = 0; i <= TG_METRIC_SPEEDS; i++) {
-        s = i < TG_METRIC_SPEEDS ? &m->speeds[i] : &m->other_speed;
+    for (unsigned i = 0; i <= TG_METRIC_SPEED_PLACES; i++) {
+        s = i < TG_METRIC_SPEED_PLACES ? &m->speeds[i] : &m->other_speed;
         h = first ? &s->first : &s->whole;
 
         if (tg_metrics_used(&s->name, s == &m->other_speed, &labels)

@@ -31,6 +31,19 @@ tg_money_add(int64_t a, int64_t b)
     return sum;
 }
 
+/* a - b, saturating. */
+static inline int64_t
+tg_money_less(int64_t a, int64_t b)
+{
+    int64_t  left;
+
+    if (__builtin_sub_overflow(a, b, &left)) {
+        return a < 0 ? INT64_MIN : INT64_MAX;
+    }
+
+    return left;
+}
+
 /* units x fusd, rounded half away from zero to nano-dollars, saturating. */
 int64_t tg_money_cost(int64_t units, int64_t fusd);
 

@@ -1,10 +1,11 @@
 #include "tg_spend_int.h"
 
 /*
- * A row's tag: what is in it, so that one look tells whose it is.  A row is taken
- * over once by each who finds it two months behind or ahead, by a swap of its tag;
- * until its name is written it is nobody's to count in.  Who dies before that
- * leaves a row that is of no use until it is taken over in its turn.
+ * A row's tag: what is in it, so that one look tells whose it is.  A row is
+ * taken over once by each who finds it two months behind or ahead, by a swap of
+ * its tag; until its name is written it is nobody's to count in.  Who dies
+ * before that leaves a row that is of no use until it is taken over in its
+ * turn.
  *
  *     63 ... 24  of the name's hash, never 0
  *     23 ... 1   month

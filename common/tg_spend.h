@@ -1,18 +1,18 @@
 /*
- * tg_spend.h - what calls have cost today, this month and just now, by team, key,
- * model and provider, for llm_status.
+ * tg_spend.h - what calls have cost today, this month and just now, by team,
+ * key, model and provider, for llm_status.
  *
- * The tables lie in memory that all processes of the server share.  All of it is
- * atomics: no locks, no allocation, nothing to clean up after who dies.  Zeroed
- * they are as new.
+ * The tables lie in memory that all processes of the server share.  All of it
+ * is atomics: no locks, no allocation, nothing to clean up after who dies.
+ * Zeroed they are as new.
  *
  * A call counts in the day and the month in which it was admitted, by the
- * ledger's time zone, whenever it ends and whoever counts it.  Each month has rows
- * of its own, which the month after next takes over one by one: so no window is
- * ever cleared while somebody counts in it.  What was admitted before last month is
- * in no row, but in a sum of its own.
- * Who makes up names can't grow it: what finds no row counts in "other" of that
- * month.  Sums over all rows and "other" are exact.
+ * ledger's time zone, whenever it ends and whoever counts it.  Each month has
+ * rows of its own, which the month after next takes over one by one: so no
+ * window is ever cleared while somebody counts in it.  What was admitted before
+ * last month is in no row, but in a sum of its own. Who makes up names can't
+ * grow it: what finds no row counts in "other" of that month.  Sums over all
+ * rows and "other" are exact.
  *
  * Money is nano-dollars, times are milliseconds since 1970.
  */
@@ -111,8 +111,8 @@ typedef struct {
     tg_spend_sum_t  sum;
 } tg_spend_rest_t;
 
-/* The `max` names that have cost most this month, the dearest first, equal ones by
- * name; and the sum of all others.  Returns how many. */
+/* The `max` names that have cost most this month, the dearest first, equal ones
+ * by name; and the sum of all others.  Returns how many. */
 unsigned tg_spend_top(const tg_spend_t *s, tg_spend_dimension_t dimension,
     const tg_zone_t *zone, int64_t now, tg_spend_top_t *top, unsigned max,
     tg_spend_rest_t *rest);

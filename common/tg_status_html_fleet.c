@@ -1,4 +1,5 @@
-/* The nodes of a fleet, what all of them have spent, and in what they differ. */
+/* The nodes of a fleet, what all of them have spent, and in what they
+ * differ. */
 
 #include "tg_status_fleet.h"
 #include "tg_status_show.h"

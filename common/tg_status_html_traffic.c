@@ -211,7 +211,8 @@ tg_status_html_traffic(const tg_status_facts_t *facts, tg_page_t *pg)
     tg_metrics_sum(&facts->tally->metrics, &sum);
 
     tg_html_raw(pg, "<section id=\"traffic\" aria-labelledby=\"h-traffic\">"
-                    "<h2 id=\"h-traffic\">Traffic</h2><p class=\"as-of\">Since ");
+                    "<h2 id=\"h-traffic\">Traffic</h2>"
+                    "<p class=\"as-of\">Since ");
     tg_html_time(pg, facts->zone, facts->tally->since);
     tg_html_raw(pg, ": <span id=\"total\">");
     tg_html_usd(pg, sum.cost);

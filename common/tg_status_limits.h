@@ -12,8 +12,8 @@
 
 typedef enum {
     TG_LIMITS_BUDGETS = 0,      /* in dollars: used up, or soonest so, first */
-    TG_LIMITS_NEAR,             /* other measures: from 80 % on, or on the way to
-                                   all of it; the fullest first */
+    TG_LIMITS_NEAR,             /* other measures: from 80 % on, or on the way
+                                   to all of it; the fullest first */
     TG_LIMITS_REFUSED           /* who was refused, or would have been in a dry
                                    run, the last one first */
 } tg_status_limits_t;
@@ -26,8 +26,8 @@ typedef struct {
     int64_t                used;        /* of concurrent= what is held */
 } tg_status_limit_t;
 
-/* Up to TG_STATUS_LIMITS of them; *more is of how many there was no room to tell.
- * Returns how many. */
+/* Up to TG_STATUS_LIMITS of them; *more is of how many there was no room to
+ * tell. Returns how many. */
 unsigned tg_status_limits(const tg_status_facts_t *facts,
     tg_status_limits_t kind, tg_status_limit_t *list, unsigned *more);
 

@@ -32,7 +32,8 @@ void tg_status_html_traffic(const tg_status_facts_t *facts, tg_page_t *pg);
 void tg_status_html_server(const tg_status_facts_t *facts, tg_page_t *pg);
 
 /* The beginning of a table that can be scrolled sideways, up to its first row:
- * heads are columns' names, after the first those that begin with "#" of numbers. */
+ * heads are columns' names, after the first those that begin with "#" of
+ * numbers. */
 void tg_html_table(tg_page_t *pg, const char *id, const char *caption,
     const char *const *heads, unsigned nheads);
 void tg_html_table_end(tg_page_t *pg, unsigned ncolumns, const char *empty,

@@ -175,6 +175,27 @@ tg_status_spend(const tg_status_facts_t *facts, tg_page_t *pg)
 }
 
 
+/* Those of the other module, as its own page has them. */
+static void
+tg_status_backends(const tg_status_facts_t *facts, tg_page_t *pg)
+{
+    tg_status_format_t              format;
+    const tg_companion_upstream_t  *up = facts->upstream;
+
+    if (up == NULL || up->status == NULL || tg_page_end(pg) != TG_OK) {
+        return;
+    }
+
+    format = pg->openmetrics ? TG_STATUS_OPENMETRICS : TG_STATUS_PROMETHEUS;
+
+    if (up->status(up->data, format, facts->wall_ms, pg->out, pg->data)
+        != TG_OK)
+    {
+        pg->failed = true;
+    }
+}
+
+
 void
 tg_status_text(const tg_status_facts_t *facts, bool openmetrics,
     tg_page_t *pg)
@@ -196,6 +217,7 @@ tg_status_text(const tg_status_facts_t *facts, bool openmetrics,
     tg_status_one(pg, "llm_counting_since_timestamp_seconds", "gauge",
                   "When these counters began.", facts->tally->since, 3);
     tg_status_info(facts, pg);
+    tg_status_backends(facts, pg);
 
     if (openmetrics) {
         tg_page_room(pg, TG_STATUS_LINE);

@@ -1,14 +1,14 @@
 #include "tg_subjects.h"
 
 /*
- * A row's version is odd while it is written, and another one after; who reads it
- * looks again when he has read.  Who dies while he writes leaves it odd: it can be
- * taken over like any other.
+ * A row's version is odd while it is written, and another one after; who reads
+ * it looks again when he has read.  Who dies while he writes leaves it odd: it
+ * can be taken over like any other.
  *
  * A row is looked for at TG_SUBJECT_STEPS places.  A new subject takes an empty
- * one, else one whose window is over, else the one that was silent for longest of
- * those that clients made up: if it is made up itself, after TG_SUBJECT_SILENT.
- * What is configured, and its window not over, stays.
+ * one, else one whose window is over, else the one that was silent for longest
+ * of those that clients made up: if it is made up itself, after
+ * TG_SUBJECT_SILENT. What is configured, and its window not over, stays.
  */
 #define TG_SUBJECT_STEPS   16
 #define TG_SUBJECT_SILENT  INT64_C(600000)

@@ -46,7 +46,7 @@ typedef struct {
 
 #define ANOMALY_DAYS      14    /* of a series' past, before it is judged */
 #define ANOMALY_SILENT    14    /* days without calls: a key is dead */
-#define ANOMALY_LOOKS     35    /* days that say how much a series varies */
+#define ANOMALY_LOOKS     56    /* days that say how much a series varies */
 
 /* What is not worth telling. */
 typedef struct {

@@ -8,6 +8,7 @@
 #define WORTH  0.4              /* of what is worth telling of spend */
 #define SOON   12               /* hours */
 #define LIKE   6
+#define LATELY 72               /* hours: a weekend, and some */
 
 
 static double
@@ -47,7 +48,9 @@ key_replaced(series_set_t *set, uint32_t i, int64_t since, int64_t hour)
         }
 
         if (before < now / LIKE
-            || key_sum(s, since + 2, hour) > before / 50) {
+            || key_sum(s, since - LATELY, since + 1) == 0
+            || key_sum(s, since + 2, hour) > before / 50)
+        {
             continue;
         }
 

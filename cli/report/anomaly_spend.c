@@ -10,7 +10,7 @@
 #define WINDOWS    2
 #define FLOOR      0.1          /* of a day's level, whatever the window: what
                                    ratios are held to */
-#define BEYOND     1.3          /* times what was the most so far */
+#define BEYOND     1.4          /* times what was the most so far */
 #define BEYOND_NEW 2.5          /* likewise, of less than four weeks */
 #define SPREADS    8.0
 #define LOOKS      (24 * 7)     /* hours that were looked at before */
@@ -31,7 +31,7 @@
 static const struct {
     int     hours;
     double  least;              /* ratio by which it is above */
-} windows[WINDOWS] = { { 3, 3.0 }, { 24, 0.9 } };
+} windows[WINDOWS] = { { 3, 3.0 }, { 24, 1.25 } };
 
 typedef struct {
     const series_t         *s;
@@ -48,6 +48,7 @@ typedef struct {
     stat_course_t           course;
     bool                    open, drifting;
     double                  ratio;              /* as it was found */
+    int64_t                 until;              /* hour: it was above yet */
     anomaly_t               now;
 } spend_t;
 
@@ -112,18 +113,25 @@ spend_beyond(spend_t *p, size_t t, unsigned w, double ratio, double excess)
 }
 
 
+/* An hour that is. */
+static bool
+spend_above(const spend_t *p, size_t t)
+{
+    return p->cost[t] > 1.5 * p->expect[t] + FLOOR * p->course.level / 24;
+}
+
+
 static void
 spend_begin(spend_t *p, size_t t, int hours, double ratio)
 {
     size_t      since = t;
-    double      floor = FLOOR * p->course.level / 24;
     anomaly_t  *a = &p->now;
 
     /* Back to where it was usual for three hours. */
     for (size_t i = t, calm = 0; i > 0 && calm < 3 && t - i < (size_t) hours;
          i--)
     {
-        if (p->cost[i] > 1.5 * p->expect[i] + floor) {
+        if (spend_above(p, i)) {
             since = i;
             calm = 0;
         } else {
@@ -137,6 +145,7 @@ spend_begin(spend_t *p, size_t t, int hours, double ratio)
     a->since = p->day0 * 24 + (int64_t) since;
     a->found = p->day0 * 24 + (int64_t) t;
     a->last = a->found;
+    p->until = a->found;
     a->score = (1 + ratio) * (anomaly_narrow(p->s) ? ANOMALY_NARROW : 1);
     p->open = true;
     p->ratio = ratio;
@@ -186,7 +195,8 @@ spend_look(spend_t *p, size_t t, anomalies_t *all)
         ratio = excess / fmax(1.0, usual + FLOOR * p->course.level);
 
         if (p->open && w == 1 && ratio > ENDED) {
-            p->now.last = hour;
+            p->until = hour;
+            p->now.last = spend_above(p, t) ? hour : p->now.last;
         }
 
         /* Every month has an end: it is not taken out of what was before. */
@@ -213,8 +223,8 @@ spend_look(spend_t *p, size_t t, anomalies_t *all)
 }
 
 
-/* How much a day differs, as its logarithm, in the spreads of those before; NAN:
- * too few are known. */
+/* How much a day differs, as its logarithm, in the spreads of those before;
+ * NAN: too few are known. */
 static double
 spend_step(spend_t *p, size_t d, const stat_course_t *c, double is,
     double usual)
@@ -335,7 +345,7 @@ spend_days(spend_t *p, anomalies_t *all)
             }
 
             if (p->open
-                && ((int64_t) t + p->day0 * 24 - p->now.last >= 24
+                && ((int64_t) t + p->day0 * 24 - p->until >= 24
                     || (int64_t) t + p->day0 * 24 - p->now.found
                        > 24 * OPEN_DAYS)
                 && !spend_end(p, all, false))

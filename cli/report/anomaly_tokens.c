@@ -15,7 +15,7 @@
 #define PART      0.15          /* of a day's calls, likewise */
 #define LEAST     0.55          /* ln: three quarters more; and of series that
                                    are of many things, whose mix changes: */
-#define LEAST_MIX 1.0
+#define LEAST_MIX 1.4
 #define BEYOND    1.3
 #define WORSE     0.69          /* more than was found: it is found again */
 #define SPREADS   6.0

@@ -167,7 +167,8 @@ static int
 by_margin(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
 {
     const sums_t  *one = a, *two = b;
-    int64_t        x = one->revenue - one->cost, y = two->revenue - two->cost;
+    int64_t        x = tg_money_less(one->revenue, one->cost);
+    int64_t        y = tg_money_less(two->revenue, two->cost);
 
     (void) va;
     (void) vb;
@@ -221,10 +222,10 @@ cells(customers_t *x, tg_str_t customer, tg_str_t period, const sums_t *s)
     }
 
     table_int(t, s->cost);
-    table_int(t, s->revenue - s->cost);
+    table_int(t, tg_money_less(s->revenue, s->cost));
 
     if (s->revenue > 0) {
-        table_double(t, (double) (s->revenue - s->cost)
+        table_double(t, (double) tg_money_less(s->revenue, s->cost)
                         / (double) s->revenue);
     } else {
         table_none(t);
@@ -262,7 +263,8 @@ judge(verdict_t *v, const sums_t *s)
 
     if (s->pays && s->cost > s->revenue) {
         v->losers++;
-        v->lost = tg_money_add(v->lost, s->cost - s->revenue);
+        v->lost = tg_money_add(v->lost,
+                               tg_money_less(s->cost, s->revenue));
     }
 
     if (!s->pays) {

@@ -1,6 +1,8 @@
 /* llmctl report focus: FOCUS 1.2 CSV of cost lines. */
 
+#include "commit_file.h"
 #include "focus.h"
+#include "focus_commit.h"
 #include "fold.h"
 #include "finance.h"
 #include "report.h"
@@ -19,7 +21,11 @@ typedef struct {
     tg_window_t        window;      /* of the line before */
     const char        *account;
     const char        *invoice;
+    const char        *commitments_file;
+    commitments_t      commitments;
+    int64_t            first, last;     /* times of the lines */
     fold_t            *fold;
+    fold_t            *used;            /* of commitments; focus_commit.h */
 } focus_t;
 
 typedef struct {
@@ -76,8 +82,10 @@ line_tier(const record_t *r)
 }
 
 
+/* commitment: its index, or -1. */
 static focus_sum_t *
-line_sum(focus_t *f, const record_t *r, focus_class_t class)
+line_sum(focus_t *f, const record_t *r, focus_class_t class,
+    int64_t commitment)
 {
     char  buf[DIMENSION_SIZE];
     bool  gpu = class == FOCUS_GPU;
@@ -94,6 +102,7 @@ line_sum(focus_t *f, const record_t *r, focus_class_t class)
     fold_str(f->fold, r->text[REC_PRICE_ID]);
     fold_str(f->fold, r->text[REC_COST_SOURCE]);
     fold_str(f->fold, r->text[REC_SOURCE]);
+    fold_int(f->fold, commitment);
 
     for (unsigned i = 0; i < f->o.nby; i++) {
         fold_str(f->fold, dimension_value(&f->o.by[i], r, f->o.reader.zone,
@@ -107,10 +116,16 @@ line_sum(focus_t *f, const record_t *r, focus_class_t class)
 static bool
 focus_line(void *data, const record_t *r)
 {
-    bool          told = false;
-    focus_t      *f = data;
-    focus_sum_t  *sum;
-    focus_part_t  parts[FOCUS_CLASSES];
+    bool                 told = false;
+    focus_t             *f = data;
+    int64_t              commitment;
+    focus_sum_t         *sum;
+    focus_part_t         parts[FOCUS_CLASSES];
+    const commitment_t  *c = commitment_of(&f->commitments, r);
+
+    commitment = c == NULL ? -1 : c - f->commitments.list;
+    f->first = r->time < f->first ? r->time : f->first;
+    f->last = r->time > f->last ? r->time : f->last;
 
     if (r->time < f->window.start || r->time >= f->window.end) {
         tg_window_at(&f->period, f->o.reader.zone, r->time, &f->window);
@@ -123,8 +138,13 @@ focus_line(void *data, const record_t *r)
             continue;
         }
 
-        sum = line_sum(f, r, i);
-        if (sum == NULL) {
+        sum = line_sum(f, r, i, commitment);
+
+        if (sum == NULL
+            || (c != NULL && focus_of_tokens(i)
+                && !focus_use(f->used, f->window.start, commitment,
+                              parts[i].quantity)))
+        {
             return false;
         }
 
@@ -155,7 +175,7 @@ tag_name(const dimension_t *d)
 
 static void
 row_read(const focus_t *f, focus_row_t *row, fold_key_t *key,
-    char (*buf)[TEXT_SIZE])
+    char (*buf)[TEXT_SIZE], int64_t *commitment)
 {
     unsigned          n = 0;
     tg_window_t       w;
@@ -173,6 +193,7 @@ row_read(const focus_t *f, focus_row_t *row, fold_key_t *key,
     row->price_id = fold_next_str(key, buf[n++], TEXT_SIZE);
     row->cost_source = fold_next_str(key, buf[n++], TEXT_SIZE);
     row->usage_source = fold_next_str(key, buf[n++], TEXT_SIZE);
+    *commitment = fold_next_int(key);
     row->invoice = f->invoice == NULL ? tg_str_null : tg_strz(f->invoice);
 
     for (unsigned i = 0; i < f->o.nby; i++) {
@@ -190,10 +211,57 @@ row_read(const focus_t *f, focus_row_t *row, fold_key_t *key,
 }
 
 
+/* What each costs, period by period of the time that the lines are of, or that
+ * was asked for; and what of it was not used. */
+static void
+commitments_write(const focus_t *f, FILE *to)
+{
+    int64_t           t, until;
+    focus_row_t       row;
+    tg_window_t       w, m;
+    tg_window_spec_t  month = { TG_WINDOW_MONTH, 0 };
+
+    if (f->first > f->last) {
+        return;
+    }
+
+    t = f->o.reader.since != INT64_MIN ? f->o.reader.since : f->first;
+    until = f->o.reader.until != INT64_MAX ? f->o.reader.until : f->last + 1;
+
+    for ( ; t < until; t = w.end) {
+        tg_window_at(&f->period, f->o.reader.zone, t, &w);
+        tg_window_at(&month, f->o.reader.zone, t, &m);
+
+        for (unsigned i = 0; i < f->commitments.n; i++) {
+            memset(&row, 0, sizeof(row));
+            row.start = w.start;
+            row.end = w.end;
+            row.bill_start = m.start;
+            row.bill_end = m.end;
+            row.invoice = f->invoice == NULL ? tg_str_null
+                                             : tg_strz(f->invoice);
+
+            if (focus_row_purchase(&row, &f->commitments.list[i],
+                                   f->account))
+            {
+                focus_row(to, &row);
+
+                if (focus_row_unused(&row, f->used,
+                                     &f->commitments.list[i], i))
+                {
+                    focus_row(to, &row);
+                }
+            }
+        }
+    }
+}
+
+
 static void
 focus_write(const focus_t *f, FILE *to)
 {
     char          buf[10 + REPORT_BY_MAX][TEXT_SIZE];
+    int64_t       commitment;
     fold_key_t    key;
     focus_sum_t  *sum;
     focus_row_t   row;
@@ -202,13 +270,22 @@ focus_write(const focus_t *f, FILE *to)
 
     for (size_t i = 0; i < fold_count(f->fold); i++) {
         sum = fold_at(f->fold, i, &key);
-        row_read(f, &row, &key, buf);
+        row_read(f, &row, &key, buf, &commitment);
         row.quantity = sum->quantity;
         row.cost = sum->cost;
+        row.effective = sum->cost;
         row.list = sum->list;
         row.calls = sum->calls;
+
+        if (commitment >= 0 && focus_of_tokens(row.class)) {
+            focus_row_used(&row, f->used,
+                           &f->commitments.list[commitment], commitment);
+        }
+
         focus_row(to, &row);
     }
+
+    commitments_write(f, to);
 }
 
 
@@ -247,6 +324,7 @@ want_all(focus_t *f)
     };
 
     focus_want(&f->o.reader.want);
+    commitment_want(&f->o.reader.want);
 
     for (size_t i = 0; i < sizeof(texts); i++) {
         record_want_text(&f->o.reader.want, texts[i]);
@@ -266,20 +344,25 @@ focus_run(focus_t *f)
 
     want_all(f);
     f->o.reader.kinds = READER_CALLS;
+    f->first = INT64_MAX;
+    f->last = INT64_MIN;
     f->fold = fold_new(sizeof(focus_sum_t));
+    f->used = fold_new(FOCUS_USE_SIZE);
 
-    if (f->fold == NULL) {
+    if (f->fold == NULL || f->used == NULL) {
+        fold_free(f->fold);
         return fail("report", "no memory");
     }
 
     if (reader_run(f->o.files, f->o.nfiles, &f->o.reader, focus_line, f,
                    &stats))
     {
-        rc = fold_failed(f->fold) ? fold_too_many("report")
-                                  : focus_print(f, &stats);
+        rc = fold_failed(f->fold) || fold_failed(f->used)
+             ? fold_too_many("report") : focus_print(f, &stats);
     }
 
     fold_free(f->fold);
+    fold_free(f->used);
 
     return rc;
 }
@@ -294,7 +377,8 @@ report_focus(int argc, char **argv)
     const char               *period = "day";
     const option_t            own[] = {
         { "period", &period, NULL }, { "account", &f.account, NULL },
-        { "invoice", &f.invoice, NULL }, { NULL, NULL, NULL }
+        { "invoice", &f.invoice, NULL },
+        { "commitments", &f.commitments_file, NULL }, { NULL, NULL, NULL }
     };
 
     memset(&f, 0, sizeof(f));
@@ -307,10 +391,17 @@ report_focus(int argc, char **argv)
         || (f.period.kind != TG_WINDOW_DAY && f.period.kind != TG_WINDOW_HOUR))
     {
         rc = fail("--period", "is day or hour");
+
+    } else if (f.commitments_file != NULL
+               && !commitments_read(&f.commitments, f.commitments_file))
+    {
+        rc = 2;
+
     } else {
         rc = focus_run(&f);
     }
 
+    commitments_free(&f.commitments);
     report_options_free(&f.o);
 
     return rc;

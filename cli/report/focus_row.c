@@ -18,7 +18,7 @@ typedef struct {
     int          pricing_scale;
 } meter_t;
 
-static const meter_t  meters[FOCUS_CLASSES] = {
+static const meter_t  meters[FOCUS_CLASSES + 1] = {
     { "input", "Input Tokens", "input tokens", "Tokens", "1000000 Tokens", 0,
       6 },
     { "cache_read", "Cached Input Tokens", "input tokens from the cache",
@@ -33,7 +33,9 @@ static const meter_t  meters[FOCUS_CLASSES] = {
       "Requests", "Requests", 0, 0 },
     { "tokens", "Tokens", "tokens", "Tokens", "1000000 Tokens", 0, 6 },
     { "gpu", "GPU Time", "GPU time", "Seconds", "Seconds", 9, 9 },
-    { "requests", "Requests", "requests", "Requests", "Requests", 0, 0 }
+    { "requests", "Requests", "requests", "Requests", "Requests", 0, 0 },
+    { "commitment", "Committed Hours", "committed hours", "Hours", "Hours", 9,
+      9 }
 };
 
 static const char  header[] =
@@ -295,16 +297,36 @@ put_price(FILE *to, const focus_row_t *r, int64_t cost)
 }
 
 
+static void
+put_commitment(FILE *to, const focus_row_t *r)
+{
+    if (r->kind == FOCUS_ON_DEMAND) {
+        fputs(",,,,,,,", to);
+        return;
+    }
+
+    put(to, "Usage");
+    put_field(to, r->commitment);
+    put_field(to, r->commitment);
+    put_decimal(to, r->hours, 9);
+    put(to, r->kind == FOCUS_USED ? "Used"
+            : r->kind == FOCUS_UNUSED ? "Unused" : "");
+    put(to, "Provisioned Throughput");
+    put(to, "Hours");
+}
+
+
 /* From PricingCategory on. */
 static void
 put_rest(FILE *to, const focus_row_t *r)
 {
     const meter_t  *m = &meters[r->class];
 
-    put(to, "Standard");
+    put(to, r->kind == FOCUS_USED || r->kind == FOCUS_UNUSED ? "Committed"
+                                                            : "Standard");
     put(to, "USD");
     put_price(to, r, r->cost);
-    put_money(to, r->cost);
+    put_money(to, r->effective);
     put_price(to, r, r->list);
     put_decimal(to, r->quantity, m->pricing_scale);
     put(to, m->pricing_unit);
@@ -346,18 +368,24 @@ focus_row(FILE *to, const focus_row_t *r)
     put(to, "USD");
     put_time(to, r->bill_end);
     put_time(to, r->bill_start);
-    put(to, "Usage");
+    put(to, r->kind == FOCUS_PURCHASE ? "Purchase" : "Usage");
     put(to, "");
     put_description(to, r);
-    put(to, "Usage-Based");
+    put(to, r->kind == FOCUS_PURCHASE ? "Recurring" : "Usage-Based");
     put_time(to, r->end);
     put_time(to, r->start);
-    fputs(",,,,,,,", to);
-    put_decimal(to, r->quantity, m->consumed_scale);
-    put(to, m->consumed_unit);
+    put_commitment(to, r);
+
+    if (r->kind == FOCUS_PURCHASE || r->kind == FOCUS_UNUSED) {
+        fputs(",,", to);
+    } else {
+        put_decimal(to, r->quantity, m->consumed_scale);
+        put(to, m->consumed_unit);
+    }
+
     put_money(to, r->cost);
     put_price(to, r, r->cost);
-    put_money(to, r->cost);
+    put_money(to, r->effective);
     put_text(to, r->invoice);
     put_field(to, focus_vendor(r->vendor));
     put_money(to, r->list);

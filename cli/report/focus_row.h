@@ -23,8 +23,17 @@ typedef enum {
     FOCUS_TOKENS,               /* all tokens of calls that have one price */
     FOCUS_GPU,                  /* time of own GPUs, nanoseconds */
     FOCUS_REQUESTS,             /* calls of which nothing else is known */
-    FOCUS_CLASSES
+    FOCUS_CLASSES,
+    FOCUS_HOURS = FOCUS_CLASSES /* of a commitment; no line has them */
 } focus_class_t;
+
+/* What a row has to do with a commitment. */
+typedef enum {
+    FOCUS_ON_DEMAND = 0,
+    FOCUS_USED,
+    FOCUS_UNUSED,
+    FOCUS_PURCHASE
+} focus_commit_t;
 
 #define FOCUS_TAGS_MAX  16
 
@@ -47,8 +56,13 @@ typedef struct {
         tg_str_t   name;
         tg_str_t   value;
     }              tags[FOCUS_TAGS_MAX];
-    int64_t        quantity;            /* tokens, calls, nanoseconds */
+    int64_t        quantity;            /* tokens, calls, nanoseconds; hours by
+                                           10^-9 */
     int64_t        cost, list;          /* nano-dollars */
+    int64_t        effective;
+    focus_commit_t kind;
+    tg_str_t       commitment;          /* its id */
+    int64_t        hours;               /* of it, by 10^-9 */
     int64_t        calls;
 } focus_row_t;
 

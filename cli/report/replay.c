@@ -7,6 +7,7 @@
 
 #define MS_NS     1000000
 #define SWEEP_MS  1000
+#define TIME_MAX  INT64_C(4102444800000)        /* the year 2100 */
 #define CALL_MAX  (1024 * 1024 * 1024)  /* bytes that one takes */
 
 
@@ -442,6 +443,19 @@ take_attempts(replay_t *p, replay_live_t *live)
 }
 
 
+int64_t
+replay_ns(const record_t *r)
+{
+    int64_t  waited = r->number[REC_WAITED_MS], ns = r->number[REC_DURATION];
+
+    if (waited <= 0 || ns <= 0) {
+        return ns < 0 ? 0 : ns;
+    }
+
+    return ns / MS_NS > waited ? ns - waited * MS_NS : 0;
+}
+
+
 static replay_live_t *
 live_new(replay_t *p, const record_t *r)
 {
@@ -470,8 +484,7 @@ live_new(replay_t *p, const record_t *r)
         live->r.tags[i].value = tg_dup(live->mem, r->tags[i].value);
     }
 
-    live->ns = r->number[REC_DURATION] - r->number[REC_WAITED_MS] * MS_NS;
-    live->ns = live->ns > 0 ? live->ns : 0;
+    live->ns = replay_ns(r);
     tg_usage_init(&live->seen.usage);
     take_attempts(p, live);
     live->is.cost_then = tg_money_add(r->number[REC_COST],
@@ -556,6 +569,13 @@ replay_call(replay_t *p, const record_t *r)
 {
     bool            refused;
     replay_live_t  *live;
+
+    /* No server's clock is there. */
+
+    if (r->time > TIME_MAX) {
+        p->stats.odd++;
+        return true;
+    }
 
     if (p->now == INT64_MIN) {
         p->now = p->swept = r->time;

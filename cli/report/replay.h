@@ -76,6 +76,7 @@ typedef struct {
     uint64_t  lone_attempts;        /* whose call has no line: their cost is
                                        taken as it was */
     int64_t   lone_cost;
+    uint64_t  odd;                  /* lines of a time that can't be */
     uint64_t  most_at_once;
     uint64_t  evicted, full;        /* of the ledger */
 } replay_stats_t;

@@ -106,6 +106,9 @@ bool replay_create(replay_live_t *live);
 void replay_seen(replay_live_t *live);
 bool replay_same_place(const replay_live_t *live, const tg_replayed_t *is);
 
+/* For how long it was under way, its waiting left out: nanoseconds. */
+int64_t replay_ns(const record_t *r);
+
 /* replay_model.c */
 const replay_model_t *replay_model(const replay_t *p, tg_str_t name);
 

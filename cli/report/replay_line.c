@@ -14,6 +14,7 @@
 #define MESSAGE_MAX    48               /* ... and of one without its text */
 #define MESSAGES_MAX   16384            /* that are written out */
 #define MODEL_MAX      512
+#define MEAN_MOST      1e15
 #define BLANKS         65536
 #define BYTES_MAX      (256 * 1024 * 1024)
 
@@ -308,7 +309,7 @@ bytes_of(const replay_live_t *live, bool *tools)
     ask.op = tg_str_eq(r->text[REC_OPERATION], tg_str("embeddings"))
              ? TG_OP_EMBEDDINGS : TG_OP_CHAT;
     ask.bytes = bytes;
-    ask.messages = (uint32_t) r->number[REC_MESSAGES];
+    ask.messages = (uint32_t) messages_of(r);
     ask.inspected = true;
     ask.max_tokens = r->number[REC_SENT_MAX_TOKENS] > 0
                      ? r->number[REC_SENT_MAX_TOKENS]
@@ -554,6 +555,15 @@ replay_same_place(const replay_live_t *live, const tg_replayed_t *is)
 }
 
 
+static int64_t
+mean(double sum, uint64_t n)
+{
+    double  v = sum / (double) n + 0.5;
+
+    return v < 0 ? 0 : v > MEAN_MOST ? (int64_t) MEAN_MOST : (int64_t) v;
+}
+
+
 /* What calls of that model take, in place of what this one would have. */
 static void
 guess(replay_live_t *live)
@@ -571,10 +581,10 @@ guess(replay_live_t *live)
     }
 
     u->source = TG_USAGE_ESTIMATED;
-    u->input = (int64_t) (m->input / (double) m->calls + 0.5);
-    u->output = (int64_t) (m->output / (double) m->calls + 0.5);
-    u->cache_read = (int64_t) (m->cache_read / (double) m->calls + 0.5);
-    live->ns = (int64_t) (m->ns / (double) m->calls);
+    u->input = mean(m->input, m->calls);
+    u->output = mean(m->output, m->calls);
+    u->cache_read = mean(m->cache_read, m->calls);
+    live->ns = mean(m->ns, m->calls);
 
     if (live->r.number[REC_MAX_TOKENS] > 0
         && u->output > live->r.number[REC_MAX_TOKENS])

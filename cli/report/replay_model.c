@@ -45,7 +45,7 @@ find(const replay_t *p, tg_str_t name, bool make)
 void
 replay_learn(replay_t *p, const record_t *r)
 {
-    int64_t          waited = r->number[REC_WAITED_MS] * 1000000;
+    int64_t          ns = replay_ns(r);
     replay_model_t  *m;
 
     if (!record_is(r, REC_FINAL) || reprice_by(r) == REPRICE_NOTHING
@@ -65,9 +65,7 @@ replay_learn(replay_t *p, const record_t *r)
     m->output += (double) r->number[REC_OUTPUT];
     m->cache_read += (double) r->number[REC_CACHE_READ];
 
-    if (r->number[REC_DURATION] > waited) {
-        m->ns += (double) (r->number[REC_DURATION] - waited);
-    }
+    m->ns += (double) ns;
 }
 
 

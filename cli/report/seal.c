@@ -74,7 +74,10 @@ put_text(char *buf, size_t n, tg_str_t s)
 {
     size_t  len = s.len < TEXT_MAX ? s.len : TEXT_MAX;
 
-    memcpy(buf + n, s.p, len);
+    if (len != 0) {
+        memcpy(buf + n, s.p, len);
+    }
+
     buf[n + len] = '\0';
 
     return n + len + 1;

@@ -63,7 +63,7 @@ add_sums(void *to, const void *from)
     a->calls += b->calls;
     a->input = tg_money_add(a->input, b->input);
     a->output = tg_money_add(a->output, b->output);
-    a->tools += b->tools;
+    a->tools = tg_money_add(a->tools, b->tools);
     a->refused += b->refused;
     a->retries += b->retries;
 

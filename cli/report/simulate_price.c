@@ -126,13 +126,14 @@ by_difference(const tg_str_t *va, const void *a, const tg_str_t *vb,
     const void *b)
 {
     const sums_t  *one = a, *two = b;
-    int64_t        x = one->now - one->then, y = two->now - two->then;
+    int64_t        x = tg_money_less(one->now, one->then);
+    int64_t        y = tg_money_less(two->now, two->then);
 
     (void) va;
     (void) vb;
 
-    x = x < 0 ? -x : x;
-    y = y < 0 ? -y : y;
+    x = x < 0 ? tg_money_less(0, x) : x;
+    y = y < 0 ? tg_money_less(0, y) : y;
 
     return x != y ? (x < y ? 1 : -1)
            : one->then < two->then ? 1 : one->then > two->then ? -1 : 0;
@@ -174,12 +175,13 @@ cells(table_t *t, const sums_t *s)
     table_int(t, s->lines);
     table_int(t, s->then);
     table_int(t, s->now);
-    table_int(t, s->now - s->then);
+    table_int(t, tg_money_less(s->now, s->then));
 
     if (s->then == 0) {
         table_none(t);
     } else {
-        table_double(t, (double) (s->now - s->then) / (double) s->then);
+        table_double(t, (double) tg_money_less(s->now, s->then)
+                        / (double) s->then);
     }
 
     table_int(t, s->same);

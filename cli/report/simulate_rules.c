@@ -248,13 +248,14 @@ by_difference(const tg_str_t *va, const void *a, const tg_str_t *vb,
     const void *b)
 {
     const sums_t  *one = a, *two = b;
-    int64_t        x = one->now - one->then, y = two->now - two->then;
+    int64_t        x = tg_money_less(one->now, one->then);
+    int64_t        y = tg_money_less(two->now, two->then);
 
     (void) va;
     (void) vb;
 
-    x = x < 0 ? -x : x;
-    y = y < 0 ? -y : y;
+    x = x < 0 ? tg_money_less(0, x) : x;
+    y = y < 0 ? tg_money_less(0, y) : y;
 
     return x != y ? (x < y ? 1 : -1)
            : one->calls < two->calls ? 1 : one->calls > two->calls ? -1 : 0;
@@ -309,11 +310,11 @@ cells(rules_t *u, const sums_t *s)
     table_int(t, s->rerouted);
     table_int(t, s->then);
     table_int(t, s->now);
-    table_int(t, s->now - s->then);
+    table_int(t, tg_money_less(s->now, s->then));
 
     if (u->s->o.format != TABLE_TEXT) {
         table_int(t, s->refused_cost);
-        table_int(t, s->rerouted_then - s->rerouted_now);
+        table_int(t, tg_money_less(s->rerouted_then, s->rerouted_now));
         table_int(t, s->would_refuse);
         table_int(t, s->lowered);
         table_int(t, s->waited);
@@ -448,6 +449,8 @@ note_stats(rules_t *u, const replay_stats_t *is)
                " asked for");
     note_count(u, "unknown_keys", is->strangers, "calls are of keys that"
                " llm_keys does not have");
+    note_count(u, "odd_times", is->odd, "lines are of a time that can't be, and"
+               " left out");
     note_count(u, "ledger_full", is->full, "holds found the ledger full: its"
                " size= is too small");
 

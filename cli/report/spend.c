@@ -382,7 +382,7 @@ report_spend(int argc, char **argv)
 
     } else if (reader_run(o.files, o.nfiles, &o.reader, take, &s, &stats)) {
         if (s.full) {
-            (void) fail("report", "there are too many rows for the memory");
+            (void) fail("report", "there is no room for the rows, in memory and $TMPDIR");
 
         } else if (print(&s, by_time)) {
             rc = report_print(&o, s.table, &stats);

@@ -172,7 +172,7 @@ count(trace_t *x, const record_t *r)
     x->cost = tg_money_add(x->cost, r->number[REC_COST]);
     x->input = tg_money_add(x->input, r->number[REC_INPUT]);
     x->output = tg_money_add(x->output, r->number[REC_OUTPUT]);
-    x->tools += r->number[REC_TOOL_CALLS];
+    x->tools = tg_money_add(x->tools, r->number[REC_TOOL_CALLS]);
     x->refused += tg_str_eq(r->text[REC_DECISION], tg_str("refuse"));
     x->retried += r->number[REC_RETRIES] > 0;
 

@@ -27,9 +27,9 @@ def site(server, openai, anthropic, *llm, quotas=QUOTAS, teams=TEAMS, **more):
          "to=openai/gpt-4o-mini"),
         *llm, **more)
     made.locs = [
-        Loc(STATUS, [("llm_status",)]),
         Loc("/llm/json", [("llm_status", "format=json")]),
         Loc("/llm/metrics", [("llm_status", "format=prometheus")]),
+        Loc(STATUS, [("llm_status",)]),
         *made.locs]
 
     return made

@@ -136,6 +136,48 @@ def test_focus_list_price_is_the_lines_own(month):
     assert focus_check.total(rows, "ListCost") == expected * focus_check.NANO
 
 
+def test_focus_spreads_what_was_committed_to_over_what_used_it(month, tmp_path):
+    """A purchase is billed; its use and what was left have the same amount, and
+    the same hours. The second takes fewer tokens than there were."""
+    made = tmp_path / "commitments.json"
+    made.write_text(json.dumps({"commitments": [
+        {"id": "scale", "vendor": "openai", "model": "gpt-4o-2024*",
+         "usd_per_hour": "0.10", "tokens_per_minute": 1000},
+        {"id": "small", "vendor": "aws.bedrock", "usd_per_hour": "0.07",
+         "tokens_per_minute": 1, "until": "2026-10-20"},
+        {"id": "any", "vendor": "azure.ai.openai", "usd_per_hour": "1.5",
+         "from": "2026-10-31"}]}))
+    problems, rows = focus(month.path, f"--commitments={made}", "--by=key",
+                           "--since=2026-10-01", "--until=2026-11-01")
+    assert problems == []
+    lines = focus_check.lines_total([month.path])
+    bought = {"scale": "74.4", "small": "31.92", "any": "36"}
+    committed = sum(map(focus_check.Decimal, bought.values()))
+    assert focus_check.total(rows, "BilledCost") == lines + committed
+    assert focus_check.total(rows, "EffectiveCost") == lines + committed
+    for name, nusd in bought.items():
+        mine = [r for r in rows if r["CommitmentDiscountId"] == name]
+        split = {kind: [r for r in mine if r["CommitmentDiscountStatus"] == kind]
+                 for kind in (None, "Used", "Unused")}
+        assert focus_check.total(split[None], "BilledCost") == \
+            focus_check.Decimal(nusd)
+        assert focus_check.total(split["Used"] + split["Unused"],
+                                 "EffectiveCost") - \
+            focus_check.total(split["Used"], "BilledCost") == \
+            focus_check.Decimal(nusd)
+        assert focus_check.total(split["Used"] + split["Unused"],
+                                 "CommitmentDiscountQuantity") == \
+            focus_check.total(split[None], "PricingQuantity")
+        assert bool(split["Used"]) == (name != "any")
+    used_days = {r["ChargePeriodStart"] for r in rows
+                 if r["CommitmentDiscountId"] == "small"
+                 and r["CommitmentDiscountStatus"] == "Used"}
+    left_days = {r["ChargePeriodStart"] for r in rows
+                 if r["CommitmentDiscountId"] == "small"
+                 and r["CommitmentDiscountStatus"] == "Unused"}
+    assert used_days and not used_days & left_days
+
+
 def test_a_clients_tag_is_no_formula_for_a_spreadsheet(tmp_path):
     lines = Lines(1)
     lines.priced(lines.at(1, 1), next(iter_models()), [10, 0, 0, 5],

@@ -210,6 +210,7 @@ def test_keys_are_enough(server, fake, fake2):
     """What is focused shows it, in the order of the page."""
     server.start(board.site(server, fake, fake2))
     board.lively(server, 5)
+    server.lines(5)
 
     with browser() as page:
         page.get(url(server))
@@ -244,6 +245,7 @@ def test_keys_are_enough(server, fake, fake2):
 def test_a_screen_reader_finds_its_way(server, fake, fake2):
     server.start(board.site(server, fake, fake2))
     board.lively(server, 5)
+    server.lines(5)
 
     with browser() as page:
         page.get(url(server))
@@ -297,6 +299,7 @@ def test_light_and_dark_can_be_read(server, fake, fake2):
     server.start(board.site(server, fake, fake2, quotas=(
         *board.QUOTAS, "few per=key requests=2/day")))
     assert 429 in board.lively(server, 20)      # a limit is used up
+    server.lines(20)
     pictures = []
 
     with browser() as page:
@@ -326,6 +329,7 @@ def test_a_phone_shows_it_all(server, fake, fake2):
     """The page does not scroll sideways; what is wide does by itself."""
     server.start(board.site(server, fake, fake2))
     board.lively(server, 10)
+    server.lines(10)
 
     with browser(width=360, height=740) as page:
         page.get(url(server))
@@ -350,6 +354,7 @@ def test_it_rests_where_motion_is_unwanted(server, fake, fake2):
                             " };")
         before = figure(page, "today")
         board.call(server, "ann")
+        server.lines(2)
         server.wait_until(lambda: figure(page, "today") > before,
                           what="the page to follow")
         assert page.execute_script("return window.moved") == 0
@@ -424,6 +429,7 @@ def test_secrets_are_not_on_it(server, fake, fake2):
     server.start(board.site(server, fake, fake2,
                             teams={"ann": "search"}))
     board.call(server, "ann")
+    server.lines(1)
     secret = bearer("ann")["Authorization"].split()[1]
 
     for path in (board.STATUS, "/llm/json"):

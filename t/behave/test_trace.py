@@ -178,16 +178,25 @@ def in_flight(server):
     return int(found[1])
 
 
-def test_calls_in_flight_are_told_and_none_of_the_dead(server, fake, fake2):
+def flying(server, fake):
+    """Three calls whose answers have begun."""
     site = server.metered(fake, workers=2)
-    site.locs = [Loc("/metrics", [("llm_status", "format=prometheus")]),
-                 Loc("/two/", [("llm", "on")], fake2), *site.locs]
+    site.locs.append(Loc("/metrics", [("llm_status", "format=prometheus")]))
     server.start(site)
-    assert in_flight(server) == 0
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    assert server.client.post(CHAT, b"{").status == 400
+    server.lines(2)
+    server.wait_until(lambda: in_flight(server) == 0, what="the end of both")
     open_ones = [server.client.open("POST", CHAT, calls.asked_stream(),
                                     fake={"gate": 1}) for _ in range(3)]
-    fake.wait(3)
+    fake.wait(4)
     assert in_flight(server) == 3
+
+    return open_ones
+
+
+def test_calls_in_flight_are_told_over_a_reload(server, fake):
+    open_ones = flying(server, fake)
     server.reload()
     assert in_flight(server) == 3
     fake.release()
@@ -195,18 +204,38 @@ def test_calls_in_flight_are_told_and_none_of_the_dead(server, fake, fake2):
     for exchange in open_ones:
         exchange.read()
 
-    server.lines(3)
+    server.lines(5)
     server.wait_until(lambda: in_flight(server) == 0, what="the end of all")
-    exchange = server.client.open("POST", "/two" + CHAT,
-                                  calls.asked_stream(), fake={"gate": 1})
-    fake2.wait(1)
-    assert in_flight(server) == 1
+
+
+def test_what_the_dead_had_in_flight_is_not(server, fake):
+    open_ones = flying(server, fake)
     server.expect_errors("exited on signal 9", "signal Killed",
                          "was not able", "AH00052")
 
     for pid in server.workers():
         os.kill(pid, signal.SIGKILL)
 
-    exchange.close()
-    server.wait_until(lambda: in_flight(server) == 0, what="a new process")
-    fake2.release()
+    for exchange in open_ones:
+        exchange.close()
+
+    server.wait_until(lambda: in_flight(server) == 0, what="new processes")
+    fake.release()
+
+
+def test_lines_that_are_lost_are_counted(server, fake):
+    site = server.metered(fake)
+    site.llm[0] = ("llm_log", "/dev/full", "flush=0")
+    site.locs.append(Loc("/metrics", [("llm_status", "format=prometheus")]))
+    server.expect_errors("llm_log: writing|LLMLog: writing")
+    server.start(site)
+
+    for _ in range(3):
+        assert server.client.post(CHAT, calls.chat()).status == 200
+
+    def lost():
+        found = re.search(r"^llm_\w*lost\w* (\d+)$",
+                          server.client.get("/metrics").text, re.M)
+        return int(found[1])
+
+    server.wait_until(lambda: lost() == 3, what="three lost lines")

@@ -278,7 +278,7 @@ test_calls_are_found_by_their_trace(void **state)
 
     /* Half written, it is of no call. */
 
-    for (unsigned i = 0; i < TG_METRIC_SERIES; i++) {
+    for (unsigned i = 0; i < TG_METRIC_PLACES; i++) {
         atomic_fetch_xor(&m->series[i].seen.span, 1);
     }
 
@@ -338,7 +338,7 @@ test_name_whose_writer_died_is_written_by_the_next(void **state)
 
     counted(m, 10, "search", 5);
 
-    for (unsigned i = 0; i < TG_METRIC_SERIES; i++) {
+    for (unsigned i = 0; i < TG_METRIC_PLACES; i++) {
         if (m->series[i].name.key != 0) {
             m->series[i].name.len = 0;
             memset(m->series[i].name.labels, 'x', 4);

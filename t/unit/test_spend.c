@@ -50,7 +50,8 @@ spend(tg_spend_t *s, const char *team, int64_t cost, int64_t admitted,
     int64_t now)
 {
     tg_spent_t  spent = {
-        .name = { tg_strz(team), tg_str("k1"), tg_str("gpt"), tg_str("openai") },
+        .name = { tg_strz(team), tg_str("k1"), tg_str("gpt"),
+                  tg_str("openai") },
         .cost = cost, .admitted = admitted, .now = now
     };
 
@@ -159,6 +160,7 @@ static void
 test_the_month_after_next_begins_anew(void **state)
 {
     char             name[16];
+    int64_t          now;
     tg_spend_t      *s = shared(0);
     tg_spend_all_t   all;
     tg_spend_top_t   top[4];
@@ -167,17 +169,19 @@ test_the_month_after_next_begins_anew(void **state)
     (void) state;
 
     for (int month = 0; month < 30; month++) {
+        now = MARCH + month * 31 * DAY;
+
         for (int i = 0; i < 400; i++) {
             (void) snprintf(name, sizeof(name), "t%d-%d", month, i);
-            spend(s, name, 10, MARCH + month * 31 * DAY, MARCH + month * 31 * DAY);
+            spend(s, name, 10, now, now);
         }
 
-        tg_spend_all(s, NULL, MARCH + month * 31 * DAY, &all);
+        tg_spend_all(s, NULL, now, &all);
         assert_int_equal(all.sum.month, 4000);
         assert_int_equal(all.last_month, month == 0 ? 0 : 4000);
         assert_int_equal(all.late, 0);
 
-        (void) tg_spend_top(s, TG_SPEND_TEAM, NULL, MARCH + month * 31 * DAY, top,
+        (void) tg_spend_top(s, TG_SPEND_TEAM, NULL, now, top,
                             4, &rest);
         assert_int_equal(rest.n, 396);
         assert_false(rest.overflow);
@@ -534,8 +538,8 @@ of_all(const tg_spend_t *s, tg_spend_dimension_t d, int64_t now)
 }
 
 
-/* Each leaves out parts of one call at most, also where it dies while it takes a
- * row over, and nobody waits for the dead. */
+/* Each leaves out parts of one call at most, also where it dies while it takes
+ * a row over, and nobody waits for the dead. */
 static void
 test_who_is_killed_takes_nothing_along(void **state)
 {

@@ -210,7 +210,8 @@ forecast(tg_subjects_t *s, const held_t *h, int64_t used, int64_t now)
 }
 
 
-/* 1000 an hour of a million: in a thousand hours, but not by the month's end. */
+/* 1000 an hour of a million: in a thousand hours, but not by the month's
+ * end. */
 static void
 test_a_month_goes_by_the_last_week(void **state)
 {
@@ -285,7 +286,8 @@ test_a_new_window_keeps_the_pace(void **state)
 }
 
 
-/* Of few minutes an hour is not known, but a twelfth of a cell is taken for it. */
+/* Of few minutes an hour is not known, but a twelfth of a cell is taken for
+ * it. */
 static void
 test_little_is_known_of_the_first_minutes(void **state)
 {
@@ -331,8 +333,8 @@ test_a_burn_never_wraps(void **state)
     assert_int_equal(r.amount, TG_BURN_MAX);
     assert_int_equal(tg_burned_in(&r, INT64_MAX), INT64_MAX);
 
-    /* A turn later the cell is another one's; a clock that goes back a little finds
-     * what is ahead of it left alone. */
+    /* A turn later the cell is another one's; a clock that goes back a little
+     * finds what is ahead of it left alone. */
 
     tg_burn_add(&b, 60000, NOON + 16 * 60000, 5);
     tg_burn_add(&b, 60000, NOON, 7);
