@@ -1,6 +1,7 @@
 /* The nodes of a fleet, what all of them have spent, and in what they
  * differ. */
 
+#include "tg_money.h"
 #include "tg_status_fleet.h"
 #include "tg_status_show.h"
 
@@ -70,6 +71,38 @@ tg_html_fleet_drift(tg_page_t *pg, const tg_fleet_view_t *view, int64_t now)
 }
 
 
+/* What the rows above it leave: names that are known, and those of nodes that had
+ * no room for them. */
+static bool
+tg_html_fleet_others(tg_page_t *pg, const tg_fleet_view_t *view, unsigned d)
+{
+    tg_spend_sum_t         sum = view->rest[d].sum;
+    const tg_spend_sum_t  *one;
+
+    if (view->n[d] <= TG_STATUS_TOP && view->rest[d].n == 0
+        && !view->rest[d].overflow)
+    {
+        return false;
+    }
+
+    for (unsigned i = TG_STATUS_TOP; i < view->n[d]; i++) {
+        one = &view->top[d][i].sum;
+        sum.hourly = tg_money_add(sum.hourly, one->hourly);
+        sum.today = tg_money_add(sum.today, one->today);
+        sum.month = tg_money_add(sum.month, one->month);
+    }
+
+    tg_html_raw(pg, "<tr data-k=\"\xc2\xb7others\" class=\"others\">"
+                    "<th scope=\"row\">others");
+    tg_html_bar(pg, sum.month, view->sum.month, "share");
+    tg_html_raw(pg, "</th>");
+    tg_html_fleet_sum(pg, &sum);
+    tg_html_raw(pg, "</tr>");
+
+    return true;
+}
+
+
 static void
 tg_html_fleet_names(tg_page_t *pg, const tg_fleet_view_t *view, unsigned d)
 {
@@ -84,6 +117,7 @@ tg_html_fleet_names(tg_page_t *pg, const tg_fleet_view_t *view, unsigned d)
         "Name", "#Now, per hour", "#Today", "#This month"
     };
 
+    bool      others;
     tg_str_t  name;
 
     tg_html_table(pg, ids[d], captions[d], heads, 4);
@@ -100,7 +134,9 @@ tg_html_fleet_names(tg_page_t *pg, const tg_fleet_view_t *view, unsigned d)
         tg_html_raw(pg, "</tr>");
     }
 
-    tg_html_table_end(pg, 4, "Nothing this month yet.", view->n[d] != 0);
+    others = tg_html_fleet_others(pg, view, d);
+    tg_html_table_end(pg, 4, "Nothing this month yet.",
+                      others || view->n[d] != 0);
 }
 
 

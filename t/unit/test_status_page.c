@@ -328,6 +328,41 @@ test_who_hangs_up_is_told_of(void **state)
 }
 
 
+static void
+test_a_fleets_names_add_up(void **state)
+{
+    shown_t           shown;
+    scene_t           s;
+    tg_fleet_view_t  *view = calloc(1, sizeof(*view));
+    const unsigned    d = TG_SPEND_TEAM;
+
+    (void) state;
+
+    begin(&s);
+    view->at = NOON;
+
+    for (unsigned i = 0; i < TG_STATUS_TOP + 2; i++) {
+        view->top[d][i].len = 1;
+        view->top[d][i].name[0] = (char) ('a' + i);
+        view->top[d][i].sum.month = 7000000000;
+    }
+
+    view->n[d] = TG_STATUS_TOP + 2;
+    view->rest[d].sum.month = 3000000000;
+    tg_fleet_board_put(&s.facts.tally->fleet, view);
+
+    shown = show(&s, TG_STATUS_HTML);
+    assert_non_null(strstr(shown.text, "<bdi>l</bdi>"));
+    assert_null(strstr(shown.text, "<bdi>m</bdi>"));
+    assert_non_null(strstr(shown.text, "<th scope=\"row\">others"));
+    assert_non_null(strstr(shown.text, "<data value=\"17\">"));
+
+    free(shown.text);
+    free(view);
+    end(&s);
+}
+
+
 int
 main(void)
 {
@@ -337,7 +372,8 @@ main(void)
         cmocka_unit_test(test_dollars_are_exact),
         cmocka_unit_test(test_the_page_stays_small),
         cmocka_unit_test(test_both_forms_say_the_same),
-        cmocka_unit_test(test_who_hangs_up_is_told_of)
+        cmocka_unit_test(test_who_hangs_up_is_told_of),
+        cmocka_unit_test(test_a_fleets_names_add_up)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
