@@ -162,6 +162,7 @@ void tg_desk_priced(tg_desk_t *desk, const tg_price_book_t *book);
  * the others, where that is due. */
 void tg_desk_fleet(tg_desk_t *desk, tg_redis_pool_t *pool,
     const tg_fleet_t *fleet);
+
 /* The key of prefix hashes, where a file has it: TG_OK, TG_ERROR. */
 int tg_desk_prefix_key(tg_conf_prefix_t *pc, tg_error_t *err);
 
