@@ -72,7 +72,7 @@ APX_UP_SO   = $(BUILD)/apache/mod_llm_upstream.so
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
               libmaxminddb-dev zlib1g-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
               python3-jsonschema python3-pytest-xdist python3-selenium chromium chromium-driver \
-              prometheus curl openssl libxslt1-dev libgd-dev tzdata
+              python3-yaml jq sqlite3 prometheus curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo screenshot torture \
         test calendar corpus bench bench-anomalies bench-balance bench-report fuzz asan memcheck deps clean install \
