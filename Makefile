@@ -241,13 +241,16 @@ $(BUILD)/shippers/.done: t/shipping/packages
 	for deb in $(@D)/deb/*.deb; do dpkg-deb -x $$deb $(@D) || exit 1; done
 	touch $@
 
-behave: all sdk $(BUILD)/shippers/.done $(BUILD)/translate $(BUILD)/bench/engine \
-        $(BUILD)/report/lines
+# What tests run beside the servers.
+BESIDE      = $(BUILD)/shippers/.done $(BUILD)/translate $(BUILD)/bench/engine \
+              $(BUILD)/report/lines
+
+behave: all sdk $(BESIDE)
 	$(PYTEST) -n $(JOBS) -m "not quiet" t/behave
 	$(PYTEST) -m quiet t/behave
 
 # httpd's other ways to run children; behave has mpm_event.
-behave-mpm: apache $(BUILD)/llmctl sdk $(BUILD)/bench/engine
+behave-mpm: apache $(BUILD)/llmctl sdk $(BESIDE)
 	@for mpm in worker prefork; do \
 	    echo "mpm_$$mpm"; \
 	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTEST) -n $(JOBS) t/behave \
@@ -355,7 +358,7 @@ ASAN_FLAGS  = -fsanitize=address,undefined -fno-omit-frame-pointer
 ASAN_ENV    = ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
               UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
-asan: deps sdk $(BUILD)/llmctl $(BUILD)/bench/engine
+asan: deps sdk $(BUILD)/llmctl $(BESIDE)
 	$(ASAN_ENV) $(MAKE) BUILD=build-asan CFLAGS='-g -O1 -fPIC' \
 	    SAN='$(ASAN_FLAGS)' nginx apache unit
 	printf '#!/bin/sh\nexec env LD_PRELOAD=%s:%s $(ASAN_ENV) %s "$$@"\n' \
@@ -384,11 +387,12 @@ install:
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate \
 	    README.md LICENSE
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate/docs \
-	    docs/*.md docs/*.json
-	for s in nginx apache; do \
-	    install -D -m 644 -t \
-	        $(DESTDIR)$(PREFIX)/share/doc/tollgate/conf-examples/$$s \
-	        conf-examples/$$s/*.conf || exit 1; \
+	    docs/*.md docs/*.json docs/*.png
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate/conf-examples \
+	    conf-examples/*.json
+	for d in $(patsubst %/,%,$(wildcard conf-examples/*/)); do \
+	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate/$$d \
+	        $$d/* || exit 1; \
 	done
 	install -d $(DESTDIR)/etc/tollgate $(DESTDIR)/var/lib/tollgate
 
