@@ -25,6 +25,8 @@ PYTHON      = /usr/bin/python3
 # Tests mostly wait: as many at a time.
 JOBS        = $(shell expr 2 '*' $$(nproc))
 PYTEST      = $(PYTHON) -m pytest -q
+BEHAVE      = $(PYTEST) -n $(JOBS) -m "not quiet" t/behave \
+              && $(PYTEST) -m quiet t/behave
 BUILD       = build
 
 CC          = gcc
@@ -246,15 +248,15 @@ BESIDE      = $(BUILD)/shippers/.done $(BUILD)/translate $(BUILD)/bench/engine \
               $(BUILD)/report/lines
 
 behave: all sdk $(BESIDE)
-	$(PYTEST) -n $(JOBS) -m "not quiet" t/behave
-	$(PYTEST) -m quiet t/behave
+	$(BEHAVE)
 
 # httpd's other ways to run children; behave has mpm_event.
 behave-mpm: apache $(BUILD)/llmctl sdk $(BESIDE)
-	@for mpm in worker prefork; do \
+	@export TG_SERVER=httpd; \
+	for mpm in worker prefork; do \
 	    echo "mpm_$$mpm"; \
-	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTEST) -n $(JOBS) t/behave \
-	        || exit 1; \
+	    export TG_HTTPD_MPM=$$mpm; \
+	    $(BEHAVE) || exit 1; \
 	done
 
 # A real llama.cpp server: LLAMA_SERVER=path MODEL=path.gguf
@@ -365,10 +367,10 @@ asan: deps sdk $(BUILD)/llmctl $(BESIDE)
 	    "$$($(CC) -print-file-name=libasan.so)" \
 	    "$$($(CC) -print-file-name=libubsan.so)" "$$(command -v nginx)" \
 	    > build-asan/nginx/sanitized && chmod +x build-asan/nginx/sanitized
-	TG_ASAN=1 TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
+	export TG_ASAN=1 TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
 	    TG_NGINX_MODULE=$(CURDIR)/build-asan/$(NGX_SO:$(BUILD)/%=%) \
-	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%) \
-	    $(PYTEST) -n $(JOBS) t/behave
+	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%); \
+	$(BEHAVE)
 
 # Neither server is configured or reloaded. A module that a running one has mapped
 # is replaced, not written into, as cp would.
