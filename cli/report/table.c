@@ -207,7 +207,7 @@ static void
 cell_json(table_t *t, const column_t *c, const char *suffix, const char *p,
     size_t n)
 {
-    char  name[80];
+    char  name[96];
     int   len;
 
     len = snprintf(name, sizeof(name), "%s\"%s%s\": ",

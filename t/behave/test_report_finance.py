@@ -339,7 +339,7 @@ def test_our_own_focus_is_an_invoice_without_differences(month, tmp_path):
 
 
 @pytest.mark.parametrize("text, why", [
-    ("", "is empty"), ("model,cost\ngpt,x\n", "line 2 has an amount"),
+    ("", "is empty"), ("model,cost\ngpt,x\n", "bad.csv:2: has an amount"),
     ("model,tokens\ngpt,5\n", "no column of amounts"),
     ("model,amount,currency\ngpt,5,EUR\n", "another currency"),
     ("date,model,cost\n31.10.2026,gpt,5\n", "has a date"),
