@@ -356,6 +356,7 @@ print(customers_t *x, const reader_stats_t *stats)
     table_total(x->table);
     cells(x, tg_str("all"), tg_str_null, &x->all);
     notes(x, &v, stats);
+    listing_left_out(x->table, few_count(x->rows), x->o->top);
 
     return true;
 }

@@ -63,6 +63,19 @@ listing_sum(table_t *t, const char *what, unsigned n)
 }
 
 
+void
+listing_left_out(table_t *t, uint64_t rows, unsigned top)
+{
+    char  text[80];
+
+    if (top != 0 && rows > top) {
+        (void) snprintf(text, sizeof(text), "%llu more rows are not shown"
+                        " (--top=N)", (unsigned long long) (rows - top));
+        table_note(t, "left_out", text);
+    }
+}
+
+
 bool
 listing_default(report_options_t *o, const char *const *words)
 {

@@ -45,4 +45,8 @@ void listing_values(table_t *t, const tg_str_t *values, unsigned n);
 /* The values of a row that is of no group. */
 void listing_sum(table_t *t, const char *what, unsigned n);
 
+/* Notes how many rows --top= (0: all) does not show, for reports that have no row
+ * of the others. */
+void listing_left_out(table_t *t, uint64_t rows, unsigned top);
+
 #endif /* LISTING_H */

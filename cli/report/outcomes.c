@@ -398,6 +398,7 @@ print(outcomes_t *x)
     empty[0] = tg_str("all");
     cells(x, empty, &all);
     notes(x);
+    listing_left_out(x->table, few_count(x->rows), x->o->top);
 
     return true;
 }

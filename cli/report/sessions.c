@@ -306,6 +306,8 @@ print(sessions_t *x)
     }
 
     notes(x);
+    listing_left_out(x->table, x->nby == 0 ? x->sessions : few_count(x->rows),
+                     x->o->top);
 
     return true;
 }
