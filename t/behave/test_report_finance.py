@@ -546,3 +546,14 @@ def test_csv_of_a_report_is_what_json_says(month):
                   month.path).stdout
     found = list(csv.DictReader(text.splitlines()))
     assert [int(r["cost_nusd"]) for r in found] == [r["cost_nusd"] for r in told]
+
+
+def test_focus_of_names_that_are_no_text(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(b'{"@timestamp":"2026-11-05T10:00:00Z","event.id":"1",'
+                    b'"llm.final":true,"llm.team":"=in\xff\\u001b\\"valid",'
+                    b'"llm.tags.x":"\xfe\\"y","llm.cost.total_nusd":5}\n')
+    out = llmctl("report", "focus", "--by=tag:x", str(log)).stdout
+    row = next(csv.DictReader(out.splitlines()))
+    assert row["SubAccountId"] == "'=in??\"valid"
+    assert json.loads(row["Tags"])["x"].endswith('"y')
