@@ -25,6 +25,8 @@ PYTHON      = /usr/bin/python3
 # Tests mostly wait: as many at a time.
 JOBS        = $(shell expr 2 '*' $$(nproc))
 PYTEST      = $(PYTHON) -m pytest -q
+BEHAVE      = $(PYTEST) -n $(JOBS) -m "not quiet" t/behave \
+              && $(PYTEST) -m quiet t/behave
 BUILD       = build
 
 CC          = gcc
@@ -72,7 +74,7 @@ APX_UP_SO   = $(BUILD)/apache/mod_llm_upstream.so
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
               libmaxminddb-dev zlib1g-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
               python3-jsonschema python3-pytest-xdist python3-selenium chromium chromium-driver \
-              prometheus curl openssl libxslt1-dev libgd-dev tzdata
+              python3-yaml jq sqlite3 prometheus curl openssl libxslt1-dev libgd-dev tzdata
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo screenshot torture \
         test calendar corpus bench bench-anomalies bench-balance bench-report fuzz asan memcheck deps clean install \
@@ -241,17 +243,20 @@ $(BUILD)/shippers/.done: t/shipping/packages
 	for deb in $(@D)/deb/*.deb; do dpkg-deb -x $$deb $(@D) || exit 1; done
 	touch $@
 
-behave: all sdk $(BUILD)/shippers/.done $(BUILD)/translate $(BUILD)/bench/engine \
-        $(BUILD)/report/lines
-	$(PYTEST) -n $(JOBS) -m "not quiet" t/behave
-	$(PYTEST) -m quiet t/behave
+# What tests run beside the servers.
+BESIDE      = $(BUILD)/shippers/.done $(BUILD)/translate $(BUILD)/bench/engine \
+              $(BUILD)/report/lines
+
+behave: all sdk $(BESIDE)
+	$(BEHAVE)
 
 # httpd's other ways to run children; behave has mpm_event.
-behave-mpm: apache $(BUILD)/llmctl sdk $(BUILD)/bench/engine
-	@for mpm in worker prefork; do \
+behave-mpm: apache $(BUILD)/llmctl sdk $(BESIDE)
+	@export TG_SERVER=httpd; \
+	for mpm in worker prefork; do \
 	    echo "mpm_$$mpm"; \
-	    TG_SERVER=httpd TG_HTTPD_MPM=$$mpm $(PYTEST) -n $(JOBS) t/behave \
-	        || exit 1; \
+	    export TG_HTTPD_MPM=$$mpm; \
+	    $(BEHAVE) || exit 1; \
 	done
 
 # A real llama.cpp server: LLAMA_SERVER=path MODEL=path.gguf
@@ -355,17 +360,17 @@ ASAN_FLAGS  = -fsanitize=address,undefined -fno-omit-frame-pointer
 ASAN_ENV    = ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
               UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
-asan: deps sdk $(BUILD)/llmctl $(BUILD)/bench/engine
+asan: deps sdk $(BUILD)/llmctl $(BESIDE)
 	$(ASAN_ENV) $(MAKE) BUILD=build-asan CFLAGS='-g -O1 -fPIC' \
 	    SAN='$(ASAN_FLAGS)' nginx apache unit
 	printf '#!/bin/sh\nexec env LD_PRELOAD=%s:%s $(ASAN_ENV) %s "$$@"\n' \
 	    "$$($(CC) -print-file-name=libasan.so)" \
 	    "$$($(CC) -print-file-name=libubsan.so)" "$$(command -v nginx)" \
 	    > build-asan/nginx/sanitized && chmod +x build-asan/nginx/sanitized
-	TG_ASAN=1 TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
+	export TG_ASAN=1 TG_NGINX=$(CURDIR)/build-asan/nginx/sanitized \
 	    TG_NGINX_MODULE=$(CURDIR)/build-asan/$(NGX_SO:$(BUILD)/%=%) \
-	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%) \
-	    $(PYTEST) -n $(JOBS) t/behave
+	    TG_HTTPD_MODULE=$(CURDIR)/build-asan/$(APX_SO:$(BUILD)/%=%); \
+	$(BEHAVE)
 
 # Neither server is configured or reloaded. A module that a running one has mapped
 # is replaced, not written into, as cp would.
@@ -384,11 +389,12 @@ install:
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate \
 	    README.md LICENSE
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate/docs \
-	    docs/*.md docs/*.json
-	for s in nginx apache; do \
-	    install -D -m 644 -t \
-	        $(DESTDIR)$(PREFIX)/share/doc/tollgate/conf-examples/$$s \
-	        conf-examples/$$s/*.conf || exit 1; \
+	    docs/*.md docs/*.json docs/*.png
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate/conf-examples \
+	    conf-examples/*.json
+	for d in $(patsubst %/,%,$(wildcard conf-examples/*/)); do \
+	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate/$$d \
+	        $$d/* || exit 1; \
 	done
 	install -d $(DESTDIR)/etc/tollgate $(DESTDIR)/var/lib/tollgate
 

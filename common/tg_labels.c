@@ -167,7 +167,7 @@ tg_labels_add(tg_labels_t *l, tg_str_t name, tg_str_t value)
     }
 
     label->name = name;
-    label->value = value;
+    label->value = value.len != 0 ? value : tg_str("");
     label->hash = tg_labels_mix(hash, name.len << 8 | (unsigned char) *name.p);
     l->n++;
 }

@@ -192,7 +192,10 @@ tg_status_fleet_json(tg_page_t *pg, const tg_status_facts_t *facts)
 }
 
 
-/* What has been spent each node tells Prometheus by itself. */
+/*
+ * What has been spent each node tells Prometheus by itself; llm_fleet_nodes is the
+ * ledger's.
+ */
 void
 tg_status_fleet_text(tg_page_t *pg, const tg_status_facts_t *facts)
 {
@@ -212,12 +215,9 @@ tg_status_fleet_text(tg_page_t *pg, const tg_status_facts_t *facts)
 
     tg_status_drift(view, facts->wall_ms, &drift);
 
-    tg_status_one(pg, "llm_fleet_nodes", "gauge",
-                  "Hosts that have told the fleet of themselves in the last"
-                  " day.", (int64_t) view->nnodes, 0);
     tg_status_one(pg, "llm_fleet_nodes_away", "gauge",
-                  "Of those, hosts that were not heard of for 15 seconds.",
-                  away, 0);
+                  "Hosts that were heard of in the last day, but not in the"
+                  " last 15 seconds.", away, 0);
     tg_status_one(pg, "llm_fleet_drift", "gauge",
                   "1 where hosts have different configurations, prices or"
                   " keys.",

@@ -106,8 +106,7 @@ tg_quota_row(tg_quota_row_t *row, const tg_subject_view_t *v,
 }
 
 
-/* By their labels; of those that have the same, the last one that was used comes
- * first. */
+/* By their labels; of those that have the same, the last one used comes first. */
 static int
 tg_quota_row_order(const void *a, const void *b)
 {

@@ -1,10 +1,10 @@
 -- Cost lines in BigQuery, from a log of format=underscore:
 --
---     llm_log /var/log/nginx/llm.warehouse.jsonl format=underscore;
+--     llm_log /var/log/nginx/llm_warehouse.jsonl format=underscore;
 --
 --     bq query --use_legacy_sql=false --dataset_id=llm < bigquery.sql
 --     bq load --source_format=NEWLINE_DELIMITED_JSON --ignore_unknown_values \
---         llm.llm_lines llm.warehouse.jsonl
+--         llm.llm_lines llm_warehouse.jsonl
 --
 -- or all the time, by shipping/fluent-bit-bigquery.yaml. A file may be loaded twice:
 -- lines of one event_id count once, in llm_calls. Each llm_tag of yours needs a column,

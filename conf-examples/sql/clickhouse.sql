@@ -1,9 +1,9 @@
 -- Cost lines in ClickHouse (24.10 or later), from a log of format=underscore:
 --
---     llm_log /var/log/nginx/llm.warehouse.jsonl format=underscore;
+--     llm_log /var/log/nginx/llm_warehouse.jsonl format=underscore;
 --
 --     clickhouse-client --multiquery < clickhouse.sql
---     clickhouse-client -d llm -q "INSERT INTO llm_lines FORMAT JSONEachRow" < llm.warehouse.jsonl
+--     clickhouse-client -d llm -q "INSERT INTO llm_lines FORMAT JSONEachRow" < llm_warehouse.jsonl
 --
 -- or all the time, by shipping/vector.yaml. A file may be loaded twice: lines of one
 -- event_id count once. Each llm_tag of yours needs a column, llm_tags_<name>: what has

@@ -9,14 +9,16 @@ import os
 import re
 import socketserver
 import subprocess
+import sysconfig
 import threading
 import time
 
 from servers import die_with_parent, free_port, root
 
 HOME = root("build", "shippers")
-LIBS = os.path.join(HOME, "usr", "lib", "x86_64-linux-gnu")
-PATHS = (LIBS, os.path.join(HOME, "lib", "x86_64-linux-gnu"),
+ARCH = sysconfig.get_config_var("MULTIARCH")
+LIBS = os.path.join(HOME, "usr", "lib", ARCH)
+PATHS = (LIBS, os.path.join(HOME, "lib", ARCH),
          os.path.join(HOME, "usr", "lib", "syslog-ng"))
 NG_MODULES = os.path.join(HOME, "usr", "lib", "syslog-ng", "3.38")
 DEADLINE = 60

@@ -3,6 +3,7 @@ parsers of their languages, held against the options that their documentation
 names, and what they do to a line done again by what it says."""
 
 import configparser
+import fnmatch
 import json
 import re
 import sys
@@ -53,6 +54,31 @@ def test_no_field_is_a_value_and_an_object_at_once():
     """Where dots become objects (Elasticsearch), a.b and a.b.c can't both be."""
     names = set(fields()) | {"llm.tags.x", "event.kind", "llm.outcome.name"}
     assert not [(a, b) for a in names for b in names if b.startswith(a + ".")]
+
+
+@pytest.mark.parametrize("name, renamed", (
+    ("filebeat.yml", True), ("fluent-bit-splunk.yaml", False),
+    ("otel-collector.yaml", True), ("rsyslog.conf", False),
+    ("vector.yaml", True)))
+def test_a_log_is_read_under_its_names_and_no_other_is(name, renamed):
+    """What logrotate makes of a name, with dateext and without; not what it has
+    compressed, nor the log of format=underscore beside it (visibility.conf)."""
+    patterns = re.findall(r"/var/log/[^\s\",]+", example(name))
+
+    def read(path):
+        return any(fnmatch.fnmatchcase(path, p) for p in patterns)
+
+    logs = {"/var/log/nginx/llm.jsonl": "/var/log/nginx/llm_warehouse.jsonl",
+            "/var/log/apache2/llm.20261122.jsonl":
+            "/var/log/apache2/llm_warehouse.20261122.jsonl"}
+
+    for log, other in logs.items():
+        assert read(log) or name == "rsyslog.conf" and "apache2" in log
+        assert not read(other) and not read(other + "-20261122")
+        assert not read(log + "-20261122.gz") and not read(log + ".1.gz")
+
+    for end in ("-20261122", ".1") if renamed else ():
+        assert read("/var/log/nginx/llm.jsonl" + end)
 
 
 def test_vector():

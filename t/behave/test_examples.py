@@ -110,7 +110,7 @@ def test_visibility_example(server, pki):
     secret = budgets.prepare(server)
 
     def read():
-        for name in ("llm.jsonl", "llm.warehouse.jsonl"):
+        for name in ("llm.jsonl", "llm_warehouse.jsonl"):
             with open(server.path("logs", name)) as f:
                 yield [json.loads(line) for line in f]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -110,6 +111,8 @@ def test_totals_are_those_of_all_nodes(server, server2, fake, redis):
                                  "prices": False, "keys": False}
         page = node.client.get("/llm/metrics").body.decode()
         assert "\nllm_fleet_nodes 2\n" in page
+        families = re.findall(r"^# TYPE (\S+)", page, re.M)
+        assert len(families) == len(set(families))
 
 
 def test_without_redis_the_page_goes_on(server, fake, redis):

@@ -132,8 +132,8 @@ def test_visibility_example(server, pki):
     secret = budgets.prepare(server)
 
     def read():
-        files = set(glob.glob(server.path("log", "llm.*.jsonl")))
-        under = {name for name in files if ".warehouse." in name}
+        files = set(glob.glob(server.path("log", "llm*.jsonl")))
+        under = {name for name in files if "llm_warehouse." in name}
         for names in (files - under, under):
             lines = []
             for name in names:

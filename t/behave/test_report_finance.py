@@ -276,8 +276,14 @@ def test_a_discount_shows_at_its_model_alone(month, tmp_path):
     assert rows["claude-sonnet-4-5"]["within"] == "NO"
     assert rows["claude-sonnet-4-5"]["difference_part"] == pytest.approx(0.25,
                                                                          abs=1e-4)
-    llmctl("reconcile", bill, "--tolerance=40%", month.path)
-    llmctl("reconcile", bill, "--tolerance=10000", month.path)
+    of_all = 100 * rows["claude-sonnet-4-5"]["difference_nusd"] / sum(
+        r["theirs_nusd"] for r in rows.values())
+    llmctl("reconcile", bill, f"--tolerance={of_all * 0.99}%", month.path, rc=1)
+    llmctl("reconcile", bill, f"--tolerance={of_all * 1.01}%", month.path)
+    dollars_off = rows["claude-sonnet-4-5"]["difference_nusd"] / 1e9
+    llmctl("reconcile", bill, f"--tolerance={dollars_off * 0.99}", month.path,
+           rc=1)
+    llmctl("reconcile", bill, f"--tolerance={dollars_off * 1.01}", month.path)
 
 
 def test_an_openai_export_is_read_and_says_what_is_not_on_it(month, tmp_path):

@@ -85,6 +85,20 @@ def test_what_went_wrong_is_found_and_named(company):
     assert loop[0]["now"] >= 350
 
 
+@pytest.mark.parametrize("by, found", ((2.2, 1), (1.4, 0)))
+def test_three_quarters_more_of_a_prompt_are_told_and_less_is_not(tmp_path, by,
+                                                                  found):
+    d = Deployment(31, DAYS, calls=400)
+    f = max((f for f in d.features if f.kind == "rag"), key=lambda f: f.cost())
+    d.plants.append(Plant("retrieval", 50 * 24 + 9, 48, feature=f, by=by,
+                          part=0.95))
+    name = str(tmp_path / "cost.log")
+    with open(name, "w") as to:
+        d.write(to)
+    told = rows("anomalies", "--since=" + iso(d.time(45 * 24)), name)
+    assert [r["kind"] for r in told] == ["tokens"] * found
+
+
 def test_a_look_at_the_time_would_have_said_the_same(company):
     """With the lines up to then alone: what is found does not change later."""
     name, d, _ = company

@@ -2,6 +2,7 @@
 lines', it is live, and everybody can use it."""
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -14,11 +15,15 @@ import calls
 from keys import bearer, key, keys
 from servers import Loc, root
 
-webdriver = pytest.importorskip("selenium")
+pytest.importorskip("selenium")
 
-from browser import browser, contrast                   # noqa: E402
+from browser import CHROMIUM, DRIVER, browser, contrast # noqa: E402
 from selenium.webdriver.common.by import By             # noqa: E402
 from selenium.webdriver.common.keys import Keys         # noqa: E402
+
+pytestmark = pytest.mark.skipif(
+    not (os.path.exists(CHROMIUM) and os.path.exists(DRIVER)),
+    reason="no chromium, or no chromedriver")
 
 NASTY = ["<script>document.title='owned'</script>", "\"><img src=x onerror=1>",
          "\u202egnp.exe", "\U0001f4b8" * 24, "a&b 'c'"]

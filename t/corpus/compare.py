@@ -18,6 +18,7 @@ MAY_DIFFER = {
     "@timestamp": "when the call came",
     "event.duration": "how long it took",
     "gen_ai.response.time_to_first_chunk": "how long its answer's start took",
+    "llm.overhead": "how long the meter took of it",
     "llm.call_id": "made of the time and chance",
     "event.id": "made of the call's",
     "llm.seq": "calls run side by side, and end in any order",

@@ -70,12 +70,25 @@ def start_fake(corpus):
     return process, int(process.stdout.readline())
 
 
+def prefix_key(server):
+    """The same for both servers, whose hashes are compared."""
+    path = server.path("etc", "prefix.key")
+
+    with open(path, "w") as f:
+        f.write("corpus" * 8 + "\n")
+
+    os.chmod(path, 0o600)
+
+    return path
+
+
 def start_server(name, hosts, fake):
     """A server with a virtual host for each host of the corpus."""
     server = nginx.Nginx() if name == "nginx" else httpd.Httpd()
     template = NGINX_SERVER if name == "nginx" else HTTPD_SERVER
     llm = [("llm_log", server.log, "flush=100ms"),
-           ("llm_tag", "case", "from=header:x-case")]
+           ("llm_tag", "case", "from=header:x-case"),
+           ("llm_prefix_hash", "on", "key=file:" + prefix_key(server))]
     prices = root("prices", "default.json")
 
     if os.path.exists(prices):

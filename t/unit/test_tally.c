@@ -114,6 +114,29 @@ test_another_layout_is_begun_anew_and_no_tally_is_refused(void **state)
 }
 
 
+/* Opened as root, in a directory that the workers write to. */
+static void
+test_a_link_is_not_followed(void **state)
+{
+    char              other[160];
+    struct stat       st;
+    tg_error_t        err;
+    tg_tally_file_t   f;
+
+    (void) snprintf(other, sizeof(other), "%s/other", dir);
+    assert_int_equal(tg_tally_file_open(&f, other, 1000, &err), TG_OK);
+    tg_tally_file_close(&f);
+
+    assert_int_equal(symlink(other, path), 0);
+    assert_int_equal(tg_tally_file_open(&f, path, 2000, &err), TG_ERROR);
+    assert_null(f.tally);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(unlink(other), 0);
+    (void) state;
+}
+
+
 static void
 test_what_the_dead_had_in_flight_is_not(void **state)
 {
@@ -160,6 +183,8 @@ main(void)
         cmocka_unit_test_setup_teardown(
             test_another_layout_is_begun_anew_and_no_tally_is_refused, setup,
             teardown),
+        cmocka_unit_test_setup_teardown(test_a_link_is_not_followed, setup,
+                                        teardown),
         cmocka_unit_test(test_what_the_dead_had_in_flight_is_not)
     };
 
