@@ -62,17 +62,6 @@ when_json(int64_t ms)
 }
 
 
-/* Seconds since 1970 at which the zone's clocks show `local`; where they jump
- * over it, near the jump. */
-static int64_t
-of_local(const tg_zone_t *zone, int64_t local)
-{
-    int64_t  until, t = local - tg_zone_offset(zone, local, &until);
-
-    return local - tg_zone_offset(zone, t, &until);
-}
-
-
 /* The next time that the clocks show "HH:MM"; -1. */
 static int64_t
 of_clock(const char *s, const tg_zone_t *zone, int64_t now)
@@ -94,7 +83,7 @@ of_clock(const char *s, const tg_zone_t *zone, int64_t now)
     day = (now + tg_zone_offset(zone, now, &until)) / DAY;
 
     for (int i = 0; i < 3; i++) {
-        t = of_local(zone, (day + i) * DAY + hour * 3600 + minute * 60);
+        t = tg_window_of_local(zone, (day + i) * DAY + hour * 3600 + minute * 60);
 
         if (t > now) {
             return t * 1000;
@@ -131,7 +120,7 @@ of_date(const char *s, const tg_zone_t *zone)
         t = tg_rfc3339_parse(tg_strz(text));
 
         if (t >= 0) {
-            return of_local(zone, t / 1000) * 1000 + t % 1000;
+            return tg_window_of_local(zone, t / 1000) * 1000 + t % 1000;
         }
     }
 

@@ -117,12 +117,11 @@ tg_window_day(tg_window_kind_t kind, int64_t day, bool next)
 }
 
 
-/* The first second at which the zone's clocks show midnight of `day`, or later.
- * They are at most some 26 hours off, before and after. */
-static int64_t
-tg_window_midnight(const tg_zone_t *zone, int64_t day)
+/* Clocks are at most some 26 hours off, before and after. */
+int64_t
+tg_window_of_local(const tg_zone_t *zone, int64_t local)
 {
-    int64_t  local = day * TG_DAY, from = local - 2 * TG_DAY, until, t;
+    int64_t  from = local - 2 * TG_DAY, until, t;
     int32_t  offset;
 
     for ( ;; ) {
@@ -183,15 +182,17 @@ tg_window_at(const tg_window_spec_t *spec, const tg_zone_t *zone, int64_t now,
     t = tg_floor_div(now, 1000);
     day = tg_floor_div(t + tg_zone_offset(zone, t, &until), TG_DAY);
     day = tg_window_day(spec->kind, day, false);
-    next = tg_window_midnight(zone, tg_window_day(spec->kind, day, true));
+    next = tg_window_of_local(zone, TG_DAY * tg_window_day(spec->kind, day,
+                                                       true));
 
     /* Clocks set back over midnight show the day before once more. */
     while (t >= next) {
         day = tg_window_day(spec->kind, day, true);
-        next = tg_window_midnight(zone, tg_window_day(spec->kind, day, true));
+        next = tg_window_of_local(zone, TG_DAY * tg_window_day(spec->kind, day,
+                                                       true));
     }
 
-    w->start = tg_window_midnight(zone, day) * 1000;
+    w->start = tg_window_of_local(zone, day * TG_DAY) * 1000;
     w->end = next * 1000;
 }
 

@@ -51,6 +51,10 @@ typedef struct tg_zone_s  tg_zone_t;
 /* "second" ... "month", "total", and "idle=30m". TG_ERROR: none of them. */
 int tg_window_parse(tg_str_t s, tg_window_spec_t *spec);
 
+/* The first second since 1970 at which the zone's clocks show `local`, which is
+ * seconds as if they were UTC's, or later, where they jump over it. */
+int64_t tg_window_of_local(const tg_zone_t *zone, int64_t local);
+
 /*
  * The window that `now` lies in.  zone NULL is UTC.  Of TG_WINDOW_IDLE, whose
  * windows only the ledger knows, {now, now + idle_ms}.  Times beyond the years

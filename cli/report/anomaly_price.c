@@ -1,6 +1,8 @@
 #include "anomaly_price.h"
 #include "series_stat.h"
 
+#include "tg_money.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,12 +89,15 @@ price_add(series_set_t *prices, const record_t *r, tg_str_t model,
     whole = tg_str_eq(r->text[REC_COST_SOURCE], tg_str("provider"));
 
     for (unsigned k = 0; k < (whole ? 1 : 4); k++) {
-        tokens = whole ? r->number[REC_INPUT] + r->number[REC_OUTPUT]
+        tokens = whole ? tg_money_add(r->number[REC_INPUT],
+                                      r->number[REC_OUTPUT])
                        : r->number[classes[k].tokens];
         cost = whole ? r->number[REC_COST] : r->number[classes[k].cost];
 
         if (k == 0 && !whole) {
-            tokens -= r->number[REC_CACHE_READ] + r->number[REC_CACHE_WRITE];
+            tokens = tg_money_less(tokens,
+                                   tg_money_add(r->number[REC_CACHE_READ],
+                                                r->number[REC_CACHE_WRITE]));
         }
 
         if (tokens <= 0 || cost <= 0) {

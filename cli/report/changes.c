@@ -287,7 +287,7 @@ split_group(changes_t *c, const row_t *r, size_t n)
         }
     }
 
-    left = tg_money_add(c->cost[1], -c->cost[0]);
+    left = tg_money_less(c->cost[1], c->cost[0]);
 
     /* All of it came or went. */
     if (c->calls[0] == 0 || c->calls[1] == 0) {
@@ -304,7 +304,7 @@ split_group(changes_t *c, const row_t *r, size_t n)
     /* What rounding leaves goes to the largest. */
     for (unsigned k = 0; k < 4; k++) {
         *to[k] = (int64_t) llround(part[k]);
-        left = tg_money_add(left, -*to[k]);
+        left = tg_money_less(left, *to[k]);
     }
 
     for (unsigned k = 1; k < 4; k++) {

@@ -45,11 +45,13 @@ call_of(changes_call_t *c, const record_t *r)
     for (unsigned k = 0; k < CHANGES_OTHER; k++) {
         c->tokens[k] = r->number[classes[k].tokens];
         c->cost[k] = r->number[classes[k].cost];
-        rest -= c->cost[k];
+        rest = tg_money_less(rest, c->cost[k]);
     }
 
-    c->tokens[CHANGES_INPUT] -= r->number[REC_CACHE_READ]
-                                + r->number[REC_CACHE_WRITE];
+    c->tokens[CHANGES_INPUT] =
+        tg_money_less(c->tokens[CHANGES_INPUT],
+                      tg_money_add(r->number[REC_CACHE_READ],
+                                   r->number[REC_CACHE_WRITE]));
 
     /* A provider that says a sum alone, or the time of GPUs: no class of
      * tokens is known to cost it. */
@@ -99,7 +101,7 @@ row(table_t *t, const changes_t *c)
 
     table_int(t, c->cost[0]);
     table_int(t, c->cost[1]);
-    table_int(t, tg_money_add(c->cost[1], -c->cost[0]));
+    table_int(t, tg_money_less(c->cost[1], c->cost[0]));
 
     if (c->cost[0] > 0) {
         table_double(t, (double) c->cost[1] / (double) c->cost[0] - 1);

@@ -94,8 +94,8 @@ line(void *data, const record_t *r)
     }
 
     h->calls += record_is(r, REC_FINAL);
-    h->tokens = tg_money_add(h->tokens, r->number[REC_INPUT]
-                                        + r->number[REC_OUTPUT]);
+    h->tokens = tg_money_add(h->tokens, tg_money_add(r->number[REC_INPUT],
+                                                     r->number[REC_OUTPUT]));
     h->nusd = tg_money_add(h->nusd, list);
     h->cost = tg_money_add(h->cost, r->number[REC_COST]);
 

@@ -3,6 +3,7 @@
  */
 
 #include "groups.h"
+#include "listing.h"
 #include "llmctl.h"
 #include "report.h"
 #include "revenue.h"
@@ -29,9 +30,9 @@ typedef struct {
     bool               periods;         /* months apart */
     dimension_t        by[2];           /* the customer, the month */
     groups_t          *groups;
-    few_t            *paid;            /* customer, month */
-    few_t            *months;          /* that the log has calls of */
-    few_t            *rows;            /* customer, month or "" */
+    few_t             *paid;            /* customer, month */
+    few_t             *months;          /* that the log has calls of */
+    few_t             *rows;            /* customer, month or "" */
     table_t           *table;
     sums_t             all, nobody;
     int64_t            left_out;        /* revenue of other months */
@@ -203,17 +204,8 @@ cells(customers_t *x, tg_str_t customer, tg_str_t period, const sums_t *s)
 {
     table_t  *t = x->table;
 
-    if (customer.len == 0) {
-        table_none(t);
-    } else {
-        table_text(t, customer);
-    }
-
-    if (x->periods && period.len == 0) {
-        table_none(t);
-    } else if (x->periods) {
-        table_text(t, period);
-    }
+    listing_values(t, &customer, 1);
+    listing_values(t, &period, x->periods);
 
     if (s->pays) {
         table_int(t, s->revenue);
@@ -364,6 +356,7 @@ print(customers_t *x, const reader_stats_t *stats)
     table_total(x->table);
     cells(x, tg_str("all"), tg_str_null, &x->all);
     notes(x, &v, stats);
+    listing_left_out(x->table, few_count(x->rows), x->o->top);
 
     return true;
 }

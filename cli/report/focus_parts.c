@@ -105,7 +105,7 @@ list_divide(focus_part_t *parts, int64_t list)
     for (unsigned i = 0; i < last && last != FOCUS_CLASSES; i++) {
         given = (int64_t) ((__int128) list * weights[i] / sum);
         parts[i].list = given;
-        left -= given;
+        left = tg_money_less(left, given);
     }
 
     if (last != FOCUS_CLASSES) {
@@ -133,7 +133,7 @@ parts_settle(focus_part_t *parts, int64_t cost)
         if (parts[i].quantity <= 0) {
             memset(&parts[i], 0, sizeof(parts[i]));
         }
-        left -= parts[i].cost;
+        left = tg_money_less(left, parts[i].cost);
     }
 
     if (left != 0) {
@@ -147,7 +147,8 @@ focus_parts(const record_t *r, focus_part_t parts[FOCUS_CLASSES])
 {
     int64_t  cost = number(r, REC_COST), cached = number(r, REC_CACHE_READ);
     int64_t  written = number(r, REC_CACHE_WRITE);
-    int64_t  input = number(r, REC_INPUT) - cached - written;
+    int64_t  input = tg_money_less(number(r, REC_INPUT),
+                                   tg_money_add(cached, written));
 
     memset(parts, 0, FOCUS_CLASSES * sizeof(focus_part_t));
 

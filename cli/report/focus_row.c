@@ -1,11 +1,14 @@
 #include "focus_row.h"
+#include "table.h"
 
 #include "tg_money.h"
+#include "tg_text.h"
 
 #include <time.h>
 
 #define PRICE_DIGITS  24
 #define MILLION       1000000
+#define FIELD_MAX     2048              /* bytes of a text */
 
 /* A row's quantities, and what it is called. */
 typedef struct {
@@ -119,10 +122,16 @@ focus_header(FILE *to)
 }
 
 
-/* A field in quotes where it has to be; never one that a spreadsheet runs. */
+/* A field in quotes, without what table_plain() takes away; never one that a
+ * spreadsheet runs. */
 static void
 put_field(FILE *to, tg_str_t s)
 {
+    char  plain[FIELD_MAX];
+
+    s.len = s.len < FIELD_MAX ? s.len : FIELD_MAX;
+    s = tg_str_of(plain, (size_t) (table_plain(plain, s, s.len) - plain));
+
     if (s.len != 0 && memchr("=+-@\t\r", s.p[0], 6) != NULL) {
         fputs("\"'", to);
     } else {
@@ -211,20 +220,18 @@ put_time(FILE *to, int64_t ms)
 static void
 put_json_string(FILE *to, tg_str_t s)
 {
+    char        json[6 * FIELD_MAX];
+    const char  *end;
+
+    s.len = s.len < FIELD_MAX ? s.len : FIELD_MAX;
+    end = tg_text_json(json, s, sizeof(json));
     fputs("\"\"", to);
 
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char  ch = (unsigned char) s.p[i];
-
-        if (ch == '"') {
-            fputs("\\\"\"", to);
-        } else if (ch == '\\') {
-            fputs("\\\\", to);
-        } else if (ch < 0x20 || ch == 0x7f) {
-            fprintf(to, "\\u%04x", ch);
-        } else {
-            (void) putc_unlocked(ch, to);
+    for (const char *p = json; p < end; p++) {
+        if (*p == '"') {
+            (void) putc_unlocked('"', to);
         }
+        (void) putc_unlocked(*p, to);
     }
 
     fputs("\"\"", to);

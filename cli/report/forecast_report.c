@@ -2,6 +2,7 @@
 
 #include "series_lines.h"
 #include "forecast.h"
+#include "listing.h"
 #include "llmctl.h"
 
 #include "tg_money.h"
@@ -283,6 +284,7 @@ rows(forecasts_t *p, table_t *t)
         }
     }
 
+    listing_left_out(t, n == 0 ? 0 : n - 1, top);     /* without all */
     free(order);
 
     return ok;

@@ -104,8 +104,8 @@ line(void *data, const record_t *r)
     }
 
     s->calls += record_is(r, REC_FINAL);
-    s->tokens = tg_money_add(s->tokens, r->number[REC_INPUT]
-                                        + r->number[REC_OUTPUT]);
+    s->tokens = tg_money_add(s->tokens, tg_money_add(r->number[REC_INPUT],
+                                                     r->number[REC_OUTPUT]));
     s->ns = tg_money_add(s->ns, r->number[REC_GPU_NS]);
     s->cost = tg_money_add(s->cost, own ? r->number[REC_COST_GPU]
                                         : r->number[REC_COST]);

@@ -1,30 +1,23 @@
 #define _GNU_SOURCE
 
 #include "invoice.h"
+#include "csv.h"
 #include "llmctl.h"
 
 #include "tg_money.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
-#define INVOICE_MAX  ((size_t) 256 * 1024 * 1024)
-#define FIELDS_MAX   256
-#define DAY_MS       INT64_C(86400000)
+#define DAY_MS  INT64_C(86400000)
 
 typedef enum { COL_MODEL = 0, COL_AMOUNT, COL_DATE, COL_CURRENCY, COLS } col_t;
 
 typedef struct {
-    const char    *file;
-    char          *p, *end;             /* what is not read yet */
-    char           comma;
-    unsigned       line;
-    unsigned       n;
-    tg_str_t       fields[FIELDS_MAX];  /* unquoted in place */
-    int            cols[COLS];          /* -1: there is none */
-    bool           cents;
-} csv_t;
+    csv_t  csv;
+    int    cols[COLS];                  /* -1: there is none */
+    bool   cents;
+} sheet_t;
 
 /* The usual names, the best first; "_" stands for all that is no letter or
  * digit. */
@@ -40,81 +33,6 @@ static const char *const  usual[COLS][16] = {
     { "amount_currency", "currency", "billingcurrency", "currency_code",
       NULL }
 };
-
-
-static bool
-csv_bad(const csv_t *c, const char *why)
-{
-    fprintf(stderr, "llmctl: %s: line %u %s\n", c->file, c->line, why);
-
-    return false;
-}
-
-
-/* One field, its quotes taken away; *last: a line ends behind it. */
-static tg_str_t
-csv_field(csv_t *c, bool *last)
-{
-    char  *from = c->p, *to = c->p, *p = c->p;
-    bool   quoted = p < c->end && *p == '"';
-
-    p += quoted;
-
-    for ( ; p < c->end; p++) {
-        if (quoted && *p == '"') {
-            if (p + 1 < c->end && p[1] == '"') {
-                p++;
-            } else {
-                quoted = false;
-                continue;
-            }
-
-        } else if (!quoted && (*p == c->comma || *p == '\n')) {
-            break;
-        }
-
-        c->line += *p == '\n';
-        *to++ = *p;
-    }
-
-    *last = p == c->end || *p == '\n';
-    c->line += p < c->end && *p == '\n';
-    c->p = p < c->end ? p + 1 : p;
-
-    while (to > from && (to[-1] == '\r' || to[-1] == ' ')) {
-        to--;
-    }
-
-    while (from < to && *from == ' ') {
-        from++;
-    }
-
-    return tg_str_of(from, (size_t) (to - from));
-}
-
-
-/* False: there is no more. */
-static bool
-csv_line(csv_t *c)
-{
-    bool  last = false;
-
-    do {
-        if (c->p == c->end) {
-            return false;
-        }
-
-        for (c->n = 0, last = false; !last; ) {
-            tg_str_t  field = csv_field(c, &last);
-
-            if (c->n < FIELDS_MAX) {
-                c->fields[c->n++] = field;
-            }
-        }
-    } while (c->n == 1 && c->fields[0].len == 0);
-
-    return true;
-}
 
 
 /* "Cost (USD)" is cost_usd. */
@@ -160,24 +78,24 @@ column_named(const csv_t *c, const char *name)
 
 
 static bool
-column_find(csv_t *c, col_t col, const char *told)
+column_find(sheet_t *s, col_t col, const char *told)
 {
-    c->cols[col] = -1;
+    s->cols[col] = -1;
 
     if (told != NULL) {
-        for (unsigned i = 0; i < c->n; i++) {
-            if (tg_str_eq(c->fields[i], tg_strz(told))) {
-                c->cols[col] = (int) i;
+        for (unsigned i = 0; i < s->csv.n; i++) {
+            if (tg_str_eq(s->csv.fields[i], tg_strz(told))) {
+                s->cols[col] = (int) i;
                 return true;
             }
         }
 
-        fprintf(stderr, "llmctl: %s has no column %s\n", c->file, told);
+        fprintf(stderr, "llmctl: %s has no column %s\n", s->csv.file, told);
         return false;
     }
 
-    for (unsigned i = 0; c->cols[col] < 0 && usual[col][i] != NULL; i++) {
-        c->cols[col] = column_named(c, usual[col][i]);
+    for (unsigned i = 0; s->cols[col] < 0 && usual[col][i] != NULL; i++) {
+        s->cols[col] = column_named(&s->csv, usual[col][i]);
     }
 
     return true;
@@ -185,25 +103,19 @@ column_find(csv_t *c, col_t col, const char *told)
 
 
 static bool
-header_read(csv_t *c, const invoice_columns_t *columns, invoice_t *invoice)
+header_read(sheet_t *s, const invoice_columns_t *columns, invoice_t *invoice)
 {
-    if (c->end - c->p >= 3 && memcmp(c->p, "\xef\xbb\xbf", 3) == 0) {
-        c->p += 3;
-    }
+    const csv_t  *c = &s->csv;
 
-    if (!csv_line(c)) {
-        return failed(c->file, "is empty");
-    }
-
-    if (!column_find(c, COL_MODEL, columns->model)
-        || !column_find(c, COL_AMOUNT, columns->amount)
-        || !column_find(c, COL_DATE, columns->date)
-        || !column_find(c, COL_CURRENCY, NULL))
+    if (!column_find(s, COL_MODEL, columns->model)
+        || !column_find(s, COL_AMOUNT, columns->amount)
+        || !column_find(s, COL_DATE, columns->date)
+        || !column_find(s, COL_CURRENCY, NULL))
     {
         return false;
     }
 
-    if (c->cols[COL_AMOUNT] < 0) {
+    if (s->cols[COL_AMOUNT] < 0) {
         return failed(c->file, "has no column of amounts that is known: name it"
                       " with --amount=COLUMN (an export of usage has none: take"
                       " the one of costs)");
@@ -220,57 +132,6 @@ header_read(csv_t *c, const invoice_columns_t *columns, invoice_t *invoice)
     {
         invoice->vendor = tg_str("anthropic");
     }
-
-    return true;
-}
-
-
-/* Of a header of one kind there are more than of the others. */
-static char
-comma_find(const char *p, const char *end)
-{
-    size_t  n[3] = { 0, 0, 0 };
-
-    for ( ; p < end && *p != '\n'; p++) {
-        n[0] += *p == ',';
-        n[1] += *p == ';';
-        n[2] += *p == '\t';
-    }
-
-    return n[2] > n[0] && n[2] > n[1] ? '\t' : n[1] > n[0] ? ';' : ',';
-}
-
-
-/* "-$1,234.50", "(12.00)", "1.5e-07". */
-static bool
-amount_read(tg_str_t s, bool cents, int64_t *nusd)
-{
-    bool    minus = false;
-    char    buf[80];
-    size_t  n = 0;
-
-    for (size_t i = 0; i < s.len; i++) {
-        char  ch = s.p[i];
-
-        if (ch == '(' || (ch == '-' && n == 0)) {
-            minus = true;
-        } else if (ch != ')' && ch != '$' && ch != ',' && ch != ' '
-                   && ch != '+')
-        {
-            if (n == sizeof(buf)) {
-                return false;
-            }
-            buf[n++] = ch;
-        }
-    }
-
-    *nusd = tg_money_parse(tg_str_of(buf, n), cents ? 7 : 9);
-
-    if (*nusd < 0) {
-        return false;
-    }
-
-    *nusd = minus ? -*nusd : *nusd;
 
     return true;
 }
@@ -309,11 +170,9 @@ day_read(tg_str_t s, int64_t *day)
 
 
 static tg_str_t
-column(const csv_t *c, col_t col)
+column(const sheet_t *s, col_t col)
 {
-    int  i = c->cols[col];
-
-    return i < 0 || (unsigned) i >= c->n ? tg_str_null : c->fields[i];
+    return csv_field(&s->csv, s->cols[col]);
 }
 
 
@@ -327,27 +186,30 @@ sum_row(tg_str_t model)
 
 
 static bool
-row_read(csv_t *c, invoice_row_t *row, char *buf)
+row_read(const sheet_t *s, invoice_row_t *row, char *buf)
 {
-    tg_str_t  currency = column(c, COL_CURRENCY);
+    tg_str_t  currency = column(s, COL_CURRENCY);
 
-    row->model = invoice_model(buf, column(c, COL_MODEL));
+    row->model = invoice_model(buf, column(s, COL_MODEL));
     row->day = INT64_MIN;
 
-    if (!amount_read(column(c, COL_AMOUNT), c->cents, &row->nusd)) {
-        return csv_bad(c, "has an amount that is no number");
+    if (!csv_amount(&s->csv, column(s, COL_AMOUNT), s->cents ? 7 : 9,
+                    &row->nusd))
+    {
+        return csv_bad(&s->csv, "has an amount that is no number; decimals have"
+                                " a point before them, no comma");
     }
 
     if (currency.len != 0
         && (currency.len != 3 || strncasecmp(currency.p, "usd", 3) != 0))
     {
-        return csv_bad(c, "is in another currency than USD");
+        return csv_bad(&s->csv, "is in another currency than USD");
     }
 
-    if (column(c, COL_DATE).len != 0
-        && !day_read(column(c, COL_DATE), &row->day))
+    if (column(s, COL_DATE).len != 0
+        && !day_read(column(s, COL_DATE), &row->day))
     {
-        return csv_bad(c, "has a date that is not as in 2026-01-31");
+        return csv_bad(&s->csv, "has a date that is not as in 2026-01-31");
     }
 
     return true;
@@ -355,24 +217,20 @@ row_read(csv_t *c, invoice_row_t *row, char *buf)
 
 
 static bool
-rows_read(csv_t *c, invoice_row_f f, void *data, invoice_t *invoice)
+rows_read(sheet_t *s, invoice_row_f f, void *data, invoice_t *invoice)
 {
+    bool           ok;
     char           buf[INVOICE_MODEL_SIZE];
-    unsigned       line;
     invoice_row_t  row;
 
-    for (line = c->line; csv_line(c); line = c->line) {
-        unsigned  next = c->line;
-
-        if (column(c, COL_AMOUNT).len == 0) {
+    while (csv_row(&s->csv, &ok)) {
+        if (column(s, COL_AMOUNT).len == 0) {
             continue;
         }
 
-        c->line = line;
-        if (!row_read(c, &row, buf)) {
+        if (!row_read(s, &row, buf)) {
             return false;
         }
-        c->line = next;
 
         if (sum_row(row.model)) {
             continue;
@@ -396,7 +254,7 @@ rows_read(csv_t *c, invoice_row_f f, void *data, invoice_t *invoice)
         }
     }
 
-    return true;
+    return ok;
 }
 
 
@@ -404,30 +262,14 @@ bool
 invoice_read(const char *file, const invoice_columns_t *columns,
     invoice_row_f row, void *data, invoice_t *invoice)
 {
-    bool    ok;
-    char   *text;
-    csv_t   c;
-    size_t  size;
+    bool     ok;
+    sheet_t  s;
 
     memset(invoice, 0, sizeof(*invoice));
-    memset(&c, 0, sizeof(c));
-
-    text = read_file(file, INVOICE_MAX, &size);
-    if (text == NULL) {
-        return false;
-    }
-
-    c.file = file;
-    c.line = 1;
-    c.p = text;
-    c.end = text + size;
-    c.comma = comma_find(c.p, c.end);
-    c.cents = columns->cents;
-
-    ok = header_read(&c, columns, invoice)
-         && rows_read(&c, row, data, invoice);
-
-    free(text);
+    s.cents = columns->cents;
+    ok = csv_open(&s.csv, file) && header_read(&s, columns, invoice)
+         && rows_read(&s, row, data, invoice);
+    csv_close(&s.csv);
 
     return ok;
 }

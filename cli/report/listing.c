@@ -15,6 +15,67 @@ typedef struct {
 } run_t;
 
 
+const char *
+listing_name(char *buf, const dimension_t *d)
+{
+    (void) snprintf(buf, LISTING_NAME_SIZE, "%.*s", (int) d->word.len,
+                    d->word.p);
+
+    for (char *p = buf; *p; p++) {
+        *p = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')
+             || (*p >= '0' && *p <= '9') ? *p : '_';
+    }
+
+    return buf;
+}
+
+
+void
+listing_columns(table_t *t, const dimension_t *by, unsigned n)
+{
+    char  name[LISTING_NAME_SIZE];
+
+    for (unsigned i = 0; i < n; i++) {
+        table_column(t, listing_name(name, &by[i]), CELL_TEXT);
+    }
+}
+
+
+void
+listing_values(table_t *t, const tg_str_t *values, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (values[i].len == 0) {
+            table_none(t);
+        } else {
+            table_text(t, values[i]);
+        }
+    }
+}
+
+
+void
+listing_sum(table_t *t, const char *what, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        table_text(t, i == 0 ? tg_strz(what) : tg_str_null);
+    }
+}
+
+
+void
+listing_left_out(table_t *t, uint64_t rows, unsigned top)
+{
+    char  text[80];
+
+    if (top != 0 && rows > top) {
+        (void) snprintf(text, sizeof(text), "%llu more rows are not shown"
+                        " (--top=N)", (unsigned long long) (rows - top));
+        table_note(t, "left_out", text);
+    }
+}
+
+
 bool
 listing_default(report_options_t *o, const char *const *words)
 {
@@ -65,10 +126,7 @@ row(void *data, const tg_str_t *values, const void *sums)
 
     run->rows++;
 
-    for (unsigned i = 0; i < run->o->nby; i++) {
-        table_text(run->table, values[i]);
-    }
-
+    listing_values(run->table, values, run->o->nby);
     run->l->cells(run->table, sums, run->all);
 
     return true;
@@ -78,32 +136,8 @@ row(void *data, const tg_str_t *values, const void *sums)
 static void
 sum_row(run_t *run, const char *what, const void *sums)
 {
-    for (unsigned i = 0; i < run->o->nby; i++) {
-        table_text(run->table, i == 0 ? tg_strz(what) : tg_str_null);
-    }
-
+    listing_sum(run->table, what, run->o->nby);
     run->l->cells(run->table, sums, run->all);
-}
-
-
-static void
-columns(run_t *run)
-{
-    char  name[80];
-
-    for (unsigned i = 0; i < run->o->nby; i++) {
-        (void) snprintf(name, sizeof(name), "%.*s",
-                        (int) run->o->by[i].word.len, run->o->by[i].word.p);
-
-        for (char *p = name; *p; p++) {
-            *p = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') ? *p
-                                                                     : '_';
-        }
-
-        table_column(run->table, name, CELL_TEXT);
-    }
-
-    run->l->columns(run->table);
 }
 
 
@@ -112,7 +146,8 @@ print(run_t *run)
 {
     char  others[64];
 
-    columns(run);
+    listing_columns(run->table, run->o->by, run->o->nby);
+    run->l->columns(run->table);
 
     if (!groups_each(run->groups, run->l->order, row, run)) {
         return failed("report", "the temporary file can't be used");

@@ -33,4 +33,20 @@ int listing_run(const listing_t *l, report_options_t *o);
 /* The dimensions that count where none were given; words end in NULL. */
 bool listing_default(report_options_t *o, const char *const *words);
 
+/* What a dimension's column is called, in CSV, JSON and notes: its word in
+ * letters, digits and underscores. */
+#define LISTING_NAME_SIZE  64
+const char *listing_name(char *buf, const dimension_t *d);
+
+/* Columns of n dimensions, and a row's values there. */
+void listing_columns(table_t *t, const dimension_t *by, unsigned n);
+void listing_values(table_t *t, const tg_str_t *values, unsigned n);
+
+/* The values of a row that is of no group. */
+void listing_sum(table_t *t, const char *what, unsigned n);
+
+/* Notes how many rows --top= (0: all) does not show, for reports that have no row
+ * of the others. */
+void listing_left_out(table_t *t, uint64_t rows, unsigned top);
+
 #endif /* LISTING_H */

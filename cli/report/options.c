@@ -320,6 +320,11 @@ report_options(report_options_t *o, int argc, char **argv,
         return false;
     }
 
+    if (o->reader.since >= o->reader.until) {
+        report_options_free(o);
+        return bad("until", p.given.until, "is not after --since=");
+    }
+
     o->output = p.given.output;
     o->quiet = p.given.quiet;
     o->reader.progress = !o->quiet && isatty(STDERR_FILENO);

@@ -7,6 +7,7 @@
  */
 
 #include "groups.h"
+#include "listing.h"
 #include "llmctl.h"
 #include "report.h"
 #include "few.h"
@@ -287,20 +288,10 @@ by_cost(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
 static void
 columns(outcomes_t *x)
 {
-    char      name[40];
     table_t  *t = x->table;
 
     table_column(t, "outcome", CELL_TEXT);
-
-    for (unsigned i = 2; i < x->nby; i++) {
-        (void) snprintf(name, sizeof(name), "%.*s", (int) x->by[i].word.len,
-                        x->by[i].word.p);
-        for (char *p = name; *p; p++) {
-            *p = *p == ':' || *p == '.' || *p == '@' || *p == '-' ? '_' : *p;
-        }
-        table_column(t, name, CELL_TEXT);
-    }
-
+    listing_columns(t, x->by + 2, x->nby - 2);
     table_column(t, "outcomes", CELL_COUNT);
     table_column(t, "sessions", CELL_COUNT);
     table_column(t, "calls", CELL_COUNT);
@@ -316,20 +307,7 @@ cells(outcomes_t *x, const tg_str_t *values, const fold_t *f)
 {
     table_t  *t = x->table;
 
-    if (values[0].len == 0) {
-        table_none(t);
-    } else {
-        table_text(t, values[0]);
-    }
-
-    for (unsigned i = 2; i < x->nby; i++) {
-        if (values[i - 1].len == 0) {
-            table_none(t);
-        } else {
-            table_text(t, values[i - 1]);
-        }
-    }
-
+    listing_values(t, values, x->nby - 1);
     table_int(t, f->sums.outcomes);
     table_int(t, f->sessions);
     table_int(t, f->sums.calls);
@@ -420,6 +398,7 @@ print(outcomes_t *x)
     empty[0] = tg_str("all");
     cells(x, empty, &all);
     notes(x);
+    listing_left_out(x->table, few_count(x->rows), x->o->top);
 
     return true;
 }

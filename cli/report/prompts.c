@@ -165,7 +165,7 @@ mean(table_t *t, int64_t sum, int64_t calls)
     if (calls == 0) {
         table_none(t);
     } else {
-        table_int(t, (sum + calls / 2) / calls);
+        table_int(t, tg_money_add(sum, calls / 2) / calls);
     }
 }
 

@@ -170,7 +170,7 @@ why_differs(const line_t *l, char *why)
 {
     size_t   n = 0;
     double   ratio;
-    int64_t  difference = l->ours - l->theirs;
+    int64_t  difference = tg_money_less(l->ours, l->theirs);
 
     if (difference == 0) {
         return tg_str_null;
@@ -213,7 +213,7 @@ cells(reconcile_t *c, table_t *t, const line_t *l)
 {
     char     why[WHY_SIZE];
     bool     fits;
-    int64_t  difference = l->ours - l->theirs;
+    int64_t  difference = tg_money_less(l->ours, l->theirs);
 
     fits = within(c, difference);
     c->beyond |= !fits;

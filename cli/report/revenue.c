@@ -1,99 +1,5 @@
 #include "revenue.h"
-#include "llmctl.h"
-
-#include "tg_money.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#define FILE_MAX    (256 * 1024 * 1024)
-#define FIELDS_MAX  64
-
-typedef struct {
-    const char  *file;
-    char        *p;                     /* quotes are taken away in place */
-    char        *end;
-    unsigned     line;                  /* where the row began */
-    unsigned     lines;
-    char         comma;
-    unsigned     n;
-    tg_str_t     fields[FIELDS_MAX];
-    int          customer, revenue, period;     /* columns; -1: none */
-} csv_t;
-
-
-static bool
-bad(const csv_t *c, const char *why)
-{
-    char  where[300];
-
-    (void) snprintf(where, sizeof(where), "%s:%u", c->file, c->line);
-
-    return failed(where, why);
-}
-
-
-/* A field; *more: another one follows in this row. */
-static bool
-read_field(csv_t *c, tg_str_t *field, bool *more)
-{
-    bool   quoted = c->p < c->end && *c->p == '"';
-    char  *to, *start;
-
-    c->p += quoted;
-    start = to = c->p;
-
-    for ( ; c->p < c->end; c->p++) {
-        if (quoted && *c->p == '"') {
-            if (c->p + 1 == c->end || c->p[1] != '"') {
-                quoted = false;
-                continue;
-            }
-            c->p++;                     /* two are one */
-
-        } else if (!quoted && (*c->p == c->comma || *c->p == '\n')) {
-            break;
-        }
-
-        c->lines += *c->p == '\n';
-        *to++ = *c->p;
-    }
-
-    if (quoted) {
-        return bad(c, "a quote is not closed");
-    }
-
-    *more = c->p < c->end && *c->p == c->comma;
-    to -= !*more && to > start && to[-1] == '\r';
-    c->lines += c->p < c->end && *c->p == '\n';
-    c->p += c->p < c->end;
-    *field = tg_str_trim(tg_str_of(start, (size_t) (to - start)));
-
-    return true;
-}
-
-
-static bool
-read_row(csv_t *c)
-{
-    bool      more = true;
-    tg_str_t  field;
-
-    c->n = 0;
-    c->line = c->lines + 1;
-
-    while (more) {
-        if (!read_field(c, &field, &more)) {
-            return false;
-        }
-
-        if (c->n < FIELDS_MAX) {
-            c->fields[c->n++] = field;
-        }
-    }
-
-    return true;
-}
+#include "csv.h"
 
 
 static int
@@ -106,68 +12,6 @@ column(const csv_t *c, const char *name)
     }
 
     return -1;
-}
-
-
-/* What stands between the names is the separator. */
-static bool
-read_head(csv_t *c)
-{
-    char  *end = memchr(c->p, '\n', (size_t) (c->end - c->p));
-
-    if (c->end - c->p >= 3 && memcmp(c->p, "\xef\xbb\xbf", 3) == 0) {
-        c->p += 3;
-    }
-
-    end = end == NULL ? c->end : end;
-    c->comma = memchr(c->p, ',', (size_t) (end - c->p)) == NULL
-               && memchr(c->p, ';', (size_t) (end - c->p)) != NULL ? ';' : ',';
-
-    if (!read_row(c)) {
-        return false;
-    }
-
-    c->customer = column(c, "customer");
-    c->revenue = column(c, "revenue");
-    c->revenue = c->revenue >= 0 ? c->revenue : column(c, "amount");
-    c->period = column(c, "period");
-
-    return (c->customer >= 0 && c->revenue >= 0)
-           || bad(c, "its first line has no columns \"customer\" and"
-                     " \"revenue\"");
-}
-
-
-static tg_str_t
-field(const csv_t *c, int i)
-{
-    return i >= 0 && (unsigned) i < c->n ? c->fields[i] : tg_str_null;
-}
-
-
-/* A credit note has a minus. */
-static bool
-read_amount(tg_str_t s, int64_t *nusd)
-{
-    bool  minus = s.len != 0 && s.p[0] == '-';
-
-    if (minus) {
-        s = tg_str_of(s.p + 1, s.len - 1);
-    }
-
-    if (s.len != 0 && s.p[0] == '$') {
-        s = tg_str_of(s.p + 1, s.len - 1);
-    }
-
-    *nusd = tg_money_parse(s, 9);
-
-    if (*nusd < 0) {
-        return false;
-    }
-
-    *nusd = minus ? -*nusd : *nusd;
-
-    return true;
 }
 
 
@@ -200,63 +44,49 @@ read_period(tg_str_t s, tg_str_t *period)
 static bool
 read_rows(csv_t *c, revenue_row_t row, void *data)
 {
+    int       customer = column(c, "customer"), period = column(c, "period");
+    int       revenue = column(c, "revenue");
+    bool      ok;
     int64_t   nusd;
-    tg_str_t  period;
+    tg_str_t  month;
 
-    if (!read_head(c)) {
-        return false;
+    revenue = revenue >= 0 ? revenue : column(c, "amount");
+
+    if (customer < 0 || revenue < 0) {
+        return csv_bad(c, "its first line has no columns \"customer\" and"
+                          " \"revenue\"");
     }
 
-    while (c->p < c->end) {
-        if (!read_row(c)) {
-            return false;
+    while (csv_row(c, &ok)) {
+        if (csv_field(c, customer).len == 0) {
+            return csv_bad(c, "the customer is missing");
         }
 
-        if (c->n == 1 && c->fields[0].len == 0) {
-            continue;
+        if (!csv_amount(c, csv_field(c, revenue), 9, &nusd)) {
+            return csv_bad(c, "the revenue is no number of dollars");
         }
 
-        if (field(c, c->customer).len == 0) {
-            return bad(c, "the customer is missing");
+        if (!read_period(csv_field(c, period), &month)) {
+            return csv_bad(c, "the period is not as in 2026-11");
         }
 
-        if (!read_amount(field(c, c->revenue), &nusd)) {
-            return bad(c, "the revenue is no number of dollars");
-        }
-
-        if (!read_period(field(c, c->period), &period)) {
-            return bad(c, "the period is not as in 2026-11");
-        }
-
-        if (!row(data, field(c, c->customer), period, nusd)) {
-            return bad(c, "there are too many customers");
+        if (!row(data, csv_field(c, customer), month, nusd)) {
+            return csv_bad(c, "there are too many customers");
         }
     }
 
-    return true;
+    return ok;
 }
 
 
 bool
 revenue_read(const char *file, revenue_row_t row, void *data)
 {
-    bool    ok;
-    char   *text;
-    csv_t   c;
-    size_t  size;
+    bool   ok;
+    csv_t  c;
 
-    text = read_file(file, FILE_MAX, &size);
-
-    if (text == NULL) {
-        return false;
-    }
-
-    memset(&c, 0, sizeof(c));
-    c.file = file;
-    c.p = text;
-    c.end = text + size;
-    ok = read_rows(&c, row, data);
-    free(text);
+    ok = csv_open(&c, file) && read_rows(&c, row, data);
+    csv_close(&c);
 
     return ok;
 }

@@ -21,7 +21,7 @@ static bool
 grow(sample_t *s)
 {
     int64_t   *v;
-    unsigned   room = s->room == 0 ? 64 : s->room * 2;
+    unsigned   room = s->room == 0 ? 4 : s->room * 2;
 
     v = realloc(s->v, room * sizeof(int64_t));
 

@@ -4,6 +4,7 @@
  */
 
 #include "groups.h"
+#include "listing.h"
 #include "llmctl.h"
 #include "report.h"
 #include "few.h"
@@ -41,7 +42,7 @@ typedef struct {
     dimension_t        by[REPORT_BY_MAX + 1];
     unsigned           nby;             /* without the session, the last */
     groups_t          *groups;
-    few_t            *rows;            /* where there are other dimensions */
+    few_t             *rows;            /* where there are other dimensions */
     table_t           *table;
     sample_t           costs;
     sums_t             all;
@@ -129,24 +130,13 @@ by_fold_cost(const tg_str_t *va, const void *a, const tg_str_t *vb,
 }
 
 
-static void
-put_text(table_t *t, tg_str_t s)
-{
-    if (s.len == 0) {
-        table_none(t);
-    } else {
-        table_text(t, s);
-    }
-}
-
-
 /* A session by itself. */
 static void
 print_session(sessions_t *x, tg_str_t name, const sums_t *s)
 {
     table_t  *t = x->table;
 
-    put_text(t, name);
+    listing_values(t, &name, 1);
     table_int(t, s->cost);
     table_int(t, s->calls);
     table_int(t, s->input);
@@ -196,17 +186,9 @@ row(void *data, const tg_str_t *values, const void *sums)
 static void
 columns(sessions_t *x)
 {
-    char      name[40];
     table_t  *t = x->table;
 
-    for (unsigned i = 0; i < x->nby; i++) {
-        (void) snprintf(name, sizeof(name), "%.*s", (int) x->by[i].word.len,
-                        x->by[i].word.p);
-        for (char *p = name; *p; p++) {
-            *p = *p == ':' || *p == '.' || *p == '@' || *p == '-' ? '_' : *p;
-        }
-        table_column(t, name, CELL_TEXT);
-    }
+    listing_columns(t, x->by, x->nby);
 
     if (x->nby == 0) {
         table_column(t, "session", CELL_TEXT);
@@ -242,10 +224,7 @@ print_fold(sessions_t *x, const tg_str_t *values, fold_t *f)
     double    n = (double) f->sessions;
     table_t  *t = x->table;
 
-    for (unsigned i = 0; i < x->nby; i++) {
-        put_text(t, values[i]);
-    }
-
+    listing_values(t, values, x->nby);
     table_int(t, f->sessions);
     table_int(t, f->sums.cost);
     table_int(t, f->sums.cost / f->sessions);
@@ -327,6 +306,8 @@ print(sessions_t *x)
     }
 
     notes(x);
+    listing_left_out(x->table, x->nby == 0 ? x->sessions : few_count(x->rows),
+                     x->o->top);
 
     return true;
 }

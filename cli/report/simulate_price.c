@@ -2,6 +2,7 @@
 
 #include "simulate_int.h"
 #include "groups.h"
+#include "listing.h"
 #include "llmctl.h"
 #include "reprice.h"
 
@@ -143,19 +144,10 @@ by_difference(const tg_str_t *va, const void *a, const tg_str_t *vb,
 static void
 columns(prices_t *p)
 {
-    char                     name[40];
     table_t                 *t = p->table;
     const report_options_t  *o = &p->s->o;
 
-    for (unsigned i = 0; i < o->nby; i++) {
-        (void) snprintf(name, sizeof(name), "%.*s", (int) o->by[i].word.len,
-                        o->by[i].word.p);
-        for (char *c = name; *c; c++) {
-            *c = *c == ':' || *c == '.' || *c == '@' || *c == '-' ? '_' : *c;
-        }
-        table_column(t, name, CELL_TEXT);
-    }
-
+    listing_columns(t, o->by, o->nby);
     table_column(t, "lines", CELL_COUNT);
     table_column(t, "cost_then", CELL_MONEY);
     table_column(t, "cost_now", CELL_MONEY);
@@ -204,13 +196,7 @@ row(void *data, const tg_str_t *values, const void *sums)
         return true;
     }
 
-    for (unsigned i = 0; i < o->nby; i++) {
-        if (values[i].len == 0) {
-            table_none(p->table);
-        } else {
-            table_text(p->table, values[i]);
-        }
-    }
+    listing_values(p->table, values, o->nby);
 
     p->rows++;
     cells(p->table, sums);

@@ -4,6 +4,7 @@
 
 #include "simulate_int.h"
 #include "groups.h"
+#include "listing.h"
 #include "llmctl.h"
 #include "timeline.h"
 
@@ -265,15 +266,11 @@ by_difference(const tg_str_t *va, const void *a, const tg_str_t *vb,
 static void
 columns(rules_t *u)
 {
-    char      name[40];
+    char      name[LISTING_NAME_SIZE];
     table_t  *t = u->table;
 
     for (unsigned i = 0; i < u->nby; i++) {
-        (void) snprintf(name, sizeof(name), "%.*s",
-                        (int) u->by[i].word.len, u->by[i].word.p);
-        for (char *c = name; *c; c++) {
-            *c = *c == ':' || *c == '.' || *c == '@' || *c == '-' ? '_' : *c;
-        }
+        (void) listing_name(name, &u->by[i]);
         table_column(t, strcmp(name, "event_reason") == 0 ? "verdict" : name,
                      CELL_TEXT);
     }
@@ -336,13 +333,7 @@ row(void *data, const tg_str_t *values, const void *sums)
         return true;
     }
 
-    for (unsigned i = 0; i < u->nby; i++) {
-        if (values[i].len == 0) {
-            table_none(u->table);
-        } else {
-            table_text(u->table, values[i]);
-        }
-    }
+    listing_values(u->table, values, u->nby);
 
     u->rows++;
     cells(u, sums);

@@ -1,12 +1,11 @@
 #include "report.h"
 #include "groups.h"
+#include "listing.h"
 #include "llmctl.h"
 
 #include "tg_money.h"
 
 #include <stdio.h>
-
-#define TOP  40                         /* rows of a readable table */
 
 /* Of a row. Money is nano-dollars. */
 typedef struct {
@@ -117,18 +116,9 @@ by_cost(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
 static void
 columns(spend_t *s)
 {
-    char      name[40];
     table_t  *t = s->table;
 
-    for (unsigned i = 0; i < s->o->nby; i++) {
-        (void) snprintf(name, sizeof(name), "%.*s",
-                        (int) s->o->by[i].word.len, s->o->by[i].word.p);
-        for (char *p = name; *p; p++) {
-            *p = *p == ':' || *p == '.' || *p == '@' || *p == '-' ? '_' : *p;
-        }
-        table_column(t, name, CELL_TEXT);
-    }
-
+    listing_columns(t, s->o->by, s->o->nby);
     table_column(t, "cost", CELL_MONEY);
     table_column(t, "share", CELL_PERCENT);
     table_column(t, "bar", CELL_BAR);
@@ -229,13 +219,7 @@ row(void *data, const tg_str_t *values, const void *sums)
         return true;
     }
 
-    for (unsigned i = 0; i < s->o->nby; i++) {
-        if (values[i].len == 0) {
-            table_none(s->table);
-        } else {
-            table_text(s->table, values[i]);
-        }
-    }
+    listing_values(s->table, values, s->o->nby);
 
     if (s->rows++ == 0) {
         s->most = is->cost;
@@ -251,10 +235,7 @@ row(void *data, const tg_str_t *values, const void *sums)
 static void
 sum_row(spend_t *s, const char *name, const sums_t *sums)
 {
-    for (unsigned i = 0; i < s->o->nby; i++) {
-        table_text(s->table, i == 0 ? tg_strz(name) : tg_str(""));
-    }
-
+    listing_sum(s->table, name, s->o->nby);
     cells(s, sums, false);
 }
 
@@ -278,13 +259,14 @@ note_money(spend_t *s, const char *name, int64_t nusd, const char *what)
 static void
 notes(spend_t *s)
 {
-    char      what[120], name[80];
+    char      what[120], name[LISTING_NAME_SIZE + 10];
+    char      column[LISTING_NAME_SIZE];
     tg_str_t  word;
 
     for (unsigned i = 0; i < s->o->nby; i++) {
         word = s->o->by[i].word;
-        (void) snprintf(name, sizeof(name), "without_%.*s", (int) word.len,
-                        word.p);
+        (void) snprintf(name, sizeof(name), "without_%s",
+                        listing_name(column, &s->o->by[i]));
         (void) snprintf(what, sizeof(what), "are of lines without %.*s",
                         (int) word.len, word.p);
         note_money(s, name, s->untagged[i], what);
@@ -370,7 +352,7 @@ report_spend(int argc, char **argv)
     by_time = o.nby != 0 && dimension_is_time(&o.by[0]);
 
     if (o.top == 0 && o.format == TABLE_TEXT && !by_time) {
-        o.top = TOP;
+        o.top = LISTING_TOP;
     }
 
     s.groups = groups_new(o.by, o.nby, o.reader.zone, sizeof(sums_t),

@@ -207,7 +207,7 @@ static void
 cell_json(table_t *t, const column_t *c, const char *suffix, const char *p,
     size_t n)
 {
-    char  name[80];
+    char  name[96];
     int   len;
 
     len = snprintf(name, sizeof(name), "%s\"%s%s\": ",
@@ -257,11 +257,9 @@ cell_done(table_t *t)
 }
 
 
-/* What may steer a terminal, or change the direction of what follows, is a
- * question mark; so is what is no UTF-8.  Returns the end of what was
- * written. */
-static char *
-make_plain(char *to, tg_str_t s, size_t most)
+/* What changes the direction of what follows steers it, too. */
+char *
+table_plain(char *to, tg_str_t s, size_t most)
 {
     size_t   n, i = 0;
     uint8_t  c, next;
@@ -314,7 +312,7 @@ table_text(table_t *t, tg_str_t s)
     switch (t->format) {
 
     case TABLE_TEXT:
-        end = make_plain(text, s, TEXT_SHOWN);
+        end = table_plain(text, s, TEXT_SHOWN);
         if (table_width(s.p, s.len) > TEXT_SHOWN) {
             memcpy(end, "...", 3);
             end += 3;
@@ -323,7 +321,7 @@ table_text(table_t *t, tg_str_t s)
         break;
 
     case TABLE_CSV:
-        end = make_plain(text, s, TEXT_MAX);
+        end = table_plain(text, s, TEXT_MAX);
         cell_csv(t, c, text, (size_t) (end - text));
         break;
 

@@ -46,6 +46,11 @@ void table_double(table_t *t, double v);        /* PERCENT, NUMBER, BAR */
 void table_none(table_t *t);                    /* unknown, of any kind: "-", an
                                                    empty field, null */
 
+/* What the readable table and CSV have of a text: up to `most` characters of it,
+ * with question marks for what may steer a terminal and for what is no UTF-8.
+ * Returns the end; it is no longer than the text. */
+char *table_plain(char *to, tg_str_t s, size_t most);
+
 /* A row below a line: the readable table's sum; other formats leave it out. The
  * cells that follow are of it. */
 void table_total(table_t *t);

@@ -12,7 +12,7 @@
 #define TEXT_MAX     4096               /* bytes of any, escaped */
 
 typedef struct {
-    char         name[40];
+    char         name[64];
     cell_kind_t  kind;
     size_t       before, after;         /* of the readable table: most to the
                                            left of the decimal point and from

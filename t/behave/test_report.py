@@ -304,3 +304,28 @@ def test_lines_of_a_server(server, fake):
         == sum(line.nusd for line in lines) > 0
     assert sum(row["calls"] for row in rows) == 5
     assert "missing" not in said
+
+
+def test_a_day_whose_midnight_is_skipped_begins_at_the_jump(tmp_path):
+    """Santiago's clocks went from 0:00 to 1:00 on 2026-09-06."""
+    log = tmp_path / "log"
+    log.write_text("".join(
+        json.dumps({"@timestamp": f"2026-09-06T{time}Z", "event.id": time,
+                    "llm.final": True, "llm.cost.total_nusd": cost}) + "\n"
+        for time, cost in (("03:59:59.999", 1), ("04:00:00.000", 20))))
+    zone = ("--zone=America/Santiago", str(log))
+    whole, _ = report("--by=day", *zone)
+    day, _ = report("--since=2026-09-06", "--until=2026-09-07", *zone)
+    assert [r["cost_nusd"] for r in whole] == [1, 20]
+    assert day[0]["cost_nusd"] == 20
+
+
+def test_any_tag_is_a_column(logs):
+    rows, _ = report('--by=tag:a"b,tag:App', *logs[0])
+    assert rows[0]["tag_a_b"] is None and rows[0]["tag_App"] is None
+
+
+def test_a_period_has_to_end_after_it_begins(logs):
+    done = ctl("spend", "--since=2026-11-02", "--until=2026-11-01", *logs[0],
+               code=2)
+    assert b"--until=2026-11-01: is not after --since=" in done.stderr

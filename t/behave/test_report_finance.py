@@ -345,7 +345,7 @@ def test_our_own_focus_is_an_invoice_without_differences(month, tmp_path):
 
 
 @pytest.mark.parametrize("text, why", [
-    ("", "is empty"), ("model,cost\ngpt,x\n", "line 2 has an amount"),
+    ("", "is empty"), ("model,cost\ngpt,x\n", "bad.csv:2: has an amount"),
     ("model,tokens\ngpt,5\n", "no column of amounts"),
     ("model,amount,currency\ngpt,5,EUR\n", "another currency"),
     ("date,model,cost\n31.10.2026,gpt,5\n", "has a date"),
@@ -490,8 +490,8 @@ def test_what_could_go_in_batches(month):
                 and "llm.recovered" not in line \
                 and line["gen_ai.provider.name"] != "vllm":
             expected[line.get("llm.team", "")] += line["llm.cost.total_nusd"]
-    assert {r["team"]: r["eligible_nusd"] for r in rows} == expected
-    assert {r["team"]: r["would_save_nusd"] for r in rows} == {
+    assert {r["team"] or "": r["eligible_nusd"] for r in rows} == expected
+    assert {r["team"] or "": r["would_save_nusd"] for r in rows} == {
         team: nusd * 40 // 100 for team, nusd in expected.items()}
     for r in rows:
         assert r["cost_nusd"] == sum(r[n + "_nusd"] for n in (
@@ -552,3 +552,14 @@ def test_csv_of_a_report_is_what_json_says(month):
                   month.path).stdout
     found = list(csv.DictReader(text.splitlines()))
     assert [int(r["cost_nusd"]) for r in found] == [r["cost_nusd"] for r in told]
+
+
+def test_focus_of_names_that_are_no_text(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(b'{"@timestamp":"2026-11-05T10:00:00Z","event.id":"1",'
+                    b'"llm.final":true,"llm.team":"=in\xff\\u001b\\"valid",'
+                    b'"llm.tags.x":"\xfe\\"y","llm.cost.total_nusd":5}\n')
+    out = llmctl("report", "focus", "--by=tag:x", str(log)).stdout
+    row = next(csv.DictReader(out.splitlines()))
+    assert row["SubAccountId"] == "'=in??\"valid"
+    assert json.loads(row["Tags"])["x"].endswith('"y')

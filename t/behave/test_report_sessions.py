@@ -253,7 +253,7 @@ def test_customers_and_what_they_pay(tmp_path):
     ("customer,revenue\na,much\n", "csv:2: the revenue"),
     ("customer,revenue\na,1\n,2\n", "csv:3: the customer"),
     ("customer,revenue,period\na,1,May\n", "csv:2: the period"),
-    ('customer,revenue\n"a,1\n', "a quote is not closed")])
+    ('customer,revenue\n"a,1\n', "has a quote that is not closed")])
 def test_revenue_that_can_not_be_read(tmp_path, text, why):
     path = tmp_path / "r.csv"
     path.write_text(text)

@@ -336,6 +336,55 @@ test_invoices_cut_anywhere(void **state)
 }
 
 
+/* What would be another sum is refused. */
+static void
+test_invoices_that_are_ambiguous(void **state)
+{
+    static const struct {
+        const char  *text;
+        int64_t      nusd;              /* -1: refused */
+    } is[] = {
+        { "model,cost\na,\"1,234.50\"\n", INT64_C(1234500000000) },
+        { "model,cost\na,\"1,234,567\"\n", INT64_C(1234567000000000) },
+        { "model,cost\na,\"12,50\"\n", -1 },
+        { "model,cost\na,\"1234,500\"\n", -1 },
+        { "model,cost\na,1,234.50\n", -1 },
+        { "model,cost\na,1,\n", 1000000000 },
+        { "model;cost\na;12,50\n", -1 },
+        { "model;cost\na;1,234\n", -1 },
+        { "model;cost\na;1,234.5\n", INT64_C(1234500000000) },
+        { "model;cost\na;1.234,56\n", -1 },
+        { "model,cost\na,1\n\"b,2\nc,3\n", -1 },
+        { "model,cost\na,12 \xe2\x82\xac\n", -1 }
+    };
+
+    int                fd;
+    bool               ok;
+    char               name[] = "/tmp/test_invoice_XXXXXX";
+    FILE              *err = freopen("/dev/null", "w", stderr);
+    int64_t            sum;
+    invoice_t          invoice;
+    invoice_columns_t  columns = { NULL, NULL, NULL, false };
+
+    (void) state;
+    assert_non_null(err);
+    fd = mkstemp(name);
+    assert_true(fd != -1);
+
+    for (size_t i = 0; i < sizeof(is) / sizeof(is[0]); i++) {
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_true(pwrite(fd, is[i].text, strlen(is[i].text), 0) > 0);
+        sum = 0;
+        ok = invoice_read(name, &columns, row_sum, &sum, &invoice);
+        assert_int_equal(ok, is[i].nusd >= 0);
+        assert_true(!ok || sum == is[i].nusd);
+    }
+
+    close(fd);
+    unlink(name);
+}
+
+
 int
 main(void)
 {
@@ -345,7 +394,8 @@ main(void)
         cmocka_unit_test(test_the_shortest_price_that_gives_the_cost),
         cmocka_unit_test(test_parts_add_up_to_the_line),
         cmocka_unit_test(test_one_model_by_many_names),
-        cmocka_unit_test(test_invoices_cut_anywhere)
+        cmocka_unit_test(test_invoices_cut_anywhere),
+        cmocka_unit_test(test_invoices_that_are_ambiguous)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,6 +221,14 @@ test_midnight_that_is_skipped_or_comes_twice(void **state)
     expect(z, TG_WINDOW_DAY, utc(2025, 11, 2, 5, 30), utc(2025, 11, 2, 4, 0),
            utc(2025, 11, 3, 5, 0));
 
+    /* 0:00 and 0:30 are skipped, 1:00 is not */
+
+    for (int64_t minute = 0; minute <= 60; minute += 30) {
+        assert_int_equal(tg_window_of_local(z, utc(2025, 3, 9, 0, 0) / 1000
+                                               + minute * 60),
+                         utc(2025, 3, 9, 5, 0) / 1000);
+    }
+
     tg_arena_destroy(a);
 }
 
