@@ -36,7 +36,7 @@ ngx_http_llm_own_body(ngx_http_request_t *r, tg_own_request_t *rq)
             }
             p += n;
 
-        } else {
+        } else if (n != 0) {
             p = ngx_cpymem(p, cl->buf->pos, n);
         }
 
