@@ -139,7 +139,7 @@ tg_status_routes_table(const tg_status_facts_t *facts, tg_page_t *pg)
     tg_route_count_t    *c;
     const tg_routes_t   *routes = &facts->conf->routes;
 
-    tg_html_table(pg, "t-routes", "Routes", heads, 6);
+    tg_html_table(pg, "t-routes", "Routes since the server started", heads, 6);
 
     for (unsigned i = 0; i < routes->n; i++) {
         name = routes->list[i]->name;
