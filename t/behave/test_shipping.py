@@ -282,7 +282,7 @@ def test_an_end_that_is_away_or_busy_costs_no_line(tmp_path):
 
 def test_socket_takes_long_lines_whole(server, fake, tmp_path):
     """llm_log syslog:server=unix:..."""
-    sock = str(tmp_path / "s")
+    sock = os.path.join(server.mkdir("socket"), "s")
     names = ["t%d" % n for n in range(TAGS)]
     central = shippers.Central(str(tmp_path / "central")).start()
     node = shippers.rsyslog_node(str(tmp_path / "node"), sock, central.port,
@@ -292,9 +292,6 @@ def test_socket_takes_long_lines_whole(server, fake, tmp_path):
         stack.callback(central.stop)
         stack.callback(node.stop)
         wait_until(lambda: os.path.exists(sock), "the socket")
-        os.chmod(tmp_path, 0o755)
-        for folder in tmp_path.parents[:2]:
-            os.chmod(folder, 0o755)
         server.meter(fake, ("llm_log", "syslog:server=unix:%s,nohostname"
                             % sock),
                      *[("llm_tag", name, "from=header:x-" + name)
@@ -313,14 +310,10 @@ def test_socket_takes_long_lines_whole(server, fake, tmp_path):
             server.log_of().raw().splitlines() + long)
 
 
-def test_a_full_socket_loses_lines_and_the_error_log_says_so(
-        server, fake, tmp_path):
+def test_a_full_socket_loses_lines_and_the_error_log_says_so(server, fake):
     """No call waits for it."""
     server.expect_errors("syslog")
-    path = str(tmp_path / "s")
-
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        os.chmod(folder, 0o755)
+    path = os.path.join(server.mkdir("socket"), "s")
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as full:
         full.bind(path)
