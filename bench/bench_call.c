@@ -85,15 +85,16 @@ bench_request(tg_call_t *call, const char *tail)
 }
 
 
-/* What llm_status shows. */
-static tg_tally_t  tally;
+/* What llm_status shows, and what a thread has beside it. */
+static tg_tally_t         tally;
+static tg_gate_scratch_t  scratch;
 
 
 static void
 bench_call(bench_t *b, int stage)
 {
     tg_now_t    now = { 1764000000000 + (int64_t) b->seq, 1000 };
-    tg_gate_t   gate = { .book = b->book,
+    tg_gate_t   gate = { .book = b->book, .scratch = &scratch,
                          .tally = stage >= COUNT ? &tally : NULL };
     tg_call_t  *call = bench_create(b, &now);
 
