@@ -152,9 +152,7 @@ print(report_t *p)
 
     if (t == NULL || !changes_split(p->set)) {
         (void) fail("report", "there is not enough memory");
-        if (t != NULL) {
-            (void) table_print(t, NULL);
-        }
+        table_drop(t);
         return NULL;
     }
 

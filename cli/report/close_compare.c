@@ -183,7 +183,7 @@ differences(close_t *c)
         (void) report_print(&c->o, p.table, &c->stats);
         files_say(c);
     } else {
-        (void) table_print(p.table, NULL);
+        table_drop(p.table);
         (void) fail("close", "no memory");
     }
 

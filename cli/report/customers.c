@@ -435,9 +435,7 @@ report_customers(int argc, char **argv)
         }
     }
 
-    if (x.table != NULL) {
-        (void) table_print(x.table, NULL);
-    }
+    table_drop(x.table);
 
     groups_free(x.groups);
     few_free(x.paid);

@@ -329,7 +329,7 @@ report_forecast(int argc, char **argv)
                 rc = report_print(&o, t, &stats);
 
             } else {
-                (void) table_print(t, NULL);
+                table_drop(t);
                 (void) fail("report", "there is not enough memory");
             }
         }

@@ -215,9 +215,7 @@ listing_run(const listing_t *l, report_options_t *o)
         rc = read_and_print(&run);
     }
 
-    if (run.table != NULL) {
-        (void) table_print(run.table, NULL);
-    }
+    table_drop(run.table);
 
     groups_free(run.groups);
     free(run.line);

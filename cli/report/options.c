@@ -356,7 +356,7 @@ report_print(const report_options_t *o, table_t *t,
     FILE  *to = o->output == NULL ? stdout : fopen(o->output, "we");
 
     if (to == NULL) {
-        (void) table_print(t, NULL);
+        table_drop(t);
         return fail(o->output, strerror(errno));
     }
 

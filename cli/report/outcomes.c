@@ -468,9 +468,7 @@ report_outcomes(int argc, char **argv)
         }
     }
 
-    if (x.table != NULL) {
-        (void) table_print(x.table, NULL);
-    }
+    table_drop(x.table);
 
     tg_arena_destroy(x.arena);
     free(x.parts);

@@ -374,9 +374,7 @@ end(sessions_t *x)
         sample_free(&((fold_t *) sums)->costs);
     }
 
-    if (x->table != NULL) {
-        (void) table_print(x->table, NULL);
-    }
+    table_drop(x->table);
 
     sample_free(&x->costs);
     few_free(x->rows);

@@ -312,9 +312,7 @@ simulate_prices(simulate_t *s)
         }
     }
 
-    if (p.table != NULL) {
-        (void) table_print(p.table, NULL);
-    }
+    table_drop(p.table);
 
     groups_free(p.groups);
 

@@ -583,9 +583,7 @@ simulate_rules(simulate_t *s)
         rc = fail(s->calls, strerror(errno));
     }
 
-    if (u.table != NULL) {
-        (void) table_print(u.table, NULL);
-    }
+    table_drop(u.table);
 
     groups_free(u.groups);
     timeline_free(u.line);

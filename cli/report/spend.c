@@ -372,9 +372,7 @@ report_spend(int argc, char **argv)
         }
     }
 
-    if (s.table != NULL) {
-        (void) table_print(s.table, NULL);
-    }
+    table_drop(s.table);
 
     groups_free(s.groups);
     report_options_free(&o);

@@ -58,7 +58,11 @@ void table_total(table_t *t);
 /* A sentence below the readable table; a member of JSON's object. */
 void table_note(table_t *t, const char *name, const char *sentence);
 
-/* Writes it and frees it; to NULL: only that.  False with a message said. */
+/* Writes it and frees it. False with a message said. */
 bool table_print(table_t *t, FILE *to);
+
+/* Frees one that is not written; says so where it had found no room.  NULL is
+ * harmless. */
+void table_drop(table_t *t);
 
 #endif /* TABLE_H */

@@ -234,26 +234,44 @@ print_json(table_t *t, FILE *to)
 }
 
 
+static bool
+has_room(const table_t *t)
+{
+    return !t->broken
+           || failed("report", "there is no room for the table");
+}
+
+
 bool
 table_print(table_t *t, FILE *to)
 {
-    bool  ok = !t->broken;
+    bool  ok = has_room(t);
 
-    if (ok && to != NULL) {
+    if (ok) {
         ok = t->format == TABLE_TEXT ? print_text(t, to)
              : t->format == TABLE_CSV ? print_csv(t, to) : print_json(t, to);
+
+        if (!ok) {
+            (void) failed("report", "there is no room for the table");
+        }
     }
 
     table_free(t);
 
     if (!ok) {
-        return failed("report", "there is no room for the table");
-    }
-
-    if (to == NULL) {
-        return true;
+        return false;
     }
 
     return ferror(to) || fflush(to) == EOF
            ? failed("report", strerror(errno)) : true;
+}
+
+
+void
+table_drop(table_t *t)
+{
+    if (t != NULL) {
+        (void) has_room(t);
+        table_free(t);
+    }
 }

@@ -385,9 +385,7 @@ trace_command(int argc, char **argv)
         x.table = NULL;
     }
 
-    if (x.table != NULL) {
-        (void) table_print(x.table, NULL);
-    }
+    table_drop(x.table);
 
     timeline_free(x.line);
     report_options_free(&o);
