@@ -27,6 +27,21 @@ int tg_conf_web_url(tg_str_t url, size_t *origin, tg_error_t *err);
 /* tg_conf.c: a copy in lower case, with a NUL behind it; NULL on exhaustion. */
 tg_str_t tg_conf_lower(tg_conf_t *conf, tg_str_t s);
 
+/* tg_conf_scope.c: the arguments of llm and llm_pass. */
+int tg_conf_enable(tg_scope_t *scope, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
+int tg_conf_pass(tg_conf_t *conf, tg_scope_t *scope, tg_str_t arg,
+    tg_error_t *err);
+
+/* tg_conf_log.c: the arguments of llm_log. */
+int tg_conf_log(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
+    unsigned nargs, tg_error_t *err);
+
+/* tg_conf_tag.c: the arguments of llm_tag; after the last directive. */
+int tg_conf_tag(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
+    tg_error_t *err);
+int tg_conf_finish_tags(tg_conf_t *conf, tg_error_t *err);
+
 /* tg_conf_provider.c: the arguments of llm_provider. */
 int tg_conf_add_provider(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
     tg_error_t *err);

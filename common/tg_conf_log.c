@@ -1,0 +1,106 @@
+/* The arguments of llm_log. */
+
+#include "tg_conf_int.h"
+#include "tg_recovered.h"
+
+
+static int
+tg_conf_log_param(tg_log_t *log, tg_str_t arg, tg_error_t *err)
+{
+    tg_str_t  v;
+    int64_t   n;
+
+    if (tg_conf_param(arg, "format", &v)) {
+
+        if (tg_str_eq(v, tg_str("json"))) {
+            log->format = TG_LOG_JSON;
+
+        } else if (tg_str_eq(v, tg_str("underscore"))) {
+            log->format = TG_LOG_UNDERSCORE;
+
+        } else {
+            return tg_error(err, 0, 0, "format= takes json or underscore, not"
+                            " \"%.*s\"", TG_ARG(v));
+        }
+
+        return TG_OK;
+    }
+
+    if (tg_conf_param(arg, "buffer", &v)) {
+        n = tg_conf_size(v);
+        if (n < 64 * 1024 || n > 64 * 1024 * 1024) {
+            return tg_error(err, 0, 0, "buffer= takes a size from 64k to 64m,"
+                            " not \"%.*s\"", TG_ARG(v));
+        }
+        log->buffer = (size_t) n;
+        return TG_OK;
+    }
+
+    if (tg_conf_param(arg, "flush", &v)) {
+        n = tg_conf_time(v);
+        if (n < 0 || n > 60 * 1000) {
+            return tg_error(err, 0, 0, "flush= takes a time up to 1m, not"
+                            " \"%.*s\"", TG_ARG(v));
+        }
+        log->flush_ms = n;
+        return TG_OK;
+    }
+
+    if (tg_conf_param(arg, "if", &v) && v.len != 0) {
+        log->condition = v;
+        return TG_OK;
+    }
+
+    return tg_conf_unknown_param(arg, "format=, buffer=, flush=, if=", err);
+}
+
+
+int
+tg_conf_log(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
+    unsigned nargs, tg_error_t *err)
+{
+    tg_log_t  *log;
+
+    if (scope->logs == NULL) {
+        scope->logs = tg_zalloc(conf->mem, TG_LOGS_MAX * sizeof(tg_log_t));
+        if (scope->logs == NULL) {
+            return tg_error(err, 0, 0, "no memory");
+        }
+    }
+
+    if (scope->nlogs == TG_LOGS_MAX) {
+        return tg_error(err, 0, 0, "more than %d of them here", TG_LOGS_MAX);
+    }
+
+    log = &scope->logs[scope->nlogs];
+
+    if (tg_str_eq(args[0], tg_str("off"))) {
+        if (nargs != 1 || scope->nlogs != 0) {
+            return tg_error(err, 0, 0, "\"off\" stands alone");
+        }
+        log->off = true;
+
+    } else if (scope->nlogs != 0 && scope->logs[0].off) {
+        return tg_error(err, 0, 0, "\"off\" stands alone");
+
+    } else if (args[0].len == 0) {
+        return tg_error(err, 0, 0, "has an empty file name");
+    }
+
+    log->target = tg_dup(conf->mem, args[0]);
+    log->id = tg_recovered_log(log->target);
+    log->buffer = 64 * 1024;
+    log->flush_ms = 1000;
+
+    for (unsigned i = 1; i < nargs; i++) {
+        if (tg_conf_log_param(log, args[i], err) != TG_OK) {
+            return TG_ERROR;
+        }
+    }
+
+    log->condition = tg_dup(conf->mem, log->condition);
+    scope->nlogs++;
+    conf->nlogs++;
+
+    return TG_OK;
+}
