@@ -1,157 +1,7 @@
-#include "tg_desk.h"
+#include "tg_desk_int.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-
-#define TG_DESK_ZONES     "/usr/share/zoneinfo/"
-#define TG_DESK_ZONE_MAX  (1024 * 1024)
-
-#define TG_DESK_LOOKED_AT    4096       /* entries a tick */
-#define TG_DESK_UNCONFIRMED  5000       /* milliseconds */
-#define TG_DESK_FORGOTTEN    600000
-
-
-static int
-tg_desk_zone(tg_desk_t *desk, tg_mem_t *mem, tg_error_t *err)
-{
-    int         rc;
-    char        path[256];
-    tg_str_t    text, name = desk->conf->ledger.zone;
-    tg_error_t  why;
-
-    if (name.len == 0 || tg_str_eq(name, tg_str("UTC"))) {
-        return TG_OK;
-    }
-
-    (void) snprintf(path, sizeof(path), TG_DESK_ZONES "%.*s", (int) name.len,
-                    name.p);
-
-    if (tg_file_read(path, TG_DESK_ZONE_MAX, false, &text, &why) != TG_OK) {
-        return tg_error(err, 0, 0, "llm_ledger: time zone: %s", why.message);
-    }
-
-    rc = tg_zone_parse(mem, text, &desk->zone, &why);
-    free((char *) text.p);
-
-    return rc == TG_OK ? TG_OK
-           : tg_error(err, 0, 0, "llm_ledger: time zone %.*s: %s",
-                      (int) name.len, name.p, why.message);
-}
-
-
-static int
-tg_desk_provider_keys(tg_desk_t *desk, tg_error_t *err)
-{
-    int         rc;
-    tg_str_t    text, file;
-    tg_error_t  why;
-
-    for (unsigned i = 0; i < desk->conf->nproviders; i++) {
-        file = desk->conf->providers[i].key_file;
-
-        if (file.len == 0) {
-            continue;
-        }
-
-        rc = tg_file_read(file.p, 2 * TG_PROVIDER_KEY_MAX, true, &text, &why);
-
-        if (rc == TG_OK) {
-            rc = tg_conf_provider_key(desk->conf, i, text, &why);
-            explicit_bzero((char *) text.p, text.len);
-            free((char *) text.p);
-        }
-
-        if (rc != TG_OK) {
-            return tg_error(err, 0, 0, "llm_provider: %s", why.message);
-        }
-    }
-
-    return TG_OK;
-}
-
-
-static tg_roster_t *
-tg_desk_read_keys(tg_desk_t *desk, tg_error_t *err)
-{
-    tg_str_t      text, file = desk->conf->keys.file;
-    tg_roster_t  *r;
-
-    if (tg_file_read(file.p, TG_DESK_KEYS_MAX, false, &text, err) != TG_OK) {
-        return NULL;
-    }
-
-    r = tg_roster_load(&desk->conf->quotas, file, text, err);
-    free((char *) text.p);
-
-    if (r != NULL && tg_roster_limits(r) && desk->conf->ledger.file.len == 0) {
-        tg_roster_unref(r);
-        (void) tg_error(err, 0, 0, "%.*s has budgets, and nothing to count"
-                        " them in: llm_ledger <file> (LLMLedger) is missing",
-                        (int) file.len, file.p);
-        return NULL;
-    }
-
-    return r;
-}
-
-
-static int
-tg_desk_geoip(tg_desk_t *desk, tg_error_t *err)
-{
-    tg_error_t  why;
-
-    if (desk->conf->ngeoip == 0) {
-        return TG_OK;
-    }
-
-    desk->geoip = tg_geoip_open(desk->conf->geoip, desk->conf->ngeoip, &why);
-
-    return desk->geoip != NULL ? TG_OK
-           : tg_error(err, 0, 0, "llm_geoip: %s", why.message);
-}
-
-
-int
-tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
-    tg_desk_log_t log, void *data, tg_error_t *err)
-{
-    tg_error_t  why;
-
-    memset(desk, 0, sizeof(tg_desk_t));
-
-    desk->conf = conf;
-    desk->tally_file.fd = -1;
-    desk->log = log;
-    desk->log_data = data;
-    (void) pthread_mutex_init(&desk->lock, NULL);
-    desk->loaded = true;
-
-    if (tg_webhook_load(&conf->alerts, mem, &why) != TG_OK) {
-        return tg_error(err, 0, 0, "llm_alert: %s", why.message);
-    }
-
-    if (tg_desk_prefix_key(&conf->prefix, &why) != TG_OK) {
-        return tg_error(err, 0, 0, "llm_prefix_hash: %s", why.message);
-    }
-
-    if (tg_desk_zone(desk, mem, err) != TG_OK
-        || tg_desk_provider_keys(desk, err) != TG_OK
-        || tg_desk_geoip(desk, err) != TG_OK)
-    {
-        return TG_ERROR;
-    }
-
-    if (conf->keys.file.len == 0) {
-        return TG_OK;
-    }
-
-    (void) tg_file_changed(conf->keys.file.p, &desk->keys);
-    desk->roster = tg_desk_read_keys(desk, &why);
-
-    return desk->roster != NULL ? TG_OK
-           : tg_error(err, 0, 0, "llm_keys: %s", why.message);
-}
 
 
 static void
@@ -295,45 +145,6 @@ tg_desk_reserve(tg_desk_t *desk, int64_t now)
 }
 
 
-static void
-tg_desk_webhook_log(void *data, tg_webhook_level_t level, const char *message)
-{
-    char        text[512];
-    tg_desk_t  *desk = data;
-
-    (void) snprintf(text, sizeof(text), "llm_alert: %s", message);
-    desk->log(desk->log_data, level == TG_WEBHOOK_INFO ? TG_DESK_NOTICE
-                              : TG_DESK_ERROR, text);
-}
-
-
-static int
-tg_desk_start_alerts(tg_desk_t *desk, tg_error_t *err)
-{
-    tg_error_t         why;
-    tg_webhook_conf_t  conf;
-
-    if (desk->conf->alerts.n == 0) {
-        return TG_OK;
-    }
-
-    memset(&conf, 0, sizeof(conf));
-    conf.targets = &desk->conf->alerts;
-    conf.ledger = desk->conf->ledger.file.p;
-    conf.log = tg_desk_webhook_log;
-    conf.baton = desk;
-
-    if (tg_alert_spool_open(&desk->spool, conf.ledger, &why) != TG_OK) {
-        return tg_error(err, 0, 0, "llm_alert: %s", why.message);
-    }
-
-    desk->webhook = tg_webhook_start(&conf, &why);
-
-    return desk->webhook != NULL ? TG_OK
-           : tg_error(err, 0, 0, "llm_alert: %s", why.message);
-}
-
-
 /* The entry has it as pending: who looks for such tells of it. */
 static void
 tg_desk_crossed(void *data, const tg_ledger_message_item_t *item,
@@ -409,67 +220,7 @@ tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
 }
 
 
-static void
-tg_desk_tick_keys(tg_desk_t *desk, int64_t now)
-{
-    char          text[320];
-    tg_error_t    err;
-    tg_roster_t  *r, *old;
-
-    if (desk->conf->keys.file.len == 0
-        || !tg_file_changed(desk->conf->keys.file.p, &desk->keys))
-    {
-        return;
-    }
-
-    r = tg_desk_read_keys(desk, &err);
-
-    if (r == NULL) {
-        (void) snprintf(text, sizeof(text), "llm_keys: %s; the keys before"
-                        " stay in use", err.message);
-        desk->log(desk->log_data, TG_DESK_ERROR, text);
-        return;
-    }
-
-    (void) snprintf(text, sizeof(text), "llm_keys: %zu keys are read anew",
-                    tg_keys_count(tg_roster_keys(r)));
-    desk->log(desk->log_data, TG_DESK_NOTICE, text);
-
-    (void) pthread_mutex_lock(&desk->lock);
-    old = desk->roster;
-    desk->roster = r;
-    (void) pthread_mutex_unlock(&desk->lock);
-
-    tg_roster_unref(old);
-    tg_desk_reserve(desk, now);
-}
-
-
-static void
-tg_desk_tick_geoip(tg_desk_t *desk)
-{
-    bool        changed;
-    char        text[400];
-    tg_error_t  err;
-
-    if (desk->geoip == NULL) {
-        return;
-    }
-
-    if (tg_geoip_check(desk->geoip, &changed, &err) != TG_OK) {
-        (void) snprintf(text, sizeof(text), "llm_geoip: %s; the database"
-                        " before stays in use", err.message);
-        desk->log(desk->log_data, TG_DESK_ERROR, text);
-    }
-
-    if (changed) {
-        desk->log(desk->log_data, TG_DESK_NOTICE, "llm_geoip: read anew");
-    }
-}
-
-
-/* Says it once, not each second. */
-static void
+void
 tg_desk_complain(tg_desk_t *desk, const tg_error_t *err)
 {
     bool  again;
@@ -483,121 +234,6 @@ tg_desk_complain(tg_desk_t *desk, const tg_error_t *err)
     if (!again) {
         (void) snprintf(text, sizeof(text), "llm_ledger: %s", err->message);
         desk->log(desk->log_data, TG_DESK_ERROR, text);
-    }
-}
-
-
-/*
- * What can't be put into the spool is not confirmed, and is told again by who
- * looks for such.
- */
-static void
-tg_desk_alert(tg_desk_t *desk, tg_alert_t *a, tg_desk_alert_t line,
-    void *data)
-{
-    bool        safe = true;
-    uint8_t     bits = a->bits;
-    tg_error_t  err;
-
-    while (tg_alert_next(a)) {
-        line(data, a);
-
-        if (desk->conf->alerts.n != 0
-            && tg_alert_spool_fire(&desk->spool, &desk->conf->alerts, a, &err)
-               != TG_OK)
-        {
-            safe = false;
-            tg_desk_complain(desk, &err);
-        }
-    }
-
-    if (safe) {
-        (void) tg_ledger_alerted(&desk->ledger.ledger, a->key, a->window,
-                                 bits);
-    }
-
-    /* It may be about to be stopped. */
-
-    (void) pthread_mutex_lock(&desk->lock);
-    tg_webhook_poke(desk->webhook);
-    (void) pthread_mutex_unlock(&desk->lock);
-}
-
-
-/* Of a process that died before it told of it, say: told again when nobody has
- * confirmed it for a while. */
-static void
-tg_desk_pending(tg_desk_t *desk, const tg_ledger_entry_t *e, bool before,
-    int64_t now)
-{
-    unsigned            i;
-    int64_t             window = before ? e->before : e->window;
-    tg_alert_t          a;
-    tg_desk_pending_t  *p = desk->pending;
-
-    for (i = 0; i < desk->npending; i++) {
-        if (p[i].window == window
-            && memcmp(p[i].key, e->key, TG_LEDGER_KEY) == 0)
-        {
-            break;
-        }
-    }
-
-    if (i == desk->npending) {
-        if (i < TG_DESK_PENDING) {
-            memcpy(p[i].key, e->key, TG_LEDGER_KEY);
-            p[i].window = window;
-            p[i].seen = now;
-            desk->npending++;
-        }
-        return;
-    }
-
-    if (now - p[i].seen < TG_DESK_UNCONFIRMED) {
-        return;
-    }
-
-    p[i] = p[--desk->npending];
-
-    tg_alert_entry(&a, e, before, now);
-    a.node = desk->conf->node;
-    a.config_hash = tg_strz(desk->conf->hash_text);
-    tg_desk_alert(desk, &a, desk->alert, desk->log_data);
-}
-
-
-/* A part of the ledger at a time. */
-static void
-tg_desk_tick_alerts(tg_desk_t *desk, int64_t now)
-{
-    unsigned           i;
-    tg_ledger_entry_t  e;
-
-    if (desk->alert == NULL) {
-        return;
-    }
-
-    for (i = 0; i < TG_DESK_LOOKED_AT; i++) {
-        if (!tg_ledger_each(&desk->ledger.ledger, &desk->hand, &e)) {
-            desk->hand = 0;
-            break;
-        }
-
-        if (e.pending != 0) {
-            tg_desk_pending(desk, &e, false, now);
-        }
-
-        if (e.before_pending != 0) {
-            tg_desk_pending(desk, &e, true, now);
-        }
-    }
-
-    /* Those that were confirmed make room. */
-
-    for (i = desk->npending; i > 0; i--) {
-        if (now - desk->pending[i - 1].seen > TG_DESK_FORGOTTEN) {
-            desk->pending[i - 1] = desk->pending[--desk->npending];
-        }
     }
 }
 
@@ -630,7 +266,7 @@ tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
     tg_error_t       err;
     tg_desk_sweep_t  sweep = { desk, swept, data };
 
-    tg_desk_tick_keys(desk, now);
+    tg_desk_tick_keys(desk);
     tg_desk_tick_geoip(desk);
 
     if (!desk->joined) {
@@ -787,17 +423,5 @@ tg_desk_written(tg_desk_t *desk, const tg_ledger_slot_t *slots, unsigned n)
 
     for (unsigned i = 0; i < n; i++) {
         (void) tg_backlog_add(&desk->backlog, slots[i], NULL, 0, NULL, 0);
-    }
-}
-
-
-void
-tg_desk_alerts(tg_desk_t *desk, tg_call_t *call, tg_desk_alert_t line,
-    void *data)
-{
-    tg_alert_t  a;
-
-    while (tg_call_alert(call, &a)) {
-        tg_desk_alert(desk, &a, line, data);
     }
 }

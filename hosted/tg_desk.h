@@ -90,9 +90,9 @@ typedef struct {
 } tg_desk_t;
 
 /*
- * Reads the files that the configuration names: providers' keys, the time zone,
- * where addresses are, the keys with their budgets.  conf is finished; zone and provider keys are
- * taken from mem.  TG_OK, TG_ERROR.
+ * tg_desk_files.c: reads the files that the configuration names: providers' keys,
+ * the time zone, where addresses are, the keys with their budgets.  conf is
+ * finished; zone and provider keys are taken from mem.  TG_OK, TG_ERROR.
  */
 int tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
     tg_desk_log_t log, void *data, tg_error_t *err);
@@ -134,7 +134,7 @@ void tg_desk_close(tg_desk_t *desk);
  * where there are none. */
 tg_roster_t *tg_desk_roster(tg_desk_t *desk);
 
-/* Tells of all that the call found, and confirms it. */
+/* tg_desk_alert.c: tells of all that the call found, and confirms it. */
 void tg_desk_alerts(tg_desk_t *desk, tg_call_t *call, tg_desk_alert_t line,
     void *data);
 
@@ -162,9 +162,6 @@ void tg_desk_priced(tg_desk_t *desk, const tg_price_book_t *book);
  * the others, where that is due. */
 void tg_desk_fleet(tg_desk_t *desk, tg_redis_pool_t *pool,
     const tg_fleet_t *fleet);
-
-/* The key of prefix hashes, where a file has it: TG_OK, TG_ERROR. */
-int tg_desk_prefix_key(tg_conf_prefix_t *pc, tg_error_t *err);
 
 /* The next number of n lines. */
 uint64_t tg_desk_seq(tg_desk_t *desk, unsigned n);

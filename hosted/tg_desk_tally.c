@@ -2,12 +2,8 @@
 
 #include "tg_desk.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define TG_DESK_SECRET_MAX  65536
 
 
 static int
@@ -67,42 +63,6 @@ tg_desk_tally(tg_desk_t *desk, tg_tally_t **anonymous, int64_t now)
         memcpy(pc->key, desk->tally->secret, TG_SIPHASH_KEY);
         pc->ready = true;
     }
-}
-
-
-/* A secret of any length. */
-int
-tg_desk_prefix_key(tg_conf_prefix_t *pc, tg_error_t *err)
-{
-    int             rc;
-    tg_str_t        text;
-    unsigned char   digest[EVP_MAX_MD_SIZE];
-
-    if (pc->off || pc->key_file.len == 0) {
-        return TG_OK;
-    }
-
-    if (tg_file_read(pc->key_file.p, TG_DESK_SECRET_MAX, true, &text, err)
-        != TG_OK)
-    {
-        return TG_ERROR;
-    }
-
-    rc = text.len < TG_SIPHASH_KEY
-         ? tg_error(err, 0, 0, "%s has less than %d bytes", pc->key_file.p,
-                    TG_SIPHASH_KEY)
-         : EVP_Digest(text.p, text.len, digest, NULL, EVP_sha256(), NULL) == 1
-         ? TG_OK : tg_error(err, 0, 0, "SHA-256 is not to be had");
-
-    explicit_bzero((char *) text.p, text.len);
-    free((char *) text.p);
-
-    if (rc == TG_OK) {
-        memcpy(pc->key, digest, TG_SIPHASH_KEY);
-        pc->ready = true;
-    }
-
-    return rc;
 }
 
 
