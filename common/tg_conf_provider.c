@@ -2,6 +2,7 @@
 
 #include "tg_conf_int.h"
 #include "tg_key_presented.h"
+#include "tg_path.h"
 
 
 static int

@@ -103,12 +103,6 @@ bool tg_dialect_path(tg_api_path_t *own, tg_mem_t *mem, tg_str_t method,
     tg_str_t path);
 
 /*
- * False where a server may make another path of it than the one that is written:
- * a segment is a dot or two, or there is a fragment.
- */
-bool tg_path_plain(tg_str_t path);
-
-/*
  * The upstream has become known, or changed: sets d->vendor from the operator's
  * word, else the host, else what vendor's shape the API is.
  */

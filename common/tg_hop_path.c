@@ -1,5 +1,6 @@
 #include "tg_hop_path.h"
 
+#include "tg_path.h"
 #include "tg_text.h"
 
 

@@ -1,7 +1,7 @@
 /*
  * tg_request_int.h - the state of a request, shared by its framing
- * (tg_request.c), its reading (tg_request_read.c) and the operator's fields
- * (tg_request_fields.c).
+ * (tg_request.c), its reading (tg_request_read.c and others) and the operator's
+ * fields (tg_request_fields.c).
  */
 
 #ifndef TG_REQUEST_INT_H
@@ -115,9 +115,16 @@ struct tg_request_s {
 /* Where to write an error; NULL on exhaustion. */
 tg_error_t *tg_request_fault(tg_request_t *r);
 
-/* A tg_json_handler_t, a tg_multipart_handler_t; data is the tg_request_t. */
+/* tg_request_read.c, tg_request_form.c: a tg_json_handler_t, a
+ * tg_multipart_handler_t; data is the tg_request_t. */
 int tg_request_json(void *data, const tg_json_event_t *ev);
 int tg_request_form(void *data, const tg_multipart_part_t *part);
+
+/* The value of a want, of JSON or of a form; one that is there twice, and the
+ * value of the operator's field k.  1: it is over, as tg_json_handler_t. */
+int tg_request_value(tg_request_t *r, unsigned id, const tg_json_event_t *ev);
+int tg_request_duplicate(tg_request_t *r, unsigned id, uint64_t offset);
+void tg_request_field(tg_request_t *r, unsigned k, tg_str_t value);
 
 /* A number, or a string that is one: the larger holds. */
 int tg_request_number(int64_t *to, const tg_json_event_t *ev);
@@ -133,6 +140,16 @@ void tg_request_prefix_message(tg_request_t *r, const tg_json_event_t *ev);
 void tg_request_prefix_role(tg_request_t *r);
 void tg_request_prefix_value(tg_request_t *r, const tg_json_event_t *ev,
     bool tool);
+
+/* tg_request_prompt.c: handlers of events. */
+int tg_request_message(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_role(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_text(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_system(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_input(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_query(tg_request_t *r, const tg_json_event_t *ev);
+int tg_request_prediction(tg_request_t *r, const tg_json_event_t *ev);
+
 
 /*
  * tg_request_parts.c: what a prompt has beside text, and tools that the

@@ -55,7 +55,7 @@ tg_request_type(tg_request_t *r, uint64_t offset, const char *name,
 }
 
 
-static int
+int
 tg_request_duplicate(tg_request_t *r, unsigned id, uint64_t offset)
 {
     static const char *const  names[] = {
@@ -85,70 +85,6 @@ tg_request_duplicate(tg_request_t *r, unsigned id, uint64_t offset)
                     "request body has %s twice, at byte %llu",
                     names[id], (unsigned long long) offset);
     return 1;
-}
-
-
-static int
-tg_request_text(tg_request_t *r, const tg_json_event_t *ev)
-{
-    if (ev->type == TG_JSON_STRING) {
-        r->info.text_bytes += ev->raw_len;
-        r->message_text += ev->raw_len;
-    }
-
-    return 0;
-}
-
-
-/* One string is one input; a list of numbers is the tokens of one. */
-static int
-tg_request_input(tg_request_t *r, const tg_json_event_t *ev)
-{
-    if (ev->type == TG_JSON_STRING) {
-        r->info.messages++;
-        r->info.text_bytes += ev->raw_len;
-
-    } else if (ev->type == TG_JSON_OBJECT) {
-        r->info.messages++;
-        tg_request_part_next(r);
-
-    } else if (ev->type == TG_JSON_NUMBER) {
-        if (ev->index == 0) {
-            r->info.messages++;
-        }
-        r->info.text_bytes += 4;
-    }
-
-    return 0;
-}
-
-
-static int
-tg_request_message(tg_request_t *r, const tg_json_event_t *ev)
-{
-    if (r->prefix != NULL) {
-        tg_request_prefix_message(r, ev);
-    }
-
-    if (ev->type == TG_JSON_OBJECT) {
-        r->info.messages++;
-        r->role = 0;
-        r->message_text = 0;
-        tg_request_part_next(r);
-
-    } else if (ev->type == TG_JSON_OBJECT_END) {
-        tg_request_part_next(r);
-
-        if (r->role == TG_ROLE_SYSTEM) {
-            r->info.system_bytes += r->message_text;
-        }
-
-    } else if (ev->type == TG_JSON_STRING) {
-        r->info.messages++;
-        r->info.text_bytes += ev->raw_len;
-    }
-
-    return 0;
 }
 
 
@@ -416,41 +352,6 @@ tg_request_user(tg_request_t *r, const tg_json_event_t *ev)
 
 
 static int
-tg_request_system(tg_request_t *r, const tg_json_event_t *ev)
-{
-    if (r->prefix != NULL) {
-        tg_request_prefix_value(r, ev, false);
-    }
-
-    if (ev->type == TG_JSON_STRING) {
-        r->info.text_bytes += ev->raw_len;
-        r->info.system_bytes += ev->raw_len;
-    }
-
-    return 0;
-}
-
-
-static int
-tg_request_role(tg_request_t *r, const tg_json_event_t *ev)
-{
-    r->role = tg_str_eq(ev->value, tg_str("system"))
-              || tg_str_eq(ev->value, tg_str("developer"))
-              ? TG_ROLE_SYSTEM : TG_ROLE_OTHER;
-
-    if (r->prefix != NULL) {
-        tg_request_prefix_role(r);
-    }
-
-    if (r->part.kind == TG_PART_NONE) {
-        r->part.kind = TG_PART_TEXT;
-    }
-
-    return 0;
-}
-
-
-static int
 tg_request_schema(tg_request_t *r, const tg_json_event_t *ev)
 {
     r->info.has_schema |= tg_request_begins(ev);
@@ -462,29 +363,6 @@ static int
 tg_request_format(tg_request_t *r, const tg_json_event_t *ev)
 {
     r->info.has_schema |= tg_str_eq(ev->value, tg_str("json_schema"));
-    return 0;
-}
-
-
-static int
-tg_request_prediction(tg_request_t *r, const tg_json_event_t *ev)
-{
-    if (ev->type == TG_JSON_STRING) {
-        r->info.prediction_bytes += ev->raw_len;
-    }
-
-    return 0;
-}
-
-
-static int
-tg_request_query(tg_request_t *r, const tg_json_event_t *ev)
-{
-    if (ev->type == TG_JSON_STRING) {
-        r->info.query_bytes += ev->raw_len;
-        r->info.text_bytes += ev->raw_len;
-    }
-
     return 0;
 }
 
@@ -549,7 +427,7 @@ static const tg_request_handler_t  tg_request_handlers[TG_R_LAST] = {
 };
 
 
-static void
+void
 tg_request_field(tg_request_t *r, unsigned k, tg_str_t value)
 {
     tg_str_t  copy;
@@ -670,6 +548,20 @@ tg_request_about(tg_request_t *r, const tg_json_event_t *ev)
 }
 
 
+static inline int
+tg_request_handle(tg_request_t *r, unsigned id, const tg_json_event_t *ev)
+{
+    return r->failed || (id < TG_R_PARAM && tg_request_handlers[id](r, ev));
+}
+
+
+int
+tg_request_value(tg_request_t *r, unsigned id, const tg_json_event_t *ev)
+{
+    return tg_request_handle(r, id, ev);
+}
+
+
 int
 tg_request_json(void *data, const tg_json_event_t *ev)
 {
@@ -686,90 +578,5 @@ tg_request_json(void *data, const tg_json_event_t *ev)
         tg_request_own(r, field - 1, ev);
     }
 
-    if (TG_ID(ev->id) >= TG_R_PARAM) {
-        return r->failed;
-    }
-
-    return r->failed ? 1 : tg_request_handlers[TG_ID(ev->id)](r, ev);
-}
-
-
-/* A file is what the operation is about. */
-static void
-tg_request_form_file(tg_request_t *r, uint64_t size)
-{
-    r->part.open = true;
-    r->part.bytes = size;
-
-    if (r->d->api->op == TG_OP_TRANSCRIPTION) {
-        r->info.has_audio = true;
-        r->part.kind = TG_PART_SOUND;
-
-    } else {
-        r->info.has_images = true;
-        r->part.kind = TG_PART_PICTURE;
-    }
-
-    tg_request_part_end(r);
-}
-
-
-/* A form's field is read as the JSON member of its name would be. */
-int
-tg_request_form(void *data, const tg_multipart_part_t *part)
-{
-    tg_request_t     *r = data;
-    tg_json_event_t   ev;
-    tg_json_want_t    wants[TG_WANTS_MAX];
-    ptrdiff_t         n;
-    bool              known;
-
-    r->parts = true;
-
-    if (part->file) {
-        tg_request_form_file(r, part->size);
-        return 0;
-    }
-
-    memset(&ev, 0, sizeof(ev));
-    ev.type = TG_JSON_STRING;
-    ev.value = part->value;
-    ev.raw_len = part->size;
-    ev.truncated = part->size > part->value.len;
-    ev.start = ev.key = r->info.bytes;
-
-    for (size_t i = 0; r->fields != NULL && i < r->fields->n; i++) {
-        if (r->fields->same[i] == i && tg_str_eq(r->fields->path[i],
-                                                 part->name))
-        {
-            tg_request_field(r, (unsigned) i, part->value);
-        }
-    }
-
-    n = tg_wants_gather(r->d->api->request, wants, TG_WANTS_MAX);
-
-    for (ptrdiff_t i = 0; i < n; i++) {
-        if (!tg_str_eq(tg_strz(wants[i].path), part->name)) {
-            continue;
-        }
-
-        known = (r->seen >> wants[i].id) & 1;
-        r->seen |= UINT64_C(1) << wants[i].id;
-
-        if (known && tg_request_duplicate(r, wants[i].id, ev.start)) {
-            return 1;
-        }
-
-        if (wants[i].id == TG_R_STREAM) {
-            ev.type = tg_str_caseeq(part->value, tg_str("true"))
-                      || tg_str_eq(part->value, tg_str("1"))
-                      ? TG_JSON_TRUE : TG_JSON_FALSE;
-        }
-
-        return r->failed
-               || (wants[i].id < TG_R_PARAM
-                   && tg_request_handlers[wants[i].id](r, &ev));
-    }
-
-    return r->failed;
+    return tg_request_handle(r, TG_ID(ev->id), ev);
 }
