@@ -37,4 +37,19 @@ int64_t parse_span(const char *s);
  */
 long import_keys(json_t *list, const char *name, bool csv);
 
+/* llmctl_key.c: getopt has said what is wrong, or the arguments are too few or
+ * too many; the command's exit code. */
+int key_misused(void);
+
+/* Shows a new secret; the command's exit code. */
+int key_print_secret(const char *id, const char *secret, bool json);
+
+/* llmctl_key_new.c: llmctl key new; when the record ends, false with a message
+ * said. */
+int key_new(int argc, char **argv);
+bool key_set_expires(json_t *key, const char *s);
+
+/* llmctl_key_list.c: llmctl key list. */
+int key_list(int argc, char **argv);
+
 #endif /* LLMCTL_KEY_H */

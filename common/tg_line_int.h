@@ -88,6 +88,13 @@ tg_line_quoted(char *p, tg_str_t s, size_t max)
 }
 
 
+/* tg_line_route.c: of an attempt, or of the call, where it is NULL; the first
+ * where call->routing is. */
+char *tg_line_routing(char *p, bool under, const tg_call_t *call,
+    const tg_attempt_t *attempt);
+char *tg_line_server(char *p, bool under, const tg_call_t *call,
+    const tg_attempt_t *attempt);
+
 /* tg_line_cost.c; a charge is an attempt's. */
 char *tg_line_usage(char *p, bool under, const tg_usage_t *u, unsigned source);
 char *tg_line_money(char *p, bool under, const tg_call_t *call);

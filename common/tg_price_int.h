@@ -92,13 +92,27 @@ struct tg_price_wild_s {
 };
 
 
-/* tg_price_book.c */
+/* tg_price_draft.c */
 
 void tg_price_draft_init(tg_price_draft_t *d, tg_str_t id);
 
 /* TG_ERROR where the draft has no room for another level. */
 int tg_price_draft_set(tg_price_draft_t *d, tg_tier_t tier, int64_t above,
     tg_rate_t rate, int64_t fusd);
+
+/* A number, or a string that is one, as units of 10^-scale dollars (scale 0, 9
+ * or 15).  -1 where it is neither, -2 where it is negative or above `most`. */
+int64_t tg_price_number(const json_t *v, int scale, int64_t most);
+
+/* An error about a model's field ("" for the model itself). */
+int tg_price_complain(const tg_price_load_t *load, tg_str_t model,
+    const char *field, const char *problem);
+
+/* What a file says, for a message: it can hold anything, and what is not
+ * printable ASCII shows as '?'. */
+const char *tg_price_shown(char *buf, size_t size, tg_str_t s);
+
+/* tg_price_book.c */
 
 /* Adds the draft to the book, in the place of an entry of the same key. */
 int tg_price_put(const tg_price_load_t *load, tg_price_draft_t *d);
@@ -112,14 +126,6 @@ bool tg_price_starts(const tg_price_book_t *book, tg_str_t prefix);
 
 tg_price_t *tg_price_first(const tg_price_book_t *book);
 const tg_price_wild_t *tg_price_wild(const tg_price_book_t *book);
-
-/* An error about a model's field ("" for the model itself). */
-int tg_price_complain(const tg_price_load_t *load, tg_str_t model,
-    const char *field, const char *problem);
-
-/* A number, or a string that is one, as units of 10^-scale dollars (scale 0, 9
- * or 15).  -1 where it is neither, -2 where it is negative or above `most`. */
-int64_t tg_price_number(const json_t *v, int scale, int64_t most);
 
 tg_price_memo_t *tg_price_book_memo(const tg_price_book_t *book);
 
