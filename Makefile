@@ -61,7 +61,7 @@ HOSTED_LIBS = -lz -lcurl -lmaxminddb $(REDIS_LIBS)
 HOSTED      = $(BUILD)/libtg-hosted.a
 HOSTED_OBJ  = $(patsubst hosted/%.c,$(BUILD)/hosted/%.o,$(wildcard hosted/*.c))
 # llmctl, and what its reports are made by.
-CLI_OBJ     = $(patsubst cli/%.c,$(BUILD)/cli/%.o,$(wildcard cli/*.c cli/report/*.c))
+CLI_OBJ     = $(patsubst cli/%.c,$(BUILD)/cli/%.o,$(wildcard cli/*.c cli/report/*/*.c))
 CLI_FLAGS   = -Ihosted -Icli -Icli/report
 REPORT      = $(BUILD)/libreport.a
 UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
@@ -122,7 +122,7 @@ $(APX_SO) $(APX_UP_SO) &: $(wildcard apache_module/* hosted/*) $(CORE) $(CORE_HD
 	LIBTG='$(CURDIR)/$(CORE)' SAN='$(SAN)' CC='$(CC)' \
 	    apache_module/build.sh $(BUILD)/apache
 
-$(BUILD)/cli/%.o: cli/%.c $(CORE_HDR) $(wildcard hosted/*.h cli/*.h cli/report/*.h)
+$(BUILD)/cli/%.o: cli/%.c $(CORE_HDR) $(wildcard hosted/*.h cli/*.h cli/report/*.h cli/report/*/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(CLI_FLAGS) -c $< -o $@
 
@@ -335,7 +335,7 @@ $(BUILD)/fuzz/core/%.o: common/%.c $(CORE_HDR)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
 
-$(BUILD)/fuzz/fuzz_costline: cli/report/record.c cli/report/scan.c
+$(BUILD)/fuzz/fuzz_costline: cli/report/line/record.c cli/report/line/scan.c
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(CORE_SRC:common/%.c=$(BUILD)/fuzz/core/%.o)
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -o $@ -ljansson -lcrypto \

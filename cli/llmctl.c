@@ -3,7 +3,7 @@
  */
 
 #include "llmctl.h"
-#include "finance.h"
+#include "report/kinds.h"
 
 #include "tg_conf.h"
 #include "tg_group_conf.h"

@@ -1,6 +1,6 @@
 #include "llmctl.h"
-#include "finance.h"
-#include "report.h"
+#include "report/kinds.h"
+#include "report/kind/report.h"
 
 #include <stdio.h>
 #include <string.h>

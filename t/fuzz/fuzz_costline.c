@@ -3,7 +3,7 @@
  * where jansson takes the line, too, it finds the same cost and team.
  */
 
-#include "../../cli/report/record.h"
+#include "../../cli/report/line/record.h"
 
 #include "tg_rfc3339.h"
 

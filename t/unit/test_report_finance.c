@@ -1,7 +1,7 @@
-#include "commit_file.h"
-#include "focus.h"
-#include "fold.h"
-#include "invoice.h"
+#include "focus/commit_file.h"
+#include "focus/focus.h"
+#include "rows/fold.h"
+#include "invoice/invoice.h"
 
 #include "tg_money.h"
 

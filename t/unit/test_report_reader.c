@@ -1,9 +1,9 @@
-#include "blocks.h"
-#include "gaps.h"
-#include "groups.h"
-#include "report.h"
-#include "seen.h"
-#include "spill.h"
+#include "reading/blocks.h"
+#include "reading/gaps.h"
+#include "rows/groups.h"
+#include "kind/report.h"
+#include "reading/seen.h"
+#include "rows/spill.h"
 
 #include "tg_window.h"
 

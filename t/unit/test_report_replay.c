@@ -2,12 +2,12 @@
 
 #define _GNU_SOURCE
 
-#include "few.h"
-#include "reprice.h"
-#include "revenue.h"
-#include "sample.h"
-#include "serverconf.h"
-#include "timeline.h"
+#include "rows/few.h"
+#include "simulate/reprice.h"
+#include "spend/revenue.h"
+#include "rows/sample.h"
+#include "conf/serverconf.h"
+#include "rows/timeline.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "anomaly.h"
-#include "anomaly_loop.h"
-#include "anomaly_price.h"
-#include "changes.h"
-#include "forecast.h"
-#include "series_stat.h"
+#include "anomalies/anomaly.h"
+#include "anomalies/anomaly_loop.h"
+#include "anomalies/anomaly_price.h"
+#include "forecast/changes.h"
+#include "forecast/forecast.h"
+#include "series/series_stat.h"
 
 #define DAY0  20089             /* 2025-01-01, a Wednesday */
 #define NUSD  1000000000.0
@@ -133,10 +133,10 @@ test_weekdays(void **unused)
     assert_int_equal(stat_weekday(0), 3);       /* 1970-01-01 */
     assert_int_equal(stat_weekday(-1), 2);
     assert_int_equal(stat_weekday(DAY0), 2);
-    assert_true(anomaly_month_turns(DAY0));
-    assert_true(anomaly_month_turns(DAY0 + 29));
-    assert_true(anomaly_month_turns(DAY0 + 30));
-    assert_false(anomaly_month_turns(DAY0 + 28));
+    assert_true(stat_month_turns(DAY0));
+    assert_true(stat_month_turns(DAY0 + 29));
+    assert_true(stat_month_turns(DAY0 + 30));
+    assert_false(stat_month_turns(DAY0 + 28));
 }
 
 

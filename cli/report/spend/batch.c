@@ -1,0 +1,225 @@
+/* llmctl report batch: which calls could as well go in batches. */
+
+#include "kinds.h"
+#include "kind/listing.h"
+#include "llmctl.h"
+
+#include "tg_money.h"
+
+#include <stdio.h>
+
+#define PERCENT_MAX  100
+
+/* Money is nano-dollars. */
+typedef struct {
+    int64_t  calls, cost;
+    int64_t  batched;                   /* went in a batch, or as flex */
+    int64_t  streamed, session;         /* somebody waits for them */
+    int64_t  other;                     /* no batches of such calls */
+    int64_t  eligible_calls, eligible;
+} sums_t;
+
+/* Who takes batches at half the price: prices/default.json of 2026-11-22. */
+static const tg_str_t  vendors[] = {
+    TG_STR("openai"), TG_STR("anthropic"), TG_STR("gcp.gemini"),
+    TG_STR("gcp.vertex_ai"), TG_STR("aws.bedrock"), TG_STR("mistral_ai"),
+    TG_STR("azure.ai.openai")
+};
+
+static const tg_str_t  operations[] = {
+    TG_STR("chat"), TG_STR("text_completion"), TG_STR("generate_content"),
+    TG_STR("embeddings")
+};
+
+static int64_t  discount = 50;          /* per cent, --discount= */
+
+
+static bool
+among(tg_str_t s, const tg_str_t *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (tg_str_eq(s, list[i])) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static bool
+line(void *sums, const record_t *r)
+{
+    sums_t   *s = sums;
+    tg_str_t  tier = r->text[REC_TIER];
+
+    if (!record_has(r, REC_COST) || r->number[REC_COST] <= 0) {
+        return false;
+    }
+
+    s->calls = record_is(r, REC_FINAL);
+    s->cost = r->number[REC_COST];
+
+    if (tg_str_eq(tier, tg_str("batch")) || tg_str_eq(tier, tg_str("flex"))
+        || tg_str_eq(r->text[REC_OPERATION], tg_str("batch")))
+    {
+        s->batched = s->cost;
+
+    } else if (record_is(r, REC_STREAM)) {
+        s->streamed = s->cost;
+
+    } else if (r->text[REC_SESSION].len != 0 || r->text[REC_AGENT].len != 0) {
+        s->session = s->cost;
+
+    } else if (!among(r->text[REC_VENDOR], vendors,
+                      sizeof(vendors) / sizeof(vendors[0]))
+               || !among(r->text[REC_OPERATION], operations,
+                         sizeof(operations) / sizeof(operations[0]))
+               || !record_is(r, REC_FINAL) || record_is(r, REC_RECOVERED))
+    {
+        s->other = s->cost;
+
+    } else {
+        s->eligible = s->cost;
+        s->eligible_calls = 1;
+    }
+
+    return true;
+}
+
+
+static void
+add(void *to, const void *from)
+{
+    sums_t        *a = to;
+    const sums_t  *b = from;
+
+    a->calls += b->calls;
+    a->cost = tg_money_add(a->cost, b->cost);
+    a->batched = tg_money_add(a->batched, b->batched);
+    a->streamed = tg_money_add(a->streamed, b->streamed);
+    a->session = tg_money_add(a->session, b->session);
+    a->other = tg_money_add(a->other, b->other);
+    a->eligible_calls += b->eligible_calls;
+    a->eligible = tg_money_add(a->eligible, b->eligible);
+}
+
+
+static int
+by_eligible(const tg_str_t *va, const void *a, const tg_str_t *vb,
+    const void *b)
+{
+    const sums_t  *one = a, *two = b;
+
+    (void) va;
+    (void) vb;
+
+    return one->eligible < two->eligible ? 1
+           : one->eligible > two->eligible ? -1
+           : one->cost < two->cost ? 1 : one->cost > two->cost ? -1 : 0;
+}
+
+
+static void
+columns(table_t *t)
+{
+    table_column(t, "calls", CELL_COUNT);
+    table_column(t, "cost", CELL_MONEY);
+    table_column(t, "eligible_calls", CELL_COUNT);
+    table_column(t, "eligible", CELL_MONEY);
+    table_column(t, "part", CELL_PERCENT);
+    table_column(t, "bar", CELL_BAR);
+    table_column(t, "would_save", CELL_MONEY);
+    table_column(t, "batched", CELL_MONEY);
+    table_column(t, "streamed", CELL_MONEY);
+    table_column(t, "in_sessions", CELL_MONEY);
+    table_column(t, "other", CELL_MONEY);
+}
+
+
+static int64_t
+saving(const sums_t *s)
+{
+    return (int64_t) ((__int128) s->eligible * discount / PERCENT_MAX);
+}
+
+
+static void
+cells(table_t *t, const void *sums, const void *all)
+{
+    double         part;
+    const sums_t  *s = sums;
+
+    (void) all;
+    part = s->cost == 0 ? 0 : (double) s->eligible / (double) s->cost;
+
+    table_int(t, s->calls);
+    table_int(t, s->cost);
+    table_int(t, s->eligible_calls);
+    table_int(t, s->eligible);
+    table_double(t, part);
+    table_double(t, part);
+    table_int(t, saving(s));
+    table_int(t, s->batched);
+    table_int(t, s->streamed);
+    table_int(t, s->session);
+    table_int(t, s->other);
+}
+
+
+static void
+notes(table_t *t, const void *all)
+{
+    char           text[200], money[TG_MONEY_TEXT_MAX];
+    const sums_t  *s = all;
+
+    (void) snprintf(text, sizeof(text), "$%.*s would be saved by batches at"
+                    " %lld%% less", (int) tg_money_text(money, saving(s)),
+                    money, (long long) discount);
+    table_note(t, "would_save", text);
+    table_note(t, "eligible", "eligible is what is neither streamed nor of a"
+               " session or agent, at vendors that take batches; whether"
+               " nobody waits for it, only you know");
+}
+
+
+int
+report_batch(int argc, char **argv)
+{
+    static const listing_t  listing = {
+        "batch", sizeof(sums_t), add, by_eligible, line, columns, cells, notes
+    };
+    static const char *const  by[] = { "team", "model", NULL };
+
+    int                rc = 2;
+    const char        *percent = NULL;
+    report_options_t   o;
+    const option_t     own[] = {
+        { "discount", &percent, NULL }, { NULL, NULL, NULL }
+    };
+
+    if (!report_options(&o, argc, argv, own, NULL)) {
+        return 2;
+    }
+
+    if (percent != NULL) {
+        discount = tg_str_int(tg_str_of(percent, strcspn(percent, "%")));
+    }
+
+    if (discount < 0 || discount > PERCENT_MAX) {
+        (void) fail("--discount", "is a percentage: 50%");
+
+    } else if (listing_default(&o, by)) {
+        record_want_text(&o.reader.want, REC_TIER);
+        record_want_text(&o.reader.want, REC_OPERATION);
+        record_want_text(&o.reader.want, REC_VENDOR);
+        record_want_text(&o.reader.want, REC_SESSION);
+        record_want_text(&o.reader.want, REC_AGENT);
+        record_want_number(&o.reader.want, REC_COST);
+        rc = listing_run(&listing, &o);
+    }
+
+    report_options_free(&o);
+
+    return rc;
+}

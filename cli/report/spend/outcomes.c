@@ -1,0 +1,481 @@
+/*
+ * llmctl report outcomes - what a result costs: lines of llm_outcome joined by
+ * the session with what that session's calls cost.
+ *
+ * A session with several results costs each of them the same part, so that the
+ * costs of all results, and of sessions without any, are the log's.
+ */
+
+#include "kinds.h"
+#include "kind/listing.h"
+#include "kind/report.h"
+#include "rows/few.h"
+#include "rows/groups.h"
+#include "llmctl.h"
+
+#include "tg_mem.h"
+#include "tg_money.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TOP   40                        /* rows of a readable table */
+#define MOST  65536                     /* rows of one session */
+
+/* Of lines of one session, one name and one place. */
+typedef struct {
+    int64_t  cost;
+    int64_t  calls;
+    int64_t  outcomes;
+    int64_t  value;                     /* times 10^9 */
+    int64_t  valued;                    /* that had one */
+} sums_t;
+
+/* Of a name and a place. */
+typedef struct {
+    sums_t   sums;
+    int64_t  sessions;
+    int64_t  lone;                      /* outcomes whose session has no calls */
+} fold_t;
+
+/* A row of the session that is being read. */
+typedef struct {
+    tg_str_t  values[DIMENSIONS_MAX];    /* the name, then the dimensions */
+    sums_t    sums;
+} part_t;
+
+typedef struct {
+    report_options_t  *o;
+    dimension_t        by[DIMENSIONS_MAX];
+    unsigned           nby;             /* session, name, dimensions */
+    groups_t          *groups;
+    few_t            *rows;
+    table_t           *table;
+    tg_arena_t        *arena;           /* of the session */
+    tg_str_t           session;
+    bool               open;
+    part_t            *parts;
+    unsigned           nparts, room;
+    sums_t             all;
+    int64_t            lone;
+    int64_t            without, nwithout;       /* outcomes and calls of no
+                                           session; cost, calls */
+    bool               full;
+} outcomes_t;
+
+
+static void
+add_sums(void *to, const void *from)
+{
+    sums_t        *a = to;
+    const sums_t  *b = from;
+
+    a->cost = tg_money_add(a->cost, b->cost);
+    a->calls += b->calls;
+    a->outcomes += b->outcomes;
+    a->value = tg_money_add(a->value, b->value);
+    a->valued += b->valued;
+}
+
+
+static bool
+take(void *data, const record_t *r)
+{
+    sums_t       s;
+    outcomes_t  *x = data;
+
+    memset(&s, 0, sizeof(s));
+
+    if (tg_str_eq(r->text[REC_EVENT_KIND], tg_str("outcome"))) {
+        s.outcomes = 1;
+        s.value = r->number[REC_OUTCOME_VALUE];
+        s.valued = record_has(r, REC_OUTCOME_VALUE);
+
+    } else {
+        s.cost = r->number[REC_COST];
+        s.calls = record_is(r, REC_FINAL);
+
+        if (r->text[REC_SESSION].len == 0) {
+            x->without = tg_money_add(x->without, s.cost);
+            x->nwithout += s.calls;
+            return true;
+        }
+    }
+
+    add_sums(&x->all, &s);
+    x->full = !groups_take(x->groups, r, &s);
+
+    return !x->full;
+}
+
+
+static fold_t *
+fold_at(outcomes_t *x, const tg_str_t *values)
+{
+    fold_t  *f = few_at(x->rows, values);
+
+    x->full |= f == NULL;
+
+    return f;
+}
+
+
+/* Its cost is divided among its outcomes; what does not come out even goes with the
+ * last. */
+static void
+session_with(outcomes_t *x, const sums_t *all)
+{
+    bool           some = all->calls != 0 || all->cost != 0;
+    int64_t        left = all->cost, calls = all->calls, part;
+    fold_t        *f;
+    const part_t  *p;
+    int64_t        n = all->outcomes;
+
+    for (unsigned i = 0; i < x->nparts && n != 0; i++) {
+        p = &x->parts[i];
+
+        if (p->sums.outcomes == 0) {
+            continue;
+        }
+
+        f = fold_at(x, p->values);
+
+        if (f == NULL) {
+            return;
+        }
+
+        part = (int64_t) ((__int128) left * p->sums.outcomes / n);
+        f->sums.cost = tg_money_add(f->sums.cost, part);
+        left -= part;
+        part = (int64_t) ((__int128) calls * p->sums.outcomes / n);
+        f->sums.calls += part;
+        calls -= part;
+        n -= p->sums.outcomes;
+        f->sums.outcomes += p->sums.outcomes;
+        f->sums.value = tg_money_add(f->sums.value, p->sums.value);
+        f->sums.valued += p->sums.valued;
+        f->sessions++;
+        f->lone += some ? 0 : p->sums.outcomes;
+        x->lone += some ? 0 : p->sums.outcomes;
+    }
+}
+
+
+static void
+session_without(outcomes_t *x)
+{
+    fold_t  *f;
+
+    for (unsigned i = 0; i < x->nparts; i++) {
+        f = fold_at(x, x->parts[i].values);
+
+        if (f == NULL) {
+            return;
+        }
+
+        add_sums(&f->sums, &x->parts[i].sums);
+        f->sessions++;
+    }
+}
+
+
+static void
+session_end(outcomes_t *x)
+{
+    sums_t  all;
+
+    memset(&all, 0, sizeof(all));
+
+    for (unsigned i = 0; i < x->nparts; i++) {
+        add_sums(&all, &x->parts[i].sums);
+    }
+
+    if (all.outcomes != 0) {
+        session_with(x, &all);
+    } else {
+        session_without(x);
+    }
+
+    x->nparts = 0;
+    x->open = false;
+    tg_arena_destroy(x->arena);
+    x->arena = NULL;
+}
+
+
+static bool
+session_begin(outcomes_t *x, tg_str_t session)
+{
+    x->arena = tg_arena_create(0);
+
+    if (x->arena == NULL) {
+        return false;
+    }
+
+    x->session = tg_dup(tg_arena_mem(x->arena), session);
+    x->open = true;
+
+    return x->session.p != NULL;
+}
+
+
+static bool
+part_add(outcomes_t *x, const tg_str_t *values, const sums_t *sums)
+{
+    part_t    *grown;
+    unsigned   room;
+
+    if (x->nparts == x->room) {
+        room = x->room == 0 ? 64 : x->room * 2;
+        grown = room > MOST ? NULL : realloc(x->parts, room * sizeof(part_t));
+
+        if (grown == NULL) {
+            return false;
+        }
+
+        x->parts = grown;
+        x->room = room;
+    }
+
+    for (unsigned i = 1; i < x->nby; i++) {
+        x->parts[x->nparts].values[i - 1] =
+            tg_dup(tg_arena_mem(x->arena), values[i]);
+
+        if (x->parts[x->nparts].values[i - 1].p == NULL) {
+            return false;
+        }
+    }
+
+    x->parts[x->nparts++].sums = *sums;
+
+    return true;
+}
+
+
+/* Sessions come one after the other. */
+static bool
+row(void *data, const tg_str_t *values, const void *sums)
+{
+    outcomes_t  *x = data;
+
+    if (x->open && !tg_str_eq(x->session, values[0])) {
+        session_end(x);
+    }
+
+    if (!x->open && !session_begin(x, values[0])) {
+        x->full = true;
+    }
+
+    x->full |= x->full || !part_add(x, values, sums);
+
+    return !x->full;
+}
+
+
+/* What is without an outcome last, then the dearest first. */
+static int
+by_cost(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
+{
+    bool           na = va[0].len == 0, nb = vb[0].len == 0;
+    const fold_t  *one = a, *two = b;
+
+    return na != nb ? (na ? 1 : -1)
+           : one->sums.cost < two->sums.cost ? 1
+           : one->sums.cost > two->sums.cost ? -1 : 0;
+}
+
+
+static void
+columns(outcomes_t *x)
+{
+    table_t  *t = x->table;
+
+    table_column(t, "outcome", CELL_TEXT);
+    listing_columns(t, x->by + 2, x->nby - 2);
+    table_column(t, "outcomes", CELL_COUNT);
+    table_column(t, "sessions", CELL_COUNT);
+    table_column(t, "calls", CELL_COUNT);
+    table_column(t, "cost", CELL_MONEY);
+    table_column(t, "cost_per_outcome", CELL_MONEY);
+    table_column(t, "value", CELL_MONEY);
+    table_column(t, "cost_per_value", CELL_NUMBER);
+}
+
+
+static void
+cells(outcomes_t *x, const tg_str_t *values, const fold_t *f)
+{
+    table_t  *t = x->table;
+
+    listing_values(t, values, x->nby - 1);
+    table_int(t, f->sums.outcomes);
+    table_int(t, f->sessions);
+    table_int(t, f->sums.calls);
+    table_int(t, f->sums.cost);
+
+    if (f->sums.outcomes == 0) {
+        table_none(t);
+    } else {
+        table_int(t, f->sums.cost / f->sums.outcomes);
+    }
+
+    if (f->sums.valued == 0) {
+        table_none(t);
+    } else {
+        table_int(t, f->sums.value);
+    }
+
+    if (f->sums.valued == 0 || f->sums.value == 0) {
+        table_none(t);
+    } else {
+        table_double(t, (double) f->sums.cost / (double) f->sums.value);
+    }
+}
+
+
+static void
+notes(outcomes_t *x)
+{
+    char  text[300], money[TG_MONEY_TEXT_MAX];
+
+    if (x->all.outcomes == 0) {
+        table_note(x->table, "none", "there is no outcome in these files:"
+                   " llm_outcome writes them, with kind outcome");
+    }
+
+    if (x->lone != 0) {
+        (void) snprintf(text, sizeof(text), "%lld outcomes are of sessions that"
+                        " have no calls here: a wider --since may have them",
+                        (long long) x->lone);
+        table_note(x->table, "without_calls", text);
+    }
+
+    if (x->nwithout != 0) {
+        (void) snprintf(text, sizeof(text), "%lld calls for %.*s USD are of no"
+                        " session, and of no outcome", (long long) x->nwithout,
+                        (int) tg_money_text(money, x->without), money);
+        table_note(x->table, "without_session", text);
+    }
+}
+
+
+static bool
+print(outcomes_t *x)
+{
+    void            *sums;
+    fold_t           all;
+    tg_str_t         empty[DIMENSIONS_MAX];
+    const tg_str_t  *values;
+
+    columns(x);
+
+    if (!groups_each(x->groups, NULL, row, x)) {
+        return failed("report", "the temporary file can't be used");
+    }
+
+    if (x->open) {
+        session_end(x);
+    }
+
+    if (x->full) {
+        return failed("report", "there are too many rows for the memory");
+    }
+
+    memset(&all, 0, sizeof(all));
+    memset(empty, 0, sizeof(empty));
+    few_sort(x->rows, by_cost);
+
+    for (size_t i = 0; (values = few_get(x->rows, i, &sums)) != NULL; i++) {
+        add_sums(&all.sums, &((fold_t *) sums)->sums);
+        all.sessions += ((fold_t *) sums)->sessions;
+
+        if (x->o->top == 0 || i < x->o->top) {
+            cells(x, values, sums);
+        }
+    }
+
+    table_total(x->table);
+    empty[0] = tg_str("all");
+    cells(x, empty, &all);
+    notes(x);
+    listing_left_out(x->table, few_count(x->rows), x->o->top);
+
+    return true;
+}
+
+
+static bool
+begin(outcomes_t *x)
+{
+    report_options_t  *o = x->o;
+
+    o->reader.kinds = READER_CALLS | READER_OUTCOMES;
+    (void) dimension_parse(&x->by[x->nby++], "session");
+    (void) dimension_parse(&x->by[x->nby++], "llm.outcome.name");
+
+    for (unsigned i = 0; i < o->nby; i++) {
+        if (x->nby == DIMENSIONS_MAX) {
+            return failed("--by", "has too many dimensions");
+        }
+
+        x->by[x->nby++] = o->by[i];
+    }
+
+    if (o->top == 0 && o->format == TABLE_TEXT) {
+        o->top = TOP;
+    }
+
+    record_want_text(&o->reader.want, REC_SESSION);
+    record_want_text(&o->reader.want, REC_EVENT_KIND);
+    record_want_text(&o->reader.want, REC_OUTCOME_NAME);
+    record_want_number(&o->reader.want, REC_OUTCOME_VALUE);
+    record_want_number(&o->reader.want, REC_COST);
+
+    x->groups = groups_new(x->by, x->nby, o->reader.zone, sizeof(sums_t),
+                           add_sums);
+    x->rows = few_new(x->nby - 1, sizeof(fold_t));
+    x->table = table_new(o->format, "outcomes");
+
+    return (x->groups != NULL && x->rows != NULL && x->table != NULL)
+           || failed("report", strerror(ENOMEM));
+}
+
+
+int
+report_outcomes(int argc, char **argv)
+{
+    int               rc = 1;
+    outcomes_t        x;
+    reader_stats_t    stats;
+    report_options_t  o;
+
+    if (!report_options(&o, argc, argv, NULL, NULL)) {
+        return 2;
+    }
+
+    memset(&x, 0, sizeof(x));
+    x.o = &o;
+
+    if (begin(&x)
+        && reader_run(o.files, o.nfiles, &o.reader, take, &x, &stats))
+    {
+        if (x.full) {
+            (void) fail("report", "there are too many rows for the memory");
+
+        } else if (print(&x)) {
+            rc = report_print(&o, x.table, &stats);
+            x.table = NULL;
+        }
+    }
+
+    table_drop(x.table);
+
+    tg_arena_destroy(x.arena);
+    free(x.parts);
+    few_free(x.rows);
+    groups_free(x.groups);
+    report_options_free(&o);
+
+    return rc;
+}

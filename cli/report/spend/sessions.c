@@ -1,0 +1,418 @@
+/*
+ * llmctl report sessions - what a session costs: one by one, or by any
+ * dimensions.
+ */
+
+#include "kinds.h"
+#include "kind/listing.h"
+#include "kind/report.h"
+#include "rows/few.h"
+#include "rows/groups.h"
+#include "rows/sample.h"
+#include "llmctl.h"
+
+#include "tg_money.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TOP  20                         /* rows of a readable table */
+
+/* Of lines. Money is nano-dollars, time milliseconds. */
+typedef struct {
+    int64_t  cost;
+    int64_t  calls;
+    int64_t  input, output;
+    int64_t  tools;
+    int64_t  refused;
+    int64_t  retries;
+    int64_t  begin, end;                /* since 1970; 0: none yet */
+} sums_t;
+
+/* Of the sessions of one row. */
+typedef struct {
+    int64_t   sessions;
+    int64_t   ms;
+    sums_t    sums;
+    sample_t  costs;
+} fold_t;
+
+typedef struct {
+    report_options_t  *o;
+    dimension_t        by[DIMENSIONS_MAX + 1];
+    unsigned           nby;             /* without the session, the last */
+    groups_t          *groups;
+    few_t             *rows;            /* where there are other dimensions */
+    table_t           *table;
+    sample_t           costs;
+    sums_t             all;
+    uint64_t           sessions;
+    int64_t            without;         /* cost of calls of no session */
+    int64_t            nwithout;
+    uint64_t           printed;
+    bool               full;
+} sessions_t;
+
+
+static void
+add_sums(void *to, const void *from)
+{
+    sums_t        *a = to;
+    const sums_t  *b = from;
+
+    a->cost = tg_money_add(a->cost, b->cost);
+    a->calls += b->calls;
+    a->input = tg_money_add(a->input, b->input);
+    a->output = tg_money_add(a->output, b->output);
+    a->tools = tg_money_add(a->tools, b->tools);
+    a->refused += b->refused;
+    a->retries += b->retries;
+
+    if (b->begin != 0 && (a->begin == 0 || b->begin < a->begin)) {
+        a->begin = b->begin;
+    }
+
+    a->end = b->end > a->end ? b->end : a->end;
+}
+
+
+static bool
+take(void *data, const record_t *r)
+{
+    sums_t       s;
+    sessions_t  *x = data;
+
+    if (r->text[REC_SESSION].len == 0) {
+        x->without = tg_money_add(x->without, r->number[REC_COST]);
+        x->nwithout += record_is(r, REC_FINAL);
+        return true;
+    }
+
+    s.cost = r->number[REC_COST];
+    s.calls = record_is(r, REC_FINAL);
+    s.input = r->number[REC_INPUT];
+    s.output = r->number[REC_OUTPUT];
+    s.tools = r->number[REC_TOOL_CALLS];
+    s.refused = tg_str_eq(r->text[REC_DECISION], tg_str("refuse"));
+    s.retries = r->number[REC_RETRIES] > 0;
+    s.begin = r->time;
+    s.end = r->time + r->number[REC_DURATION] / 1000000;
+    x->full = !groups_take(x->groups, r, &s);
+
+    return !x->full;
+}
+
+
+/* The dearest first. */
+static int
+by_cost(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
+{
+    const sums_t  *one = a, *two = b;
+
+    (void) va;
+    (void) vb;
+
+    return one->cost < two->cost ? 1 : one->cost > two->cost ? -1 : 0;
+}
+
+
+static int
+by_fold_cost(const tg_str_t *va, const void *a, const tg_str_t *vb,
+    const void *b)
+{
+    const fold_t  *one = a, *two = b;
+
+    (void) va;
+    (void) vb;
+
+    return one->sums.cost < two->sums.cost ? 1
+           : one->sums.cost > two->sums.cost ? -1 : 0;
+}
+
+
+/* A session by itself. */
+static void
+print_session(sessions_t *x, tg_str_t name, const sums_t *s)
+{
+    table_t  *t = x->table;
+
+    listing_values(t, &name, 1);
+    table_int(t, s->cost);
+    table_int(t, s->calls);
+    table_int(t, s->input);
+    table_int(t, s->output);
+    table_int(t, s->tools);
+    table_int(t, s->refused);
+    table_int(t, s->retries);
+    table_int(t, s->begin);
+    table_double(t, (double) (s->end - s->begin) / 60000);
+}
+
+
+static bool
+row(void *data, const tg_str_t *values, const void *sums)
+{
+    fold_t        *f;
+    sessions_t    *x = data;
+    const sums_t  *s = sums;
+
+    x->sessions++;
+    add_sums(&x->all, s);
+    x->full = !sample_add(&x->costs, s->cost);
+
+    if (x->nby == 0) {
+        if (x->o->top == 0 || x->printed < x->o->top) {
+            x->printed++;
+            print_session(x, values[0], s);
+        }
+        return !x->full;
+    }
+
+    f = few_at(x->rows, values);
+
+    if (f == NULL || !sample_add(&f->costs, s->cost)) {
+        x->full = true;
+        return false;
+    }
+
+    f->sessions++;
+    f->ms += s->end - s->begin;
+    add_sums(&f->sums, s);
+
+    return !x->full;
+}
+
+
+static void
+columns(sessions_t *x)
+{
+    table_t  *t = x->table;
+
+    listing_columns(t, x->by, x->nby);
+
+    if (x->nby == 0) {
+        table_column(t, "session", CELL_TEXT);
+        table_column(t, "cost", CELL_MONEY);
+        table_column(t, "calls", CELL_COUNT);
+        table_column(t, "input_tokens", CELL_COUNT);
+        table_column(t, "output_tokens", CELL_COUNT);
+        table_column(t, "tool_calls", CELL_COUNT);
+        table_column(t, "refused", CELL_COUNT);
+        table_column(t, "retried", CELL_COUNT);
+        table_column(t, "begin", CELL_TIME);
+        table_column(t, "minutes", CELL_NUMBER);
+        return;
+    }
+
+    table_column(t, "sessions", CELL_COUNT);
+    table_column(t, "cost", CELL_MONEY);
+    table_column(t, "cost_per_session", CELL_MONEY);
+    table_column(t, "median", CELL_MONEY);
+    table_column(t, "p95", CELL_MONEY);
+    table_column(t, "most", CELL_MONEY);
+    table_column(t, "calls_per_session", CELL_NUMBER);
+    table_column(t, "input_per_session", CELL_NUMBER);
+    table_column(t, "output_per_session", CELL_NUMBER);
+    table_column(t, "minutes_per_session", CELL_NUMBER);
+    table_column(t, "refused", CELL_COUNT);
+}
+
+
+static void
+print_fold(sessions_t *x, const tg_str_t *values, fold_t *f)
+{
+    double    n = (double) f->sessions;
+    table_t  *t = x->table;
+
+    listing_values(t, values, x->nby);
+    table_int(t, f->sessions);
+    table_int(t, f->sums.cost);
+    table_int(t, f->sums.cost / f->sessions);
+    table_int(t, sample_quantile(&f->costs, 0.5));
+    table_int(t, sample_quantile(&f->costs, 0.95));
+    table_int(t, f->costs.most);
+    table_double(t, (double) f->sums.calls / n);
+    table_double(t, (double) f->sums.input / n);
+    table_double(t, (double) f->sums.output / n);
+    table_double(t, (double) f->ms / 60000 / n);
+    table_int(t, f->sums.refused);
+}
+
+
+static const char *
+usd(char *buf, int64_t nusd)
+{
+    buf[tg_money_text(buf, nusd)] = '\0';
+
+    return buf;
+}
+
+
+static void
+notes(sessions_t *x)
+{
+    char  text[400], a[TG_MONEY_TEXT_MAX + 1], b[TG_MONEY_TEXT_MAX + 1];
+    char  c[TG_MONEY_TEXT_MAX + 1], d[TG_MONEY_TEXT_MAX + 1];
+
+    if (x->nby != 0) {
+        table_note(x->table, "rows", "a session counts in each row that has"
+                   " calls of it");
+
+    } else if (x->sessions != 0) {
+        (void) snprintf(text, sizeof(text), "%llu sessions of %lld calls, %s USD"
+                        " each on average; half of them below %s, 95%% below %s,"
+                        " the dearest %s", (unsigned long long) x->sessions,
+                        (long long) x->all.calls,
+                        usd(a, x->all.cost / (int64_t) x->sessions),
+                        usd(b, sample_quantile(&x->costs, 0.5)),
+                        usd(c, sample_quantile(&x->costs, 0.95)),
+                        usd(d, x->costs.most));
+        table_note(x->table, "sessions_in_all", text);
+    }
+
+    if (x->nwithout != 0) {
+        (void) snprintf(text, sizeof(text), "%lld calls for %s USD are of no"
+                        " session", (long long) x->nwithout,
+                        usd(a, x->without));
+        table_note(x->table, "without_session", text);
+    }
+}
+
+
+static bool
+print(sessions_t *x)
+{
+    void            *sums;
+    const tg_str_t  *values;
+
+    columns(x);
+
+    if (!groups_each(x->groups, x->nby == 0 ? by_cost : NULL, row, x)) {
+        return failed("report", "the temporary file can't be used");
+    }
+
+    if (x->full) {
+        return failed("report", "there are too many rows for the memory");
+    }
+
+    if (x->nby != 0) {
+        few_sort(x->rows, by_fold_cost);
+
+        for (size_t i = 0; (x->o->top == 0 || i < x->o->top)
+             && (values = few_get(x->rows, i, &sums)) != NULL; i++)
+        {
+            print_fold(x, values, sums);
+        }
+    }
+
+    notes(x);
+    listing_left_out(x->table, x->nby == 0 ? x->sessions : few_count(x->rows),
+                     x->o->top);
+
+    return true;
+}
+
+
+static void
+want(record_want_t *w)
+{
+    static const record_number_t  numbers[] = {
+        REC_COST, REC_INPUT, REC_OUTPUT, REC_TOOL_CALLS, REC_RETRIES,
+        REC_DURATION
+    };
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        record_want_number(w, numbers[i]);
+    }
+
+    record_want_text(w, REC_SESSION);
+    record_want_text(w, REC_DECISION);
+}
+
+
+static bool
+begin(sessions_t *x)
+{
+    report_options_t  *o = x->o;
+
+    for (unsigned i = 0; i < o->nby; i++) {
+        if (o->by[i].word.len != 7
+            || !tg_str_eq(o->by[i].word, tg_str("session")))
+        {
+            x->by[x->nby++] = o->by[i];
+        }
+    }
+
+    (void) dimension_parse(&x->by[x->nby], "session");
+
+    if (o->top == 0 && o->format == TABLE_TEXT) {
+        o->top = TOP;
+    }
+
+    if (x->nby == DIMENSIONS_MAX) {
+        return failed("--by", "has too many dimensions");
+    }
+
+    x->groups = groups_new(x->by, x->nby + 1, o->reader.zone, sizeof(sums_t),
+                           add_sums);
+    x->rows = few_new(x->nby, sizeof(fold_t));
+    x->table = table_new(o->format, "sessions");
+
+    return (x->groups != NULL && x->rows != NULL && x->table != NULL)
+           || failed("report", strerror(ENOMEM));
+}
+
+
+static void
+end(sessions_t *x)
+{
+    void  *sums;
+
+    for (size_t i = 0; x->rows != NULL && few_get(x->rows, i, &sums) != NULL;
+         i++)
+    {
+        sample_free(&((fold_t *) sums)->costs);
+    }
+
+    table_drop(x->table);
+
+    sample_free(&x->costs);
+    few_free(x->rows);
+    groups_free(x->groups);
+}
+
+
+int
+report_sessions(int argc, char **argv)
+{
+    int               rc = 1;
+    sessions_t        x;
+    reader_stats_t    stats;
+    report_options_t  o;
+
+    if (!report_options(&o, argc, argv, NULL, NULL)) {
+        return 2;
+    }
+
+    memset(&x, 0, sizeof(x));
+    x.o = &o;
+    want(&o.reader.want);
+
+    if (begin(&x)
+        && reader_run(o.files, o.nfiles, &o.reader, take, &x, &stats))
+    {
+        if (x.full) {
+            (void) fail("report", "there are too many rows for the memory");
+
+        } else if (print(&x)) {
+            rc = report_print(&o, x.table, &stats);
+            x.table = NULL;
+        }
+    }
+
+    end(&x);
+    report_options_free(&o);
+
+    return rc;
+}

@@ -1,0 +1,588 @@
+#include "table_int.h"
+#include "reading/temporary.h"
+
+#include "tg_money.h"
+#include "tg_text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT_SHOWN   48                 /* characters of a text in a table */
+#define CELL_MAX     (TEXT_MAX + 256)
+#define HELD_MAX     (4 * 1024 * 1024)  /* more is in a temporary file */
+#define BAR_WIDTH    20
+
+
+static bool
+knows_utf8(void)
+{
+    const char  *all = getenv("LC_ALL"), *type = getenv("LC_CTYPE"),
+                *lang = getenv("LANG"), *is;
+
+    is = all != NULL && *all ? all : type != NULL && *type ? type
+         : lang != NULL ? lang : "";
+
+    return strstr(is, "UTF-8") != NULL || strstr(is, "utf8") != NULL;
+}
+
+
+table_t *
+table_new(table_format_t format, const char *name)
+{
+    table_t  *t = calloc(1, sizeof(table_t));
+
+    if (t != NULL) {
+        t->format = format;
+        t->name = name;
+        t->fancy = knows_utf8();
+    }
+
+    return t;
+}
+
+
+void
+table_free(table_t *t)
+{
+    for (unsigned i = 0; i < t->nnotes; i++) {
+        free(t->notes[i].name);
+        free(t->notes[i].sentence);
+    }
+
+    if (t->file != NULL) {
+        (void) fclose(t->file);
+    }
+
+    free(t->held);
+    free(t->sums);
+    free(t);
+}
+
+
+static void
+put_held(table_t *t, const char *p, size_t n)
+{
+    char    *grown;
+    size_t   room;
+
+    if (t->nheld + n > HELD_MAX) {
+        if (t->file == NULL) {
+            t->file = temporary_file();
+        }
+
+        if (t->file == NULL
+            || fwrite(t->held, 1, t->nheld, t->file) != t->nheld)
+        {
+            t->broken = true;
+        }
+
+        t->nheld = 0;
+    }
+
+    if (t->nheld + n > t->room) {
+        room = 2 * (t->nheld + n) < 65536 ? 65536 : 2 * (t->nheld + n);
+        grown = realloc(t->held, room);
+        if (grown == NULL) {
+            t->broken = true;
+            return;
+        }
+        t->held = grown;
+        t->room = room;
+    }
+
+    memcpy(t->held + t->nheld, p, n);
+    t->nheld += n;
+}
+
+
+static void
+put_sums(table_t *t, const char *p, size_t n)
+{
+    char  *grown = realloc(t->sums, t->nsums + n);
+
+    if (grown == NULL) {
+        t->broken = true;
+        return;
+    }
+
+    t->sums = grown;
+    memcpy(t->sums + t->nsums, p, n);
+    t->nsums += n;
+}
+
+
+void
+table_column(table_t *t, const char *name, cell_kind_t kind)
+{
+    column_t  *c = &t->columns[t->ncolumns];
+
+    if (t->ncolumns == COLUMNS_MAX || t->rows != 0) {
+        t->broken = true;
+        return;
+    }
+
+    (void) snprintf(c->name, sizeof(c->name), "%s", name);
+    c->kind = kind;
+    t->ncolumns++;
+}
+
+
+/* A readable table's cell. */
+static void
+cell_text(table_t *t, const column_t *c, const char *p, size_t n)
+{
+    column_t    *widths = &t->columns[c - t->columns];
+    size_t       w = table_width(p, n), before = w;
+    const char  *dot;
+
+    if (c->kind == CELL_MONEY || c->kind == CELL_NUMBER) {
+        dot = memchr(p, '.', n);
+        before = dot == NULL ? n : (size_t) (dot - p);
+    }
+
+    if (before > widths->before) {
+        widths->before = before;
+    }
+
+    if (w - before > widths->after) {
+        widths->after = w - before;
+    }
+
+    if (t->total) {
+        put_sums(t, p, n);
+        put_sums(t, "", 1);
+    } else {
+        put_held(t, p, n);
+        put_held(t, "", 1);
+    }
+}
+
+
+static void
+cell_csv(table_t *t, const column_t *c, const char *p, size_t n)
+{
+    bool    formula, quoted = false;
+    char    cell[2 * CELL_MAX + 4];
+    size_t  len = 0;
+
+    formula = c->kind == CELL_TEXT && n != 0 && strchr("=+-@\t\r", p[0]) != NULL
+              && p[0] != '\0';
+
+    for (size_t i = 0; i < n; i++) {
+        quoted = quoted || strchr(",\"\r\n", p[i]) != NULL;
+    }
+
+    if (t->begun) {
+        cell[len++] = ',';
+    }
+
+    t->begun = true;
+
+    if (quoted) {
+        cell[len++] = '"';
+    }
+
+    if (formula) {
+        cell[len++] = '\'';
+    }
+
+    for (size_t i = 0; i < n && i < CELL_MAX; i++) {
+        if (p[i] == '"') {
+            cell[len++] = '"';
+        }
+        cell[len++] = p[i] == '\0' ? '?' : p[i];
+    }
+
+    if (quoted) {
+        cell[len++] = '"';
+    }
+
+    put_held(t, cell, len);
+}
+
+
+/* p: JSON as it is. */
+static void
+cell_json(table_t *t, const column_t *c, const char *suffix, const char *p,
+    size_t n)
+{
+    char  name[96];
+    int   len;
+
+    len = snprintf(name, sizeof(name), "%s\"%s%s\": ",
+                   t->begun ? ", " : t->rows == 0 ? "\n    {" : ",\n    {",
+                   c->name, suffix);
+    t->begun = true;
+
+    put_held(t, name, (size_t) len);
+    put_held(t, p, n);
+}
+
+
+/* The column that the next cell is of, or NULL: it is written nowhere. */
+static const column_t *
+next_column(table_t *t)
+{
+    if (t->ncolumns == 0 || (t->total && t->format != TABLE_TEXT)) {
+        return NULL;
+    }
+
+    return &t->columns[t->at];
+}
+
+
+static void
+cell_done(table_t *t)
+{
+    if (++t->at < t->ncolumns) {
+        return;
+    }
+
+    t->at = 0;
+    t->begun = false;
+
+    if (t->total) {
+        return;
+    }
+
+    if (t->format == TABLE_CSV) {
+        put_held(t, "\r\n", 2);
+
+    } else if (t->format == TABLE_JSON) {
+        put_held(t, "}", 1);
+    }
+
+    t->rows++;
+}
+
+
+/* What changes the direction of what follows steers it, too. */
+char *
+table_plain(char *to, tg_str_t s, size_t most)
+{
+    size_t   n, i = 0;
+    uint8_t  c, next;
+
+    for ( /* void */ ; i < s.len && most != 0; i += n, most--) {
+        c = (uint8_t) s.p[i];
+        n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3
+            : c < 0xf5 ? 4 : 0;
+
+        for (size_t k = 1; k < n; k++) {
+            if (i + k >= s.len || ((uint8_t) s.p[i + k] & 0xc0) != 0x80) {
+                n = 0;
+            }
+        }
+
+        next = n > 1 ? (uint8_t) s.p[i + 1] : 0;
+
+        if (n == 0 || c < ' ' || c == 0x7f || (c == 0xc2 && next < 0xa0)
+            || (c == 0xe2 && (next == 0x80 || next == 0x81)
+                && (uint8_t) s.p[i + 2] >= 0xa6
+                && (uint8_t) s.p[i + 2] <= 0xae)
+            || (c == 0xe2 && next == 0x80 && (uint8_t) s.p[i + 2] >= 0x8b
+                && (uint8_t) s.p[i + 2] <= 0x8f))
+        {
+            n += n == 0;
+            *to++ = '?';
+            continue;
+        }
+
+        memcpy(to, s.p + i, n);
+        to += n;
+    }
+
+    return to;
+}
+
+
+void
+table_text(table_t *t, tg_str_t s)
+{
+    char             text[CELL_MAX], *end = text;
+    const column_t  *c = next_column(t);
+
+    if (c == NULL) {
+        return;
+    }
+
+    s.len = s.len < TEXT_MAX / 2 ? s.len : TEXT_MAX / 2;
+
+    switch (t->format) {
+
+    case TABLE_TEXT:
+        end = table_plain(text, s, TEXT_SHOWN);
+        if (table_width(s.p, s.len) > TEXT_SHOWN) {
+            memcpy(end, "...", 3);
+            end += 3;
+        }
+        cell_text(t, c, text, (size_t) (end - text));
+        break;
+
+    case TABLE_CSV:
+        end = table_plain(text, s, TEXT_MAX);
+        cell_csv(t, c, text, (size_t) (end - text));
+        break;
+
+    case TABLE_JSON:
+        *end++ = '"';
+        end = tg_text_json(end, s, TEXT_MAX);
+        *end++ = '"';
+        cell_json(t, c, "", text, (size_t) (end - text));
+        break;
+    }
+
+    cell_done(t);
+}
+
+
+/* 1,234,567 */
+static size_t
+grouped(char *to, int64_t v)
+{
+    char    digits[TG_TEXT_INT_MAX], *p = digits;
+    size_t  n = (size_t) (tg_text_int(digits, v) - digits), len = 0;
+
+    if (*p == '-') {
+        to[len++] = *p++;
+        n--;
+    }
+
+    while (n != 0) {
+        to[len++] = *p++;
+        n--;
+        if (n != 0 && n % 3 == 0) {
+            to[len++] = ',';
+        }
+    }
+
+    return len;
+}
+
+
+/* "-1,234.5" of "-1234.5" */
+static size_t
+grouped_money(char *to, int64_t nusd)
+{
+    char     money[TG_MONEY_TEXT_MAX], *dot;
+    size_t   n = tg_money_text(money, nusd), len = 0;
+    int64_t  whole = nusd / TG_NUSD_PER_USD;
+
+    dot = memchr(money, '.', n);
+
+    if (nusd < 0) {
+        to[len++] = '-';
+    }
+
+    len += grouped(to + len, whole < 0 ? -whole : whole);
+
+    if (dot != NULL) {
+        memcpy(to + len, dot, n - (size_t) (dot - money));
+        len += n - (size_t) (dot - money);
+    }
+
+    return len;
+}
+
+
+static size_t
+int_text(table_t *t, const column_t *c, int64_t v, char *text)
+{
+    char  *end = text;
+
+    switch (c->kind) {
+
+    case CELL_MONEY:
+        return t->format == TABLE_TEXT ? grouped_money(text, v)
+                                       : tg_money_text(text, v);
+
+    case CELL_TIME:
+        if (t->format == TABLE_JSON) {
+            *end++ = '"';
+        }
+        end = tg_text_time(end, v < 0 ? 0 : v);
+        if (t->format == TABLE_JSON) {
+            *end++ = '"';
+        }
+        return (size_t) (end - text);
+
+    default:
+        return t->format == TABLE_TEXT ? grouped(text, v)
+               : (size_t) (tg_text_int(text, v) - text);
+    }
+}
+
+
+void
+table_int(table_t *t, int64_t v)
+{
+    char             text[64], exact[TG_TEXT_INT_MAX];
+    size_t           n, nexact;
+    const column_t  *c = next_column(t);
+
+    if (c == NULL) {
+        return;
+    }
+
+    n = int_text(t, c, v, text);
+    nexact = (size_t) (tg_text_int(exact, v) - exact);
+
+    switch (t->format) {
+
+    case TABLE_TEXT:
+        cell_text(t, c, text, n);
+        break;
+
+    case TABLE_CSV:
+        cell_csv(t, c, text, n);
+        if (c->kind == CELL_MONEY) {
+            put_held(t, ",", 1);
+            put_held(t, exact, nexact);
+        }
+        break;
+
+    case TABLE_JSON:
+        cell_json(t, c, "", text, n);
+        if (c->kind == CELL_MONEY) {
+            cell_json(t, c, "_nusd", exact, nexact);
+        }
+        break;
+    }
+
+    cell_done(t);
+}
+
+
+static size_t
+bar_text(const table_t *t, double v, char *text)
+{
+    static const char *const  parts[] = {
+        "", "\u258f", "\u258e", "\u258d", "\u258c", "\u258b", "\u258a", "\u2589"
+    };
+
+    size_t    n = 0;
+    unsigned  eighths;
+
+    v = v > 0 ? v < 1 ? v : 1 : 0;
+    eighths = (unsigned) (v * BAR_WIDTH * 8 + 0.5);
+    eighths = eighths == 0 && v > 0 ? 1 : eighths;
+
+    if (!t->fancy) {
+        n = (eighths + 4) / 8;
+        memset(text, '#', n);
+        return n;
+    }
+
+    for (unsigned i = 0; i < eighths / 8; i++) {
+        memcpy(text + n, "\u2588", 3);
+        n += 3;
+    }
+
+    memcpy(text + n, parts[eighths % 8], strlen(parts[eighths % 8]));
+
+    return n + strlen(parts[eighths % 8]);
+}
+
+
+void
+table_double(table_t *t, double v)
+{
+    int              n;
+    char             text[128];
+    const column_t  *c = next_column(t);
+
+    if (c == NULL) {
+        return;
+    }
+
+    if (!isfinite(v)) {
+        table_none(t);
+        return;
+    }
+
+    if (c->kind == CELL_BAR) {
+        if (t->format == TABLE_TEXT) {
+            cell_text(t, c, text, bar_text(t, v, text));
+        }
+        cell_done(t);
+        return;
+    }
+
+    if (t->format != TABLE_TEXT) {
+        n = snprintf(text, sizeof(text), "%.9g", v);
+
+    } else if (c->kind == CELL_PERCENT) {
+        n = snprintf(text, sizeof(text), "%.1f%%", fabs(v) < 1e9 ? v * 100 : v);
+
+    } else {
+        n = snprintf(text, sizeof(text), "%.4g", v);
+    }
+
+    if (t->format == TABLE_TEXT) {
+        cell_text(t, c, text, (size_t) n);
+    } else if (t->format == TABLE_CSV) {
+        cell_csv(t, c, text, (size_t) n);
+    } else {
+        cell_json(t, c, "", text, (size_t) n);
+    }
+
+    cell_done(t);
+}
+
+
+void
+table_none(table_t *t)
+{
+    const column_t  *c = next_column(t);
+
+    if (c == NULL) {
+        return;
+    }
+
+    if (t->format == TABLE_TEXT) {
+        cell_text(t, c, c->kind == CELL_BAR ? "" : "-", c->kind != CELL_BAR);
+
+    } else if (c->kind == CELL_BAR) {
+        /* of the readable table only */
+
+    } else if (t->format == TABLE_CSV) {
+        cell_csv(t, c, "", 0);
+        if (c->kind == CELL_MONEY) {
+            put_held(t, ",", 1);
+        }
+
+    } else {
+        cell_json(t, c, "", "null", 4);
+        if (c->kind == CELL_MONEY) {
+            cell_json(t, c, "_nusd", "null", 4);
+        }
+    }
+
+    cell_done(t);
+}
+
+
+void
+table_total(table_t *t)
+{
+    t->total = true;
+    t->at = 0;
+}
+
+
+void
+table_note(table_t *t, const char *name, const char *sentence)
+{
+    note_t  *n = &t->notes[t->nnotes];
+
+    if (t->nnotes == NOTES_MAX) {
+        t->broken = true;
+        return;
+    }
+
+    n->name = strdup(name);
+    n->sentence = strdup(sentence);
+    t->broken = t->broken || n->name == NULL || n->sentence == NULL;
+    t->nnotes++;
+}
