@@ -11,6 +11,7 @@
 
 #include "tg_fleet_view.h"
 #include "tg_metrics.h"
+#include "tg_route_count.h"
 #include "tg_spend.h"
 #include "tg_subjects.h"
 
@@ -44,6 +45,7 @@ typedef struct {
     tg_metrics_t      metrics;
     tg_spend_t        spend;
     tg_subjects_t     subjects;
+    tg_route_counts_t routes;
     tg_fleet_board_t  fleet;
     tg_tally_process_t  processes[TG_TALLY_PROCESSES];
 } tg_tally_t;

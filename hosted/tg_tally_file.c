@@ -81,6 +81,26 @@ tg_tally_fill(int fd, int64_t now, tg_error_t *err)
 }
 
 
+static int
+tg_tally_keep(const char *path, tg_error_t *err)
+{
+    int    rc = TG_OK;
+    char  *name;
+
+    if (asprintf(&name, "%s" TG_TALLY_OLD, path) == -1) {
+        return tg_error(err, 0, 0, "no memory");
+    }
+
+    if ((unlink(name) == -1 && errno != ENOENT) || link(path, name) == -1) {
+        rc = tg_tally_errno(err, "what is there can't be kept");
+    }
+
+    free(name);
+
+    return rc;
+}
+
+
 /* Under another name, then put into place: of who come at once one wins.  old:
  * what is to be replaced, or NULL. */
 static int
@@ -201,8 +221,14 @@ tg_tally_try(tg_tally_file_t *f, const char *path, int64_t now,
     rc = tg_tally_look(f->fd, &st, err);
 
     if (rc == TG_AGAIN) {
-        return tg_tally_make(path, &st, now, err) == TG_OK
-               ? TG_AGAIN : TG_ERROR;
+        if (tg_tally_keep(path, err) != TG_OK
+            || tg_tally_make(path, &st, now, err) != TG_OK)
+        {
+            return TG_ERROR;
+        }
+
+        f->replaced = true;
+        return TG_AGAIN;
     }
 
     if (rc == TG_OK) {
@@ -224,6 +250,7 @@ tg_tally_file_open(tg_tally_file_t *f, const char *path, int64_t now,
 
     f->tally = NULL;
     f->fd = -1;
+    f->replaced = false;
 
     for (unsigned i = 0; i < TG_TALLY_TRIES && rc == TG_AGAIN; i++) {
         rc = tg_tally_try(f, path, now, err);
