@@ -34,12 +34,15 @@ typedef struct {
 #define TG_TALLY_SECRET     16      /* bytes */
 
 typedef struct {
+    /* In every version there are these, in these places. */
+
     uint64_t          magic;
     uint64_t          layout;       /* version and size: memory of another one is
                                        begun anew */
     int64_t           since;        /* milliseconds since 1970: begun */
     unsigned char     secret[TG_TALLY_SECRET];      /* key of prefix hashes,
                                        where nobody said another */
+
     _Atomic uint64_t  seq;          /* of cost lines: the last one's */
     _Atomic uint64_t  lost;         /* lines that could not be written */
     tg_metrics_t      metrics;

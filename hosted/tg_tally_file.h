@@ -24,9 +24,9 @@ typedef struct {
 
 /*
  * Opens the file at `path`, an absolute name, or makes one, mode 0600, with all
- * of its blocks.  One of another version is put away as .old for a new one, in the
- * place of what was put away before; one that is no such file is refused.  now:
- * milliseconds since 1970.  TG_OK, TG_ERROR.
+ * of its blocks.  One of another version is put away as .old for a new one with its
+ * secret, in the place of what was put away before; one that is no such file is
+ * refused.  now: milliseconds since 1970.  TG_OK, TG_ERROR.
  */
 int tg_tally_file_open(tg_tally_file_t *f, const char *path, int64_t now,
     tg_error_t *err);

@@ -93,6 +93,7 @@ test_another_layout_is_begun_anew_and_no_tally_is_refused(void **state)
     f.tally->layout++;
     assert_int_equal(tg_tally_file_open(&g, path, 2000, &err), TG_OK);
     assert_true(g.replaced);
+    assert_memory_equal(g.tally->secret, f.tally->secret, TG_TALLY_SECRET);
     assert_int_equal(g.tally->seq, 0);
     assert_int_equal(g.tally->since, 2000);
     assert_int_equal(f.tally->seq, 9);          /* who has it goes on */
