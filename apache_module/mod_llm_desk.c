@@ -78,10 +78,15 @@ llm_gate(tg_gate_t *gate, const tg_price_book_t *book)
 static void
 llm_desk_log(void *data, tg_desk_level_t level, const char *message)
 {
+    static const int  levels[] = {
+        [TG_DESK_ERROR] = APLOG_ERR,
+        [TG_DESK_WARNING] = APLOG_WARNING,
+        [TG_DESK_NOTICE] = APLOG_NOTICE
+    };
+
     llm_main_t  *m = data;
 
-    ap_log_error(APLOG_MARK, level == TG_DESK_ERROR ? APLOG_ERR : APLOG_NOTICE,
-                 0, m->server, "%s", message);
+    ap_log_error(APLOG_MARK, levels[level], 0, m->server, "%s", message);
 }
 
 

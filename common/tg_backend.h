@@ -244,8 +244,10 @@ typedef struct {
 void tg_backend_load(tg_backends_t *t, tg_backend_t *b,
     const tg_check_conf_t *cc, int64_t now, tg_backend_load_t *load);
 
-/* The first two of those. */
+/* The first two of those, and the third. */
 uint32_t tg_backend_id(tg_backends_t *t, tg_backend_t *b, uint32_t *epoch);
+bool tg_backend_usable(tg_backends_t *t, tg_backend_t *b,
+    const tg_check_conf_t *cc, int64_t now);
 
 /* Its pace: tg_backend_scraped() tells it of pages, and what makes a new epoch
  * has it forget; tg_balance_sent() tells it of calls. */

@@ -120,6 +120,17 @@ tg_be_capacity(const tg_backend_t *b, const tg_be_facts_t *f)
 }
 
 
+bool
+tg_backend_usable(tg_backends_t *t, tg_backend_t *b,
+    const tg_check_conf_t *cc, int64_t now)
+{
+    tg_be_retry(t, b, cc, now);
+
+    return tg_be_usable(tg_be_health(
+               atomic_load_explicit(&b->health, memory_order_relaxed)));
+}
+
+
 void
 tg_backend_load(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
     int64_t now, tg_backend_load_t *load)
@@ -127,13 +138,10 @@ tg_backend_load(tg_backends_t *t, tg_backend_t *b, const tg_check_conf_t *cc,
     tg_be_clock_t  c;
     tg_be_facts_t  f;
 
-    tg_be_retry(t, b, cc, now);
+    load->usable = tg_backend_usable(t, b, cc, now);
     tg_be_under_way(t, b, &c);
     tg_be_get_first(&b->facts, TG_BE_PAGE, &f);
 
-    load->usable = tg_be_usable(tg_be_health(
-                       atomic_load_explicit(&b->health,
-                                            memory_order_relaxed)));
     load->fresh = f.at != 0 && now - f.at <= tg_be_stale(cc);
     load->id = tg_backend_id(t, b, &load->epoch);
     load->ramp = tg_be_ramp(b, cc, now);

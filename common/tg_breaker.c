@@ -162,29 +162,6 @@ tg_breaker_worked(tg_breakers_t *b, uint64_t key, int64_t now)
 }
 
 
-tg_route_count_t *
-tg_route_count(tg_breakers_t *b, tg_str_t route)
-{
-    uint64_t           found, key = tg_breaker_key(route, tg_str_null);
-    tg_route_count_t  *c;
-
-    for (unsigned i = 0; b != NULL && i < TG_COUNTED_ROUTES; i++) {
-        c = &b->routes[(key + i) % TG_COUNTED_ROUTES];
-        found = atomic_load(&c->key);
-
-        if (found == key
-            || (found == 0
-                && (atomic_compare_exchange_strong(&c->key, &found, key)
-                    || found == key)))
-        {
-            return c;
-        }
-    }
-
-    return NULL;
-}
-
-
 int64_t
 tg_retry_after(tg_str_t value)
 {

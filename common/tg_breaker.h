@@ -30,8 +30,6 @@
 #define TG_BREAKER_PROBE_MS   60000     /* a probe of which nothing was heard is
                                            not waited for any longer */
 
-#define TG_COUNTED_ROUTES     64
-
 /* Of one target; see tg_breaker.c. */
 typedef struct {
     _Atomic uint64_t  key;          /* 0: unused */
@@ -41,22 +39,9 @@ typedef struct {
     _Atomic uint32_t  opened;       /* times in a row */
 } tg_breaker_t;
 
-/* What a route has done since the memory was made. */
-typedef struct {
-    _Atomic uint64_t  key;
-    _Atomic uint64_t  taken;        /* calls */
-    _Atomic uint64_t  dry;          /* that a dry run would have taken */
-    _Atomic uint64_t  fallbacks;    /* attempts that went on to another target */
-    _Atomic int64_t   saved;        /* nano-dollars: by the price list, what the
-                                       calls it took would have cost where they
-                                       were meant to go, less what they did */
-    _Atomic int64_t   dry_saved;    /* the same of its dry run */
-} tg_route_count_t;
-
 /* Zeroed it is as new. */
 typedef struct {
     tg_breaker_t      targets[TG_BREAKERS];
-    tg_route_count_t  routes[TG_COUNTED_ROUTES];
 } tg_breakers_t;
 
 /* The key of a provider (model empty), or of a model of it.  Never 0. */
@@ -71,9 +56,6 @@ bool tg_breaker_closed(tg_breakers_t *b, uint64_t key, int64_t now, bool take);
 void tg_breaker_failed(tg_breakers_t *b, uint64_t key, int64_t now,
     int64_t retry_ms);
 void tg_breaker_worked(tg_breakers_t *b, uint64_t key, int64_t now);
-
-/* The counts of a route, by its name; NULL where there is no room. */
-tg_route_count_t *tg_route_count(tg_breakers_t *b, tg_str_t route);
 
 /* Seconds of a Retry-After, in milliseconds; -1 where it is no number (a date is
  * of a clock that we do not know). */

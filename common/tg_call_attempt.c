@@ -256,7 +256,7 @@ tg_call_failed(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     routing->lost = false;
     call->attempts++;
     count = routing->route == NULL ? NULL
-            : tg_route_count(routing->breakers, routing->route->name);
+            : tg_route_count(routing->counts, routing->route->name);
 
     if (count != NULL) {
         count->fallbacks++;

@@ -116,6 +116,7 @@ typedef struct {
     const tg_quota_t     *by_quota;     /* that was over its limit, and sent it
                                            there */
     tg_breakers_t        *breakers;
+    tg_route_counts_t    *counts;       /* NULL: nobody counts */
     unsigned              naims;
     unsigned              at;
     tg_aim_t              aims[TG_AIMS_MAX];

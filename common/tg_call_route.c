@@ -270,7 +270,7 @@ tg_route_take(tg_call_t *call, const tg_price_book_t *book,
     const tg_route_t *route, const tg_aim_t *aims, unsigned n)
 {
     tg_routing_t      *routing = call->routing;
-    tg_route_count_t  *count = tg_route_count(routing->breakers, route->name);
+    tg_route_count_t  *count = tg_route_count(routing->counts, route->name);
 
     memcpy(routing->aims, aims, n * sizeof(tg_aim_t));
     routing->naims = n;
@@ -297,7 +297,7 @@ tg_route_dry(tg_call_t *call, const tg_route_t *route, const tg_aim_t *aim)
 
     call->routing->dry = route;
     call->routing->dry_aim = *aim;
-    count = tg_route_count(call->routing->breakers, route->name);
+    count = tg_route_count(call->routing->counts, route->name);
 
     if (count != NULL) {
         count->dry++;
@@ -456,6 +456,7 @@ tg_call_plan(tg_call_t *call, const tg_gate_t *gate, int64_t now,
 
     call->routing = routing;
     routing->breakers = gate->breakers;
+    routing->counts = gate->tally == NULL ? NULL : &gate->tally->routes;
 
     return tg_route_plan(call, gate, now, 0, refusal);
 }
@@ -501,7 +502,7 @@ tg_call_reroute(tg_call_t *call, const tg_gate_t *gate, int64_t now,
     tg_routing_t      *routing = call->routing;
     tg_route_count_t  *count;
 
-    count = tg_route_count(routing->breakers, routing->route->name);
+    count = tg_route_count(routing->counts, routing->route->name);
 
     if (count != NULL) {
         count->taken--;

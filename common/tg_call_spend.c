@@ -30,13 +30,13 @@ tg_spend_route(const tg_call_t *call, const tg_price_book_t *book)
     const tg_routing_t  *routing = call->routing;
 
     if (routing == NULL || !call->cost_known || call->usage == NULL
-        || call->cached || routing->breakers == NULL)
+        || call->cached || routing->counts == NULL)
     {
         return;
     }
 
     if (routing->dry != NULL && routing->dry_known) {
-        count = tg_route_count(routing->breakers, routing->dry->name);
+        count = tg_route_count(routing->counts, routing->dry->name);
 
         if (count != NULL) {
             tg_spend_saved(&count->dry_saved, routing->dry_saved);
@@ -52,7 +52,7 @@ tg_spend_route(const tg_call_t *call, const tg_price_book_t *book)
     aim.model = tg_call_model(call);
     price = tg_call_aim_price(call, &aim, book);
     count = price == NULL
-            ? NULL : tg_route_count(routing->breakers, routing->route->name);
+            ? NULL : tg_route_count(routing->counts, routing->route->name);
 
     if (count != NULL) {
         tg_price_cost(book, price, tg_call_price_vendor(call), call->usage,

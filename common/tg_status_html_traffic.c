@@ -139,11 +139,11 @@ tg_status_routes_table(const tg_status_facts_t *facts, tg_page_t *pg)
     tg_route_count_t    *c;
     const tg_routes_t   *routes = &facts->conf->routes;
 
-    tg_html_table(pg, "t-routes", "Routes since the server started", heads, 6);
+    tg_html_table(pg, "t-routes", "Routes", heads, 6);
 
     for (unsigned i = 0; i < routes->n; i++) {
         name = routes->list[i]->name;
-        c = tg_route_count(facts->breakers, name);
+        c = tg_route_count(&facts->tally->routes, name);
 
         tg_status_named_row(pg, name);
         tg_status_cell(pg, tg_status_count(c, TG_ROUTE_TAKEN));

@@ -41,11 +41,12 @@ tg_status_saved(tg_text_t *t, tg_route_count_t *c)
 
 
 static void
-tg_status_page_json(tg_page_t *pg, tg_breakers_t *b, const tg_conf_t *conf,
-    int64_t mono_ms)
+tg_status_page_json(tg_page_t *pg, const tg_status_facts_t *facts)
 {
     unsigned            i;
     tg_route_counted_t  k;
+    const tg_conf_t    *conf = facts->conf;
+    tg_route_counts_t  *counts = &facts->tally->routes;
 
     tg_page_room(pg, TG_STATUS_LINE);
     tg_put_lit(&pg->text, ",\"routes\":[");
@@ -60,10 +61,10 @@ tg_status_page_json(tg_page_t *pg, tg_breakers_t *b, const tg_conf_t *conf,
             tg_put_str(&pg->text, tg_strz(tg_route_counts[k].json));
             tg_put_lit(&pg->text, "\":");
             tg_put_int(&pg->text,
-                       tg_status_count(tg_route_count(b, route), k));
+                       tg_status_count(tg_route_count(counts, route), k));
         }
 
-        tg_status_saved(&pg->text, tg_route_count(b, route));
+        tg_status_saved(&pg->text, tg_route_count(counts, route));
         tg_put_lit(&pg->text, "}");
     }
 
@@ -74,7 +75,8 @@ tg_status_page_json(tg_page_t *pg, tg_breakers_t *b, const tg_conf_t *conf,
         tg_status_named(pg, i == 0, "provider", conf->providers[i].name);
         tg_put_lit(&pg->text, ",\"up\":");
         tg_put_str(&pg->text,
-                   tg_status_closed(b, &conf->providers[i], mono_ms)
+                   tg_status_closed(facts->breakers, &conf->providers[i],
+                                    facts->mono_ms)
                    ? tg_str("true}") : tg_str("false}"));
     }
 
@@ -108,7 +110,7 @@ tg_status_page(const tg_status_facts_t *facts, tg_status_format_t format,
     tg_put_str(&pg.text, tg_strz(facts->conf->hash_text));
     tg_put_lit(&pg.text, "\",");
     tg_metrics_json(m, &pg);
-    tg_status_page_json(&pg, facts->breakers, facts->conf, facts->mono_ms);
+    tg_status_page_json(&pg, facts);
     tg_status_json_facts(facts, &pg);
     tg_status_fleet_json(&pg, facts);
     tg_page_room(&pg, 2);

@@ -55,11 +55,12 @@ tg_status_sample(tg_page_t *pg, const char *name, const char *label,
 
 
 static void
-tg_status_routes(tg_page_t *pg, tg_breakers_t *b, const tg_conf_t *conf,
-    int64_t mono_ms)
+tg_status_routes(tg_page_t *pg, const tg_status_facts_t *facts)
 {
     unsigned            i;
     tg_route_counted_t  k;
+    const tg_conf_t    *conf = facts->conf;
+    tg_route_counts_t  *counts = &facts->tally->routes;
 
     for (k = 0; k < TG_ROUTE_COUNTS; k++) {
         tg_page_family(pg, "", tg_route_counts[k].name, "counter",
@@ -69,7 +70,7 @@ tg_status_routes(tg_page_t *pg, tg_breakers_t *b, const tg_conf_t *conf,
             tg_str_t  route = conf->routes.list[i]->name;
 
             tg_status_sample(pg, tg_route_counts[k].name, "route", route,
-                             tg_status_count(tg_route_count(b, route), k));
+                             tg_status_count(tg_route_count(counts, route), k));
         }
     }
 
@@ -79,7 +80,8 @@ tg_status_routes(tg_page_t *pg, tg_breakers_t *b, const tg_conf_t *conf,
     for (i = 0; i < conf->nproviders; i++) {
         tg_status_sample(pg, "llm_provider_up", "provider",
                          conf->providers[i].name,
-                         tg_status_closed(b, &conf->providers[i], mono_ms));
+                         tg_status_closed(facts->breakers, &conf->providers[i],
+                                          facts->mono_ms));
     }
 }
 
@@ -204,7 +206,7 @@ tg_status_text(const tg_status_facts_t *facts, bool openmetrics,
 
     tg_metrics_text(&facts->tally->metrics, pg);
     tg_status_spend(facts, pg);
-    tg_status_routes(pg, facts->breakers, facts->conf, facts->mono_ms);
+    tg_status_routes(pg, facts);
     tg_status_quotas(facts, pg);
     tg_status_fleet_text(pg, facts);
 

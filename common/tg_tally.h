@@ -11,6 +11,7 @@
 
 #include "tg_fleet_view.h"
 #include "tg_metrics.h"
+#include "tg_route_count.h"
 #include "tg_spend.h"
 #include "tg_subjects.h"
 
@@ -33,17 +34,21 @@ typedef struct {
 #define TG_TALLY_SECRET     16      /* bytes */
 
 typedef struct {
+    /* In every version there are these, in these places. */
+
     uint64_t          magic;
     uint64_t          layout;       /* version and size: memory of another one is
                                        begun anew */
     int64_t           since;        /* milliseconds since 1970: begun */
     unsigned char     secret[TG_TALLY_SECRET];      /* key of prefix hashes,
                                        where nobody said another */
+
     _Atomic uint64_t  seq;          /* of cost lines: the last one's */
     _Atomic uint64_t  lost;         /* lines that could not be written */
     tg_metrics_t      metrics;
     tg_spend_t        spend;
     tg_subjects_t     subjects;
+    tg_route_counts_t routes;
     tg_fleet_board_t  fleet;
     tg_tally_process_t  processes[TG_TALLY_PROCESSES];
 } tg_tally_t;

@@ -37,6 +37,7 @@
 
 typedef enum {
     TG_DESK_ERROR = 0,
+    TG_DESK_WARNING,
     TG_DESK_NOTICE
 } tg_desk_level_t;
 

@@ -26,6 +26,14 @@ tg_desk_tally_get(tg_desk_t *desk, tg_tally_t **anonymous, int64_t now)
 
     if (desk->open) {
         if (tg_desk_tally_file(desk, now, &err) == TG_OK) {
+            if (desk->tally_file.replaced) {
+                desk->log(desk->log_data, TG_DESK_WARNING, "llm_ledger: "
+                          TG_TALLY_SUFFIX ", where calls are counted for"
+                          " llm_status, was of another version and is begun"
+                          " anew; the old one is kept as " TG_TALLY_SUFFIX
+                          TG_TALLY_OLD);
+            }
+
             return desk->tally_file.tally;
         }
 

@@ -41,12 +41,17 @@ tg_tally_map(int flags, int fd)
 }
 
 
+/* old: a file of another version, whose secret is gone on with, or -1. */
 static bool
-tg_tally_begin(tg_tally_t *t, int64_t now)
+tg_tally_begin(tg_tally_t *t, int old, int64_t now)
 {
     unsigned char  secret[TG_TALLY_SECRET];
 
-    if (getrandom(secret, sizeof(secret), 0) != (ssize_t) sizeof(secret)) {
+    if ((old == -1
+         || pread(old, secret, sizeof(secret), offsetof(tg_tally_t, secret))
+            != (ssize_t) sizeof(secret))
+        && getrandom(secret, sizeof(secret), 0) != (ssize_t) sizeof(secret))
+    {
         return false;
     }
 
@@ -57,7 +62,7 @@ tg_tally_begin(tg_tally_t *t, int64_t now)
 
 
 static int
-tg_tally_fill(int fd, int64_t now, tg_error_t *err)
+tg_tally_fill(int fd, int old, int64_t now, tg_error_t *err)
 {
     int          rc = posix_fallocate(fd, 0, (off_t) sizeof(tg_tally_t));
     tg_tally_t  *t;
@@ -73,7 +78,7 @@ tg_tally_fill(int fd, int64_t now, tg_error_t *err)
         return tg_tally_errno(err, "it can't be mapped");
     }
 
-    rc = tg_tally_begin(t, now) ? TG_OK
+    rc = tg_tally_begin(t, old, now) ? TG_OK
          : tg_tally_errno(err, "there are no random bytes");
     (void) munmap(t, sizeof(tg_tally_t));
 
@@ -81,10 +86,30 @@ tg_tally_fill(int fd, int64_t now, tg_error_t *err)
 }
 
 
-/* Under another name, then put into place: of who come at once one wins.  old:
- * what is to be replaced, or NULL. */
 static int
-tg_tally_make(const char *path, const struct stat *old, int64_t now,
+tg_tally_keep(const char *path, tg_error_t *err)
+{
+    int    rc = TG_OK;
+    char  *name;
+
+    if (asprintf(&name, "%s" TG_TALLY_OLD, path) == -1) {
+        return tg_error(err, 0, 0, "no memory");
+    }
+
+    if ((unlink(name) == -1 && errno != ENOENT) || link(path, name) == -1) {
+        rc = tg_tally_errno(err, "what is there can't be kept");
+    }
+
+    free(name);
+
+    return rc;
+}
+
+
+/* Under another name, then put into place: of who come at once one wins.  old:
+ * what is to be replaced, and st of it; or -1 and NULL. */
+static int
+tg_tally_make(const char *path, int old, const struct stat *st, int64_t now,
     tg_error_t *err)
 {
     int    fd, rc;
@@ -102,14 +127,14 @@ tg_tally_make(const char *path, const struct stat *old, int64_t now,
         return rc;
     }
 
-    rc = tg_tally_fill(fd, now, err);
+    rc = tg_tally_fill(fd, old, now, err);
 
-    if (rc == TG_OK && old != NULL) {
-        (void) !fchown(fd, old->st_uid, old->st_gid);
+    if (rc == TG_OK && st != NULL) {
+        (void) !fchown(fd, st->st_uid, st->st_gid);
     }
 
     if (rc == TG_OK
-        && (old != NULL ? rename(name, path) : link(name, path)) == -1
+        && (st != NULL ? rename(name, path) : link(name, path)) == -1
         && errno != EEXIST)
     {
         rc = tg_tally_errno(err, "it can't be put into its place");
@@ -180,7 +205,7 @@ tg_tally_try(tg_tally_file_t *f, const char *path, int64_t now,
 
     if (f->fd == -1) {
         return errno != ENOENT ? tg_tally_errno(err, "it can't be opened")
-               : tg_tally_make(path, NULL, now, err) == TG_OK
+               : tg_tally_make(path, -1, NULL, now, err) == TG_OK
                ? TG_AGAIN : TG_ERROR;
     }
 
@@ -201,8 +226,14 @@ tg_tally_try(tg_tally_file_t *f, const char *path, int64_t now,
     rc = tg_tally_look(f->fd, &st, err);
 
     if (rc == TG_AGAIN) {
-        return tg_tally_make(path, &st, now, err) == TG_OK
-               ? TG_AGAIN : TG_ERROR;
+        if (tg_tally_keep(path, err) != TG_OK
+            || tg_tally_make(path, f->fd, &st, now, err) != TG_OK)
+        {
+            return TG_ERROR;
+        }
+
+        f->replaced = true;
+        return TG_AGAIN;
     }
 
     if (rc == TG_OK) {
@@ -224,6 +255,7 @@ tg_tally_file_open(tg_tally_file_t *f, const char *path, int64_t now,
 
     f->tally = NULL;
     f->fd = -1;
+    f->replaced = false;
 
     for (unsigned i = 0; i < TG_TALLY_TRIES && rc == TG_AGAIN; i++) {
         rc = tg_tally_try(f, path, now, err);
@@ -266,7 +298,7 @@ tg_tally_anonymous(int64_t now)
 {
     tg_tally_t  *t = tg_tally_map(MAP_SHARED | MAP_ANONYMOUS, -1);
 
-    if (t != NULL && !tg_tally_begin(t, now)) {
+    if (t != NULL && !tg_tally_begin(t, -1, now)) {
         (void) munmap(t, sizeof(tg_tally_t));
         t = NULL;
     }

@@ -14,16 +14,19 @@
 #include <sys/types.h>
 
 #define TG_TALLY_SUFFIX  ".tally"       /* behind the ledger's name */
+#define TG_TALLY_OLD     ".old"         /* behind that */
 
 typedef struct {
     tg_tally_t  *tally;         /* NULL: not open */
     int          fd;
+    bool         replaced;      /* one of another version: it is kept as .old */
 } tg_tally_file_t;
 
 /*
  * Opens the file at `path`, an absolute name, or makes one, mode 0600, with all
- * of its blocks.  One of another version is put away for a new one; one that is
- * no such file is refused.  now: milliseconds since 1970.  TG_OK, TG_ERROR.
+ * of its blocks.  One of another version is put away as .old for a new one with its
+ * secret, in the place of what was put away before; one that is no such file is
+ * refused.  now: milliseconds since 1970.  TG_OK, TG_ERROR.
  */
 int tg_tally_file_open(tg_tally_file_t *f, const char *path, int64_t now,
     tg_error_t *err);

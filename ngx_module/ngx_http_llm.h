@@ -6,7 +6,8 @@
 #ifndef NGX_HTTP_LLM_H
 #define NGX_HTTP_LLM_H
 
-#include "ngx_http_llm_compat.h"
+#include "ngx_http_llm_core.h"
+#include "ngx_http_llm_page.h"
 
 #include "tg_cache_key.h"
 #include "tg_call.h"
@@ -106,6 +107,12 @@ extern ngx_module_t  ngx_http_llm_module;
 void ngx_http_llm_now(tg_now_t *now);
 extern tg_id_source_t  ngx_http_llm_ids;
 extern ngx_queue_t     ngx_http_llm_open;
+
+/* ngx_http_llm_conf.c */
+void *ngx_http_llm_create_main_conf(ngx_conf_t *cf);
+void *ngx_http_llm_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+char *ngx_http_llm_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* ngx_http_llm_request.c */
 ngx_int_t ngx_http_llm_request_init(ngx_conf_t *cf);
@@ -212,30 +219,13 @@ int ngx_http_llm_prices_load(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
 void ngx_http_llm_prices_watch(ngx_http_llm_main_conf_t *lmcf,
     ngx_cycle_t *cycle);
 
-/* ngx_http_llm_status.c; a page that is written piece by piece, whose pieces are
- * of the request's pool. */
-typedef struct {
-    ngx_http_request_t         *request;
-    ngx_chain_t                *out;
-    ngx_chain_t               **last;
-    off_t                       len;
-} ngx_http_llm_page_t;
-
+/* ngx_http_llm_status.c */
 ngx_int_t ngx_http_llm_status(ngx_http_request_t *r);
-void ngx_http_llm_page_init(ngx_http_llm_page_t *page, ngx_http_request_t *r);
-int ngx_http_llm_page_out(void *page, const char *p, size_t n);
-ngx_int_t ngx_http_llm_page_send(ngx_http_llm_page_t *page, tg_str_t type);
 
 /* ngx_http_llm_own.c: llm_me and llm_outcome */
 ngx_int_t ngx_http_llm_own(ngx_http_request_t *r);
 
 /* ngx_http_llm_variables.c */
 ngx_int_t ngx_http_llm_add_variables(ngx_conf_t *cf);
-
-static ngx_inline tg_str_t
-ngx_http_llm_str(ngx_str_t *s)
-{
-    return tg_str_of((char *) s->data, s->len);
-}
 
 #endif /* NGX_HTTP_LLM_H */

@@ -7,11 +7,15 @@
 static void
 ngx_http_llm_desk_log(void *data, tg_desk_level_t level, const char *message)
 {
-    ngx_uint_t  l = level == TG_DESK_ERROR ? NGX_LOG_ERR : NGX_LOG_NOTICE;
+    static const ngx_uint_t  levels[] = {
+        [TG_DESK_ERROR] = NGX_LOG_ERR,
+        [TG_DESK_WARNING] = NGX_LOG_WARN,
+        [TG_DESK_NOTICE] = NGX_LOG_NOTICE
+    };
 
     (void) data;
 
-    ngx_log_error(l, ngx_cycle->log, 0, "%s", message);
+    ngx_log_error(levels[level], ngx_cycle->log, 0, "%s", message);
 }
 
 

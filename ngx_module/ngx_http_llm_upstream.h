@@ -6,7 +6,7 @@
 #ifndef NGX_HTTP_LLM_UPSTREAM_H
 #define NGX_HTTP_LLM_UPSTREAM_H
 
-#include "ngx_http_llm_compat.h"
+#include "ngx_http_llm_core.h"
 
 #include "tg_backend_map.h"
 #include "tg_backend_status.h"
@@ -120,10 +120,6 @@ struct ngx_http_llm_probe_s {
 
 extern ngx_module_t  ngx_http_llm_upstream_module;
 
-/* ngx_http_llm_upstream_module.c */
-void *ngx_http_llm_upstream_palloc(void *pool, size_t size);
-tg_str_t ngx_http_llm_upstream_full_name(void *data, tg_str_t name);
-
 /* ngx_http_llm_upstream_conf.c: directives of an upstream */
 int ngx_http_llm_group_directive(ngx_conf_t *cf,
     ngx_http_llm_upstream_srv_conf_t *lucf, tg_upstream_directive_t id,
@@ -171,11 +167,5 @@ ngx_ssl_t *ngx_http_llm_probe_ssl(ngx_conf_t *cf);
 int ngx_http_llm_upstream_status(ngx_conf_t *cf,
     ngx_http_llm_upstream_loc_conf_t *lulcf, const tg_str_t *args,
     unsigned nargs, tg_error_t *err);
-
-static ngx_inline tg_str_t
-ngx_http_llm_upstream_str(const ngx_str_t *s)
-{
-    return tg_str_of((char *) s->data, s->len);
-}
 
 #endif /* NGX_HTTP_LLM_UPSTREAM_H */

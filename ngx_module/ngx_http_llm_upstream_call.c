@@ -260,7 +260,7 @@ ngx_http_llm_upstream_tell_spent(void *data, void *req,
 
     (void) data;
 
-    mem.alloc = ngx_http_llm_upstream_palloc;
+    mem.alloc = ngx_http_llm_palloc;
     mem.pool = r->pool;
 
     ngx_memzero(spent, sizeof(tg_companion_spent_t));

@@ -221,7 +221,7 @@ ngx_http_llm_checks_host(ngx_http_llm_backend_t *b)
 
     return cc->host.len != 0 ? cc->host
            : b->sockaddr.sockaddr.sa_family == AF_UNIX ? tg_str("localhost")
-           : ngx_http_llm_upstream_str(b->server.len != 0 ? &b->server
+           : ngx_http_llm_str(b->server.len != 0 ? &b->server
                                                           : &b->name);
 }
 

@@ -27,7 +27,7 @@ ngx_http_llm_group_create(ngx_conf_t *cf,
     g->us = ngx_http_conf_get_module_srv_conf(cf, ngx_http_upstream_module);
 
     return tg_group_conf_init(&g->gc, &lumcf->mem,
-                              ngx_http_llm_upstream_str(&g->us->host))
+                              ngx_http_llm_str(&g->us->host))
            == TG_OK ? g : NULL;
 }
 
@@ -102,7 +102,7 @@ ngx_http_llm_group_directive(ngx_conf_t *cf,
     }
 
     if (tg_group_conf_add(&lucf->group->gc, &lumcf->mem, id, args, nargs,
-                          ngx_http_llm_upstream_full_name, cf->cycle, err)
+                          ngx_http_llm_full_name, cf->cycle, err)
         != TG_OK)
     {
         return TG_ERROR;
@@ -133,10 +133,10 @@ ngx_http_llm_group_servers(ngx_conf_t *cf, ngx_http_llm_group_t *g,
     *n = 0;
 
     for (i = 0; i < g->us->servers->nelts; i++) {
-        names[(*n)++] = ngx_http_llm_upstream_str(&server[i].name);
+        names[(*n)++] = ngx_http_llm_str(&server[i].name);
 
         for (k = 0; k < server[i].naddrs; k++) {
-            names[(*n)++] = ngx_http_llm_upstream_str(&server[i].addrs[k].name);
+            names[(*n)++] = ngx_http_llm_str(&server[i].addrs[k].name);
         }
     }
 

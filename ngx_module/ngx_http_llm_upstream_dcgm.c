@@ -54,7 +54,7 @@ ngx_http_llm_dcgm_parse(ngx_conf_t *cf, ngx_http_llm_group_t *g,
     d->group = g;
     d->addr = u.addrs[0];
     d->authority = tg_str_of((char *) u.url.data, u.url.len - u.uri.len);
-    d->path = u.uri.len != 0 ? ngx_http_llm_upstream_str(&u.uri)
+    d->path = u.uri.len != 0 ? ngx_http_llm_str(&u.uri)
                              : tg_str("/metrics");
 
     if (tls) {
@@ -123,9 +123,9 @@ ngx_http_llm_dcgm_done(ngx_http_llm_probe_t *p, ngx_http_llm_probed_t how,
 
             if (b->backend != NULL
                 && (tg_group_conf_dcgm_of(d->conf,
-                                       ngx_http_llm_upstream_str(&b->server))
+                                       ngx_http_llm_str(&b->server))
                     || tg_group_conf_dcgm_of(d->conf,
-                                       ngx_http_llm_upstream_str(&b->name))))
+                                       ngx_http_llm_str(&b->name))))
             {
                 tg_backend_gpu(d->lumcf->map->table, b->backend, &facts, now);
             }

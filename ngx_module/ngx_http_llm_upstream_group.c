@@ -36,11 +36,11 @@ ngx_http_llm_group_conf(ngx_http_llm_group_t *g,
     const tg_backend_conf_t  *bc;
 
     bc = tg_group_conf_backend(&g->gc,
-                               ngx_http_llm_upstream_str(&peer->server));
+                               ngx_http_llm_str(&peer->server));
 
     return bc != &g->gc.rest ? bc
            : tg_group_conf_backend(&g->gc,
-                                   ngx_http_llm_upstream_str(&peer->name));
+                                   ngx_http_llm_str(&peer->name));
 }
 
 
@@ -109,7 +109,7 @@ ngx_http_llm_group_add(ngx_http_llm_upstream_main_conf_t *lumcf,
 
     if (g->group != NULL) {
         b->backend = tg_backends_backend(lumcf->map->table, g->group,
-                                         ngx_http_llm_upstream_str(&b->name),
+                                         ngx_http_llm_str(&b->name),
                                          tg_backend_now());
     }
 

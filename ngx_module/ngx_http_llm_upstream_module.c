@@ -69,33 +69,6 @@ ngx_module_t  ngx_http_llm_upstream_module = {
 static tg_backend_map_t  *ngx_http_llm_upstream_map;
 
 
-void *
-ngx_http_llm_upstream_palloc(void *pool, size_t size)
-{
-    return ngx_palloc(pool, size);
-}
-
-
-tg_str_t
-ngx_http_llm_upstream_full_name(void *data, tg_str_t name)
-{
-    ngx_str_t     file;
-    ngx_cycle_t  *cycle = data;
-
-    file.len = name.len;
-    file.data = ngx_pnalloc(cycle->pool, name.len + 1);
-
-    if (file.data == NULL) {
-        return tg_str_null;
-    }
-
-    *ngx_cpymem(file.data, name.p, name.len) = '\0';
-
-    return ngx_conf_full_name(cycle, &file, 1) == NGX_OK
-           ? ngx_http_llm_upstream_str(&file) : tg_str_null;
-}
-
-
 static void *
 ngx_http_llm_upstream_create_main_conf(ngx_conf_t *cf)
 {
@@ -106,7 +79,7 @@ ngx_http_llm_upstream_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    lumcf->mem.alloc = ngx_http_llm_upstream_palloc;
+    lumcf->mem.alloc = ngx_http_llm_palloc;
     lumcf->mem.pool = cf->pool;
     lumcf->slot = -1;
 
@@ -152,14 +125,14 @@ ngx_http_llm_upstream_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     n = (unsigned) cf->args->nelts - 1;
 
     for (i = 0; i < n && i < NGX_CONF_MAX_ARGS; i++) {
-        args[i] = ngx_http_llm_upstream_str(&value[i + 1]);
+        args[i] = ngx_http_llm_str(&value[i + 1]);
     }
 
     switch (id) {
 
     case TG_UPSTREAM_STATE:
         rc = tg_upstream_state(args, i, &lumcf->mem,
-                               ngx_http_llm_upstream_full_name, cf->cycle,
+                               ngx_http_llm_full_name, cf->cycle,
                                &lumcf->state, &err);
         break;
 

@@ -289,15 +289,14 @@ static ngx_uint_t
 ngx_http_llm_upstream_usable(ngx_http_llm_upstream_call_t *call,
     ngx_http_llm_choice_t *ch, int64_t now)
 {
-    ngx_uint_t         i, place, n = 0;
-    tg_candidate_t     candidate;
-    tg_backend_load_t  load;
+    ngx_uint_t      i, place, n = 0;
+    tg_candidate_t  candidate;
 
     for (i = 0; i < ch->n; i++) {
-        tg_backend_load(call->lumcf->map->table, ch->candidates[i].backend,
-                        &call->group->gc.check, now, &load);
-
-        if (!load.usable) {
+        if (!tg_backend_usable(call->lumcf->map->table,
+                               ch->candidates[i].backend,
+                               &call->group->gc.check, now))
+        {
             continue;
         }
 

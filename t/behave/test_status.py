@@ -17,6 +17,9 @@ SAMPLE = re.compile(r'([a-z_]+)(?:\{(.*)\})? (\S+)\Z')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 TEAM = ("llm_tag", "team", "from=header:X-Team")
 
+# Where a .tally says what layout it has.
+LAYOUT = 8
+
 
 def started(server, fake, *llm, **more):
     site = server.metered(fake, *llm, **more)
@@ -269,6 +272,47 @@ def test_what_is_counted_outlives_a_kill_of_all(server, fake):
     agree(server, 2)
     assert [line["llm.seq"] for line in server.lines(2)] == [1, 2]
     assert os.stat(path + ".tally").st_mode & 0o777 == 0o600
+
+
+def test_what_routes_did_outlives_a_restart(server, fake, fake2):
+    path = server.mkdir("ledger") + "/ledger"
+    site = server.routed([("one", fake, "dialect=openai"),
+                          ("two", fake2, "dialect=openai")],
+                         ("llm_route", "pair", "to=one,two"),
+                         ("llm_ledger", path, "size=1m"))
+    site.locs = [Loc("/llm/status", [("llm_status", "format=json")]),
+                 *site.locs]
+    server.start(site)
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    server.lines(1)
+    server.terminate()
+    server.start(site)
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    server.lines(2)
+    assert [r["taken"] for r in status(server)["routes"]] == [2]
+
+
+def test_counts_of_another_version_are_kept_aside(server, fake):
+    path = server.mkdir("ledger") + "/ledger"
+    site = started(server, fake, TEAM, ("llm_ledger", path, "size=1m")).site
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    agree(server, 1)
+    server.terminate()
+
+    with open(path + ".tally", "r+b") as f:
+        f.seek(LAYOUT)
+        other = bytes([f.read(1)[0] ^ 1])
+        f.seek(LAYOUT)
+        f.write(other)
+
+    server.start(site)
+    assert server.client.post(CHAT, calls.chat()).status == 200
+    assert server.lines(2)[1]["llm.seq"] == 1
+    assert "begun anew" in server.messages()
+
+    with open(path + ".tally.old", "rb") as f:
+        f.seek(LAYOUT)
+        assert f.read(1) == other
 
 
 def kill_all(server):

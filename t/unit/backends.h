@@ -99,6 +99,8 @@ load(pool_t *p, unsigned i)
     tg_backend_load_t  l;
 
     tg_backend_load(p->t, p->b[i], &p->gc.check, p->now, &l);
+    assert_int_equal(tg_backend_usable(p->t, p->b[i], &p->gc.check, p->now),
+                     l.usable);
 
     return l;
 }

@@ -156,30 +156,6 @@ test_a_full_table_has_no_more_breakers(void **state)
 }
 
 
-static void
-test_routes_have_counts_of_their_own(void **state)
-{
-    char  name[16];
-
-    (void) state;
-    begin();
-    tg_route_count(&b, tg_str("a"))->taken++;
-    tg_route_count(&b, tg_str("a"))->taken++;
-    tg_route_count(&b, tg_str("b"))->taken++;
-    assert_int_equal(tg_route_count(&b, tg_str("a"))->taken, 2);
-    assert_int_equal(tg_route_count(&b, tg_str("b"))->taken, 1);
-
-    for (unsigned i = 0; i < 2 * TG_COUNTED_ROUTES; i++) {
-        (void) snprintf(name, sizeof(name), "r%u", i);
-        (void) tg_route_count(&b, tg_strz(name));
-    }
-
-    assert_null(tg_route_count(&b, tg_strz(name)));
-    assert_null(tg_route_count(NULL, tg_str("a")));
-    assert_int_equal(tg_route_count(&b, tg_str("a"))->taken, 2);
-}
-
-
 int
 main(void)
 {
@@ -187,8 +163,7 @@ main(void)
         cmocka_unit_test(test_it_opens_after_failures_in_a_row),
         cmocka_unit_test(test_one_call_tries_it_again),
         cmocka_unit_test(test_a_retry_after_opens_it_until_then),
-        cmocka_unit_test(test_a_full_table_has_no_more_breakers),
-        cmocka_unit_test(test_routes_have_counts_of_their_own)
+        cmocka_unit_test(test_a_full_table_has_no_more_breakers)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,23 +82,35 @@ static void
 test_another_layout_is_begun_anew_and_no_tally_is_refused(void **state)
 {
     FILE             *file;
+    char              kept[160];
+    struct stat       st, was;
     tg_error_t        err;
     tg_tally_file_t   f, g;
 
     assert_int_equal(tg_tally_file_open(&f, path, 1000, &err), TG_OK);
+    assert_false(f.replaced);
     f.tally->seq = 9;
     f.tally->layout++;
     assert_int_equal(tg_tally_file_open(&g, path, 2000, &err), TG_OK);
+    assert_true(g.replaced);
+    assert_memory_equal(g.tally->secret, f.tally->secret, TG_TALLY_SECRET);
     assert_int_equal(g.tally->seq, 0);
     assert_int_equal(g.tally->since, 2000);
     assert_int_equal(f.tally->seq, 9);          /* who has it goes on */
+    (void) snprintf(kept, sizeof(kept), "%s" TG_TALLY_OLD, path);
+    assert_int_equal(fstat(f.fd, &was), 0);
+    assert_int_equal(stat(kept, &st), 0);
+    assert_int_equal(st.st_ino, was.st_ino);
     tg_tally_file_close(&f);
     tg_tally_file_close(&g);
 
     assert_int_equal(truncate(path, 100), 0);
     assert_int_equal(tg_tally_file_open(&f, path, 3000, &err), TG_OK);
     assert_int_equal(f.tally->since, 3000);
+    assert_int_equal(stat(kept, &st), 0);
+    assert_int_equal(st.st_size, 100);
     tg_tally_file_close(&f);
+    assert_int_equal(unlink(kept), 0);
 
     file = fopen(path, "w");
     assert_non_null(file);
@@ -256,6 +268,31 @@ test_memory_of_another_version_is_not_gone_on_with(void **state)
 }
 
 
+static void
+test_routes_have_counts_of_their_own(void **state)
+{
+    char               name[16];
+    tg_route_counts_t  counts;
+
+    (void) state;
+    memset(&counts, 0, sizeof(counts));
+    tg_route_count(&counts, tg_str("a"))->taken++;
+    tg_route_count(&counts, tg_str("a"))->taken++;
+    tg_route_count(&counts, tg_str("b"))->taken++;
+    assert_int_equal(tg_route_count(&counts, tg_str("a"))->taken, 2);
+    assert_int_equal(tg_route_count(&counts, tg_str("b"))->taken, 1);
+
+    for (unsigned i = 0; i < 2 * TG_COUNTED_ROUTES; i++) {
+        (void) snprintf(name, sizeof(name), "r%u", i);
+        (void) tg_route_count(&counts, tg_strz(name));
+    }
+
+    assert_null(tg_route_count(&counts, tg_strz(name)));
+    assert_null(tg_route_count(NULL, tg_str("a")));
+    assert_int_equal(tg_route_count(&counts, tg_str("a"))->taken, 2);
+}
+
+
 int
 main(void)
 {
@@ -269,7 +306,8 @@ main(void)
                                         teardown),
         cmocka_unit_test(test_what_the_dead_had_in_flight_is_not),
         cmocka_unit_test(test_a_place_that_is_being_taken_is_nobody_elses),
-        cmocka_unit_test(test_memory_of_another_version_is_not_gone_on_with)
+        cmocka_unit_test(test_memory_of_another_version_is_not_gone_on_with),
+        cmocka_unit_test(test_routes_have_counts_of_their_own)
     };
 
     return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
