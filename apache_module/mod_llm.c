@@ -233,7 +233,11 @@ llm_register_hooks(apr_pool_t *p)
     ap_hook_open_logs(llm_open_logs, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(llm_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_stopping(llm_child_stopping, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_log_transaction(llm_log_transaction, NULL, NULL, APR_HOOK_FIRST);
+
+    /* Others may tell of the values. */
+
+    ap_hook_log_transaction(llm_log_transaction, NULL, NULL,
+                            APR_HOOK_REALLY_FIRST);
 
     llm_companion_register();
     llm_request_hooks(p);

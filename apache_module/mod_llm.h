@@ -50,6 +50,7 @@ typedef struct {
 typedef struct llm_sink_s  llm_sink_t;
 typedef struct llm_prices_s  llm_prices_t;
 typedef struct llm_cache_s  llm_cache_t;
+typedef struct llm_values_s  llm_values_t;
 
 /* What is said once for the whole server; lives in pconf. */
 typedef struct {
@@ -64,7 +65,7 @@ typedef struct {
     tg_desk_t            desk;
     apr_array_header_t  *sinks;         /* llm_sink_t * */
     apr_array_header_t  *logs;          /* tg_log_t *, all LLMLog */
-    const char         **tag_names;     /* "llm_tag_team" */
+    llm_values_t        *values;
     unsigned             enabled:1;     /* somewhere */
     unsigned             logged:1;
     unsigned             secrets:1;     /* some provider has a key */
@@ -120,7 +121,6 @@ struct llm_ctx_s {
     int                   error_status; /* instead of an answer */
 
     unsigned              listed:1;
-    unsigned              valued:1;     /* its early values are there */
     unsigned              refused:1;
     unsigned              keyed:1;      /* a provider's key is to go with it */
     unsigned              hit:1;        /* its answer was kept */
@@ -245,10 +245,13 @@ void llm_client_stop(llm_ctx_t *ctx);
 /* mod_llm_finish.c: settles, writes the line; both only once. */
 void llm_finish_init(void);
 void llm_open(llm_ctx_t *ctx);
-void llm_values_early(llm_ctx_t *ctx);
 int llm_log_transaction(request_rec *r);
 apr_status_t llm_cleanup(void *data);
 void llm_child_stopping(apr_pool_t *pchild, int graceful);
+
+/* mod_llm_value.c */
+void llm_values_declare(llm_main_t *main);
+void llm_values(llm_ctx_t *ctx, request_rec *r);
 
 /* mod_llm_log.c: a sentence where the log can't be, NULL where it can. */
 const char *llm_log_declare(cmd_parms *cmd, tg_log_t *log);

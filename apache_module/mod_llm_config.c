@@ -264,21 +264,6 @@ llm_first_pass(void)
 }
 
 
-static void
-llm_name_tags(llm_main_t *m)
-{
-    const tg_conf_t  *conf = m->conf;
-
-    m->tag_names = apr_pcalloc(m->pool, (conf->ntags + 1) * sizeof(char *));
-
-    for (unsigned i = 0; i < conf->ntags; i++) {
-        m->tag_names[i] = apr_psprintf(m->pool, "llm_tag_%.*s",
-                                       (int) conf->tags[i].name.len,
-                                       conf->tags[i].name.p);
-    }
-}
-
-
 int
 llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     server_rec *s)
@@ -300,7 +285,7 @@ llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    llm_name_tags(llm_main);
+    llm_values_declare(llm_main);
 
     if (llm_prices_load(llm_main) != OK
         || (llm_main->enabled && llm_desk_load(llm_main) != OK))

@@ -55,121 +55,6 @@ llm_last(request_rec *r)
 }
 
 
-/* Names are new to the tables: nothing is searched for. */
-static void
-llm_value(request_rec *r, const char *name, tg_str_t value)
-{
-    const char  *text = apr_pstrmemdup(r->pool, value.p, value.len);
-
-    apr_table_addn(r->subprocess_env, name, text);
-    apr_table_addn(r->notes, name, text);
-}
-
-
-static const char *const  llm_value_names[TG_VALUES] = {
-    "llm_call_id", "llm_model", "llm_request_model", "llm_provider",
-    "llm_operation", "llm_stream", "llm_decision", "llm_route",
-    "llm_sent_model", "llm_input_tokens", "llm_cached_tokens",
-    "llm_output_tokens", "llm_reasoning_tokens", "llm_total_tokens",
-    "llm_usage_source", "llm_cost_usd", "llm_finish_reason", "llm_key_id",
-    "llm_response_id", "llm_error_type", "llm_max_tokens",
-    "llm_time_to_first_chunk", "llm_trace_id", "llm_prefix_hash",
-    "llm_overhead"
-};
-
-
-static void
-llm_value_range(llm_ctx_t *ctx, request_rec *r, unsigned v, unsigned end)
-{
-    char      buf[TG_VALUE_MAX];
-    tg_str_t  value;
-
-    for ( ; v < end; v++) {
-        if (tg_call_value(ctx->call, (tg_value_t) v, buf, &value)) {
-            llm_value(r, llm_value_names[v], value);
-        }
-    }
-}
-
-
-/* Tables tell names apart by their first four letters: among ours each would be
- * compared whole.  The name that we put there is known by its address. */
-static void
-llm_value_replace(apr_table_t *t, const char *name, const char *text)
-{
-    const apr_array_header_t  *all = apr_table_elts(t);
-    apr_table_entry_t         *e = (apr_table_entry_t *) all->elts;
-
-    for (int i = 0; i < all->nelts; i++) {
-        if (e[i].key == name) {
-            e[i].val = (char *) text;
-            return;
-        }
-    }
-
-    apr_table_setn(t, name, text);
-}
-
-
-static void
-llm_value_tags(llm_ctx_t *ctx, request_rec *r)
-{
-    tg_str_t  value;
-
-    for (unsigned i = 0; i < llm_main->conf->ntags; i++) {
-        value = tg_call_tag(ctx->call, i);
-        if (value.len != 0) {
-            llm_value(r, llm_main->tag_names[i], value);
-        }
-    }
-}
-
-
-/*
- * What is known of the call, where LogFormat ("%{llm_model}e" or "n"), Header
- * and RequestHeader find it.
- */
-void
-llm_values_early(llm_ctx_t *ctx)
-{
-    ctx->valued = 1;
-    llm_value_range(ctx, ctx->request, 0, TG_VALUE_SENT_MODEL + 1);
-    llm_value_tags(ctx, ctx->request);
-}
-
-
-static void
-llm_values_late(llm_ctx_t *ctx, request_rec *r)
-{
-    /* What an answer, or a fallback, may have changed. */
-
-    static const tg_value_t  again[] = {
-        TG_VALUE_MODEL, TG_VALUE_ROUTE, TG_VALUE_SENT_MODEL
-    };
-
-    char         buf[TG_VALUE_MAX];
-    tg_str_t     value;
-    const char  *name, *text;
-
-    if (!ctx->valued || r != ctx->request) {
-        llm_value_range(ctx, r, 0, TG_VALUES);
-        llm_value_tags(ctx, r);
-        return;
-    }
-
-    for (size_t i = 0; i < sizeof(again) / sizeof(again[0]); i++) {
-        if (tg_call_value(ctx->call, again[i], buf, &value)) {
-            name = llm_value_names[again[i]];
-            text = apr_pstrmemdup(r->pool, value.p, value.len);
-            llm_value_replace(r->subprocess_env, name, text);
-            llm_value_replace(r->notes, name, text);
-        }
-    }
-
-    llm_value_range(ctx, r, TG_VALUE_SENT_MODEL + 1, TG_VALUES);
-}
-
-
 /* With the call's lock held. */
 static void
 llm_close(llm_ctx_t *ctx, tg_end_t end, bool stopping)
@@ -196,7 +81,7 @@ llm_close(llm_ctx_t *ctx, tg_end_t end, bool stopping)
     llm_prices_finish(ctx, end, (unsigned) status);
 
     if (!stopping) {
-        llm_values_late(ctx, last);
+        llm_values(ctx, last);
         llm_cache_store(ctx);
     }
 

@@ -1,6 +1,6 @@
 #include "mod_llm.h"
 
-#include "tg_recovered.h"
+#include "tg_desk_lines.h"
 
 #include "apr_portable.h"
 
@@ -387,13 +387,57 @@ llm_log_syslog(llm_sink_t *sink, const char *line, size_t n)
 }
 
 
-/* Where the line waits in a buffer, *slot, if not NULL, waits with it. */
-static void
-llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, unsigned i,
-    uint64_t seq, tg_log_format_t format, tg_ledger_slot_t **slot)
+static bool
+llm_log_put_now(const tg_log_t *log, const char *line, size_t n)
 {
-    char    line[TG_LINE_MAX];
-    size_t  n;
+    bool         done;
+    llm_sink_t  *sink = ((const llm_log_t *) log->handle)->sink;
+
+    if (sink->syslog != NULL) {
+        llm_log_syslog(sink, line, n);
+        return true;
+    }
+
+    (void) pthread_mutex_lock(&sink->lock);
+    done = llm_log_out(sink, line, n);
+    (void) pthread_mutex_unlock(&sink->lock);
+
+    return done;
+}
+
+
+static bool
+llm_log_wanted(void *data, const tg_log_t *log)
+{
+    const char       *error = NULL;
+    const llm_log_t  *handle = log->handle;
+    const llm_ctx_t  *ctx = data;
+
+    return handle->condition == NULL
+           || ap_expr_exec(ctx->request, handle->condition, &error) > 0;
+}
+
+
+/* The request can't be asked for the condition any more. */
+static bool
+llm_log_wanted_stopping(void *data, const tg_log_t *log)
+{
+    (void) data;
+    (void) log;
+
+    return true;
+}
+
+
+/* Where the line waits in a buffer, *slot waits with it. */
+static void
+llm_log_line(void *data, const tg_log_t *log, unsigned i, uint64_t seq,
+    tg_ledger_slot_t **slot)
+{
+    char              line[TG_LINE_MAX];
+    size_t            n;
+    llm_sink_t       *sink = ((const llm_log_t *) log->handle)->sink;
+    const llm_ctx_t  *ctx = data;
 
     if (sink->buf != NULL) {
         (void) pthread_mutex_lock(&sink->lock);
@@ -409,7 +453,7 @@ llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, unsigned i,
         }
 
         sink->used += tg_call_line(ctx->call, i, sink->buf + sink->used,
-                                   seq, format);
+                                   seq, log->format);
 
         if (slot != NULL && *slot != NULL) {
             sink->slots[sink->nslots++] = **slot;
@@ -420,156 +464,61 @@ llm_log_line(llm_sink_t *sink, const llm_ctx_t *ctx, unsigned i,
         return;
     }
 
-    n = tg_call_line(ctx->call, i, line, seq, format);
-
-    if (sink->syslog == NULL) {
-        (void) pthread_mutex_lock(&sink->lock);
-        (void) llm_log_out(sink, line, n);
-        (void) pthread_mutex_unlock(&sink->lock);
-        return;
-    }
-
-    llm_log_syslog(sink, line, n);
-}
-
-
-/* Of no one call. */
-static void
-llm_log_append(llm_sink_t *sink, const char *line, size_t n)
-{
-    tg_now_t  now;
-
-    if (sink->syslog != NULL) {
-        llm_log_syslog(sink, line, n);
-        return;
-    }
-
-    (void) pthread_mutex_lock(&sink->lock);
-
-    if (sink->buf == NULL) {
-        (void) llm_log_out(sink, line, n);
-
-    } else {
-        if (sink->size - sink->used < n) {
-            llm_log_empty(sink);
-        }
-
-        if (sink->used == 0) {
-            llm_now(&now);
-            sink->since_ns = now.mono_ns;
-        }
-
-        memcpy(sink->buf + sink->used, line, n);
-        sink->used += n;
-    }
-
-    (void) pthread_mutex_unlock(&sink->lock);
-}
-
-
-/* stopping: the request can't be asked for the condition any more. */
-static bool
-llm_log_wanted(const llm_ctx_t *ctx, const llm_log_t *log, bool stopping)
-{
-    const char  *error = NULL;
-
-    return log->condition == NULL || stopping
-           || ap_expr_exec(ctx->request, log->condition, &error) > 0;
+    n = tg_call_line(ctx->call, i, line, seq, log->format);
+    (void) llm_log_put_now(log, line, n);
 }
 
 
 void
 llm_log_write(llm_ctx_t *ctx, bool stopping)
 {
-    unsigned           n = tg_call_lines(ctx->call);
-    uint64_t           seq = 0;
-    const tg_log_t    *log;
-    tg_ledger_slot_t   settled, *slot;
+    static const tg_desk_writer_t  usual = { llm_log_wanted, llm_log_line };
+    static const tg_desk_writer_t  last = {
+        llm_log_wanted_stopping, llm_log_line
+    };
 
-    slot = tg_call_slot(ctx->call, &settled) ? &settled : NULL;
-
-    for (unsigned i = 0; i < ctx->scope.nlogs; i++) {
-        log = &ctx->scope.logs[i];
-
-        if (log->off || !llm_log_wanted(ctx, log->handle, stopping)) {
-            continue;
-        }
-
-        /* A gap says that a line was lost, not that it was not wanted. */
-
-        if (seq == 0) {
-            seq = tg_desk_seq(&llm_main->desk, n);
-        }
-
-        for (unsigned k = 0; k < n; k++) {
-            llm_log_line(((llm_log_t *) log->handle)->sink, ctx, k, seq + k,
-                         log->format, k + 1 == n ? &slot : NULL);
-        }
-    }
-
-    if (slot != NULL) {
-        tg_desk_written(&llm_main->desk, slot, 1);
-    }
+    tg_desk_call_lines(&llm_main->desk, ctx->call, &ctx->scope,
+                       stopping ? &last : &usual, ctx);
 }
 
 
+/* Of no one call. */
 static bool
-llm_log_put_recovered(llm_sink_t *sink, const char *line, size_t n)
+llm_log_append(const tg_log_t *log, const char *line, size_t n)
 {
-    bool  done;
+    tg_now_t     now;
+    llm_sink_t  *sink = ((const llm_log_t *) log->handle)->sink;
 
-    if (sink->syslog != NULL) {
-        llm_log_syslog(sink, line, n);
-        return true;
+    if (sink->buf == NULL) {
+        return llm_log_put_now(log, line, n);
     }
 
     (void) pthread_mutex_lock(&sink->lock);
-    done = llm_log_out(sink, line, n);
-    (void) pthread_mutex_unlock(&sink->lock);
 
-    return done;
-}
-
-
-/* True where an LLMLog before this one has the same place. */
-static bool
-llm_log_repeats(tg_log_t *const *logs, int i)
-{
-    const llm_log_t  *handle = logs[i]->handle, *other;
-
-    while (i-- > 0) {
-        other = logs[i]->handle;
-        if (other->sink == handle->sink) {
-            return true;
-        }
+    if (sink->size - sink->used < n) {
+        llm_log_empty(sink);
     }
 
-    return false;
+    if (sink->used == 0) {
+        llm_now(&now);
+        sink->since_ns = now.mono_ns;
+    }
+
+    memcpy(sink->buf + sink->used, line, n);
+    sink->used += n;
+
+    (void) pthread_mutex_unlock(&sink->lock);
+
+    return true;
 }
 
 
-static void
-llm_log_alert_to(const tg_log_t *log, const tg_alert_t *alert)
-{
-    char    line[TG_ALERT_LINE_MAX];
-    size_t  n = tg_alert_line(alert, line, log->format);
-
-    llm_log_append(((llm_log_t *) log->handle)->sink, line, n);
-}
-
-
-/* Where the call's own line will go. */
 void
 llm_log_alert(void *data, const tg_alert_t *alert)
 {
-    llm_ctx_t       *ctx = data;
-    const tg_log_t  *log = ctx->scope.logs;
+    llm_ctx_t  *ctx = data;
 
-    for (unsigned i = 0; i < ctx->scope.nlogs; i++) {
-        if (!log[i].off) {
-            llm_log_alert_to(&log[i], alert);
-        }
-    }
+    (void) tg_desk_alert_lines(&ctx->scope, alert, llm_log_append);
 }
 
 
@@ -577,35 +526,17 @@ llm_log_alert(void *data, const tg_alert_t *alert)
 unsigned
 llm_log_outcome(const tg_scope_t *scope, const tg_own_outcome_t *outcome)
 {
-    char             line[TG_OUTCOME_LINE_MAX];
-    size_t           n;
-    unsigned         written = 0;
-    const tg_log_t  *log = scope->logs;
-
-    for (unsigned i = 0; i < scope->nlogs; i++) {
-        if (!log[i].off) {
-            n = tg_own_outcome_line(outcome, line, log[i].format);
-            llm_log_append(((llm_log_t *) log[i].handle)->sink, line, n);
-            written++;
-        }
-    }
-
-    return written;
+    return tg_desk_outcome_lines(scope, outcome, llm_log_append);
 }
 
 
-/* Of nobody's call: to all logs. */
 void
 llm_log_late_alert(void *data, const tg_alert_t *alert)
 {
     llm_main_t  *m = data;
-    tg_log_t   **logs = (tg_log_t **) m->logs->elts;
 
-    for (int i = 0; i < m->logs->nelts; i++) {
-        if (!llm_log_repeats(logs, i)) {
-            llm_log_alert_to(logs[i], alert);
-        }
-    }
+    tg_desk_late_alert_lines((tg_log_t **) m->logs->elts,
+                             (size_t) m->logs->nelts, alert, llm_log_append);
 }
 
 
@@ -613,40 +544,12 @@ llm_log_late_alert(void *data, const tg_alert_t *alert)
 bool
 llm_log_recovered(void *data, const tg_ledger_swept_t *call)
 {
-    bool         safe = true;
-    char         line[TG_LINE_MAX];
-    size_t       n;
     tg_now_t     now;
-    uint64_t     seq = 0;
-    tg_log_t   **logs;
     llm_main_t  *m = data;
 
-    logs = (tg_log_t **) m->logs->elts;
+    llm_now(&now);
 
-    for (int i = 0; i < m->logs->nelts; i++) {
-        if (!tg_recovered_wants(call, logs[i]->target)
-            || llm_log_repeats(logs, i))
-        {
-            continue;
-        }
-
-        if (seq == 0) {
-            seq = tg_desk_seq(&m->desk, 1);
-        }
-
-        n = tg_recovered_line(m->conf, call, line, seq, logs[i]->format);
-
-        if (n != 0) {
-            safe &= llm_log_put_recovered(((llm_log_t *) logs[i]->handle)->sink,
-                                          line, n);
-        }
-    }
-
-    if (safe) {
-        llm_now(&now);
-        tg_recovered_count(m->conf, call, m->desk.zone, now.wall_ms,
-                           m->desk.tally);
-    }
-
-    return safe;
+    return tg_desk_recovered_lines(&m->desk, (tg_log_t **) m->logs->elts,
+                                   (size_t) m->logs->nelts, call, now.wall_ms,
+                                   llm_log_put_now);
 }

@@ -196,7 +196,7 @@ llm_fixups(request_rec *r)
         return rc;
     }
 
-    llm_values_early(ctx);
+    llm_values(ctx, r);
 
     if (!ctx->refused) {
         llm_cache_key(ctx);

@@ -29,6 +29,7 @@ import rig
 import streams
 import traffic
 from httpd import Httpd
+from memory import MemoryRows
 from nginx import Nginx
 from report import figure, goal, median
 from rig import BenchError
@@ -40,7 +41,7 @@ OPEN = 500                      # streams that go on at the same time
 ADVANCE = 2                     # seconds in which each has to
 
 
-class Rows(RoutingRows):
+class Rows(RoutingRows, MemoryRows):
     """The rows of one kind of server."""
 
     server = None
@@ -52,6 +53,7 @@ class Rows(RoutingRows):
     like = "plain"              # what events are held against
     parts = ("small", "fleet", "prompt", "burst", "paced", "first", "open",
              "route", "translated", "guards")
+    long = ("memory",)          # where they are asked for by name
     turns = {"small": 5, "fleet": 3, "prompt": 4, "burst": 4, "paced": 3}
 
     def __init__(self, folder, args, upstream):
@@ -496,8 +498,13 @@ def chosen(words):
             if not words or {kind, part, "%s:%s" % (kind, part)} & set(words):
                 out.append((kind, part))
 
-    known = {"core", *ROWS} | {p for r in ROWS.values() for p in r.parts} \
-        | {"%s:%s" % (k, p) for k, r in ROWS.items() for p in r.parts}
+        for part in rows.long:
+            if {part, "%s:%s" % (kind, part)} & set(words):
+                out.append((kind, part))
+
+    known = {"core", *ROWS} | {
+        word for k, r in ROWS.items() for p in r.parts + r.long
+        for word in (p, "%s:%s" % (k, p))}
     for word in words:
         if word not in known:
             raise BenchError("%s: no such rows; there are %s"

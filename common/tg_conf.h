@@ -112,8 +112,10 @@ typedef struct {
 } tg_provider_t;
 
 typedef struct {
-    tg_str_t         target;        /* a file's name, or "syslog:..." */
-    uint16_t         id;            /* of it; tg_recovered_log() */
+    tg_str_t         target;        /* a file's name, or "syslog:..."; the host
+                                       may say more of it: one place, one
+                                       name */
+    uint16_t         id;            /* tg_recovered_log(), as it was written */
     bool             off;
     tg_log_format_t  format;
     size_t           buffer;        /* bytes */

@@ -335,9 +335,8 @@ tg_recovered_line(const tg_conf_t *conf, const tg_ledger_swept_t *call,
 
 
 bool
-tg_recovered_wants(const tg_ledger_swept_t *call, tg_str_t target)
+tg_recovered_wants(const tg_ledger_swept_t *call, const tg_log_t *log)
 {
-    uint16_t           hash = tg_recovered_log(target);
     tg_packed_t        c;
     tg_packed_texts_t  texts;
 
@@ -346,7 +345,7 @@ tg_recovered_wants(const tg_ledger_swept_t *call, tg_str_t target)
     }
 
     for (unsigned i = 0; i < TG_PACKED_LOGS; i++) {
-        if (c.logs[i] == hash) {
+        if (c.logs[i] == log->id) {
             return true;
         }
     }

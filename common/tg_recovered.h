@@ -35,7 +35,7 @@ size_t tg_recovered_line(const tg_conf_t *conf, const tg_ledger_swept_t *call,
 void tg_recovered_count(const tg_conf_t *conf, const tg_ledger_swept_t *call,
     const tg_zone_t *zone, int64_t now, tg_tally_t *tally);
 
-/* Whether the call's line was for a log with this target. */
-bool tg_recovered_wants(const tg_ledger_swept_t *call, tg_str_t target);
+/* Whether the call's line was for this log, or another one of that name. */
+bool tg_recovered_wants(const tg_ledger_swept_t *call, const tg_log_t *log);
 
 #endif /* TG_RECOVERED_H */

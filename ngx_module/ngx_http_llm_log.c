@@ -1,6 +1,6 @@
 #include "ngx_http_llm.h"
 
-#include "tg_recovered.h"
+#include "tg_desk_lines.h"
 
 /*
  * Lines are gathered per worker and written whole, by one write() to a file
@@ -47,6 +47,8 @@ ngx_http_llm_log_file(ngx_conf_t *cf, ngx_http_llm_log_t *ll)
         return NGX_CONF_ERROR;
     }
 
+    ll->conf->target = ngx_http_llm_str(&ll->file->name);
+
     /* One buffer a file: where two llm_log name the same, they share it. */
 
     if (ll->file->data != NULL) {
@@ -83,7 +85,8 @@ ngx_http_llm_log_open(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
     tg_log_t *log)
 {
     ngx_str_t                          value;
-    ngx_http_llm_log_t                *ll, **slot;
+    tg_log_t                         **slot;
+    ngx_http_llm_log_t                *ll;
     ngx_http_compile_complex_value_t   ccv;
 
     if (log->off) {
@@ -96,7 +99,7 @@ ngx_http_llm_log_open(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
         return NGX_CONF_ERROR;
     }
 
-    *slot = ll;
+    *slot = log;
     ll->conf = log;
     ll->desk = &lmcf->desk;
     log->handle = ll;
@@ -156,12 +159,15 @@ ngx_http_llm_log_mode(ngx_http_llm_log_t *ll)
 void
 ngx_http_llm_log_init_module(ngx_http_llm_main_conf_t *lmcf)
 {
+    tg_log_t            **log = lmcf->logs.elts;
     ngx_uint_t            i;
-    ngx_http_llm_log_t  **ll = lmcf->logs.elts;
+    ngx_http_llm_log_t   *ll;
 
     for (i = 0; i < lmcf->logs.nelts; i++) {
-        if (ll[i]->file != NULL && ll[i]->file->data == ll[i]) {
-            ngx_http_llm_log_mode(ll[i]);
+        ll = log[i]->handle;
+
+        if (ll->file != NULL && ll->file->data == ll) {
+            ngx_http_llm_log_mode(ll);
         }
     }
 }
@@ -187,7 +193,7 @@ ngx_http_llm_log_complain(ngx_http_llm_log_t *ll, ngx_err_t err, size_t lost,
 
 
 static ngx_int_t
-ngx_http_llm_log_put(ngx_http_llm_log_t *ll, u_char *p, size_t size,
+ngx_http_llm_log_put(ngx_http_llm_log_t *ll, const char *p, size_t size,
     ngx_log_t *log)
 {
     size_t   done;
@@ -200,13 +206,13 @@ ngx_http_llm_log_put(ngx_http_llm_log_t *ll, u_char *p, size_t size,
     if (ll->torn) {
         if (ngx_write_fd(ll->file->fd, "\n", 1) != 1) {
             ngx_http_llm_log_complain(ll, ngx_errno, size,
-                                      tg_text_lines((char *) p, size), log);
+                                      tg_text_lines(p, size), log);
             return NGX_ERROR;
         }
         ll->torn = 0;
     }
 
-    n = ngx_write_fd(ll->file->fd, p, size);
+    n = ngx_write_fd(ll->file->fd, (void *) p, size);
 
     if (n == (ssize_t) size) {
         return NGX_OK;
@@ -214,7 +220,7 @@ ngx_http_llm_log_put(ngx_http_llm_log_t *ll, u_char *p, size_t size,
 
     done = n == -1 ? 0 : (size_t) n;
     ngx_http_llm_log_complain(ll, n == -1 ? ngx_errno : 0, size - done,
-                              tg_text_lines((char *) p + done, size - done),
+                              tg_text_lines(p + done, size - done),
                               log);
     ll->torn = n > 0 && p[n - 1] != '\n';
 
@@ -228,7 +234,7 @@ ngx_http_llm_log_flush(ngx_open_file_t *file, ngx_log_t *log)
     ngx_http_llm_log_t  *ll = file->data;
 
     if (ll->pos != ll->start) {
-        (void) ngx_http_llm_log_put(ll, ll->start,
+        (void) ngx_http_llm_log_put(ll, (char *) ll->start,
                                     (size_t) (ll->pos - ll->start), log);
         ll->pos = ll->start;
     }
@@ -252,19 +258,22 @@ ngx_http_llm_log_timer(ngx_event_t *ev)
 void
 ngx_http_llm_log_flush_all(ngx_http_llm_main_conf_t *lmcf)
 {
+    tg_log_t            **log = lmcf->logs.elts;
     ngx_uint_t            i;
-    ngx_http_llm_log_t  **ll = lmcf->logs.elts;
+    ngx_http_llm_log_t   *ll;
 
     for (i = 0; i < lmcf->logs.nelts; i++) {
-        if (ll[i]->file != NULL && ll[i]->file->data == ll[i]) {
-            ngx_http_llm_log_flush(ll[i]->file, ngx_cycle->log);
+        ll = log[i]->handle;
+
+        if (ll->file != NULL && ll->file->data == ll) {
+            ngx_http_llm_log_flush(ll->file, ngx_cycle->log);
         }
     }
 }
 
 
 static void
-ngx_http_llm_log_syslog(ngx_http_llm_log_t *ll, u_char *line, size_t size)
+ngx_http_llm_log_syslog(ngx_http_llm_log_t *ll, const char *line, size_t size)
 {
     u_char   *buf, *p;
     ssize_t   n;
@@ -290,16 +299,18 @@ ngx_http_llm_log_syslog(ngx_http_llm_log_t *ll, u_char *line, size_t size)
 }
 
 
-static ngx_uint_t
-ngx_http_llm_log_wanted(ngx_http_request_t *r, ngx_http_llm_log_t *ll)
+static bool
+ngx_http_llm_log_wanted(void *data, const tg_log_t *log)
 {
-    ngx_str_t  value;
+    ngx_str_t            value;
+    ngx_http_llm_log_t  *ll = log->handle;
+    ngx_http_llm_ctx_t  *ctx = data;
 
     if (ll->condition == NULL) {
-        return 1;
+        return true;
     }
 
-    return ngx_http_complex_value(r, ll->condition, &value) == NGX_OK
+    return ngx_http_complex_value(ctx->request, ll->condition, &value) == NGX_OK
            && value.len != 0 && (value.len != 1 || value.data[0] != '0');
 }
 
@@ -318,35 +329,43 @@ ngx_http_llm_log_added(ngx_http_llm_log_t *ll, ngx_log_t *log)
 }
 
 
-static void
-ngx_http_llm_log_append(ngx_http_llm_log_t *ll, u_char *line, size_t n)
+static bool
+ngx_http_llm_log_append(const tg_log_t *log, const char *line, size_t n)
 {
-    ngx_http_llm_log_t  *to = ll->file->data;
+    ngx_http_llm_log_t  *ll = log->handle, *to;
 
+    if (ll->syslog != NULL) {
+        ngx_http_llm_log_syslog(ll, line, n);
+        return true;
+    }
+
+    to = ll->file->data;
     to->pos = ngx_cpymem(to->pos, line, n);
     ngx_http_llm_log_added(to, ngx_cycle->log);
+
+    return true;
 }
 
 
-/* Where the line waits in a buffer, *slot, if not NULL, waits with it. */
+/* Where the line waits in a buffer, *slot waits with it. */
 static void
-ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
-    unsigned i, uint64_t seq, tg_ledger_slot_t **slot)
+ngx_http_llm_log_line(void *data, const tg_log_t *log, unsigned i, uint64_t seq,
+    tg_ledger_slot_t **slot)
 {
     size_t               n;
-    static u_char        line[TG_LINE_MAX];     /* a worker's */
-    ngx_http_llm_log_t  *to;
+    static char          line[TG_LINE_MAX];     /* a worker's */
+    ngx_http_llm_log_t  *ll = log->handle, *to;
+    ngx_http_llm_ctx_t  *ctx = data;
 
     if (ll->syslog != NULL) {
-        n = tg_call_line(ctx->call, i, (char *) line, seq, ll->conf->format);
+        n = tg_call_line(ctx->call, i, line, seq, log->format);
         ngx_http_llm_log_syslog(ll, line, n);
         return;
     }
 
     to = ll->file->data;
 
-    to->pos += tg_call_line(ctx->call, i, (char *) to->pos, seq,
-                            ll->conf->format);
+    to->pos += tg_call_line(ctx->call, i, (char *) to->pos, seq, log->format);
 
     if (slot != NULL && *slot != NULL) {
         to->slots[to->nslots++] = **slot;
@@ -360,69 +379,22 @@ ngx_http_llm_log_line(ngx_http_llm_log_t *ll, ngx_http_llm_ctx_t *ctx,
 void
 ngx_http_llm_log_write(ngx_http_llm_ctx_t *ctx)
 {
-    tg_log_t          *log = ctx->llcf->scope.logs;
-    uint64_t           seq = 0;
-    unsigned           i, k, n = tg_call_lines(ctx->call);
-    tg_ledger_slot_t   settled, *slot;
+    static const tg_desk_writer_t  writer = {
+        ngx_http_llm_log_wanted, ngx_http_llm_log_line
+    };
 
-    slot = tg_call_slot(ctx->call, &settled) ? &settled : NULL;
-
-    for (i = 0; i < ctx->llcf->scope.nlogs; i++) {
-        if (log[i].off || !ngx_http_llm_log_wanted(ctx->request, log[i].handle))
-        {
-            continue;
-        }
-
-        /* A gap says that a line was lost, not that it was not wanted. */
-
-        if (seq == 0) {
-            seq = tg_desk_seq(&ctx->lmcf->desk, n);
-        }
-
-        for (k = 0; k < n; k++) {
-            ngx_http_llm_log_line(log[i].handle, ctx, k, seq + k,
-                                  k + 1 == n ? &slot : NULL);
-        }
-    }
-
-    if (slot != NULL) {
-        tg_desk_written(&ctx->lmcf->desk, slot, 1);
-    }
+    tg_desk_call_lines(&ctx->lmcf->desk, ctx->call, &ctx->llcf->scope, &writer,
+                       ctx);
 }
 
 
-static void
-ngx_http_llm_log_alert_to(ngx_http_llm_log_t *ll, const tg_alert_t *alert)
-{
-    size_t         n;
-    static u_char  line[TG_ALERT_LINE_MAX];
-
-    n = tg_alert_line(alert, (char *) line, ll->conf->format);
-
-    if (ll->syslog != NULL) {
-        ngx_http_llm_log_syslog(ll, line, n);
-
-    } else {
-        ngx_http_llm_log_append(ll, line, n);
-    }
-}
-
-
-/* Where the call's own line will go. */
 void
 ngx_http_llm_log_alert(void *data, const tg_alert_t *alert)
 {
-    tg_log_t            *log;
-    unsigned             i;
     ngx_http_llm_ctx_t  *ctx = data;
 
-    log = ctx->llcf->scope.logs;
-
-    for (i = 0; i < ctx->llcf->scope.nlogs; i++) {
-        if (!log[i].off) {
-            ngx_http_llm_log_alert_to(log[i].handle, alert);
-        }
-    }
+    (void) tg_desk_alert_lines(&ctx->llcf->scope, alert,
+                               ngx_http_llm_log_append);
 }
 
 
@@ -431,48 +403,32 @@ ngx_uint_t
 ngx_http_llm_log_outcome(const tg_scope_t *scope,
     const tg_own_outcome_t *outcome)
 {
-    size_t               n;
-    unsigned             i;
-    ngx_uint_t           written = 0;
-    static u_char        line[TG_OUTCOME_LINE_MAX];
-    ngx_http_llm_log_t  *ll;
-
-    for (i = 0; i < scope->nlogs; i++) {
-        if (scope->logs[i].off) {
-            continue;
-        }
-
-        ll = scope->logs[i].handle;
-        n = tg_own_outcome_line(outcome, (char *) line, ll->conf->format);
-
-        if (ll->syslog != NULL) {
-            ngx_http_llm_log_syslog(ll, line, n);
-        } else {
-            ngx_http_llm_log_append(ll, line, n);
-        }
-
-        written++;
-    }
-
-    return written;
+    return tg_desk_outcome_lines(scope, outcome, ngx_http_llm_log_append);
 }
 
 
-/* Of nobody's call: to all logs. */
 void
 ngx_http_llm_log_late_alert(void *data, const tg_alert_t *alert)
 {
-    ngx_uint_t                 i;
-    ngx_http_llm_log_t       **ll;
     ngx_http_llm_main_conf_t  *lmcf = data;
 
-    ll = lmcf->logs.elts;
+    tg_desk_late_alert_lines(lmcf->logs.elts, lmcf->logs.nelts, alert,
+                             ngx_http_llm_log_append);
+}
 
-    for (i = 0; i < lmcf->logs.nelts; i++) {
-        if (ll[i]->file == NULL || ll[i]->file->data == ll[i]) {
-            ngx_http_llm_log_alert_to(ll[i], alert);
-        }
+
+static bool
+ngx_http_llm_log_put_now(const tg_log_t *log, const char *line, size_t n)
+{
+    ngx_http_llm_log_t  *ll = log->handle;
+
+    if (ll->syslog != NULL) {
+        ngx_http_llm_log_syslog(ll, line, n);
+        return true;
     }
+
+    return ngx_http_llm_log_put(ll->file->data, line, n, ngx_cycle->log)
+           == NGX_OK;
 }
 
 
@@ -480,44 +436,12 @@ ngx_http_llm_log_late_alert(void *data, const tg_alert_t *alert)
 bool
 ngx_http_llm_log_recovered(void *data, const tg_ledger_swept_t *call)
 {
-    size_t                     n;
     tg_now_t                   now;
-    uint64_t                   seq = 0;
-    ngx_uint_t                 i, failed = 0;
-    static u_char              line[TG_LINE_MAX];
-    ngx_http_llm_log_t       **ll;
     ngx_http_llm_main_conf_t  *lmcf = data;
 
-    ll = lmcf->logs.elts;
+    ngx_http_llm_now(&now);
 
-    for (i = 0; i < lmcf->logs.nelts; i++) {
-        if (!tg_recovered_wants(call, ll[i]->conf->target)
-            || (ll[i]->file != NULL && ll[i]->file->data != ll[i]))
-        {
-            continue;
-        }
-
-        if (seq == 0) {
-            seq = tg_desk_seq(&lmcf->desk, 1);
-        }
-
-        n = tg_recovered_line(lmcf->conf, call, (char *) line, seq,
-                              ll[i]->conf->format);
-
-        if (ll[i]->syslog != NULL) {
-            ngx_http_llm_log_syslog(ll[i], line, n);
-
-        } else if (n != 0) {
-            failed |= ngx_http_llm_log_put(ll[i], line, n, ngx_cycle->log)
-                      != NGX_OK;
-        }
-    }
-
-    if (!failed) {
-        ngx_http_llm_now(&now);
-        tg_recovered_count(lmcf->conf, call, lmcf->desk.zone, now.wall_ms,
-                           lmcf->desk.tally);
-    }
-
-    return !failed;
+    return tg_desk_recovered_lines(&lmcf->desk, lmcf->logs.elts,
+                                   lmcf->logs.nelts, call, now.wall_ms,
+                                   ngx_http_llm_log_put_now);
 }

@@ -24,44 +24,6 @@ def site(server, locs, *llm, **more):
                        ("llm_prices", server.prices), *llm], **more)
 
 
-def read(server, name):
-    path = server.path("log", name)
-    server.wait_until(lambda: os.path.exists(path) and os.path.getsize(path))
-    with open(path) as f:
-        return f.read()
-
-
-def test_values_are_there_for_logs_and_headers(server, fake):
-    server.meter(fake, ("llm_tag", "team", "from=header:x-team"),
-                 httpd='Header set X-Model "%{llm_model}e"\n'
-                 '        Header set X-Class "expr=%{reqenv:llm_provider}"\n'
-                 '        RequestHeader set X-Asked "%{llm_request_model}e"',
-                 httpd_main='LogFormat "%%{llm_call_id}e|%%{llm_model}n|'
-                 "%%{llm_provider}e|%%{llm_operation}n|%%{llm_input_tokens}e|"
-                 "%%{llm_output_tokens}n|%%{llm_cost_usd}e|"
-                 "%%{llm_usage_source}n|%%{llm_finish_reason}e|"
-                 '%%{llm_total_tokens}n|%%{llm_tag_team}e" llm\n'
-                 "CustomLog %s llm\n" % server.path("log", "own.log"))
-    r = server.client.post(CHAT, calls.chat(), {"X-Team": "blue"})
-    assert r.header("X-Model") == "gpt-4o-mini"
-    assert r.header("X-Class") == "openai"
-    assert fake.requests[0].header("X-Asked") == "gpt-4o-mini"
-    line = server.line()
-
-    # The last: a connection that asked for nothing may have a line before it.
-
-    assert read(server, "own.log").split()[-1] == "|".join([
-        line["llm.call_id"], "gpt-4o-mini", "openai", "chat", "4", "5",
-        "0.0000036", "reported", "stop", "9", "blue"])
-
-
-def test_values_are_absent_where_the_engine_is_off(server, fake):
-    server.start(site(server, [Loc(
-        "/", [], fake, httpd='Header set X-Model "[%{llm_model}e]"')]))
-    assert server.client.post(CHAT, calls.chat()).header("X-Model") \
-        == "[(null)]"
-
-
 PROXIES = {
     "ProxyPass": "ProxyPass / http://{0}/",
     "ProxyPassMatch": "ProxyPassMatch ^/(v1/.*)$ http://{0}/$1",

@@ -11,6 +11,7 @@ import calls
 import pytest
 
 from keys import bearer, gated, key, keys
+from servers import Loc
 
 CHAT = "/v1/chat/completions"
 COST = 4 * 150 + 5 * 600                # nano-dollars of calls.chat()
@@ -393,8 +394,18 @@ def test_spend_survives_reload_and_restart(server, fake):
     server.lines(5)
 
 
-def test_killed_worker_is_swept_and_its_call_billed(server, fake):
-    start(server, fake, "all per=all requests=2/day usd=1/day", workers=1)
+@pytest.mark.parametrize("name", ["{}/log/llm.jsonl", "log/llm.jsonl"],
+                         ids=["absolute", "relative"])
+def test_killed_worker_is_swept_and_its_call_billed(server, fake, name):
+    site = server.metered(fake, *gated(
+        server, "all per=all requests=2/day usd=1/day"), workers=1)
+    site.llm[0] = ("llm_log", name.format(server.dir), "flush=0")
+
+    # To the same file, for other calls.
+
+    site.locs.append(Loc("/other/", [
+        ("llm", "on"), ("llm_log", server.log, "flush=0")]))
+    server.start(site)
     exchange = server.client.open("POST", CHAT, calls.asked_stream(max_tokens=8),
                                   fake={"gate": 1})
     fake.wait(1)

@@ -1,0 +1,60 @@
+"""The row of a worker's memory, over many calls."""
+
+import re
+import time
+
+import lines
+import traffic
+
+CALLS = 200000
+STEP = 20000
+LONGEST = 400                   # seconds
+MOST = 1024                     # KB that may come with the second half
+
+
+class MemoryRows:
+    """Of a kind of server; see Rows."""
+
+    def resident(self):
+        """KB of all workers; what they share with each other is in it."""
+        total = 0
+
+        for pid in self.gated.pids:
+            with open("/proc/%d/status" % pid) as f:
+                total += int(re.search(r"VmRSS:\s+(\d+)", f.read())[1])
+
+        return total
+
+    def kinds(self):
+        """Small calls, streams, long prompts; each load's end cuts some off."""
+        stream = traffic.small(stream=True)
+
+        return [(self.wrk("memory_small", traffic.small(), 32), 4),
+                (self.wrk("memory_burst", stream, 8, "b"), 1),
+                (self.wrk("memory_small_new", traffic.small(), 16,
+                          Connection="close"), 1),
+                (self.wrk("memory_paced", stream, 16, "s"), 1),
+                (self.wrk("memory_prompt", traffic.prompt(), 8), 1)]
+
+    def memory(self):
+        calls, wanted, start = 0, 0, time.monotonic()
+        told = []                       # (calls, KB)
+
+        while calls < CALLS and time.monotonic() - start < LONGEST:
+            for wrk, seconds in self.kinds():
+                begun = wrk.start(self.gated, "memory", seconds)
+                calls += wrk.result(begun, self.gated)[0]
+
+            if calls >= wanted:
+                told.append((calls, self.resident()))
+                self.figure("memory_after_%d" % calls, told[-1][1], "KB")
+                wanted = calls + STEP
+
+        time.sleep(1.2)                 # the log's flush
+        self.figure("memory_calls", calls, "calls")
+        self.figure("memory_lines", sum(lines.check(self.gated)), "written")
+
+        half = min(told, key=lambda it: abs(it[0] - calls / 2))
+        self.goal("memory after %d calls, over that after %d"
+                  % (told[-1][0], half[0]), told[-1][1] - half[1], MOST, "KB",
+                  least=False, judged=calls >= CALLS)
