@@ -47,7 +47,7 @@ struct groups_s {
     entry_t       *entries;             /* of all rows, in order */
     size_t         nentries;
     spill_t       *sorted;              /* or here */
-    bool           ready;
+    bool           ready, broken;
     groups_rank_t    rank;
     groups_row_t     row;                 /* while they are handed over */
     void          *data;
@@ -239,9 +239,9 @@ clear(groups_t *rows)
 
 
 static inline bool
-fits(const groups_t *rows, size_t size)
+fits(const groups_t *rows, size_t n, size_t size)
 {
-    return rows->used + size + (rows->n + 1) * ROW_COST <= rows->memory;
+    return rows->used + size + (rows->n + n) * ROW_COST <= rows->memory;
 }
 
 
@@ -344,7 +344,7 @@ groups_take(groups_t *rows, const tg_str_t *values, const void *sums)
 
     rows->add(row + 1, sums);
 
-    if (!fits(rows, row->size)) {
+    if (!fits(rows, 1, row->size)) {
         if (!divide(rows, &rows->parts, 0)) {
             return false;
         }
@@ -524,7 +524,7 @@ absorb(void *data, const void *record)
         return true;
     }
 
-    if (!fits(rows, row->size) && !divide(rows, &a->next, a->level + 1)) {
+    if (!fits(rows, 1, row->size) && !divide(rows, &a->next, a->level + 1)) {
         a->broken = true;
         return false;
     }
@@ -547,7 +547,8 @@ drain(groups_t *rows, parts_t *parts, unsigned level)
 
         /* rows of other parts are complete, and have to go for large ones */
 
-        ok = fits(rows, parts_size(parts, i)) || run_out(rows);
+        ok = fits(rows, parts_count(parts, i), parts_size(parts, i))
+             || run_out(rows);
         ok = ok && parts_take(parts, i, absorb, &a) && !a.broken;
 
         if (ok && a.next != NULL) {
@@ -604,12 +605,12 @@ groups_each(groups_t *rows, groups_rank_t rank, groups_row_t row, void *data)
 
     if (!rows->ready) {
         rows->rank = rank;
-
-        if (!make_ready(rows)) {
-            return false;
-        }
-
         rows->ready = true;
+        rows->broken = !make_ready(rows);
+    }
+
+    if (rows->broken) {
+        return false;
     }
 
     if (rows->sorted != NULL) {

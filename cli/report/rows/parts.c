@@ -14,7 +14,7 @@ typedef struct {
     FILE      *file;
     char      *buffer;
     size_t     used;
-    uint64_t   size;
+    uint64_t   size, count;
 } part_t;
 
 struct parts_s {
@@ -113,6 +113,7 @@ parts_put(parts_t *p, unsigned part, const void *record)
     memcpy(to->buffer + to->used, record, n);
     to->used += n;
     to->size += n;
+    to->count++;
 
     return true;
 }
@@ -122,6 +123,13 @@ uint64_t
 parts_size(const parts_t *p, unsigned part)
 {
     return p->parts[part].size;
+}
+
+
+uint64_t
+parts_count(const parts_t *p, unsigned part)
+{
+    return p->parts[part].count;
 }
 
 

@@ -28,6 +28,7 @@ void parts_free(parts_t *p);
 bool parts_put(parts_t *p, unsigned part, const void *record);
 
 uint64_t parts_size(const parts_t *p, unsigned part);   /* bytes */
+uint64_t parts_count(const parts_t *p, unsigned part);  /* records */
 
 /* All records of a part, as they came, aligned for any type; its file goes with
  * that. False: they can't be read. */
