@@ -3,7 +3,6 @@
 #include "rows/groups.h"
 #include "kind/report.h"
 #include "reading/seen.h"
-#include "rows/spill.h"
 
 #include "tg_window.h"
 
@@ -281,15 +280,11 @@ add(void *to, const void *from)
 }
 
 
-static int
-dearest(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
+static void
+dearest(int64_t rank[2], const tg_str_t *values, const void *sums)
 {
-    int64_t  one = *(const int64_t *) a, two = *(const int64_t *) b;
-
-    (void) va;
-    (void) vb;
-
-    return one < two ? 1 : one > two ? -1 : 0;
+    (void) values;
+    rank[0] = ~*(const int64_t *) sums;
 }
 
 
@@ -325,9 +320,9 @@ one_row(void *data, const tg_str_t *values, const void *sums)
 
 
 static void
-group_lines(bool by_cost)
+group_lines(int rows, bool by_cost)
 {
-    int          n, rows = 30000;
+    int          n;
     char         team[32];
     int64_t      sum = 0, v;
     record_t     r;
@@ -337,9 +332,8 @@ group_lines(bool by_cost)
 
     assert_true(dimension_parse(&by[0], "team"));
     assert_true(dimension_parse(&by[1], "day"));
-    g = groups_new(by, 2, NULL, sizeof(int64_t), add);
+    g = groups_new(2, sizeof(int64_t), add, GROUPS_MEMORY_MIN);
     assert_non_null(g);
-    groups_limit(g, 0);                 /* the least: a megabyte */
     assert_true(parse(&r, CALL));
 
     for (int i = 0; i < 2 * rows; i++) {
@@ -347,12 +341,17 @@ group_lines(bool by_cost)
         r.text[REC_TEAM] = tg_str_of(team, (size_t) n);
         v = i * INT64_C(1000003) % 99991;
         sum += v;
-        assert_true(groups_take(g, &r, &v));
+        assert_true(groups_take_line(g, by, NULL, &r, &v));
     }
 
-    assert_true(groups_each(g, by_cost ? dearest : NULL, one_row, &seen));
-    assert_int_equal(seen.rows, rows);
-    assert_true(seen.sum == sum);
+    for (int i = 0; i < 2; i++) {
+        seen.rows = 0;
+        seen.sum = 0;
+        assert_true(groups_each(g, by_cost ? dearest : NULL, one_row, &seen));
+        assert_int_equal(seen.rows, rows);
+        assert_true(seen.sum == sum);
+    }
+
     groups_free(g);
 }
 
@@ -361,8 +360,9 @@ static void
 test_rows_beyond_the_memory(void **state)
 {
     (void) state;
-    group_lines(false);
-    group_lines(true);
+    group_lines(30000, false);
+    group_lines(30000, true);
+    group_lines(2500000, true);         /* parts that have to be divided */
 }
 
 

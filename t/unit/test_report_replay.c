@@ -2,7 +2,6 @@
 
 #define _GNU_SOURCE
 
-#include "rows/few.h"
 #include "simulate/reprice.h"
 #include "spend/revenue.h"
 #include "rows/sample.h"
@@ -226,49 +225,6 @@ test_quantiles_of_many(void **state)
         first = v;
         sample_free(&s);
     }
-}
-
-
-static int
-by_sum(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
-{
-    const int64_t  *x = a, *y = b;
-
-    (void) va;
-    (void) vb;
-
-    return *x < *y ? 1 : *x > *y ? -1 : 0;
-}
-
-
-static void
-test_few_rows(void **state)
-{
-    char             name[16] = "";
-    void            *sum;
-    few_t           *f = few_new(2, sizeof(int64_t));
-    tg_str_t         key[2] = { tg_strz(name), tg_str("") };
-    const tg_str_t  *v;
-
-    (void) state;
-
-    for (int k = 0; k < 3; k++) {
-        for (int i = 0; i < 5000; i++) {
-            (void) snprintf(name, sizeof(name), "n%d", i);
-            key[0] = tg_strz(name);
-            key[1] = i % 2 ? tg_str("") : tg_str("x");
-            *(int64_t *) few_at(f, key) += i;
-        }
-    }
-
-    assert_int_equal(few_count(f), 5000);
-    few_sort(f, by_sum);
-    v = few_get(f, 0, &sum);
-    is(v[0], "n4999");
-    is(v[1], "");
-    assert_int_equal(*(int64_t *) sum, 3 * 4999);
-    assert_null(few_get(f, 5000, &sum));
-    few_free(f);
 }
 
 
@@ -567,7 +523,6 @@ main(void)
         cmocka_unit_test(test_more_than_fits_is_sorted_all_the_same),
         cmocka_unit_test(test_quantiles),
         cmocka_unit_test(test_quantiles_of_many),
-        cmocka_unit_test(test_few_rows),
         cmocka_unit_test(test_classes_are_priced_as_by_the_servers),
         cmocka_unit_test(test_what_is_of_no_list_stays),
         cmocka_unit_test(test_nginx_is_read_as_nginx_does),

@@ -74,7 +74,12 @@ read_all(close_t *c)
         return false;
     }
 
-    if (fold_failed(c->seal.rows) || fold_failed(c->seal.nodes)) {
+    if (c->seal.full) {
+        return failed("close", "there is no room for the rows, in memory and"
+                               " $TMPDIR");
+    }
+
+    if (fold_failed(c->seal.nodes)) {
         return fold_too_many("close") == 0;
     }
 
@@ -92,7 +97,7 @@ hash_now(close_t *c)
                             c->until };
 
     return seal_hash(&c->seal, &about, c->hash)
-           || failed("close", "no memory");
+           || failed("close", "the rows can't be read again");
 }
 
 
@@ -271,7 +276,7 @@ close_run(close_t *c, int argc, char **argv)
     {
         rc = 2 * fail("close", "takes --period or --verify, and all lines");
 
-    } else if (!seal_init(&c->seal, c->o.reader.zone)) {
+    } else if (!seal_init(&c->seal, c->o.reader.zone, c->o.rows_memory)) {
         rc = fail("close", "no memory");
 
     } else {

@@ -27,7 +27,7 @@ typedef struct {
 json_t *manifest_read(const char *file);
 
 /* False with a message said. */
-bool manifest_write(const close_t *c, FILE *to);
+bool manifest_write(close_t *c, FILE *to);
 
 /* What its own rows come to; "" where there is no memory. */
 bool manifest_sound(const json_t *manifest, char *text);

@@ -45,30 +45,21 @@ row_print(compare_t *p, const char *key, const json_t *sealed,
 
 
 static bool
-rows_now(compare_t *p)
+row_now(void *data, const char *key, const seal_sum_t *sum)
 {
-    char        *key;
-    json_t      *row;
-    seal_sum_t   sum;
+    json_t     *row;
+    compare_t  *p = data;
 
-    for (size_t i = 0; i < fold_count(p->c->seal.rows); i++) {
-        key = seal_row(&p->c->seal, i, &sum);
-        if (key == NULL) {
-            return false;
-        }
+    row = json_object_get(p->sealed, key);
 
-        row = json_object_get(p->sealed, key);
-
-        if (number(row, "lines") != sum.lines
-            || number(row, "calls") != sum.calls
-            || number(row, "nusd") != sum.nusd)
-        {
-            row_print(p, key, row, &sum);
-        }
-
-        (void) json_object_del(p->sealed, key);
-        free(key);
+    if (number(row, "lines") != sum->lines
+        || number(row, "calls") != sum->calls
+        || number(row, "nusd") != sum->nusd)
+    {
+        row_print(p, key, row, sum);
     }
+
+    (void) json_object_del(p->sealed, key);
 
     return true;
 }
@@ -175,7 +166,7 @@ differences(close_t *c)
     table_column(p.table, "now", CELL_MONEY);
     table_column(p.table, "difference", CELL_MONEY);
 
-    ok = sealed_read(&p) && rows_now(&p);
+    ok = sealed_read(&p) && seal_each(&c->seal, row_now, &p);
 
     if (ok) {
         rows_gone(&p);

@@ -189,11 +189,30 @@ put_nodes(const close_t *c, FILE *to)
 }
 
 
+typedef struct {
+    FILE        *to;
+    const char  *sep;
+} rows_out_t;
+
+
 static bool
-put_rows(const close_t *c, FILE *to)
+put_row(void *data, const char *key, const seal_sum_t *sum)
 {
-    char        *key;
-    seal_sum_t   sum;
+    rows_out_t  *out = data;
+
+    fprintf(out->to, "%s\n        {\"key\": %s, ", out->sep, key);
+    put_sums(out->to, sum);
+    fputc('}', out->to);
+    out->sep = ",";
+
+    return !ferror(out->to);
+}
+
+
+static bool
+put_rows(close_t *c, FILE *to)
+{
+    rows_out_t  out = { to, "" };
 
     fprintf(to, "    \"dimensions\": [");
 
@@ -203,16 +222,8 @@ put_rows(const close_t *c, FILE *to)
 
     fprintf(to, "],\n    \"rows\": [");
 
-    for (size_t i = 0; i < fold_count(c->seal.rows); i++) {
-        key = seal_row(&c->seal, i, &sum);
-        if (key == NULL) {
-            return failed("close", "no memory");
-        }
-
-        fprintf(to, "%s\n        {\"key\": %s, ", i == 0 ? "" : ",", key);
-        put_sums(to, &sum);
-        fputc('}', to);
-        free(key);
+    if (!seal_each(&c->seal, put_row, &out)) {
+        return failed("close", "the rows can't be read again");
     }
 
     fprintf(to, "\n    ],\n");
@@ -222,7 +233,7 @@ put_rows(const close_t *c, FILE *to)
 
 
 bool
-manifest_write(const close_t *c, FILE *to)
+manifest_write(close_t *c, FILE *to)
 {
     char  text[SEAL_TEXT], money[TG_MONEY_TEXT_MAX];
 

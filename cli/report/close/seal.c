@@ -10,7 +10,6 @@
 
 #define TEXT_MAX  1024
 #define SPOKEN    8192          /* what is hashed of a line */
-#define VALUE     520
 
 static const unsigned char  texts[] = {
     REC_TEAM, REC_KEY, REC_VENDOR, REC_PROVIDER, REC_ASKED_MODEL
@@ -21,12 +20,24 @@ const char *const  seal_dimensions[] = {
 };
 
 
+static void
+add_sums(void *to, const void *from)
+{
+    seal_sum_t        *a = to;
+    const seal_sum_t  *b = from;
+
+    a->lines += b->lines;
+    a->calls += b->calls;
+    a->nusd = tg_money_add(a->nusd, b->nusd);
+}
+
+
 bool
-seal_init(seal_t *s, const struct tg_zone_s *zone)
+seal_init(seal_t *s, const struct tg_zone_s *zone, size_t memory)
 {
     memset(s, 0, sizeof(*s));
     s->zone = zone;
-    s->rows = fold_new(sizeof(seal_sum_t));
+    s->rows = groups_new(1 + sizeof(texts), sizeof(seal_sum_t), add_sums, memory);
     s->nodes = fold_new(sizeof(seal_node_t));
 
     return s->rows != NULL && s->nodes != NULL;
@@ -36,7 +47,7 @@ seal_init(seal_t *s, const struct tg_zone_s *zone)
 void
 seal_free(seal_t *s)
 {
-    fold_free(s->rows);
+    groups_free(s->rows);
     fold_free(s->nodes);
 }
 
@@ -144,40 +155,30 @@ line_node(seal_t *s, const record_t *r)
 }
 
 
-static void
-sums_add(seal_sum_t *sum, int64_t cost, bool final)
-{
-    sum->lines++;
-    sum->calls += final;
-    sum->nusd = tg_money_add(sum->nusd, cost);
-}
-
-
 bool
 seal_line(void *data, const record_t *r)
 {
+    char           day[GROUPS_INT_SIZE];
     int64_t        cost = record_has(r, REC_COST) ? r->number[REC_COST] : 0;
     seal_t        *s = data;
-    seal_sum_t    *sum;
+    tg_str_t       values[1 + sizeof(texts)];
+    seal_sum_t     sum = { 1, record_is(r, REC_FINAL), cost };
     unsigned char  hash[SEAL_HASH];
 
     line_day(s, r->time);
-
-    fold_key(s->rows);
-    fold_int(s->rows, s->day);
+    values[0] = groups_int(day, s->day);
 
     for (size_t i = 0; i < sizeof(texts); i++) {
-        fold_str(s->rows, r->text[texts[i]]);
+        values[i + 1] = r->text[texts[i]];
     }
 
-    sum = fold_value(s->rows);
+    s->full = !groups_take(s->rows, values, &sum);
 
-    if (sum == NULL || !line_node(s, r)) {
+    if (s->full || !line_node(s, r)) {
         return false;
     }
 
-    sums_add(sum, cost, record_is(r, REC_FINAL));
-    sums_add(&s->all, cost, record_is(r, REC_FINAL));
+    add_sums(&s->all, &sum);
     line_hash(r, cost, hash);
     sum_add(s->sum, hash);
 
@@ -188,7 +189,6 @@ seal_line(void *data, const record_t *r)
 void
 seal_sort(seal_t *s)
 {
-    fold_sort(s->rows);
     fold_sort(s->nodes);
 }
 
@@ -241,26 +241,43 @@ json_value(tg_str_t s)
 }
 
 
-char *
-seal_row(const seal_t *s, size_t i, seal_sum_t *sum)
-{
-    char         buf[VALUE], *text;
-    json_t      *row = json_array();
-    fold_key_t   key;
+typedef struct {
+    const seal_t  *s;
+    seal_row_t     row;
+    void          *data;
+    bool           ended;
+} each_t;
 
-    memcpy(sum, fold_at(s->rows, i, &key), sizeof(*sum));
-    (void) json_array_append_new(row, json_day(s, fold_next_int(&key)));
+
+static bool
+row_told(void *data, const tg_str_t *values, const void *sums)
+{
+    char    *text;
+    each_t  *e = data;
+    json_t  *row = json_array();
+
+    (void) json_array_append_new(row, json_day(e->s, groups_int_of(values[0])));
 
     for (size_t n = 0; n < sizeof(texts); n++) {
-        (void) json_array_append_new(row, json_value(
-            fold_next_str(&key, buf, sizeof(buf))));
+        (void) json_array_append_new(row, json_value(values[n + 1]));
     }
 
     text = json_array_size(row) == sizeof(texts) + 1
            ? json_dumps(row, JSON_COMPACT) : NULL;
     json_decref(row);
+    e->ended = text == NULL || !e->row(e->data, text, sums);
+    free(text);
 
-    return text;
+    return !e->ended;
+}
+
+
+bool
+seal_each(seal_t *s, seal_row_t row, void *data)
+{
+    each_t  e = { s, row, data, false };
+
+    return groups_each(s->rows, NULL, row_told, &e) && !e.ended;
 }
 
 
@@ -296,12 +313,17 @@ hash_sums(EVP_MD_CTX *ctx, const char *name, const seal_sum_t *sum)
 
 
 static bool
-hash_all(EVP_MD_CTX *ctx, const seal_t *s, const seal_about_t *about)
+hash_row(void *data, const char *key, const seal_sum_t *sum)
 {
-    int          n;
-    bool         ok;
-    char         head[700], sum[SEAL_TEXT], *text;
-    seal_sum_t   row;
+    return hash_sums(data, key, sum);
+}
+
+
+static bool
+hash_all(EVP_MD_CTX *ctx, seal_t *s, const seal_about_t *about)
+{
+    int   n;
+    char  head[700], sum[SEAL_TEXT];
 
     seal_sum(s, sum);
     n = snprintf(head, sizeof(head), "tollgate close 1\n%.*s\n%.*s\n"
@@ -311,22 +333,15 @@ hash_all(EVP_MD_CTX *ctx, const seal_t *s, const seal_about_t *about)
                  (long long) about->since, (long long) about->until,
                  (int) about->previous->len, about->previous->p, sum);
 
-    ok = (size_t) n < sizeof(head)
-         && EVP_DigestUpdate(ctx, head, (size_t) n) == 1
-         && hash_sums(ctx, "total", &s->all);
-
-    for (size_t i = 0; ok && i < fold_count(s->rows); i++) {
-        text = seal_row(s, i, &row);
-        ok = text != NULL && hash_sums(ctx, text, &row);
-        free(text);
-    }
-
-    return ok;
+    return (size_t) n < sizeof(head)
+           && EVP_DigestUpdate(ctx, head, (size_t) n) == 1
+           && hash_sums(ctx, "total", &s->all)
+           && seal_each(s, hash_row, ctx);
 }
 
 
 bool
-seal_hash(const seal_t *s, const seal_about_t *about, char *text)
+seal_hash(seal_t *s, const seal_about_t *about, char *text)
 {
     bool           ok;
     EVP_MD_CTX    *ctx = EVP_MD_CTX_new();

@@ -12,6 +12,7 @@
 
 #include "reading/reader.h"
 #include "rows/fold.h"
+#include "rows/groups.h"
 
 #include <jansson.h>
 
@@ -40,16 +41,17 @@ typedef struct {
 typedef struct {
     const struct tg_zone_s  *zone;
     int64_t                  day, next; /* of the line before */
-    fold_t                  *rows;      /* seal_sum_t */
+    groups_t                  *rows;      /* seal_sum_t */
     fold_t                  *nodes;     /* seal_node_t */
     seal_sum_t               all;
     unsigned char            sum[SEAL_HASH];
+    bool                     full;      /* no room for rows */
 } seal_t;
 
 extern const char *const  seal_dimensions[];    /* ends in NULL */
 
-/* False: no memory. */
-bool seal_init(seal_t *s, const struct tg_zone_s *zone);
+/* memory: for the rows, as groups_new() has it.  False: no memory. */
+bool seal_init(seal_t *s, const struct tg_zone_s *zone, size_t memory);
 void seal_free(seal_t *s);
 
 void seal_want(record_want_t *want);
@@ -57,15 +59,19 @@ void seal_want(record_want_t *want);
 /* A reader_line_t; data is the seal. */
 bool seal_line(void *data, const record_t *r);
 
-/* No more lines; the rows are in their order from here on. */
+/* No more lines; the nodes are in their order from here on. */
 void seal_sort(seal_t *s);
 
-/* The dimensions' values as a JSON array in one line; malloc()ed, NULL: no
- * memory. */
-char *seal_row(const seal_t *s, size_t i, seal_sum_t *sum);
+/* key: the dimensions' values as a JSON array in one line.  False ends it. */
+typedef bool (*seal_row_t)(void *data, const char *key,
+    const seal_sum_t *sum);
 
-/* Into text, of SEAL_TEXT bytes; false: no memory. */
-bool seal_hash(const seal_t *s, const seal_about_t *about, char *text);
+/* All rows in their order, as often as wanted. False: they can't be read, or it
+ * was ended. */
+bool seal_each(seal_t *s, seal_row_t row, void *data);
+
+/* Into text, of SEAL_TEXT bytes; false: as seal_each(), or no memory. */
+bool seal_hash(seal_t *s, const seal_about_t *about, char *text);
 
 /* The lines' checksum alone. */
 void seal_sum(const seal_t *s, char *text);

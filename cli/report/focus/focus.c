@@ -6,6 +6,7 @@
 #include "focus_commit.h"
 #include "kind/report.h"
 #include "rows/fold.h"
+#include "rows/groups.h"
 #include "llmctl.h"
 
 #include "tg_money.h"
@@ -13,7 +14,7 @@
 
 #include <stdlib.h>
 
-#define TEXT_SIZE  520              /* longer ones are cut in the lines */
+#define OF_LINE  12                     /* a row's values, without --by= */
 
 typedef struct {
     report_options_t   o;
@@ -24,7 +25,9 @@ typedef struct {
     const char        *commitments_file;
     commitments_t      commitments;
     int64_t            first, last;     /* times of the lines */
-    fold_t            *fold;
+    groups_t            *rows;
+    FILE              *to;              /* while they are written */
+    bool               full;
     fold_t            *used;            /* of commitments; focus_commit.h */
 } focus_t;
 
@@ -82,34 +85,47 @@ line_tier(const record_t *r)
 }
 
 
-/* commitment: its index, or -1. */
-static focus_sum_t *
-line_sum(focus_t *f, const record_t *r, focus_class_t class,
-    int64_t commitment)
+/* commitment: its index, or -1.  False: no room. */
+static bool
+row_add(focus_t *f, const record_t *r, focus_class_t class,
+    int64_t commitment, const focus_sum_t *sum)
 {
-    char  buf[DIMENSION_SIZE];
-    bool  gpu = class == FOCUS_GPU;
+    bool      gpu = class == FOCUS_GPU;
+    char      ints[3][GROUPS_INT_SIZE], buf[DIMENSIONS_MAX][DIMENSION_SIZE];
+    unsigned  n = 0;
+    tg_str_t  v[GROUPS_VALUES_MAX];
 
-    fold_key(f->fold);
-    fold_int(f->fold, f->window.start);
-    fold_str(f->fold, line_account(f, r));
-    fold_str(f->fold, r->text[REC_VENDOR]);
-    fold_str(f->fold, line_model(r));
-    fold_str(f->fold, line_tier(r));
-    fold_int(f->fold, class);
-    fold_str(f->fold, r->text[REC_TEAM]);
-    fold_str(f->fold, gpu ? r->text[REC_SERVER] : tg_str_null);
-    fold_str(f->fold, r->text[REC_PRICE_ID]);
-    fold_str(f->fold, r->text[REC_COST_SOURCE]);
-    fold_str(f->fold, r->text[REC_SOURCE]);
-    fold_int(f->fold, commitment);
+    v[n++] = groups_int(ints[0], f->window.start);
+    v[n++] = line_account(f, r);
+    v[n++] = r->text[REC_VENDOR];
+    v[n++] = line_model(r);
+    v[n++] = line_tier(r);
+    v[n++] = groups_int(ints[1], class);
+    v[n++] = r->text[REC_TEAM];
+    v[n++] = gpu ? r->text[REC_SERVER] : tg_str_null;
+    v[n++] = r->text[REC_PRICE_ID];
+    v[n++] = r->text[REC_COST_SOURCE];
+    v[n++] = r->text[REC_SOURCE];
+    v[n++] = groups_int(ints[2], commitment);
 
     for (unsigned i = 0; i < f->o.nby; i++) {
-        fold_str(f->fold, dimension_value(&f->o.by[i], r, f->o.reader.zone,
-                                          buf));
+        v[n++] = dimension_value(&f->o.by[i], r, f->o.reader.zone, buf[i]);
     }
 
-    return fold_value(f->fold);
+    return groups_take(f->rows, v, sum);
+}
+
+
+static void
+add_sums(void *to, const void *from)
+{
+    focus_sum_t        *a = to;
+    const focus_sum_t  *b = from;
+
+    a->quantity = tg_money_add(a->quantity, b->quantity);
+    a->cost = tg_money_add(a->cost, b->cost);
+    a->list = tg_money_add(a->list, b->list);
+    a->calls += b->calls;
 }
 
 
@@ -119,7 +135,7 @@ focus_line(void *data, const record_t *r)
     bool                 told = false;
     focus_t             *f = data;
     int64_t              commitment;
-    focus_sum_t         *sum;
+    focus_sum_t          sum;
     focus_part_t         parts[FOCUS_CLASSES];
     const commitment_t  *c = commitment_of(&f->commitments, r);
 
@@ -138,21 +154,21 @@ focus_line(void *data, const record_t *r)
             continue;
         }
 
-        sum = line_sum(f, r, i, commitment);
+        sum.quantity = parts[i].quantity;
+        sum.cost = parts[i].cost;
+        sum.list = parts[i].list;
+        sum.calls = !told && record_is(r, REC_FINAL);
+        told = true;
 
-        if (sum == NULL
+        f->full = !row_add(f, r, i, commitment, &sum);
+
+        if (f->full
             || (c != NULL && focus_of_tokens(i)
                 && !focus_use(f->used, f->window.start, commitment,
                               parts[i].quantity)))
         {
             return false;
         }
-
-        sum->quantity = tg_money_add(sum->quantity, parts[i].quantity);
-        sum->cost = tg_money_add(sum->cost, parts[i].cost);
-        sum->list = tg_money_add(sum->list, parts[i].list);
-        sum->calls += !told && record_is(r, REC_FINAL);
-        told = true;
     }
 
     return true;
@@ -173,32 +189,32 @@ tag_name(const dimension_t *d)
 }
 
 
+/* The values as row_add() has them. */
 static void
-row_read(const focus_t *f, focus_row_t *row, fold_key_t *key,
-    char (*buf)[TEXT_SIZE], int64_t *commitment)
+row_read(const focus_t *f, focus_row_t *row, const tg_str_t *v,
+    int64_t *commitment)
 {
-    unsigned          n = 0;
     tg_window_t       w;
     tg_window_spec_t  month = { TG_WINDOW_MONTH, 0 };
 
     memset(row, 0, sizeof(*row));
-    row->start = fold_next_int(key);
-    row->account = fold_next_str(key, buf[n++], TEXT_SIZE);
-    row->vendor = fold_next_str(key, buf[n++], TEXT_SIZE);
-    row->model = fold_next_str(key, buf[n++], TEXT_SIZE);
-    row->tier = fold_next_str(key, buf[n++], TEXT_SIZE);
-    row->class = (focus_class_t) fold_next_int(key);
-    row->team = fold_next_str(key, buf[n++], TEXT_SIZE);
-    row->resource = fold_next_str(key, buf[n++], TEXT_SIZE);
-    row->price_id = fold_next_str(key, buf[n++], TEXT_SIZE);
-    row->cost_source = fold_next_str(key, buf[n++], TEXT_SIZE);
-    row->usage_source = fold_next_str(key, buf[n++], TEXT_SIZE);
-    *commitment = fold_next_int(key);
+    row->start = groups_int_of(*v++);
+    row->account = *v++;
+    row->vendor = *v++;
+    row->model = *v++;
+    row->tier = *v++;
+    row->class = (focus_class_t) groups_int_of(*v++);
+    row->team = *v++;
+    row->resource = *v++;
+    row->price_id = *v++;
+    row->cost_source = *v++;
+    row->usage_source = *v++;
+    *commitment = groups_int_of(*v++);
     row->invoice = f->invoice == NULL ? tg_str_null : tg_strz(f->invoice);
 
     for (unsigned i = 0; i < f->o.nby; i++) {
         row->tags[i].name = tag_name(&f->o.by[i]);
-        row->tags[i].value = fold_next_str(key, buf[n++], TEXT_SIZE);
+        row->tags[i].value = *v++;
     }
 
     row->ntags = f->o.nby;
@@ -257,35 +273,45 @@ commitments_write(const focus_t *f, FILE *to)
 }
 
 
-static void
-focus_write(const focus_t *f, FILE *to)
+static bool
+row_write(void *data, const tg_str_t *values, const void *sums)
 {
-    char          buf[10 + DIMENSIONS_MAX][TEXT_SIZE];
-    int64_t       commitment;
-    fold_key_t    key;
-    focus_sum_t  *sum;
-    focus_row_t   row;
+    int64_t             commitment;
+    focus_t            *f = data;
+    focus_row_t         row;
+    const focus_sum_t  *sum = sums;
 
+    row_read(f, &row, values, &commitment);
+    row.quantity = sum->quantity;
+    row.cost = sum->cost;
+    row.effective = sum->cost;
+    row.list = sum->list;
+    row.calls = sum->calls;
+
+    if (commitment >= 0 && focus_of_tokens(row.class)) {
+        focus_row_used(&row, f->used, &f->commitments.list[commitment],
+                       commitment);
+    }
+
+    focus_row(f->to, &row);
+
+    return !ferror(f->to);
+}
+
+
+static bool
+focus_write(focus_t *f, FILE *to)
+{
+    f->to = to;
     focus_header(to);
 
-    for (size_t i = 0; i < fold_count(f->fold); i++) {
-        sum = fold_at(f->fold, i, &key);
-        row_read(f, &row, &key, buf, &commitment);
-        row.quantity = sum->quantity;
-        row.cost = sum->cost;
-        row.effective = sum->cost;
-        row.list = sum->list;
-        row.calls = sum->calls;
-
-        if (commitment >= 0 && focus_of_tokens(row.class)) {
-            focus_row_used(&row, f->used,
-                           &f->commitments.list[commitment], commitment);
-        }
-
-        focus_row(to, &row);
+    if (!groups_each(f->rows, NULL, row_write, f)) {
+        return false;
     }
 
     commitments_write(f, to);
+
+    return true;
 }
 
 
@@ -299,9 +325,7 @@ focus_print(focus_t *f, const reader_stats_t *stats)
         return fail(f->o.output, "can't be opened");
     }
 
-    fold_sort(f->fold);
-    focus_write(f, to);
-    ok = fflush(to) == 0 && !ferror(to);
+    ok = focus_write(f, to) && fflush(to) == 0 && !ferror(to);
 
     if (to != stdout) {
         ok &= fclose(to) == 0;
@@ -346,22 +370,23 @@ focus_run(focus_t *f)
     f->o.reader.kinds = READER_CALLS;
     f->first = INT64_MAX;
     f->last = INT64_MIN;
-    f->fold = fold_new(sizeof(focus_sum_t));
+    f->rows = groups_new(OF_LINE + f->o.nby, sizeof(focus_sum_t), add_sums,
+                       f->o.rows_memory);
     f->used = fold_new(FOCUS_USE_SIZE);
 
-    if (f->fold == NULL || f->used == NULL) {
-        fold_free(f->fold);
-        return fail("report", "no memory");
-    }
+    if (f->rows == NULL || f->used == NULL) {
+        (void) fail("report", "no memory");
 
-    if (reader_run(f->o.files, f->o.nfiles, &f->o.reader, focus_line, f,
-                   &stats))
+    } else if (reader_run(f->o.files, f->o.nfiles, &f->o.reader, focus_line, f,
+                          &stats))
     {
-        rc = fold_failed(f->fold) || fold_failed(f->used)
-             ? fold_too_many("report") : focus_print(f, &stats);
+        rc = fold_failed(f->used) ? fold_too_many("report")
+             : f->full ? fail("report", "there is no room for the rows, in"
+                                        " memory and $TMPDIR")
+             : focus_print(f, &stats);
     }
 
-    fold_free(f->fold);
+    groups_free(f->rows);
     fold_free(f->used);
 
     return rc;

@@ -7,11 +7,10 @@
 typedef struct {
     const listing_t   *l;
     report_options_t  *o;
-    groups_t          *groups;
+    groups_t            *groups;
     table_t           *table;
     unsigned char     *line, *all, *others;
     uint64_t           rows, nothers;
-    bool               full;
 } run_t;
 
 
@@ -107,9 +106,9 @@ take(void *data, const record_t *r)
     }
 
     run->l->add(run->all, run->line);
-    run->full = !groups_take(run->groups, r, run->line);
 
-    return !run->full;
+    return groups_take_line(run->groups, run->o->by, run->o->reader.zone, r,
+                          run->line);
 }
 
 
@@ -142,14 +141,17 @@ sum_row(run_t *run, const char *what, const void *sums)
 
 
 static bool
-print(run_t *run)
+print(void *data, table_t *t, const reader_stats_t *stats)
 {
-    char  others[64];
+    char    others[64];
+    run_t  *run = data;
 
+    (void) stats;
+    run->table = t;
     listing_columns(run->table, run->o->by, run->o->nby);
     run->l->columns(run->table);
 
-    if (!groups_each(run->groups, run->l->order, row, run)) {
+    if (!groups_each(run->groups, run->l->rank, row, run)) {
         return failed("report", "the temporary file can't be used");
     }
 
@@ -170,33 +172,12 @@ print(run_t *run)
 }
 
 
-static int
-read_and_print(run_t *run)
-{
-    int             rc = 1;
-    reader_stats_t  stats;
-
-    if (reader_run(run->o->files, run->o->nfiles, &run->o->reader, take, run,
-                   &stats))
-    {
-        if (run->full) {
-            (void) fail("report", "there are too many rows for the memory");
-
-        } else if (print(run)) {
-            rc = report_print(run->o, run->table, &stats);
-            run->table = NULL;
-        }
-    }
-
-    return rc;
-}
-
-
 int
 listing_run(const listing_t *l, report_options_t *o)
 {
-    int    rc;
-    run_t  run = { .l = l, .o = o };
+    int           rc;
+    run_t         run = { .l = l, .o = o };
+    report_job_t  job = { l->name, take, false, print };
 
     if (o->top == 0 && o->format == TABLE_TEXT) {
         o->top = LISTING_TOP;
@@ -204,18 +185,16 @@ listing_run(const listing_t *l, report_options_t *o)
 
     o->reader.kinds = READER_CALLS;
     run.line = calloc(3, l->size);
-    run.groups = groups_new(o->by, o->nby, o->reader.zone, l->size, l->add);
-    run.table = table_new(o->format, l->name);
+    run.groups = groups_new(o->nby, l->size, l->add, o->rows_memory);
 
-    if (run.line == NULL || run.groups == NULL || run.table == NULL) {
+    if (run.line == NULL || run.groups == NULL) {
         rc = fail("report", "there is not enough memory");
+
     } else {
         run.all = run.line + l->size;
         run.others = run.all + l->size;
-        rc = read_and_print(&run);
+        rc = report_run(o, &job, &run);
     }
-
-    table_drop(run.table);
 
     groups_free(run.groups);
     free(run.line);

@@ -15,11 +15,13 @@
 #define ZONES      "/usr/share/zoneinfo/"
 #define ZONE_SIZE  (1024 * 1024)
 #define MEMORY     (4 * 1024 * 1024)    /* for zones and words */
-#define COMMON     8
+#define MEMORY_MAX 16384                /* MB, --memory= */
+#define COMMON     9
 
 /* What was given. */
 typedef struct {
-    const char  *since, *until, *zone, *by, *top, *format, *output;
+    const char  *since, *until, *zone, *by, *top, *format, *output,
+                *memory;
     bool         quiet;
 } given_t;
 
@@ -233,6 +235,27 @@ parse_top(parse_t *p)
 }
 
 
+static bool
+parse_memory(parse_t *p)
+{
+    int64_t  n;
+
+    if (p->given.memory == NULL) {
+        return true;
+    }
+
+    n = tg_str_int(tg_strz(p->given.memory));
+
+    if (n < 1 || n > MEMORY_MAX) {
+        return bad("memory", p->given.memory, "is no number of megabytes");
+    }
+
+    p->o->rows_memory = (size_t) n * 1024 * 1024;
+
+    return true;
+}
+
+
 /* The words' index; -1 with a message said. */
 static int
 parse_words(parse_t *p, int argc, char **argv)
@@ -243,7 +266,8 @@ parse_words(parse_t *p, int argc, char **argv)
         { "since", &g->since, NULL }, { "until", &g->until, NULL },
         { "zone", &g->zone, NULL }, { "by", &g->by, NULL },
         { "top", &g->top, NULL }, { "format", &g->format, NULL },
-        { "output", &g->output, NULL }, { "quiet", NULL, &g->quiet }
+        { "output", &g->output, NULL }, { "quiet", NULL, &g->quiet },
+        { "memory", &g->memory, NULL }
     };
     struct option  table[OPTIONS_MAX + COMMON + 2];
 
@@ -314,7 +338,8 @@ report_options(report_options_t *o, int argc, char **argv,
     if (first < 0 || !parse_zone(&p)
         || !parse_time(&p, "since", p.given.since, &o->reader.since)
         || !parse_time(&p, "until", p.given.until, &o->reader.until)
-        || !parse_by(&p) || !parse_format(&p, more) || !parse_top(&p))
+        || !parse_by(&p) || !parse_format(&p, more) || !parse_top(&p)
+        || !parse_memory(&p))
     {
         report_options_free(o);
         return false;
@@ -345,30 +370,4 @@ report_options_free(report_options_t *o)
 {
     tg_arena_destroy(o->memory);
     o->memory = NULL;
-}
-
-
-int
-report_print(const report_options_t *o, table_t *t,
-    const reader_stats_t *stats)
-{
-    bool   ok;
-    FILE  *to = o->output == NULL ? stdout : fopen(o->output, "we");
-
-    if (to == NULL) {
-        table_drop(t);
-        return fail(o->output, strerror(errno));
-    }
-
-    ok = table_print(t, to);
-
-    if (to != stdout && fclose(to) == EOF && ok) {
-        ok = failed(o->output, strerror(errno));
-    }
-
-    if (!o->quiet) {
-        reader_say(stats);
-    }
-
-    return !ok;
 }

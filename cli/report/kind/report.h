@@ -6,6 +6,7 @@
 #define REPORT_H
 
 #include "reading/reader.h"
+#include "rows/groups.h"
 #include "table/table.h"
 
 #include "llmctl_options.h"
@@ -22,6 +23,7 @@
  *   --format=table|csv|json   (a kind may know more)
  *   --output=FILE
  *   --quiet                   no progress, nothing said on stderr but errors
+ *   --memory=MEGABYTES        for rows; what is more goes to temporary files
  */
 typedef struct {
     reader_options_t  reader;
@@ -32,6 +34,7 @@ typedef struct {
     const char       *format_word;      /* as given; NULL: none was */
     const char       *output;           /* NULL: stdout */
     bool              quiet;
+    size_t            rows_memory;      /* bytes; 0: GROUPS_MEMORY */
     char            **files;
     int               nfiles;
     void             *memory;           /* private */
@@ -50,5 +53,21 @@ void report_options_free(report_options_t *o);
  * Returns the exit code. */
 int report_print(const report_options_t *o, table_t *t,
     const reader_stats_t *stats);
+
+/* What is asked of the lines. */
+typedef struct {
+    const char     *name;               /* of the table; static */
+
+    /* False: there is no room. */
+    reader_line_t   line;
+    bool            says;               /* so itself */
+
+    /* Fills the table once all are there. False with a message said. */
+    bool          (*print)(void *data, table_t *t,
+                           const reader_stats_t *stats);
+} report_job_t;
+
+/* Reads the files and prints the table.  Returns the exit code. */
+int report_run(const report_options_t *o, const report_job_t *job, void *data);
 
 #endif /* REPORT_H */

@@ -2,6 +2,7 @@
 
 #include "temporary.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -39,4 +40,29 @@ temporary_file(void)
     }
 
     return f;
+}
+
+
+bool
+temporary_write(FILE *f, const void *p, size_t n)
+{
+    ssize_t      done;
+    const char  *from = p;
+
+    while (n != 0) {
+        done = write(fileno(f), from, n);
+
+        if (done == -1 && errno == EINTR) {
+            continue;
+        }
+
+        if (done <= 0) {
+            return false;
+        }
+
+        from += done;
+        n -= (size_t) done;
+    }
+
+    return true;
 }

@@ -1,317 +1,383 @@
 #define _GNU_SOURCE
 
 #include "groups.h"
+#include "parts.h"
 #include "spill.h"
 
 #include <stdlib.h>
 
-#define SLOTS_MIN  1024
-#define MEMORY     (40 * 1024 * 1024)   /* more is in temporary files */
-#define CHUNK      (1024 * 1024)
-#define VALUE_MAX  512                  /* of a dimension's bytes */
-#define KEY_MAX    (DIMENSIONS_MAX * (VALUE_MAX + 2))
+#define SLOTS_MIN   1024
+#define ROW_COST    64                  /* bytes beside a row: its slot, and
+                                           what is sorted */
+#define PART_BITS   6                   /* of a hash: which of PARTS */
+#define LEVELS      5                   /* of parts that had to be divided */
+#define MERGING     ((size_t) 16 * 1024 * 1024)
 
 /* Behind it are the sums, then the key: of each value its length, of two bytes,
- * and its bytes. */
+ * and its bytes; zeros up to a multiple of 8. */
+typedef struct {
+    parts_size_t  size;                 /* of all of it */
+    uint32_t      hash;
+} row_t;
+
+#define ROW_MAX  (sizeof(row_t) + GROUPS_SUMS_MAX                               \
+                  + GROUPS_VALUES_MAX * (GROUPS_VALUE_SIZE + 2) + 8)
+
 typedef struct {
     uint32_t  hash;
-    uint32_t  nkey;
-} group_t;
+    uint32_t  at;                       /* 1 + the row's place by 8 bytes; 0: free
+                                         */
+} slot_t;
+
+typedef struct {
+    int64_t       rank[2];
+    const row_t  *row;
+} entry_t;
 
 struct groups_s {
-    const dimension_t       *by;
-    unsigned                 nby;
-    const struct tg_zone_s  *zone;
-    size_t                   size;      /* of the sums, made even */
-    groups_add_t             add;
-    group_t                **slots;
-    size_t                   nslots, used;
-    char                    *chunks[MEMORY / CHUNK];
-    unsigned                 nchunks, most;
-    size_t                   left;      /* of the last chunk */
-    spill_t                 *spill;     /* rows of one key several times */
-    group_t                 *last;      /* the row that is being summed up */
-    spill_t                 *sorted;    /* each once, by the order asked for */
-    groups_order_t           order;
-    groups_row_t             row;
-    void                    *data;
-    bool                     broken;
+    unsigned       nvalues;
+    size_t         sums;                /* bytes, made even */
+    groups_add_t     add;
+    size_t         memory;
+    char          *arena;               /* rows, one behind the other */
+    size_t         used, n;             /* bytes, rows */
+    slot_t        *slots;
+    size_t         nslots;
+    parts_t       *parts;               /* NULL: it all fits */
+    entry_t       *entries;             /* of all rows, in order */
+    size_t         nentries;
+    spill_t       *sorted;              /* or here */
+    bool           ready, broken;
+    groups_rank_t    rank;
+    groups_row_t     row;                 /* while they are handed over */
+    void          *data;
 };
 
-static bool spill_all(groups_t *g, spill_t **spill, spill_compare_t compare);
 
-
-static inline void *
-group_sums(group_t *g)
+groups_t *
+groups_new(unsigned values, size_t size, groups_add_t add, size_t memory)
 {
-    return g + 1;
+    groups_t  *rows;
+
+    if (values > GROUPS_VALUES_MAX || size > GROUPS_SUMS_MAX) {
+        return NULL;
+    }
+
+    rows = calloc(1, sizeof(groups_t));
+
+    if (rows == NULL) {
+        return NULL;
+    }
+
+    rows->nvalues = values;
+    rows->sums = (size + 7) & ~(size_t) 7;
+    rows->add = add;
+    rows->memory = memory == 0 ? GROUPS_MEMORY
+                   : memory < GROUPS_MEMORY_MIN ? GROUPS_MEMORY_MIN : memory;
+    rows->nslots = SLOTS_MIN;
+    rows->slots = calloc(rows->nslots, sizeof(slot_t));
+    rows->arena = malloc(rows->memory + ROW_MAX);
+
+    if (rows->slots == NULL || rows->arena == NULL) {
+        groups_free(rows);
+        rows = NULL;
+    }
+
+    return rows;
+}
+
+
+/* What rows are taken and sorted by; they are elsewhere. */
+static void
+forget(groups_t *rows)
+{
+    free(rows->arena);
+    free(rows->slots);
+    free(rows->entries);
+    rows->arena = NULL;
+    rows->slots = NULL;
+    rows->entries = NULL;
+}
+
+
+void
+groups_free(groups_t *rows)
+{
+    if (rows != NULL) {
+        forget(rows);
+        parts_free(rows->parts);
+        spill_free(rows->sorted);
+        free(rows);
+    }
+}
+
+
+tg_str_t
+groups_int(char *buf, int64_t v)
+{
+    uint64_t  u = (uint64_t) v ^ UINT64_C(0x8000000000000000);
+
+    for (int i = 0; i < GROUPS_INT_SIZE; i++) {
+        buf[i] = (char) (u >> (56 - 8 * i));
+    }
+
+    return tg_str_of(buf, GROUPS_INT_SIZE);
+}
+
+
+int64_t
+groups_int_of(tg_str_t value)
+{
+    uint64_t  u = 0;
+
+    for (size_t i = 0; i < value.len && i < GROUPS_INT_SIZE; i++) {
+        u = u << 8 | (uint8_t) value.p[i];
+    }
+
+    return (int64_t) (u ^ UINT64_C(0x8000000000000000));
+}
+
+
+static inline row_t *
+row_at(const groups_t *rows, size_t at)
+{
+    return (row_t *) (void *) (rows->arena + at);
 }
 
 
 static inline char *
-group_key(const groups_t *all, group_t *g)
+key_of(const groups_t *rows, const row_t *row)
 {
-    return (char *) (g + 1) + all->size;
+    return (char *) (row + 1) + rows->sums;
 }
 
 
-groups_t *
-groups_new(const dimension_t *by, unsigned n, const struct tg_zone_s *zone,
-    size_t size, groups_add_t add)
+static inline size_t
+key_size(const groups_t *rows, const row_t *row)
 {
-    groups_t  *g = calloc(1, sizeof(groups_t));
-
-    if (g == NULL) {
-        return NULL;
-    }
-
-    g->by = by;
-    g->nby = n;
-    g->zone = zone;
-    g->size = (size + 7) & ~(size_t) 7;
-    g->add = add;
-    g->most = MEMORY / CHUNK;
-    g->nslots = SLOTS_MIN;
-    g->slots = calloc(g->nslots, sizeof(group_t *));
-
-    if (g->slots == NULL) {
-        free(g);
-        g = NULL;
-    }
-
-    return g;
+    return row->size - sizeof(row_t) - rows->sums;
 }
 
 
-void
-groups_limit(groups_t *g, size_t bytes)
-{
-    g->most = bytes < CHUNK ? 1 : bytes > MEMORY ? MEMORY / CHUNK
-              : (unsigned) (bytes / CHUNK);
-}
-
-
-void
-groups_free(groups_t *g)
-{
-    if (g != NULL) {
-        for (unsigned i = 0; i < g->nchunks; i++) {
-            free(g->chunks[i]);
-        }
-        spill_free(g->spill);
-        spill_free(g->sorted);
-        free(g->last);
-        free(g->slots);
-        free(g);
-    }
-}
-
-
-static size_t
-group_size(const groups_t *g, const group_t *is)
-{
-    return sizeof(group_t) + g->size + is->nkey;
-}
-
-
-/* NULL: what is there has to go first.  A group is smaller than a chunk. */
-static void *
-room(groups_t *g, size_t n)
-{
-    n = (n + 7) & ~(size_t) 7;
-
-    if (n > g->left) {
-        if (g->nchunks == g->most) {
-            return NULL;
-        }
-        g->chunks[g->nchunks] = malloc(CHUNK);
-        if (g->chunks[g->nchunks] == NULL) {
-            return NULL;
-        }
-        g->nchunks++;
-        g->left = CHUNK;
-    }
-
-    g->left -= n;
-
-    return g->chunks[g->nchunks - 1] + CHUNK - g->left - n;
-}
-
-
-static size_t
-make_key(const groups_t *g, const record_t *r, char *key)
-{
-    char      buf[DIMENSION_SIZE];
-    size_t    n = 0;
-    uint16_t  len;
-    tg_str_t  v;
-
-    for (unsigned i = 0; i < g->nby; i++) {
-        v = dimension_value(&g->by[i], r, g->zone, buf);
-        len = (uint16_t) (v.len < VALUE_MAX ? v.len : VALUE_MAX);
-        memcpy(key + n, &len, 2);
-
-        if (len != 0) {
-            memcpy(key + n + 2, v.p, len);
-        }
-
-        n += 2u + len;
-    }
-
-    return n;
-}
-
-
+/* Its bytes are a multiple of 8. */
 static uint32_t
 key_hash(const char *key, size_t n)
 {
     uint64_t  h = n, w;
 
-    for ( /* void */ ; n >= 8; key += 8, n -= 8) {
+    for ( /* void */ ; n != 0; key += 8, n -= 8) {
         memcpy(&w, key, 8);
         h = (h ^ w) * UINT64_C(0x9e3779b97f4a7c15);
         h ^= h >> 32;
     }
 
-    for (w = 0; n != 0; n--) {
-        w = w << 8 | (uint8_t) key[n - 1];
-    }
-
-    h = (h ^ w) * UINT64_C(0x9e3779b97f4a7c15);
-
-    return (uint32_t) (h >> 32);
+    return (uint32_t) (h * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
 
-static group_t **
-find(groups_t *g, const char *key, size_t n, uint32_t hash)
+static slot_t *
+find(const groups_t *rows, const row_t *row)
 {
-    size_t    at = hash & (g->nslots - 1);
-    group_t  *is;
+    size_t        at = row->hash & (rows->nslots - 1);
+    slot_t       *slot;
+    const row_t  *is;
 
-    while ((is = g->slots[at]) != NULL) {
-        if (is->hash == hash && is->nkey == n
-            && memcmp(group_key(g, is), key, n) == 0)
+    while ((slot = &rows->slots[at])->at != 0) {
+        is = row_at(rows, (size_t) (slot->at - 1) * 8);
+
+        if (slot->hash == row->hash && is->size == row->size
+            && memcmp(key_of(rows, is), key_of(rows, row),
+                      key_size(rows, row)) == 0)
         {
             break;
         }
-        at = (at + 1) & (g->nslots - 1);
+
+        at = (at + 1) & (rows->nslots - 1);
     }
 
-    return &g->slots[at];
+    return slot;
 }
 
 
 static bool
-grow(groups_t *g)
+grow(groups_t *rows)
 {
-    size_t     n = g->nslots, at;
-    group_t  **slots = calloc(2 * n, sizeof(group_t *));
+    size_t   n = rows->nslots * 2, at;
+    slot_t  *slots = calloc(n, sizeof(slot_t));
 
     if (slots == NULL) {
         return false;
     }
 
-    for (size_t i = 0; i < n; i++) {
-        if (g->slots[i] != NULL) {
-            at = g->slots[i]->hash & (2 * n - 1);
-            while (slots[at] != NULL) {
-                at = (at + 1) & (2 * n - 1);
+    for (size_t i = 0; i < rows->nslots; i++) {
+        if (rows->slots[i].at != 0) {
+            at = rows->slots[i].hash & (n - 1);
+
+            while (slots[at].at != 0) {
+                at = (at + 1) & (n - 1);
             }
-            slots[at] = g->slots[i];
+
+            slots[at] = rows->slots[i];
         }
     }
 
-    free(g->slots);
-    g->slots = slots;
-    g->nslots = 2 * n;
-
-    return true;
-}
-
-
-/* In any order, as long as those of one key come together. */
-static int
-by_key(const void *a, const void *b, void *data)
-{
-    const group_t   *one = a, *two = b;
-    const groups_t  *g = data;
-
-    if (one->hash != two->hash) {
-        return one->hash < two->hash ? -1 : 1;
-    }
-
-    if (one->nkey != two->nkey) {
-        return one->nkey < two->nkey ? -1 : 1;
-    }
-
-    return memcmp((const char *) (one + 1) + g->size,
-                  (const char *) (two + 1) + g->size, one->nkey);
-}
-
-
-/* A new one in an empty slot; it may be that the others are spilled for it. */
-static group_t *
-group_add(groups_t *g, const char *key, size_t n, uint32_t hash)
-{
-    size_t    size = sizeof(group_t) + g->size + n;
-    group_t  *is;
-
-    if (g->used >= g->nslots / 2 && !grow(g)) {
-        return NULL;
-    }
-
-    is = room(g, size);
-
-    if (is == NULL) {
-        if (!spill_all(g, &g->spill, by_key)) {
-            return NULL;
-        }
-        is = room(g, size);
-        if (is == NULL) {
-            return NULL;
-        }
-    }
-
-    memset(is, 0, sizeof(group_t) + g->size);
-    is->hash = hash;
-    is->nkey = (uint32_t) n;
-    memcpy(group_key(g, is), key, n);
-    *find(g, key, n, hash) = is;
-    g->used++;
-
-    return is;
-}
-
-
-bool
-groups_take(groups_t *g, const record_t *r, const void *sums)
-{
-    char       key[KEY_MAX];
-    size_t     n = make_key(g, r, key);
-    uint32_t   hash = key_hash(key, n);
-    group_t   *is = *find(g, key, n, hash);
-
-    if (is == NULL) {
-        is = group_add(g, key, n, hash);
-        if (is == NULL) {
-            return false;
-        }
-    }
-
-    g->add(group_sums(is), sums);
+    free(rows->slots);
+    rows->slots = slots;
+    rows->nslots = n;
 
     return true;
 }
 
 
 static void
-key_values(const groups_t *g, const group_t *is, tg_str_t *values)
+clear(groups_t *rows)
 {
-    const char  *key = (const char *) (is + 1) + g->size;
-    uint16_t     len;
+    memset(rows->slots, 0, rows->nslots * sizeof(slot_t));
+    rows->used = 0;
+    rows->n = 0;
+}
 
-    for (unsigned i = 0; i < g->nby; i++) {
+
+static inline bool
+fits(const groups_t *rows, size_t n, size_t size)
+{
+    return rows->used + size + (rows->n + n) * ROW_COST <= rows->memory;
+}
+
+
+/* All that is in memory, by the bits of their hashes that this level divides
+ * by. */
+static bool
+divide(groups_t *rows, parts_t **parts, unsigned level)
+{
+    unsigned  shift = 32 - PART_BITS * (level + 1);
+    row_t    *row;
+
+    if (*parts == NULL) {
+        *parts = level < LEVELS ? parts_new() : NULL;
+    }
+
+    if (*parts == NULL) {
+        return false;
+    }
+
+    for (size_t at = 0; at < rows->used; at += row->size) {
+        row = row_at(rows, at);
+
+        if (!parts_put(*parts, row->hash >> shift & (PARTS - 1), row)) {
+            return false;
+        }
+    }
+
+    clear(rows);
+
+    return true;
+}
+
+
+/* The row behind the last one becomes one of them; there is none like it. */
+static bool
+keep(groups_t *rows)
+{
+    row_t   *row = row_at(rows, rows->used);
+    slot_t  *slot;
+
+    if (rows->n * 4 >= rows->nslots * 3 && !grow(rows)) {
+        return false;
+    }
+
+    slot = find(rows, row);
+    slot->hash = row->hash;
+    slot->at = (uint32_t) (rows->used / 8 + 1);
+    rows->used += row->size;
+    rows->n++;
+
+    return true;
+}
+
+
+/* Behind the last row, with sums of zeros. */
+static row_t *
+make_row(groups_t *rows, const tg_str_t *values)
+{
+    char      *key, *begin;
+    row_t     *row = row_at(rows, rows->used);
+    uint16_t   len;
+
+    memset(row + 1, 0, rows->sums);
+    begin = key_of(rows, row);
+    key = begin;
+
+    for (unsigned i = 0; i < rows->nvalues; i++) {
+        len = (uint16_t) (values[i].len < GROUPS_VALUE_SIZE ? values[i].len
+                                                          : GROUPS_VALUE_SIZE);
+        memcpy(key, &len, 2);
+
+        if (len != 0) {
+            memcpy(key + 2, values[i].p, len);
+        }
+
+        key += 2 + len;
+    }
+
+    while ((key - begin) % 8 != 0) {
+        *key++ = '\0';
+    }
+
+    row->size = (parts_size_t) (key - (char *) row);
+    row->hash = key_hash(begin, (size_t) (key - begin));
+
+    return row;
+}
+
+
+bool
+groups_take(groups_t *rows, const tg_str_t *values, const void *sums)
+{
+    row_t   *row = make_row(rows, values);
+    slot_t  *slot = find(rows, row);
+
+    if (slot->at != 0) {
+        rows->add(row_at(rows, (size_t) (slot->at - 1) * 8) + 1, sums);
+        return true;
+    }
+
+    rows->add(row + 1, sums);
+
+    if (!fits(rows, 1, row->size)) {
+        if (!divide(rows, &rows->parts, 0)) {
+            return false;
+        }
+
+        memmove(rows->arena, row, row->size);
+    }
+
+    return keep(rows);
+}
+
+
+bool
+groups_take_line(groups_t *rows, const dimension_t *by,
+    const struct tg_zone_s *zone, const record_t *r, const void *sums)
+{
+    char      buf[GROUPS_VALUES_MAX][DIMENSION_SIZE];
+    tg_str_t  values[GROUPS_VALUES_MAX];
+
+    for (unsigned i = 0; i < rows->nvalues; i++) {
+        values[i] = dimension_value(&by[i], r, zone, buf[i]);
+    }
+
+    return groups_take(rows, values, sums);
+}
+
+
+static void
+values_of(const groups_t *rows, const row_t *row, tg_str_t *values)
+{
+    uint16_t     len;
+    const char  *key = key_of(rows, row);
+
+    for (unsigned i = 0; i < rows->nvalues; i++) {
         memcpy(&len, key, 2);
         values[i] = tg_str_of(key + 2, len);
         key += 2 + len;
@@ -319,195 +385,241 @@ key_values(const groups_t *g, const group_t *is, tg_str_t *values)
 }
 
 
-/* By what was asked for, then by the values. */
 static int
-by_order(const void *a, const void *b, void *data)
+by_values(const void *a, const void *b, void *data)
 {
-    int              rc;
-    size_t           n;
-    tg_str_t         va[DIMENSIONS_MAX], vb[DIMENSIONS_MAX];
-    groups_t        *g = data;
-    const group_t   *one = a, *two = b;
+    int            rc;
+    uint16_t       na, nb;
+    const char    *x, *y;
+    const groups_t  *rows = data;
 
-    key_values(g, one, va);
-    key_values(g, two, vb);
+    x = key_of(rows, a);
+    y = key_of(rows, b);
 
-    rc = g->order == NULL ? 0 : g->order(va, one + 1, vb, two + 1);
+    for (unsigned i = 0; i < rows->nvalues; i++) {
+        memcpy(&na, x, 2);
+        memcpy(&nb, y, 2);
+        rc = memcmp(x + 2, y + 2, na < nb ? na : nb);
 
-    for (unsigned i = 0; rc == 0 && i < g->nby; i++) {
-        n = va[i].len < vb[i].len ? va[i].len : vb[i].len;
-        rc = memcmp(va[i].p, vb[i].p, n);
-        rc = rc != 0 ? rc : va[i].len < vb[i].len ? -1
-                            : va[i].len > vb[i].len;
-    }
-
-    return rc;
-}
-
-
-typedef struct {
-    groups_t         *g;
-    spill_compare_t   compare;
-} sort_t;
-
-
-static int
-compare_slots(const void *a, const void *b, void *data)
-{
-    const sort_t  *s = data;
-
-    return s->compare(*(group_t *const *) a, *(group_t *const *) b, s->g);
-}
-
-
-/* Moves them to the front of the slots, in order; there are g->used. */
-static void
-sort_all(groups_t *g, spill_compare_t compare)
-{
-    size_t  n = 0;
-    sort_t  s = { g, compare };
-
-    for (size_t i = 0; i < g->nslots; i++) {
-        if (g->slots[i] != NULL) {
-            g->slots[n++] = g->slots[i];
+        if (rc != 0 || na != nb) {
+            return rc != 0 ? rc : na < nb ? -1 : 1;
         }
+
+        x += 2 + na;
+        y += 2 + nb;
     }
 
-    qsort_r(g->slots, n, sizeof(group_t *), compare_slots, &s);
+    return 0;
 }
 
 
-/* All that is in memory becomes a run, and is forgotten. */
-static bool
-spill_all(groups_t *g, spill_t **spill, spill_compare_t compare)
+static int
+compare_entries(const void *a, const void *b, void *data)
 {
-    if (*spill == NULL) {
-        *spill = spill_new();
+    const entry_t  *x = a, *y = b;
+
+    return x->rank[0] != y->rank[0] ? (x->rank[0] < y->rank[0] ? -1 : 1)
+           : x->rank[1] != y->rank[1] ? (x->rank[1] < y->rank[1] ? -1 : 1)
+           : by_values(x->row, y->row, data);
+}
+
+
+/* Numbers that are in the order of a text's first 16 bytes. */
+static void
+rank_text(int64_t rank[2], tg_str_t v)
+{
+    char  bytes[16] = "";
+
+    if (v.len != 0) {
+        memcpy(bytes, v.p, v.len < 16 ? v.len : 16);
     }
 
-    if (*spill == NULL || !spill_begin(*spill)) {
+    rank[0] = groups_int_of(tg_str_of(bytes, 8));
+    rank[1] = groups_int_of(tg_str_of(bytes + 8, 8));
+}
+
+
+/* All that is in memory. */
+static bool
+sort(groups_t *rows)
+{
+    entry_t   *e;
+    tg_str_t   values[GROUPS_VALUES_MAX];
+
+    free(rows->entries);
+    rows->entries = calloc(rows->n + 1, sizeof(entry_t));
+
+    if (rows->entries == NULL) {
         return false;
     }
 
-    sort_all(g, compare);
+    e = rows->entries;
 
-    for (size_t i = 0; i < g->used; i++) {
-        if (!spill_put(*spill, g->slots[i], group_size(g, g->slots[i]))) {
+    for (size_t at = 0; at < rows->used; at += e->row->size, e++) {
+        e->row = row_at(rows, at);
+        values_of(rows, e->row, values);
+
+        if (rows->rank != NULL) {
+            rows->rank(e->rank, values, e->row + 1);
+
+        } else if (rows->nvalues != 0) {
+            rank_text(e->rank, values[0]);
+        }
+    }
+
+    rows->nentries = rows->n;
+    qsort_r(rows->entries, rows->n, sizeof(entry_t), compare_entries, rows);
+
+    return true;
+}
+
+
+/* They are complete: a sorted run. */
+static bool
+run_out(groups_t *rows)
+{
+    entry_t  *e;
+
+    if (rows->n == 0) {
+        return true;
+    }
+
+    if (!sort(rows) || !spill_begin(rows->sorted)) {
+        return false;
+    }
+
+    for (e = rows->entries; e < rows->entries + rows->nentries; e++) {
+        if (!spill_put(rows->sorted, e->rank, e->row, e->row->size)) {
             return false;
         }
     }
 
-    memset(g->slots, 0, g->nslots * sizeof(group_t *));
-    g->used = 0;
-    g->left = 0;
+    clear(rows);
 
-    while (g->nchunks != 0) {
-        free(g->chunks[--g->nchunks]);
+    return spill_end(rows->sorted);
+}
+
+
+typedef struct {
+    groups_t    *rows;
+    unsigned   level;
+    parts_t   *next;                    /* the part did not fit: parts of it */
+    bool       broken;
+} absorb_t;
+
+
+static bool
+absorb(void *data, const void *record)
+{
+    slot_t       *slot;
+    groups_t       *rows;
+    absorb_t     *a = data;
+    const row_t  *row = record;
+
+    rows = a->rows;
+    slot = find(rows, row);
+
+    if (slot->at != 0) {
+        rows->add(row_at(rows, (size_t) (slot->at - 1) * 8) + 1, row + 1);
+        return true;
     }
 
-    return spill_end(*spill);
+    if (!fits(rows, 1, row->size) && !divide(rows, &a->next, a->level + 1)) {
+        a->broken = true;
+        return false;
+    }
+
+    memcpy(row_at(rows, rows->used), row, row->size);
+    a->broken = !keep(rows);
+
+    return !a->broken;
+}
+
+
+/* Each row's parts come together, and are sorted. */
+static bool
+drain(groups_t *rows, parts_t *parts, unsigned level)
+{
+    bool  ok = true;
+
+    for (unsigned i = 0; ok && i < PARTS; i++) {
+        absorb_t  a = { rows, level, NULL, false };
+
+        /* rows of other parts are complete, and have to go for large ones */
+
+        ok = fits(rows, parts_count(parts, i), parts_size(parts, i))
+             || run_out(rows);
+        ok = ok && parts_take(parts, i, absorb, &a) && !a.broken;
+
+        if (ok && a.next != NULL) {
+            ok = divide(rows, &a.next, level + 1)
+                 && drain(rows, a.next, level + 1);
+        }
+
+        parts_free(a.next);
+    }
+
+    return ok && run_out(rows);
+}
+
+
+static bool
+make_ready(groups_t *rows)
+{
+    bool  ok;
+
+    if (rows->parts == NULL) {
+        return sort(rows);
+    }
+
+    rows->sorted = spill_new();
+    ok = rows->sorted != NULL && divide(rows, &rows->parts, 0)
+         && drain(rows, rows->parts, 0);
+    parts_free(rows->parts);
+    rows->parts = NULL;
+    forget(rows);
+
+    return ok;
 }
 
 
 static bool
 hand_over(void *data, const void *record, size_t n)
 {
-    groups_t       *g = data;
-    tg_str_t        values[DIMENSIONS_MAX];
-    const group_t  *is = record;
+    groups_t       *rows = data;
+    tg_str_t      values[GROUPS_VALUES_MAX];
+    const row_t  *row = record;
 
     (void) n;
-    key_values(g, is, values);
+    values_of(rows, row, values);
 
-    return g->row(g->data, values, is + 1);
-}
-
-
-/* The row that is complete is to be sorted. */
-static bool
-row_done(groups_t *g)
-{
-    size_t    n = group_size(g, g->last);
-    group_t  *is;
-
-    if (g->used >= g->nslots / 2 && !grow(g)) {
-        return false;
-    }
-
-    is = room(g, n);
-
-    if (is == NULL
-        && (!spill_all(g, &g->sorted, by_order) || (is = room(g, n)) == NULL))
-    {
-        return false;
-    }
-
-    memcpy(is, g->last, n);
-    *find(g, group_key(g, is), is->nkey, is->hash) = is;
-    g->used++;
-
-    return true;
-}
-
-
-/* Of one of the runs, by key. */
-static bool
-merge_row(void *data, const void *record, size_t n)
-{
-    groups_t       *g = data;
-    group_t        *grown;
-    const group_t  *is = record;
-
-    if (g->last != NULL && by_key(g->last, is, g) == 0) {
-        g->add(group_sums(g->last), is + 1);
-        return true;
-    }
-
-    g->broken = g->last != NULL && !row_done(g);
-    grown = g->broken ? NULL : realloc(g->last, n);
-
-    if (grown == NULL) {
-        g->broken = true;
-        return false;
-    }
-
-    g->last = grown;
-    memcpy(g->last, record, n);
-
-    return true;
-}
-
-
-/* From the runs by key to memory, or runs, by the order asked for. */
-static bool
-merge(groups_t *g)
-{
-    return spill_all(g, &g->spill, by_key)
-           && spill_each(g->spill, by_key, g, merge_row, g) && !g->broken
-           && (g->last == NULL || row_done(g));
+    return rows->row(rows->data, values, row + 1);
 }
 
 
 bool
-groups_each(groups_t *g, groups_order_t order, groups_row_t row, void *data)
+groups_each(groups_t *rows, groups_rank_t rank, groups_row_t row, void *data)
 {
-    g->order = order;
-    g->row = row;
-    g->data = data;
+    rows->row = row;
+    rows->data = data;
 
-    if (g->spill != NULL && !merge(g)) {
+    if (!rows->ready) {
+        rows->rank = rank;
+        rows->ready = true;
+        rows->broken = !make_ready(rows);
+    }
+
+    if (rows->broken) {
         return false;
     }
 
-    if (g->sorted != NULL) {
-        return spill_all(g, &g->sorted, by_order)
-               && spill_each(g->sorted, by_order, g, hand_over, g);
+    if (rows->sorted != NULL) {
+        return spill_each(rows->sorted, MERGING, by_values, rows, hand_over,
+                          rows);
     }
 
-    sort_all(g, by_order);
-
-    for (size_t i = 0; i < g->used; i++) {
-        if (!hand_over(g, g->slots[i], 0)) {
+    for (size_t i = 0; i < rows->nentries; i++) {
+        if (!hand_over(rows, rows->entries[i].row, 0)) {
             break;
         }
     }

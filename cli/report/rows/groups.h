@@ -1,5 +1,6 @@
 /*
- * groups.h - sums by any number of dimensions.
+ * groups.h - sums by values, of any number of rows: what does not fit into the
+ * memory goes to unlinked temporary files.
  */
 
 #ifndef GROUPS_H
@@ -7,37 +8,49 @@
 
 #include "line/record.h"
 
+#define GROUPS_VALUES_MAX  24             /* of a row */
+#define GROUPS_VALUE_SIZE  520            /* bytes; what is longer is cut */
+#define GROUPS_SUMS_MAX    4096           /* bytes */
+#define GROUPS_MEMORY      ((size_t) 64 * 1024 * 1024)
+#define GROUPS_MEMORY_MIN  ((size_t) 1024 * 1024)
+
 typedef struct groups_s  groups_t;
 
-/* Adds *from to *to. */
+/* Adds *from to *to; in any order, and to sums that were added up before. */
 typedef void (*groups_add_t)(void *to, const void *from);
 
-/* The row's values, a tg_str_t for each dimension, empty where lines have none;
- * and their sums. False ends it. */
+/* What rows come in the order of, lower numbers first; zeros before.  Of the
+ * same rank they are by their values. */
+typedef void (*groups_rank_t)(int64_t rank[2], const tg_str_t *values,
+    const void *sums);
+
+/* The row's values, empty where lines have none; and its sums. False ends
+ * it. */
 typedef bool (*groups_row_t)(void *data, const tg_str_t *values,
     const void *sums);
 
-/* Negative: a comes before b.  NULL: by the values. */
-typedef int (*groups_order_t)(const tg_str_t *va, const void *a,
-    const tg_str_t *vb, const void *b);
-
 /*
- * sums are of `size` bytes; zeroed they are those of nothing.  by, of n
- * dimensions at most DIMENSIONS_MAX, is referred to.  NULL: no memory.
+ * sums are of `size` bytes; zeroed they are those of nothing.  memory: bytes,
+ * at least GROUPS_MEMORY_MIN; 0: GROUPS_MEMORY.  NULL: no memory.
  */
-groups_t *groups_new(const dimension_t *by, unsigned n,
-    const struct tg_zone_s *zone, size_t size, groups_add_t add);
-void groups_free(groups_t *g);
+groups_t *groups_new(unsigned values, size_t size, groups_add_t add, size_t memory);
+void groups_free(groups_t *rows);
 
-/* Less memory than the 40 MB beyond which rows go to temporary files. */
-void groups_limit(groups_t *g, size_t bytes);
+/* False, in both: there is no room, on the disk that is. */
+bool groups_take(groups_t *rows, const tg_str_t *values, const void *sums);
 
-/* False: there is no room. */
-bool groups_take(groups_t *g, const record_t *r, const void *sums);
+/* The same by a line's dimensions, as many as the rows have values. */
+bool groups_take_line(groups_t *rows, const dimension_t *by,
+    const struct tg_zone_s *zone, const record_t *r, const void *sums);
 
-/* Each row, in order, once; nothing may be taken any more. False: a file
- * can't be read or written. */
-bool groups_each(groups_t *g, groups_order_t order, groups_row_t row,
-    void *data);
+/* Numbers as values, sorted by size. buf: of GROUPS_INT_SIZE bytes. */
+#define GROUPS_INT_SIZE  8
+tg_str_t groups_int(char *buf, int64_t v);
+int64_t groups_int_of(tg_str_t value);
+
+/* Each row once, in order; rank NULL: by the values.  Nothing may be taken any
+ * more; once more, they come in the same order.  False: a temporary file can't
+ * be read or written. */
+bool groups_each(groups_t *rows, groups_rank_t rank, groups_row_t row, void *data);
 
 #endif /* GROUPS_H */

@@ -24,11 +24,10 @@ typedef struct {
 
 typedef struct {
     simulate_t  *s;
-    groups_t    *groups;
+    groups_t      *groups;
     table_t     *table;
     sums_t       all, others;
     uint64_t     rows, nothers;
-    bool         full;
 } prices_t;
 
 
@@ -115,29 +114,22 @@ take(void *data, const record_t *r)
     }
 
     add_sums(&p->all, &s);
-    p->full = !groups_take(p->groups, r, &s);
 
-    return !p->full;
+    return groups_take_line(p->groups, p->s->o.by, p->s->o.reader.zone, r, &s);
 }
 
 
 /* Where it makes the largest difference. */
-static int
-by_difference(const tg_str_t *va, const void *a, const tg_str_t *vb,
-    const void *b)
+static void
+by_difference(int64_t rank[2], const tg_str_t *values, const void *sums)
 {
-    const sums_t  *one = a, *two = b;
-    int64_t        x = tg_money_less(one->now, one->then);
-    int64_t        y = tg_money_less(two->now, two->then);
+    int64_t        d;
+    const sums_t  *s = sums;
 
-    (void) va;
-    (void) vb;
-
-    x = x < 0 ? tg_money_less(0, x) : x;
-    y = y < 0 ? tg_money_less(0, y) : y;
-
-    return x != y ? (x < y ? 1 : -1)
-           : one->then < two->then ? 1 : one->then > two->then ? -1 : 0;
+    (void) values;
+    d = tg_money_less(s->now, s->then);
+    rank[0] = ~(d < 0 ? tg_money_less(0, d) : d);
+    rank[1] = ~s->then;
 }
 
 
@@ -232,10 +224,13 @@ note(prices_t *p, const char *name, int64_t lines, int64_t nusd,
 
 
 static bool
-print(prices_t *p)
+print(void *data, table_t *t, const reader_stats_t *stats)
 {
-    char  text[80];
+    char       text[80];
+    prices_t  *p = data;
 
+    (void) stats;
+    p->table = t;
     columns(p);
 
     if (!groups_each(p->groups, by_difference, row, p)) {
@@ -277,9 +272,10 @@ print(prices_t *p)
 int
 simulate_prices(simulate_t *s)
 {
-    int                rc = 1;
+    static const report_job_t  job = { "simulate", take, false, print };
+
+    int                rc;
     prices_t           p;
-    reader_stats_t     stats;
     report_options_t  *o = &s->o;
 
     memset(&p, 0, sizeof(p));
@@ -295,25 +291,9 @@ simulate_prices(simulate_t *s)
     }
 
     reprice_want(&o->reader.want);
-    p.groups = groups_new(o->by, o->nby, o->reader.zone, sizeof(sums_t),
-                          add_sums);
-    p.table = table_new(o->format, "simulate");
-
-    if (p.groups == NULL || p.table == NULL) {
-        (void) fail("simulate", strerror(ENOMEM));
-
-    } else if (reader_run(o->files, o->nfiles, &o->reader, take, &p, &stats)) {
-        if (p.full) {
-            (void) fail("simulate", "there are too many rows for the memory");
-
-        } else if (print(&p)) {
-            rc = report_print(o, p.table, &stats);
-            p.table = NULL;
-        }
-    }
-
-    table_drop(p.table);
-
+    p.groups = groups_new(o->nby, sizeof(sums_t), add_sums, o->rows_memory);
+    rc = p.groups == NULL ? fail("simulate", strerror(ENOMEM))
+                          : report_run(o, &job, &p);
     groups_free(p.groups);
 
     return rc;

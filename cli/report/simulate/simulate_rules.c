@@ -37,7 +37,7 @@ typedef struct {
     simulate_t    *s;
     timeline_t    *line;
     replay_t      *replay;
-    groups_t      *groups;
+    groups_t        *groups;
     table_t       *table;
     FILE          *calls;               /* NULL: none are told of */
     dimension_t    by[DIMENSIONS_MAX + 1];
@@ -205,7 +205,9 @@ done(void *data, const replay_call_t *c)
     add_sums(&u->all, &sums);
     r.text[REC_REASON] = words;         /* grouped by */
 
-    if (!u->broken && !groups_take(u->groups, &r, &sums)) {
+    if (!u->broken
+        && !groups_take_line(u->groups, u->by, u->s->o.reader.zone, &r, &sums))
+    {
         u->broken = true;
         (void) fail("simulate", "there are too many rows for the memory");
     }
@@ -244,22 +246,16 @@ run(rules_t *u, replay_stats_t *stats)
 
 
 /* The largest change first; what is as before last. */
-static int
-by_difference(const tg_str_t *va, const void *a, const tg_str_t *vb,
-    const void *b)
+static void
+by_difference(int64_t rank[2], const tg_str_t *values, const void *sums)
 {
-    const sums_t  *one = a, *two = b;
-    int64_t        x = tg_money_less(one->now, one->then);
-    int64_t        y = tg_money_less(two->now, two->then);
+    int64_t        d;
+    const sums_t  *s = sums;
 
-    (void) va;
-    (void) vb;
-
-    x = x < 0 ? tg_money_less(0, x) : x;
-    y = y < 0 ? tg_money_less(0, y) : y;
-
-    return x != y ? (x < y ? 1 : -1)
-           : one->calls < two->calls ? 1 : one->calls > two->calls ? -1 : 0;
+    (void) values;
+    d = tg_money_less(s->now, s->then);
+    rank[0] = ~(d < 0 ? tg_money_less(0, d) : d);
+    rank[1] = ~s->calls;
 }
 
 
@@ -456,10 +452,19 @@ note_stats(rules_t *u, const replay_stats_t *is)
 
 
 static bool
-print(rules_t *u, const replay_stats_t *is)
+print(void *data, table_t *t, const reader_stats_t *stats)
 {
-    char  text[80];
+    char            text[80];
+    rules_t        *u = data;
+    replay_stats_t  is;
 
+    (void) stats;
+
+    if (!run(u, &is)) {
+        return false;
+    }
+
+    u->table = t;
     columns(u);
 
     if (!groups_each(u->groups, by_difference, row, u)) {
@@ -475,7 +480,7 @@ print(rules_t *u, const replay_stats_t *is)
     table_total(u->table);
     sum_row(u, "all", &u->all);
     note_sums(u);
-    note_stats(u, is);
+    note_stats(u, &is);
     simulate_notes(u->s, u->table);
 
     return true;
@@ -545,23 +550,20 @@ open_all(rules_t *u)
     replay_want(&o->reader.want);
     u->replay = replay_new(&conf, done, u);
     u->line = timeline_new(0);
-    u->groups = groups_new(u->by, u->nby, o->reader.zone, sizeof(sums_t),
-                           add_sums);
-    u->table = table_new(o->format, "simulate");
+    u->groups = groups_new(u->nby, sizeof(sums_t), add_sums, o->rows_memory);
 
     return u->replay != NULL && u->line != NULL && open_calls(u)
-           && ((u->groups != NULL && u->table != NULL)
-               || failed("simulate", strerror(ENOMEM)));
+           && (u->groups != NULL || failed("simulate", strerror(ENOMEM)));
 }
 
 
 int
 simulate_rules(simulate_t *s)
 {
+    static const report_job_t  job = { "simulate", gather, true, print };
+
     int                rc = 1;
     rules_t            u;
-    replay_stats_t     is;
-    reader_stats_t     stats;
     report_options_t  *o = &s->o;
 
     memset(&u, 0, sizeof(u));
@@ -571,19 +573,13 @@ simulate_rules(simulate_t *s)
         o->top = TOP;
     }
 
-    if (open_all(&u)
-        && reader_run(o->files, o->nfiles, &o->reader, gather, &u, &stats)
-        && !u.broken && run(&u, &is) && print(&u, &is))
-    {
-        rc = report_print(o, u.table, &stats);
-        u.table = NULL;
+    if (open_all(&u)) {
+        rc = report_run(o, &job, &u);
     }
 
     if (u.calls != NULL && fclose(u.calls) == EOF && rc == 0) {
         rc = fail(s->calls, strerror(errno));
     }
-
-    table_drop(u.table);
 
     groups_free(u.groups);
     timeline_free(u.line);

@@ -105,18 +105,14 @@ add(void *to, const void *from)
 }
 
 
-static int
-by_eligible(const tg_str_t *va, const void *a, const tg_str_t *vb,
-    const void *b)
+static void
+by_eligible(int64_t rank[2], const tg_str_t *values, const void *sums)
 {
-    const sums_t  *one = a, *two = b;
+    const sums_t  *s = sums;
 
-    (void) va;
-    (void) vb;
-
-    return one->eligible < two->eligible ? 1
-           : one->eligible > two->eligible ? -1
-           : one->cost < two->cost ? 1 : one->cost > two->cost ? -1 : 0;
+    (void) values;
+    rank[0] = ~s->eligible;
+    rank[1] = ~s->cost;
 }
 
 

@@ -6,7 +6,7 @@
 #include "revenue.h"
 #include "kind/listing.h"
 #include "kind/report.h"
-#include "rows/few.h"
+#include "rows/fold.h"
 #include "rows/groups.h"
 #include "llmctl.h"
 
@@ -15,7 +15,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define TOP  40                         /* rows of a readable table */
+#define TOP          40                 /* rows of a readable table */
+#define PAID_MEMORY  ((size_t) 16 * 1024 * 1024)
 
 /* Money is nano-dollars. */
 typedef struct {
@@ -25,17 +26,25 @@ typedef struct {
     bool     pays;                      /* there is a line about it */
 } sums_t;
 
+/* What is to be known of all of them. */
+typedef struct {
+    uint64_t  customers, losers, unpaid, idle;
+    int64_t   lost, unpaid_cost;
+} verdict_t;
+
 typedef struct {
     report_options_t  *o;
     const char        *revenue;
     bool               periods;         /* months apart */
     dimension_t        by[2];           /* the customer, the month */
-    groups_t          *groups;
-    few_t             *paid;            /* customer, month */
-    few_t             *months;          /* that the log has calls of */
-    few_t             *rows;            /* customer, month or "" */
+    groups_t            *groups;
+    groups_t            *paid;            /* customer, month */
+    fold_t            *months;          /* that the log has calls of; bool */
+    groups_t            *customers;       /* customer, month or "" */
     table_t           *table;
     sums_t             all, nobody;
+    verdict_t          verdict;
+    uint64_t           rows;            /* shown or not */
     int64_t            left_out;        /* revenue of other months */
     bool               by_month;        /* some revenue is of a month */
     bool               full;
@@ -64,63 +73,62 @@ take(void *data, const record_t *r)
     memset(&s, 0, sizeof(s));
     s.cost = r->number[REC_COST];
     s.calls = record_is(r, REC_FINAL);
-    x->full = !groups_take(x->groups, r, &s);
 
-    return !x->full;
+    return groups_take_line(x->groups, x->by, x->o->reader.zone, r, &s);
 }
 
 
 static bool
 pays(void *data, tg_str_t customer, tg_str_t period, int64_t nusd)
 {
-    sums_t       *s;
-    tg_str_t      key[2] = { customer, period };
+    sums_t        s = { 0, 0, nusd, true };
+    tg_str_t      values[2] = { customer, period };
     customers_t  *x = data;
 
-    s = few_at(x->paid, key);
-
-    if (s == NULL) {
-        return false;
-    }
-
-    s->revenue = tg_money_add(s->revenue, nusd);
-    s->pays = true;
     x->by_month |= period.len != 0;
 
-    return true;
+    return groups_take(x->paid, values, &s);
 }
 
 
 /* To its row, or to that of the month. */
 static bool
-put(customers_t *x, tg_str_t customer, tg_str_t month, const sums_t *s)
+put(customers_t *x, tg_str_t customer, tg_str_t month, const void *sums)
 {
-    void      *to;
-    tg_str_t   key[2] = { customer, x->periods ? month : tg_str_null };
+    tg_str_t  values[2] = { customer, x->periods ? month : tg_str_null };
 
-    to = few_at(x->rows, key);
+    return groups_take(x->customers, values, sums);
+}
 
-    if (to == NULL) {
-        return false;
-    }
 
-    add_sums(to, s);
+/* NULL: no room. */
+static bool *
+month_of(customers_t *x, tg_str_t month)
+{
+    fold_key(x->months);
+    fold_str(x->months, month);
 
-    return true;
+    return fold_value(x->months);
 }
 
 
 static bool
 row(void *data, const tg_str_t *values, const void *sums)
 {
+    bool         *month;
     customers_t  *x = data;
 
-    if (few_at(x->months, &values[1]) == NULL) {
+    month = month_of(x, values[1]);
+
+    if (month == NULL) {
         x->full = true;
+        return false;
+    }
 
-    } else if (values[0].len == 0) {
+    *month = true;
+
+    if (values[0].len == 0) {
         add_sums(&x->nobody, sums);
-
     } else {
         x->full = !put(x, values[0], values[1], sums);
     }
@@ -131,51 +139,33 @@ row(void *data, const tg_str_t *values, const void *sums)
 
 /* What is paid for months that the log has calls of, and for all the time. */
 static bool
-join(customers_t *x)
+join(void *data, const tg_str_t *values, const void *sums)
 {
-    void            *s;
-    size_t           months = few_count(x->months);
-    const tg_str_t  *v;
+    bool          *month;
+    customers_t   *x = data;
+    const sums_t  *s = sums;
 
-    for (size_t i = 0; (v = few_get(x->paid, i, &s)) != NULL; i++) {
-        if (v[1].len != 0) {
-            if (few_at(x->months, &v[1]) == NULL) {
-                return false;
-            }
+    month = values[1].len == 0 ? NULL : month_of(x, values[1]);
 
-            if (few_count(x->months) != months) {      /* it was not there */
-                months = few_count(x->months);
-                *(bool *) few_at(x->months, &v[1]) = true;
-            }
+    if (month != NULL && !*month) {
+        x->left_out = tg_money_add(x->left_out, s->revenue);
 
-            if (*(bool *) few_at(x->months, &v[1])) {
-                x->left_out = tg_money_add(x->left_out,
-                                           ((sums_t *) s)->revenue);
-                continue;
-            }
-        }
-
-        if (!put(x, v[0], v[1], s)) {
-            return false;
-        }
+    } else {
+        x->full = !put(x, values[0], values[1], s) || fold_failed(x->months);
     }
 
-    return true;
+    return !x->full;
 }
 
 
 /* Who loses most comes first. */
-static int
-by_margin(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
+static void
+by_margin(int64_t rank[2], const tg_str_t *values, const void *sums)
 {
-    const sums_t  *one = a, *two = b;
-    int64_t        x = tg_money_less(one->revenue, one->cost);
-    int64_t        y = tg_money_less(two->revenue, two->cost);
+    const sums_t  *s = sums;
 
-    (void) va;
-    (void) vb;
-
-    return x < y ? -1 : x > y;
+    (void) values;
+    rank[0] = tg_money_less(s->revenue, s->cost);
 }
 
 
@@ -240,13 +230,6 @@ cells(customers_t *x, tg_str_t customer, tg_str_t period, const sums_t *s)
         table_none(t);
     }
 }
-
-
-/* What is to be known of all of them. */
-typedef struct {
-    uint64_t  customers, losers, unpaid, idle;
-    int64_t   lost, unpaid_cost;
-} verdict_t;
 
 
 static void
@@ -325,39 +308,43 @@ notes(customers_t *x, const verdict_t *v, const reader_stats_t *stats)
 
 
 static bool
-print(customers_t *x, const reader_stats_t *stats)
+print_customer(void *data, const tg_str_t *values, const void *sums)
 {
-    void            *s;
-    verdict_t        v;
-    const tg_str_t  *values;
+    customers_t  *x = data;
 
+    add_sums(&x->all, sums);
+    judge(&x->verdict, sums);
+
+    if (x->o->top == 0 || x->rows < x->o->top) {
+        cells(x, values[0], values[1], sums);
+    }
+
+    x->rows++;
+
+    return true;
+}
+
+
+static bool
+print(void *data, table_t *t, const reader_stats_t *stats)
+{
+    customers_t  *x = data;
+
+    x->table = t;
     columns(x);
 
-    if (!groups_each(x->groups, NULL, row, x)) {
+    if (!groups_each(x->groups, NULL, row, x) || x->full
+        || !groups_each(x->paid, NULL, join, x) || x->full
+        || !groups_each(x->customers, by_margin, print_customer, x))
+    {
         return failed("report", "the temporary file can't be used");
-    }
-
-    if (x->full || !join(x)) {
-        return failed("report", "there are too many customers");
-    }
-
-    memset(&v, 0, sizeof(v));
-    few_sort(x->rows, by_margin);
-
-    for (size_t i = 0; (values = few_get(x->rows, i, &s)) != NULL; i++) {
-        add_sums(&x->all, s);
-        judge(&v, s);
-
-        if (x->o->top == 0 || i < x->o->top) {
-            cells(x, values[0], values[1], s);
-        }
     }
 
     add_sums(&x->all, &x->nobody);
     table_total(x->table);
     cells(x, tg_str("all"), tg_str_null, &x->all);
-    notes(x, &v, stats);
-    listing_left_out(x->table, few_count(x->rows), x->o->top);
+    notes(x, &x->verdict, stats);
+    listing_left_out(x->table, x->rows, x->o->top);
 
     return true;
 }
@@ -392,14 +379,13 @@ begin(customers_t *x)
         o->top = TOP;
     }
 
-    x->groups = groups_new(x->by, 2, o->reader.zone, sizeof(sums_t), add_sums);
-    x->paid = few_new(2, sizeof(sums_t));
-    x->rows = few_new(2, sizeof(sums_t));
-    x->months = few_new(1, sizeof(bool));
-    x->table = table_new(o->format, "customers");
+    x->groups = groups_new(2, sizeof(sums_t), add_sums, o->rows_memory);
+    x->paid = groups_new(2, sizeof(sums_t), add_sums, PAID_MEMORY);
+    x->customers = groups_new(2, sizeof(sums_t), add_sums, o->rows_memory);
+    x->months = fold_new(sizeof(bool));
 
-    return (x->groups != NULL && x->paid != NULL && x->rows != NULL
-            && x->months != NULL && x->table != NULL)
+    return (x->groups != NULL && x->paid != NULL && x->customers != NULL
+            && x->months != NULL)
            || failed("report", strerror(ENOMEM));
 }
 
@@ -407,9 +393,10 @@ begin(customers_t *x)
 int
 report_customers(int argc, char **argv)
 {
+    static const report_job_t  job = { "customers", take, false, print };
+
     int               rc = 1;
     customers_t       x;
-    reader_stats_t    stats;
     report_options_t  o;
 
     memset(&x, 0, sizeof(x));
@@ -424,24 +411,14 @@ report_customers(int argc, char **argv)
         return 2;
     }
 
-    if (begin(&x) && revenue_read(x.revenue, pays, &x)
-        && reader_run(o.files, o.nfiles, &o.reader, take, &x, &stats))
-    {
-        if (x.full) {
-            (void) fail("report", "there are too many rows for the memory");
-
-        } else if (print(&x, &stats)) {
-            rc = report_print(&o, x.table, &stats);
-            x.table = NULL;
-        }
+    if (begin(&x) && revenue_read(x.revenue, pays, &x)) {
+        rc = report_run(&o, &job, &x);
     }
 
-    table_drop(x.table);
-
     groups_free(x.groups);
-    few_free(x.paid);
-    few_free(x.rows);
-    few_free(x.months);
+    groups_free(x.paid);
+    groups_free(x.customers);
+    fold_free(x.months);
     report_options_free(&o);
 
     return rc;

@@ -9,7 +9,6 @@
 #include "kinds.h"
 #include "kind/listing.h"
 #include "kind/report.h"
-#include "rows/few.h"
 #include "rows/groups.h"
 #include "llmctl.h"
 
@@ -49,8 +48,8 @@ typedef struct {
     report_options_t  *o;
     dimension_t        by[DIMENSIONS_MAX];
     unsigned           nby;             /* session, name, dimensions */
-    groups_t          *groups;
-    few_t            *rows;
+    groups_t            *groups;
+    groups_t            *folds;           /* name, dimensions */
     table_t           *table;
     tg_arena_t        *arena;           /* of the session */
     tg_str_t           session;
@@ -61,6 +60,8 @@ typedef struct {
     int64_t            lone;
     int64_t            without, nwithout;       /* outcomes and calls of no
                                            session; cost, calls */
+    fold_t             sum;             /* of all rows */
+    uint64_t           rows;            /* shown or not */
     bool               full;
 } outcomes_t;
 
@@ -104,20 +105,20 @@ take(void *data, const record_t *r)
     }
 
     add_sums(&x->all, &s);
-    x->full = !groups_take(x->groups, r, &s);
 
-    return !x->full;
+    return groups_take_line(x->groups, x->by, x->o->reader.zone, r, &s);
 }
 
 
-static fold_t *
-fold_at(outcomes_t *x, const tg_str_t *values)
+static void
+add_fold(void *to, const void *from)
 {
-    fold_t  *f = few_at(x->rows, values);
+    fold_t        *a = to;
+    const fold_t  *b = from;
 
-    x->full |= f == NULL;
-
-    return f;
+    add_sums(&a->sums, &b->sums);
+    a->sessions += b->sessions;
+    a->lone += b->lone;
 }
 
 
@@ -127,10 +128,9 @@ static void
 session_with(outcomes_t *x, const sums_t *all)
 {
     bool           some = all->calls != 0 || all->cost != 0;
-    int64_t        left = all->cost, calls = all->calls, part;
-    fold_t        *f;
+    fold_t         f;
+    int64_t        cost = all->cost, calls = all->calls, n = all->outcomes;
     const part_t  *p;
-    int64_t        n = all->outcomes;
 
     for (unsigned i = 0; i < x->nparts && n != 0; i++) {
         p = &x->parts[i];
@@ -139,25 +139,16 @@ session_with(outcomes_t *x, const sums_t *all)
             continue;
         }
 
-        f = fold_at(x, p->values);
-
-        if (f == NULL) {
-            return;
-        }
-
-        part = (int64_t) ((__int128) left * p->sums.outcomes / n);
-        f->sums.cost = tg_money_add(f->sums.cost, part);
-        left -= part;
-        part = (int64_t) ((__int128) calls * p->sums.outcomes / n);
-        f->sums.calls += part;
-        calls -= part;
+        f.sums = p->sums;
+        f.sums.cost = (int64_t) ((__int128) cost * p->sums.outcomes / n);
+        f.sums.calls = (int64_t) ((__int128) calls * p->sums.outcomes / n);
+        cost -= f.sums.cost;
+        calls -= f.sums.calls;
         n -= p->sums.outcomes;
-        f->sums.outcomes += p->sums.outcomes;
-        f->sums.value = tg_money_add(f->sums.value, p->sums.value);
-        f->sums.valued += p->sums.valued;
-        f->sessions++;
-        f->lone += some ? 0 : p->sums.outcomes;
-        x->lone += some ? 0 : p->sums.outcomes;
+        f.sessions = 1;
+        f.lone = some ? 0 : p->sums.outcomes;
+        x->lone += f.lone;
+        x->full |= !groups_take(x->folds, p->values, &f);
     }
 }
 
@@ -165,17 +156,13 @@ session_with(outcomes_t *x, const sums_t *all)
 static void
 session_without(outcomes_t *x)
 {
-    fold_t  *f;
+    fold_t  f;
 
     for (unsigned i = 0; i < x->nparts; i++) {
-        f = fold_at(x, x->parts[i].values);
-
-        if (f == NULL) {
-            return;
-        }
-
-        add_sums(&f->sums, &x->parts[i].sums);
-        f->sessions++;
+        f.sums = x->parts[i].sums;
+        f.sessions = 1;
+        f.lone = 0;
+        x->full |= !groups_take(x->folds, x->parts[i].values, &f);
     }
 }
 
@@ -274,15 +261,13 @@ row(void *data, const tg_str_t *values, const void *sums)
 
 
 /* What is without an outcome last, then the dearest first. */
-static int
-by_cost(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
+static void
+by_cost(int64_t rank[2], const tg_str_t *values, const void *sums)
 {
-    bool           na = va[0].len == 0, nb = vb[0].len == 0;
-    const fold_t  *one = a, *two = b;
+    const fold_t  *f = sums;
 
-    return na != nb ? (na ? 1 : -1)
-           : one->sums.cost < two->sums.cost ? 1
-           : one->sums.cost > two->sums.cost ? -1 : 0;
+    rank[0] = values[0].len == 0;
+    rank[1] = ~f->sums.cost;
 }
 
 
@@ -361,13 +346,30 @@ notes(outcomes_t *x)
 
 
 static bool
-print(outcomes_t *x)
+print_fold(void *data, const tg_str_t *values, const void *sums)
 {
-    void            *sums;
-    fold_t           all;
-    tg_str_t         empty[DIMENSIONS_MAX];
-    const tg_str_t  *values;
+    outcomes_t  *x = data;
 
+    add_fold(&x->sum, sums);
+
+    if (x->o->top == 0 || x->rows < x->o->top) {
+        cells(x, values, sums);
+    }
+
+    x->rows++;
+
+    return true;
+}
+
+
+static bool
+print(void *data, table_t *t, const reader_stats_t *stats)
+{
+    tg_str_t     empty[DIMENSIONS_MAX];
+    outcomes_t  *x = data;
+
+    (void) stats;
+    x->table = t;
     columns(x);
 
     if (!groups_each(x->groups, NULL, row, x)) {
@@ -379,27 +381,19 @@ print(outcomes_t *x)
     }
 
     if (x->full) {
-        return failed("report", "there are too many rows for the memory");
+        return failed("report", "there is no room for the rows");
     }
 
-    memset(&all, 0, sizeof(all));
+    if (!groups_each(x->folds, by_cost, print_fold, x)) {
+        return failed("report", "the temporary file can't be used");
+    }
+
     memset(empty, 0, sizeof(empty));
-    few_sort(x->rows, by_cost);
-
-    for (size_t i = 0; (values = few_get(x->rows, i, &sums)) != NULL; i++) {
-        add_sums(&all.sums, &((fold_t *) sums)->sums);
-        all.sessions += ((fold_t *) sums)->sessions;
-
-        if (x->o->top == 0 || i < x->o->top) {
-            cells(x, values, sums);
-        }
-    }
-
     table_total(x->table);
     empty[0] = tg_str("all");
-    cells(x, empty, &all);
+    cells(x, empty, &x->sum);
     notes(x);
-    listing_left_out(x->table, few_count(x->rows), x->o->top);
+    listing_left_out(x->table, x->rows, x->o->top);
 
     return true;
 }
@@ -432,12 +426,10 @@ begin(outcomes_t *x)
     record_want_number(&o->reader.want, REC_OUTCOME_VALUE);
     record_want_number(&o->reader.want, REC_COST);
 
-    x->groups = groups_new(x->by, x->nby, o->reader.zone, sizeof(sums_t),
-                           add_sums);
-    x->rows = few_new(x->nby - 1, sizeof(fold_t));
-    x->table = table_new(o->format, "outcomes");
+    x->groups = groups_new(x->nby, sizeof(sums_t), add_sums, o->rows_memory);
+    x->folds = groups_new(x->nby - 1, sizeof(fold_t), add_fold, o->rows_memory);
 
-    return (x->groups != NULL && x->rows != NULL && x->table != NULL)
+    return (x->groups != NULL && x->folds != NULL)
            || failed("report", strerror(ENOMEM));
 }
 
@@ -445,9 +437,10 @@ begin(outcomes_t *x)
 int
 report_outcomes(int argc, char **argv)
 {
+    static const report_job_t  job = { "outcomes", take, false, print };
+
     int               rc = 1;
     outcomes_t        x;
-    reader_stats_t    stats;
     report_options_t  o;
 
     if (!report_options(&o, argc, argv, NULL, NULL)) {
@@ -457,23 +450,13 @@ report_outcomes(int argc, char **argv)
     memset(&x, 0, sizeof(x));
     x.o = &o;
 
-    if (begin(&x)
-        && reader_run(o.files, o.nfiles, &o.reader, take, &x, &stats))
-    {
-        if (x.full) {
-            (void) fail("report", "there are too many rows for the memory");
-
-        } else if (print(&x)) {
-            rc = report_print(&o, x.table, &stats);
-            x.table = NULL;
-        }
+    if (begin(&x)) {
+        rc = report_run(&o, &job, &x);
     }
-
-    table_drop(x.table);
 
     tg_arena_destroy(x.arena);
     free(x.parts);
-    few_free(x.rows);
+    groups_free(x.folds);
     groups_free(x.groups);
     report_options_free(&o);
 

@@ -6,7 +6,6 @@
 #include "kinds.h"
 #include "kind/listing.h"
 #include "kind/report.h"
-#include "rows/few.h"
 #include "rows/groups.h"
 #include "rows/sample.h"
 #include "llmctl.h"
@@ -32,25 +31,29 @@ typedef struct {
 
 /* Of the sessions of one row. */
 typedef struct {
-    int64_t   sessions;
-    int64_t   ms;
-    sums_t    sums;
-    sample_t  costs;
+    int64_t  sessions;
+    int64_t  ms;
+    int64_t  median, p95, most;
+    sums_t   sums;
 } fold_t;
 
 typedef struct {
     report_options_t  *o;
     dimension_t        by[DIMENSIONS_MAX + 1];
     unsigned           nby;             /* without the session, the last */
-    groups_t          *groups;
-    few_t             *rows;            /* where there are other dimensions */
+    groups_t            *groups;
+    groups_t            *folds;           /* where there are other dimensions */
+    fold_t             fold;            /* whose sessions are being read */
+    sample_t           fold_costs;
+    tg_str_t           values[DIMENSIONS_MAX];      /* its */
+    char               texts[DIMENSIONS_MAX][GROUPS_VALUE_SIZE];
     table_t           *table;
     sample_t           costs;
     sums_t             all;
     uint64_t           sessions;
     int64_t            without;         /* cost of calls of no session */
     int64_t            nwithout;
-    uint64_t           printed;
+    uint64_t           rows;            /* of the table, shown or not */
     bool               full;
 } sessions_t;
 
@@ -98,36 +101,29 @@ take(void *data, const record_t *r)
     s.retries = r->number[REC_RETRIES] > 0;
     s.begin = r->time;
     s.end = r->time + r->number[REC_DURATION] / 1000000;
-    x->full = !groups_take(x->groups, r, &s);
 
-    return !x->full;
+    return groups_take_line(x->groups, x->by, x->o->reader.zone, r, &s);
 }
 
 
 /* The dearest first. */
-static int
-by_cost(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
+static void
+by_cost(int64_t rank[2], const tg_str_t *values, const void *sums)
 {
-    const sums_t  *one = a, *two = b;
+    const sums_t  *s = sums;
 
-    (void) va;
-    (void) vb;
-
-    return one->cost < two->cost ? 1 : one->cost > two->cost ? -1 : 0;
+    (void) values;
+    rank[0] = ~s->cost;
 }
 
 
-static int
-by_fold_cost(const tg_str_t *va, const void *a, const tg_str_t *vb,
-    const void *b)
+static void
+by_fold_cost(int64_t rank[2], const tg_str_t *values, const void *sums)
 {
-    const fold_t  *one = a, *two = b;
+    const fold_t  *s = sums;
 
-    (void) va;
-    (void) vb;
-
-    return one->sums.cost < two->sums.cost ? 1
-           : one->sums.cost > two->sums.cost ? -1 : 0;
+    (void) values;
+    rank[0] = ~s->sums.cost;
 }
 
 
@@ -150,10 +146,85 @@ print_session(sessions_t *x, tg_str_t name, const sums_t *s)
 }
 
 
+static void
+add_fold(void *to, const void *from)
+{
+    fold_t        *a = to;
+    const fold_t  *b = from;
+
+    a->sessions += b->sessions;
+    a->ms += b->ms;
+    a->median += b->median;
+    a->p95 += b->p95;
+    a->most += b->most;
+    add_sums(&a->sums, &b->sums);
+}
+
+
+/* All sessions of a row have come. */
+static bool
+fold_end(sessions_t *x)
+{
+    bool  ok;
+
+    if (x->fold.sessions == 0) {
+        return true;
+    }
+
+    x->fold.median = sample_quantile(&x->fold_costs, 0.5);
+    x->fold.p95 = sample_quantile(&x->fold_costs, 0.95);
+    x->fold.most = x->fold_costs.most;
+    ok = groups_take(x->folds, x->values, &x->fold);
+
+    memset(&x->fold, 0, sizeof(x->fold));
+    sample_free(&x->fold_costs);
+    memset(&x->fold_costs, 0, sizeof(x->fold_costs));
+
+    return ok;
+}
+
+
+static bool
+is_other(const sessions_t *x, const tg_str_t *values)
+{
+    for (unsigned i = 0; i < x->nby; i++) {
+        if (!tg_str_eq(values[i], x->values[i])) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* Sessions of one row come one after the other. */
+static bool
+fold_session(sessions_t *x, const tg_str_t *values, const sums_t *s)
+{
+    fold_t  *f = &x->fold;
+
+    if (is_other(x, values)) {
+        if (!fold_end(x)) {
+            return false;
+        }
+
+        for (unsigned i = 0; i < x->nby; i++) {
+            x->values[i] = tg_str_of(x->texts[i], values[i].len);
+            memcpy(x->texts[i], values[i].p, values[i].len);
+        }
+    }
+
+    f->sessions++;
+    f->ms += s->end - s->begin;
+    add_sums(&f->sums, s);
+
+    return sample_add(&x->fold_costs, s->cost);
+}
+
+
 static bool
 row(void *data, const tg_str_t *values, const void *sums)
 {
-    fold_t        *f;
     sessions_t    *x = data;
     const sums_t  *s = sums;
 
@@ -161,24 +232,14 @@ row(void *data, const tg_str_t *values, const void *sums)
     add_sums(&x->all, s);
     x->full = !sample_add(&x->costs, s->cost);
 
-    if (x->nby == 0) {
-        if (x->o->top == 0 || x->printed < x->o->top) {
-            x->printed++;
-            print_session(x, values[0], s);
-        }
-        return !x->full;
+    if (x->nby != 0) {
+        x->full |= !fold_session(x, values, s);
+
+    } else if (x->o->top == 0 || x->rows < x->o->top) {
+        print_session(x, values[0], s);
     }
 
-    f = few_at(x->rows, values);
-
-    if (f == NULL || !sample_add(&f->costs, s->cost)) {
-        x->full = true;
-        return false;
-    }
-
-    f->sessions++;
-    f->ms += s->end - s->begin;
-    add_sums(&f->sums, s);
+    x->rows += x->nby == 0;
 
     return !x->full;
 }
@@ -219,24 +280,32 @@ columns(sessions_t *x)
 }
 
 
-static void
-print_fold(sessions_t *x, const tg_str_t *values, fold_t *f)
+static bool
+print_fold(void *data, const tg_str_t *values, const void *sums)
 {
-    double    n = (double) f->sessions;
-    table_t  *t = x->table;
+    sessions_t    *x = data;
+    const fold_t  *f = sums;
+    double         n = (double) f->sessions;
+    table_t       *t = x->table;
+
+    if (x->rows++ >= x->o->top && x->o->top != 0) {
+        return true;
+    }
 
     listing_values(t, values, x->nby);
     table_int(t, f->sessions);
     table_int(t, f->sums.cost);
     table_int(t, f->sums.cost / f->sessions);
-    table_int(t, sample_quantile(&f->costs, 0.5));
-    table_int(t, sample_quantile(&f->costs, 0.95));
-    table_int(t, f->costs.most);
+    table_int(t, f->median);
+    table_int(t, f->p95);
+    table_int(t, f->most);
     table_double(t, (double) f->sums.calls / n);
     table_double(t, (double) f->sums.input / n);
     table_double(t, (double) f->sums.output / n);
     table_double(t, (double) f->ms / 60000 / n);
     table_int(t, f->sums.refused);
+
+    return true;
 }
 
 
@@ -281,34 +350,23 @@ notes(sessions_t *x)
 
 
 static bool
-print(sessions_t *x)
+print(void *data, table_t *t, const reader_stats_t *stats)
 {
-    void            *sums;
-    const tg_str_t  *values;
+    sessions_t  *x = data;
 
+    (void) stats;
+    x->table = t;
     columns(x);
 
-    if (!groups_each(x->groups, x->nby == 0 ? by_cost : NULL, row, x)) {
+    if (!groups_each(x->groups, x->nby == 0 ? by_cost : NULL, row, x)
+        || x->full || !fold_end(x)
+        || !groups_each(x->folds, by_fold_cost, print_fold, x))
+    {
         return failed("report", "the temporary file can't be used");
     }
 
-    if (x->full) {
-        return failed("report", "there are too many rows for the memory");
-    }
-
-    if (x->nby != 0) {
-        few_sort(x->rows, by_fold_cost);
-
-        for (size_t i = 0; (x->o->top == 0 || i < x->o->top)
-             && (values = few_get(x->rows, i, &sums)) != NULL; i++)
-        {
-            print_fold(x, values, sums);
-        }
-    }
-
     notes(x);
-    listing_left_out(x->table, x->nby == 0 ? x->sessions : few_count(x->rows),
-                     x->o->top);
+    listing_left_out(x->table, x->rows, x->o->top);
 
     return true;
 }
@@ -354,41 +412,21 @@ begin(sessions_t *x)
         return failed("--by", "has too many dimensions");
     }
 
-    x->groups = groups_new(x->by, x->nby + 1, o->reader.zone, sizeof(sums_t),
-                           add_sums);
-    x->rows = few_new(x->nby, sizeof(fold_t));
-    x->table = table_new(o->format, "sessions");
+    x->groups = groups_new(x->nby + 1, sizeof(sums_t), add_sums, o->rows_memory);
+    x->folds = groups_new(x->nby, sizeof(fold_t), add_fold, o->rows_memory);
 
-    return (x->groups != NULL && x->rows != NULL && x->table != NULL)
+    return (x->groups != NULL && x->folds != NULL)
            || failed("report", strerror(ENOMEM));
-}
-
-
-static void
-end(sessions_t *x)
-{
-    void  *sums;
-
-    for (size_t i = 0; x->rows != NULL && few_get(x->rows, i, &sums) != NULL;
-         i++)
-    {
-        sample_free(&((fold_t *) sums)->costs);
-    }
-
-    table_drop(x->table);
-
-    sample_free(&x->costs);
-    few_free(x->rows);
-    groups_free(x->groups);
 }
 
 
 int
 report_sessions(int argc, char **argv)
 {
+    static const report_job_t  job = { "sessions", take, false, print };
+
     int               rc = 1;
     sessions_t        x;
-    reader_stats_t    stats;
     report_options_t  o;
 
     if (!report_options(&o, argc, argv, NULL, NULL)) {
@@ -399,19 +437,14 @@ report_sessions(int argc, char **argv)
     x.o = &o;
     want(&o.reader.want);
 
-    if (begin(&x)
-        && reader_run(o.files, o.nfiles, &o.reader, take, &x, &stats))
-    {
-        if (x.full) {
-            (void) fail("report", "there are too many rows for the memory");
-
-        } else if (print(&x)) {
-            rc = report_print(&o, x.table, &stats);
-            x.table = NULL;
-        }
+    if (begin(&x)) {
+        rc = report_run(&o, &job, &x);
     }
 
-    end(&x);
+    sample_free(&x.costs);
+    sample_free(&x.fold_costs);
+    groups_free(x.folds);
+    groups_free(x.groups);
     report_options_free(&o);
 
     return rc;

@@ -25,14 +25,14 @@ typedef struct {
 
 typedef struct {
     const report_options_t  *o;
-    groups_t                *groups;
+    groups_t                  *groups;
     table_t                 *table;
     sums_t                   all;
     sums_t                   others;
     uint64_t                 rows, nothers;
     int64_t                  most;      /* a row's cost */
     int64_t                  untagged[DIMENSIONS_MAX];
-    bool                     full;
+    bool                     by_time;
 } spend_t;
 
 
@@ -94,23 +94,19 @@ take(void *data, const record_t *r)
     sums_of(&sums, r);
     add_sums(&s->all, &sums);
 
-    s->full = !groups_take(s->groups, r, &sums);
-
-    return !s->full;
+    return groups_take_line(s->groups, s->o->by, s->o->reader.zone, r, &sums);
 }
 
 
 /* The dearest first; what is by time in its order. */
-static int
-by_cost(const tg_str_t *va, const void *a, const tg_str_t *vb, const void *b)
+static void
+by_cost(int64_t rank[2], const tg_str_t *values, const void *sums)
 {
-    const sums_t  *one = a, *two = b;
+    const sums_t  *s = sums;
 
-    (void) va;
-    (void) vb;
-
-    return one->cost < two->cost ? 1 : one->cost > two->cost ? -1
-           : one->calls < two->calls ? 1 : one->calls > two->calls ? -1 : 0;
+    (void) values;
+    rank[0] = ~s->cost;
+    rank[1] = ~s->calls;
 }
 
 
@@ -288,14 +284,17 @@ notes(spend_t *s)
 
 
 static bool
-print(spend_t *s, bool by_time)
+print(void *data, table_t *t, const reader_stats_t *stats)
 {
-    char  others[64];
+    char      others[64];
+    spend_t  *s = data;
 
+    (void) stats;
+    s->table = t;
     s->most = s->all.cost;
     columns(s);
 
-    if (!groups_each(s->groups, by_time ? NULL : by_cost, row, s)) {
+    if (!groups_each(s->groups, s->by_time ? NULL : by_cost, row, s)) {
         return failed("report", "the temporary file can't be used");
     }
 
@@ -336,10 +335,10 @@ want(record_want_t *w)
 int
 report_spend(int argc, char **argv)
 {
-    int               rc = 1;
-    bool              by_time;
+    static const report_job_t  job = { "spend", take, false, print };
+
+    int               rc;
     spend_t           s;
-    reader_stats_t    stats;
     report_options_t  o;
 
     if (!report_options(&o, argc, argv, NULL, NULL)) {
@@ -350,30 +349,15 @@ report_spend(int argc, char **argv)
     s.o = &o;
     want(&o.reader.want);
 
-    by_time = o.nby != 0 && dimension_is_time(&o.by[0]);
+    s.by_time = o.nby != 0 && dimension_is_time(&o.by[0]);
 
-    if (o.top == 0 && o.format == TABLE_TEXT && !by_time) {
+    if (o.top == 0 && o.format == TABLE_TEXT && !s.by_time) {
         o.top = LISTING_TOP;
     }
 
-    s.groups = groups_new(o.by, o.nby, o.reader.zone, sizeof(sums_t),
-                          add_sums);
-    s.table = table_new(o.format, "spend");
-
-    if (s.groups == NULL || s.table == NULL) {
-        (void) fail("report", "there is not enough memory");
-
-    } else if (reader_run(o.files, o.nfiles, &o.reader, take, &s, &stats)) {
-        if (s.full) {
-            (void) fail("report", "there is no room for the rows, in memory and $TMPDIR");
-
-        } else if (print(&s, by_time)) {
-            rc = report_print(&o, s.table, &stats);
-            s.table = NULL;
-        }
-    }
-
-    table_drop(s.table);
+    s.groups = groups_new(o.nby, sizeof(sums_t), add_sums, o.rows_memory);
+    rc = s.groups == NULL ? fail("report", "there is not enough memory")
+                          : report_run(&o, &job, &s);
 
     groups_free(s.groups);
     report_options_free(&o);

@@ -318,11 +318,14 @@ want(report_options_t *o)
 
 
 static bool
-print(trace_t *x)
+print(void *data, table_t *t, const reader_stats_t *stats)
 {
     bool      broken = false;
+    trace_t  *x = data;
     record_t  r;
 
+    (void) stats;
+    x->table = t;
     columns(x);
 
     while (timeline_next(x->line, &r, &broken)) {
@@ -351,9 +354,10 @@ print(trace_t *x)
 int
 trace_command(int argc, char **argv)
 {
+    static const report_job_t  job = { "steps", take, true, print };
+
     int               rc = 1;
     trace_t           x;
-    reader_stats_t    stats;
     report_options_t  o;
 
     if (!report_options(&o, argc, argv, NULL, NULL)) {
@@ -370,22 +374,13 @@ trace_command(int argc, char **argv)
         return fail("trace", "takes a session's name, then files") + 1;
     }
 
+    o.files++;
+    o.nfiles--;
     x.line = timeline_new(0);
-    x.table = table_new(o.format, "steps");
 
-    if (x.table == NULL) {
-        (void) fail("trace", strerror(ENOMEM));
-
-    } else if (x.line != NULL
-               && reader_run(o.files + 1, o.nfiles - 1, &o.reader, take, &x,
-                             &stats)
-               && !x.full && print(&x))
-    {
-        rc = report_print(&o, x.table, &stats);
-        x.table = NULL;
+    if (x.line != NULL) {
+        rc = report_run(&o, &job, &x);
     }
-
-    table_drop(x.table);
 
     timeline_free(x.line);
     report_options_free(&o);

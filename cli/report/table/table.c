@@ -60,8 +60,9 @@ table_free(table_t *t)
 }
 
 
-static void
-put_held(table_t *t, const char *p, size_t n)
+/* Room for n bytes in what is held. */
+static bool
+hold_more(table_t *t, size_t n)
 {
     char    *grown;
     size_t   room;
@@ -72,7 +73,7 @@ put_held(table_t *t, const char *p, size_t n)
         }
 
         if (t->file == NULL
-            || fwrite(t->held, 1, t->nheld, t->file) != t->nheld)
+            || !temporary_write(t->file, t->held, t->nheld))
         {
             t->broken = true;
         }
@@ -85,14 +86,25 @@ put_held(table_t *t, const char *p, size_t n)
         grown = realloc(t->held, room);
         if (grown == NULL) {
             t->broken = true;
-            return;
+            return false;
         }
         t->held = grown;
         t->room = room;
     }
 
-    memcpy(t->held + t->nheld, p, n);
-    t->nheld += n;
+    return true;
+}
+
+
+static inline void
+put_held(table_t *t, const char *p, size_t n)
+{
+    if ((t->nheld + n <= HELD_MAX && t->nheld + n <= t->room)
+        || hold_more(t, n))
+    {
+        memcpy(t->held + t->nheld, p, n);
+        t->nheld += n;
+    }
 }
 
 
@@ -159,25 +171,17 @@ cell_text(table_t *t, const column_t *c, const char *p, size_t n)
 }
 
 
+/* Quoted, and not what a spreadsheet would reckon. */
 static void
-cell_csv(table_t *t, const column_t *c, const char *p, size_t n)
+cell_quoted(table_t *t, const char *p, size_t n, bool formula)
 {
-    bool    formula, quoted = false;
     char    cell[2 * CELL_MAX + 4];
     size_t  len = 0;
-
-    formula = c->kind == CELL_TEXT && n != 0 && strchr("=+-@\t\r", p[0]) != NULL
-              && p[0] != '\0';
+    bool    quoted = false;
 
     for (size_t i = 0; i < n; i++) {
-        quoted = quoted || strchr(",\"\r\n", p[i]) != NULL;
+        quoted = quoted || (p[i] != '\0' && strchr(",\"\r\n", p[i]) != NULL);
     }
-
-    if (t->begun) {
-        cell[len++] = ',';
-    }
-
-    t->begun = true;
 
     if (quoted) {
         cell[len++] = '"';
@@ -199,6 +203,39 @@ cell_csv(table_t *t, const column_t *c, const char *p, size_t n)
     }
 
     put_held(t, cell, len);
+}
+
+
+static bool
+is_formula(char c)
+{
+    return c == '=' || c == '+' || c == '-' || c == '@' || c == '\t'
+           || c == '\r';
+}
+
+
+static void
+cell_csv(table_t *t, const column_t *c, const char *p, size_t n)
+{
+    bool    formula, plain = true;
+
+    if (t->begun) {
+        put_held(t, ",", 1);
+    }
+
+    t->begun = true;
+    formula = c->kind == CELL_TEXT && n != 0 && is_formula(p[0]);
+
+    for (size_t i = 0; i < n && c->kind == CELL_TEXT; i++) {
+        plain = plain && p[i] != ',' && p[i] != '"' && p[i] != '\r'
+                && p[i] != '\n' && p[i] != '\0';
+    }
+
+    if (plain && !formula) {
+        put_held(t, p, n);
+    } else {
+        cell_quoted(t, p, n, formula);
+    }
 }
 
 
@@ -266,6 +303,13 @@ table_plain(char *to, tg_str_t s, size_t most)
 
     for ( /* void */ ; i < s.len && most != 0; i += n, most--) {
         c = (uint8_t) s.p[i];
+
+        if (c >= ' ' && c < 0x7f) {
+            *to++ = (char) c;
+            n = 1;
+            continue;
+        }
+
         n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3
             : c < 0xf5 ? 4 : 0;
 
