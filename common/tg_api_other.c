@@ -81,8 +81,11 @@ static const tg_json_want_t  tg_want_cohere_request[] = {
     { "", TG_R_ROOT, 0 },
     { "model", TG_R_MODEL, TG_JSON_MEMBER },
     { "stream", TG_R_STREAM, 0 },
+    { "stream_options", TG_R_STREAM_OPTIONS, TG_JSON_RAW | TG_JSON_MEMBER },
+    { "stream_options.include_usage", TG_R_INCLUDE_USAGE, 0 },
     { "max_tokens", TG_R_MAX_TOKENS, 0 },
     { "num_generations", TG_R_N, 0 },
+    { "n", TG_R_N, 0 },
     { "thinking.token_budget", TG_R_THINKING, 0 },
     { "message", TG_R_INPUT, TG_JSON_COUNT },
     { "prompt", TG_R_INPUT, TG_JSON_COUNT },
@@ -229,9 +232,14 @@ static const tg_api_t  tg_api_table[] = {
       TOKENS, 0, "POST", "v2/chat",
       { tg_want_cohere_request }, { tg_want_cohere_v2, tg_want_error } },
 
+    /* Writer's path, too, with answers in OpenAI's shape:
+     * https://dev.writer.com/api-reference/completion-api/chat-completion */
+
     { TG_STR("cohere.v1.chat"), TG_OP_CHAT, COHERE, TG_MERGE_LAST,
-      TOKENS | TG_API_LINES, 0, "POST", "v1/chat",
-      { tg_want_cohere_request }, { tg_want_cohere_v1, tg_want_error } },
+      TOKENS | TG_API_LINES | TG_API_OPTIONS, 0, "POST", "v1/chat",
+      { tg_want_cohere_request },
+      { tg_want_cohere_v1, tg_want_openai_head, tg_want_openai_usage,
+        tg_want_openai_choices, tg_want_error } },
 
     { TG_STR("cohere.v1.generate"), TG_OP_TEXT_COMPLETION, COHERE,
       TG_MERGE_LAST, TOKENS | TG_API_LINES, 0, "POST", "v1/generate",

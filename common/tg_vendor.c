@@ -121,6 +121,8 @@ static const tg_vendor_t  tg_vendor_table[] = {
     { TG_STR("ai21"), "ai21",
       "api.ai21.com", UNASKED },
 
+    { TG_STR("writer"), "writer", "api.writer.com *.writer.com", 0 },
+
     { TG_STR("snowflake"), "snowflake",
       "*.snowflakecomputing.com *.snowflakecomputing.cn", 0 },
 
@@ -180,7 +182,7 @@ static const tg_vendor_t  tg_vendor_family_table[] = {
     [TG_FAMILY_VERTEX] = { TG_STR("gcp.vertex_ai"), "", "",
                            TG_QUIRK_REASONING_REST },
     [TG_FAMILY_BEDROCK] = { TG_STR("aws.bedrock"), "", "", 0 },
-    [TG_FAMILY_COHERE] = { TG_STR("cohere"), "", "", PROMPT },
+    [TG_FAMILY_COHERE] = { TG_STR("cohere"), "", "", UNASKED | PROMPT },
     [TG_FAMILY_MISTRAL] = { TG_STR("mistral_ai"), "", "",
                             TG_QUIRK_AUDIO_APART | UNASKED },
     [TG_FAMILY_OLLAMA] = { TG_STR("ollama"), "", "", 0 },

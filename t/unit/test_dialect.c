@@ -372,6 +372,9 @@ test_usage_is_asked_for_only_where_it_helps(void **state)
         { "/v1/chat/completions", "api.mistral.ai", false },
         { "/chat/completions", "api.deepseek.com", false },
         { "/api/v1/chat/completions", "openrouter.ai", false },
+        { "/v1/chat", "api.writer.com", true },
+        { "/v1/chat", "api.cohere.com", false },
+        { "/v1/chat", "10.0.0.1:8000", false },
         { "/v1/messages", "api.anthropic.com", false },
         { "/v1/responses", "api.openai.com", false },
         { "/api/chat", "localhost:11434", false }
