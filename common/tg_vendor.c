@@ -123,6 +123,9 @@ static const tg_vendor_t  tg_vendor_table[] = {
 
     { TG_STR("writer"), "writer", "api.writer.com *.writer.com", 0 },
 
+    { TG_STR("aleph_alpha"), "aleph_alpha aleph-alpha", "api.aleph-alpha.com",
+      0 },
+
     { TG_STR("snowflake"), "snowflake",
       "*.snowflakecomputing.com *.snowflakecomputing.cn", 0 },
 

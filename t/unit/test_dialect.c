@@ -305,6 +305,16 @@ test_path_alone_tells_the_vendor_behind_an_address(void **state)
           "", TG_OP_TEXT_COMPLETION, true },
         { "POST", "/v1/chat/completions", "", "vllm", "openai.chat", "vllm",
           "", TG_OP_CHAT, false },
+        { "POST", "/ml/v1-beta/generation/text", "version=2023-05-29",
+          "us-south.ml.cloud.ibm.com", "watsonx.generate", "ibm.watsonx.ai",
+          "", TG_OP_TEXT_COMPLETION, false },
+        { "POST", "/ml/v1-beta/generation/text_stream", "", "10.1.2.3",
+          "watsonx.generate", "ibm.watsonx.ai", "", TG_OP_TEXT_COMPLETION,
+          true },
+        { "POST", "/v1/complete", "", "10.1.2.3", "anthropic.complete",
+          "anthropic", "", TG_OP_TEXT_COMPLETION, false },
+        { "POST", "/complete", "", "10.1.2.3", "aleph_alpha.complete",
+          "unknown", "", TG_OP_TEXT_COMPLETION, false },
         { "POST", "/anything", "", "10.1.2.3", "unknown", "unknown", "",
           TG_OP_UNKNOWN, false }
     };
