@@ -337,6 +337,35 @@ test_path_alone_tells_the_vendor_behind_an_address(void **state)
 
 
 static void
+test_hosts_tell_the_vendors_that_serve_open_models(void **state)
+{
+    static const char *const  hosts[][2] = {
+        { "api.writer.com:443", "writer" },
+        { "us.inference.heroku.com", "heroku" },
+        { "models.github.ai", "github" },
+        { "models.inference.ai.azure.com", "azure.ai.inference" },
+        { "api.individual.githubcopilot.com", "github_copilot" },
+        { "oai.endpoints.kepler.ai.cloud.ovh.net", "ovhcloud" },
+        { "api.scaleway.ai", "scaleway" },
+        { "api.lambda.ai", "lambda_ai" },
+        { "api.friendli.ai", "friendli" },
+        { "ark.cn-beijing.volces.com", "volcengine" },
+        { "managed-inference-api-proxy.crusoecloud.com", "crusoe" },
+        { "inference.do-ai.run", "gradient_ai" },
+        { "api.llama.com", "meta_llama" },
+        { "api.z.ai", "z_ai" }
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        assert_text(tg_vendor_name(tg_vendor_by_host(tg_strz(hosts[i][0]))),
+                    hosts[i][1], hosts[i][0]);
+    }
+}
+
+
+static void
 test_operators_word_beats_the_host(void **state)
 {
     const tg_vendor_t  *v = tg_vendor_by_name(tg_str("xAI"));
@@ -544,6 +573,7 @@ main(void)
         cmocka_unit_test(test_google_paths_carry_model_and_stream),
         cmocka_unit_test(test_bedrock_models_are_decoded),
         cmocka_unit_test(test_path_alone_tells_the_vendor_behind_an_address),
+        cmocka_unit_test(test_hosts_tell_the_vendors_that_serve_open_models),
         cmocka_unit_test(test_operators_word_beats_the_host),
         cmocka_unit_test(test_a_lookalike_host_is_not_the_vendor),
         cmocka_unit_test(test_usage_is_asked_for_only_where_it_helps),
