@@ -63,8 +63,11 @@ static const tg_vendor_t  tg_vendor_table[] = {
     { TG_STR("x_ai"), "x_ai xai grok",
       "api.x.ai *.x.ai", TG_QUIRK_REASONING_APART | PROMPT },
 
+    /* deep research reasons beside what it completes, and in no total:
+     * https://docs.perplexity.ai/getting-started/pricing */
     { TG_STR("perplexity"), "perplexity pplx",
-      "api.perplexity.ai *.perplexity.ai", UNASKED },
+      "api.perplexity.ai *.perplexity.ai",
+      TG_QUIRK_REASONING_APART | UNASKED },
 
     { TG_STR("ibm.watsonx.ai"), "ibm.watsonx.ai watsonx ibm",
       "*.ml.cloud.ibm.com", UNASKED },
