@@ -24,7 +24,10 @@
     /* Together, Moonshot */                                                  \
     { p "cached_tokens", TG_A_CACHE_READ, 0 },                                \
     /* SGLang */                                                              \
-    { p "reasoning_tokens", TG_A_REASONING, 0 }
+    { p "reasoning_tokens", TG_A_REASONING, 0 },                              \
+    /* Writer */                                                              \
+    { p "prompt_token_details.cached_tokens", TG_A_CACHE_READ, 0 },           \
+    { p "completion_token_details.reasoning_tokens", TG_A_REASONING, 0 }
 
 #define TG_OPENAI_USAGE(p)                                                    \
     TG_OPENAI_TOKENS(p),                                                      \

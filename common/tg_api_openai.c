@@ -158,6 +158,21 @@ static const tg_json_want_t  tg_want_input_tokens[] = {
     { NULL, 0, 0 }
 };
 
+/*
+ * https://platform.openai.com/docs/api-reference/runs; a stream tells what each
+ * step has used before what the run has
+ */
+static const tg_json_want_t  tg_want_run[] = {
+    { "usage", TG_A_USAGE, 0 },
+    TG_OPENAI_USAGE("usage."),
+    { "id", TG_A_ID, 0 },
+    { "model", TG_A_MODEL, 0 },
+    { "status", TG_A_STATUS, 0 },
+    { "incomplete_details.reason", TG_A_REASON, 0 },
+    { "delta.content[].text.value", TG_A_TEXT, TG_JSON_COUNT },
+    { NULL, 0, 0 }
+};
+
 const tg_json_want_t  tg_want_openai_request[] = {
     { "", TG_R_ROOT, 0 },
     { "model", TG_R_MODEL, TG_JSON_MEMBER },
@@ -340,6 +355,20 @@ static const tg_api_t  tg_api_table[] = {
       "responses/*/cancel responses/*",
       { NULL },
       { tg_want_responses, tg_want_response_events, tg_want_error } },
+
+    { TG_STR("openai.runs"), TG_OP_CHAT, OPENAI,
+      TG_MERGE_LAST, TG_API_JSON | TG_API_STORED, 0, "POST",
+      "threads/runs threads/*/runs threads/*/runs/*/submit_tool_outputs",
+      { tg_want_openai_request },
+      { tg_want_run, tg_want_error } },
+
+    /* each time that one looks */
+
+    { TG_STR("openai.runs.retrieve"), TG_OP_RETRIEVE, OPENAI,
+      TG_MERGE_LAST, 0, 0, "GET POST",
+      "threads/*/runs/* threads/*/runs/*/cancel threads/*/runs/*/steps/*",
+      { NULL },
+      { tg_want_run, tg_want_error } },
 
     { TG_STR("openai.embeddings"), TG_OP_EMBEDDINGS, OPENAI,
       TG_MERGE_LAST, TOKENS | TG_API_TOTAL_ONLY, ALL, "POST",

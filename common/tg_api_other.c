@@ -81,8 +81,11 @@ static const tg_json_want_t  tg_want_cohere_request[] = {
     { "", TG_R_ROOT, 0 },
     { "model", TG_R_MODEL, TG_JSON_MEMBER },
     { "stream", TG_R_STREAM, 0 },
+    { "stream_options", TG_R_STREAM_OPTIONS, TG_JSON_RAW | TG_JSON_MEMBER },
+    { "stream_options.include_usage", TG_R_INCLUDE_USAGE, 0 },
     { "max_tokens", TG_R_MAX_TOKENS, 0 },
     { "num_generations", TG_R_N, 0 },
+    { "n", TG_R_N, 0 },
     { "thinking.token_budget", TG_R_THINKING, 0 },
     { "message", TG_R_INPUT, TG_JSON_COUNT },
     { "prompt", TG_R_INPUT, TG_JSON_COUNT },
@@ -188,6 +191,27 @@ static const tg_json_want_t  tg_want_watsonx_request[] = {
     { NULL, 0, 0 }
 };
 
+/* https://docs.aleph-alpha.com/api/complete/; its model_version is a date */
+static const tg_json_want_t  tg_want_aleph_alpha[] = {
+    { "num_tokens_prompt_total", TG_A_INPUT, 0 },
+    { "num_tokens_generated", TG_A_OUTPUT, 0 },
+    { "completions[].finish_reason", TG_A_FINISH, 0 },
+    { "completions[].completion", TG_A_TEXT, TG_JSON_COUNT },
+    { NULL, 0, 0 }
+};
+
+static const tg_json_want_t  tg_want_aleph_alpha_request[] = {
+    { "", TG_R_ROOT, 0 },
+    { "model", TG_R_MODEL, TG_JSON_MEMBER },
+    { "prompt", TG_R_INPUT, TG_JSON_COUNT },
+    { "prompt[]", TG_R_MESSAGE, 0 },
+    { "prompt[].data", TG_R_TEXT, TG_JSON_COUNT },
+    { "maximum_tokens", TG_R_MAX_TOKENS, 0 },
+    { "n", TG_R_N, 0 },
+    { "best_of", TG_R_N, 0 },
+    { NULL, 0, 0 }
+};
+
 /* https://developers.cloudflare.com/workers-ai/ */
 static const tg_json_want_t  tg_want_cloudflare[] = {
     { "result.usage.prompt_tokens", TG_A_INPUT, 0 },
@@ -229,9 +253,14 @@ static const tg_api_t  tg_api_table[] = {
       TOKENS, 0, "POST", "v2/chat",
       { tg_want_cohere_request }, { tg_want_cohere_v2, tg_want_error } },
 
+    /* Writer's path, too, with answers in OpenAI's shape:
+     * https://dev.writer.com/api-reference/completion-api/chat-completion */
+
     { TG_STR("cohere.v1.chat"), TG_OP_CHAT, COHERE, TG_MERGE_LAST,
-      TOKENS | TG_API_LINES, 0, "POST", "v1/chat",
-      { tg_want_cohere_request }, { tg_want_cohere_v1, tg_want_error } },
+      TOKENS | TG_API_LINES | TG_API_OPTIONS, 0, "POST", "v1/chat",
+      { tg_want_cohere_request },
+      { tg_want_cohere_v1, tg_want_openai_head, tg_want_openai_usage,
+        tg_want_openai_choices, tg_want_error } },
 
     { TG_STR("cohere.v1.generate"), TG_OP_TEXT_COMPLETION, COHERE,
       TG_MERGE_LAST, TOKENS | TG_API_LINES, 0, "POST", "v1/generate",
@@ -300,13 +329,18 @@ static const tg_api_t  tg_api_table[] = {
 
     { TG_STR("watsonx.generate"), TG_OP_TEXT_COMPLETION, OPENAI,
       TG_FAMILY_WATSONX, TG_MERGE_LARGEST, TOKENS, 0, "POST",
-      "v1/text/generation",
+      "v1/text/generation v1-beta/generation/text",
       { tg_want_watsonx_request }, { tg_want_watsonx, tg_want_error } },
 
     { TG_STR("watsonx.generate"), TG_OP_TEXT_COMPLETION, OPENAI,
       TG_FAMILY_WATSONX, TG_MERGE_LARGEST, TOKENS | TG_API_STREAMS, 0,
-      "POST", "v1/text/generation_stream",
+      "POST", "v1/text/generation_stream v1-beta/generation/text_stream",
       { tg_want_watsonx_request }, { tg_want_watsonx, tg_want_error } },
+
+    { TG_STR("aleph_alpha.complete"), TG_OP_TEXT_COMPLETION, OPENAI,
+      TG_FAMILY_NONE, TG_MERGE_LAST, TG_API_JSON, 0, "POST", "complete",
+      { tg_want_aleph_alpha_request },
+      { tg_want_aleph_alpha, tg_want_error } },
 
     { TG_STR("cloudflare.run"), TG_OP_CHAT, OPENAI, TG_FAMILY_OPENAI,
       TG_MERGE_LAST, TOKENS, 0, "POST", "ai/run/{+}",

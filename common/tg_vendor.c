@@ -63,8 +63,11 @@ static const tg_vendor_t  tg_vendor_table[] = {
     { TG_STR("x_ai"), "x_ai xai grok",
       "api.x.ai *.x.ai", TG_QUIRK_REASONING_APART | PROMPT },
 
+    /* deep research reasons beside what it completes, and in no total:
+     * https://docs.perplexity.ai/getting-started/pricing */
     { TG_STR("perplexity"), "perplexity pplx",
-      "api.perplexity.ai *.perplexity.ai", UNASKED },
+      "api.perplexity.ai *.perplexity.ai",
+      TG_QUIRK_REASONING_APART | UNASKED },
 
     { TG_STR("ibm.watsonx.ai"), "ibm.watsonx.ai watsonx ibm",
       "*.ml.cloud.ibm.com", UNASKED },
@@ -93,7 +96,7 @@ static const tg_vendor_t  tg_vendor_table[] = {
       "api.moonshot.ai api.moonshot.cn", UNASKED },
 
     { TG_STR("minimax"), "minimax",
-      "api.minimax.io api.minimax.chat api.minimaxi.com", 0 },
+      "api.minimax.io api.minimax.com api.minimax.chat api.minimaxi.com", 0 },
 
     { TG_STR("alibaba"), "alibaba dashscope qwen",
       "dashscope.aliyuncs.com dashscope-*.aliyuncs.com "
@@ -121,6 +124,11 @@ static const tg_vendor_t  tg_vendor_table[] = {
     { TG_STR("ai21"), "ai21",
       "api.ai21.com", UNASKED },
 
+    { TG_STR("writer"), "writer", "api.writer.com *.writer.com", 0 },
+
+    { TG_STR("aleph_alpha"), "aleph_alpha aleph-alpha", "api.aleph-alpha.com",
+      0 },
+
     { TG_STR("snowflake"), "snowflake",
       "*.snowflakecomputing.com *.snowflakecomputing.cn", 0 },
 
@@ -142,6 +150,43 @@ static const tg_vendor_t  tg_vendor_table[] = {
     { TG_STR("doubleword"), "doubleword", "api.doubleword.ai", 0 },
     { TG_STR("baseten"), "baseten", "inference.baseten.co *.api.baseten.co",
       0 },
+
+    { TG_STR("replicate"), "replicate",
+      "api.replicate.com *.replicate.com", 0 },
+    { TG_STR("github"), "github github_models", "models.github.ai", 0 },
+    { TG_STR("github_copilot"), "github_copilot copilot",
+      "*.githubcopilot.com", PROMPT },
+    { TG_STR("heroku"), "heroku", "*.inference.heroku.com", 0 },
+    { TG_STR("ovhcloud"), "ovhcloud ovh", "*.ai.cloud.ovh.net", 0 },
+    { TG_STR("scaleway"), "scaleway", "api.scaleway.ai *.scaleway.ai", 0 },
+    { TG_STR("lambda_ai"), "lambda_ai lambda",
+      "api.lambda.ai api.lambdalabs.com", 0 },
+    { TG_STR("friendli"), "friendli friendliai", "api.friendli.ai", 0 },
+    { TG_STR("featherless_ai"), "featherless_ai featherless",
+      "api.featherless.ai", 0 },
+    { TG_STR("inception"), "inception", "api.inceptionlabs.ai", 0 },
+    { TG_STR("upstage"), "upstage", "api.upstage.ai", 0 },
+    { TG_STR("volcengine"), "volcengine ark doubao", "ark.*.volces.com", 0 },
+    { TG_STR("siliconflow"), "siliconflow",
+      "api.siliconflow.com api.siliconflow.cn", 0 },
+    { TG_STR("stepfun"), "stepfun", "api.stepfun.com api.stepfun.ai", 0 },
+    { TG_STR("tencent"), "tencent hunyuan", "api.hunyuan.cloud.tencent.com",
+      0 },
+    { TG_STR("baidu"), "baidu qianfan", "qianfan.baidubce.com", 0 },
+    { TG_STR("gradient_ai"), "gradient_ai digitalocean",
+      "inference.do-ai.run", 0 },
+    { TG_STR("wandb"), "wandb", "api.inference.wandb.ai", 0 },
+    { TG_STR("meta"), "meta", "api.meta.ai", 0 },
+    { TG_STR("meta_llama"), "meta_llama", "api.llama.com", 0 },
+    { TG_STR("arcee"), "arcee", "api.arcee.ai", 0 },
+    { TG_STR("chutes"), "chutes", "llm.chutes.ai *.chutes.ai", 0 },
+    { TG_STR("gmi"), "gmi", "api.gmi-serving.com", 0 },
+    { TG_STR("nscale"), "nscale", "inference.api.nscale.com", 0 },
+    { TG_STR("crusoe"), "crusoe", "*.crusoecloud.com", 0 },
+    { TG_STR("morph"), "morph", "api.morphllm.com", PROMPT },
+    { TG_STR("v0"), "v0", "api.v0.dev", PROMPT },
+    { TG_STR("poe"), "poe", "api.poe.com", PROMPT },
+    { TG_STR("xiaomi_mimo"), "xiaomi_mimo xiaomi", "api.xiaomimimo.com", 0 },
 
     { TG_STR("gpustack"), "gpustack", "gpustack gpustack.* gpustack-*", 0 },
 
@@ -180,7 +225,7 @@ static const tg_vendor_t  tg_vendor_family_table[] = {
     [TG_FAMILY_VERTEX] = { TG_STR("gcp.vertex_ai"), "", "",
                            TG_QUIRK_REASONING_REST },
     [TG_FAMILY_BEDROCK] = { TG_STR("aws.bedrock"), "", "", 0 },
-    [TG_FAMILY_COHERE] = { TG_STR("cohere"), "", "", PROMPT },
+    [TG_FAMILY_COHERE] = { TG_STR("cohere"), "", "", UNASKED | PROMPT },
     [TG_FAMILY_MISTRAL] = { TG_STR("mistral_ai"), "", "",
                             TG_QUIRK_AUDIO_APART | UNASKED },
     [TG_FAMILY_OLLAMA] = { TG_STR("ollama"), "", "", 0 },

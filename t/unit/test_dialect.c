@@ -134,6 +134,17 @@ test_openai_paths_are_told_with_any_prefix(void **state)
           "", TG_OP_MODELS, false },
         { "POST", "/v1/audio/translations", "", "api.openai.com",
           "openai.transcriptions", "openai", "", TG_OP_TRANSCRIPTION, false },
+        { "POST", "/v1/threads/runs", "", "api.openai.com", "openai.runs",
+          "openai", "", TG_OP_CHAT, false },
+        { "POST", "/openai/threads/thread_1/runs", "", "r.openai.azure.com",
+          "openai.runs", "azure.ai.openai", "", TG_OP_CHAT, false },
+        { "POST", "/v1/threads/thread_1/runs/run_1/submit_tool_outputs", "",
+          "api.openai.com", "openai.runs", "openai", "", TG_OP_CHAT, false },
+        { "GET", "/v1/threads/thread_1/runs/run_1", "", "api.openai.com",
+          "openai.runs.retrieve", "openai", "", TG_OP_RETRIEVE, false },
+        { "GET", "/v1/threads/thread_1/runs/run_1/steps/step_1", "",
+          "api.openai.com", "openai.runs.retrieve", "openai", "",
+          TG_OP_RETRIEVE, false },
         { "POST", "/v1/threads/thread_1/messages", "", "api.openai.com",
           "unknown", "openai", "", TG_OP_UNKNOWN, false },
         { "DELETE", "/v1/chat/completions", "", "api.openai.com",
@@ -305,6 +316,16 @@ test_path_alone_tells_the_vendor_behind_an_address(void **state)
           "", TG_OP_TEXT_COMPLETION, true },
         { "POST", "/v1/chat/completions", "", "vllm", "openai.chat", "vllm",
           "", TG_OP_CHAT, false },
+        { "POST", "/ml/v1-beta/generation/text", "version=2023-05-29",
+          "us-south.ml.cloud.ibm.com", "watsonx.generate", "ibm.watsonx.ai",
+          "", TG_OP_TEXT_COMPLETION, false },
+        { "POST", "/ml/v1-beta/generation/text_stream", "", "10.1.2.3",
+          "watsonx.generate", "ibm.watsonx.ai", "", TG_OP_TEXT_COMPLETION,
+          true },
+        { "POST", "/v1/complete", "", "10.1.2.3", "anthropic.complete",
+          "anthropic", "", TG_OP_TEXT_COMPLETION, false },
+        { "POST", "/complete", "", "10.1.2.3", "aleph_alpha.complete",
+          "unknown", "", TG_OP_TEXT_COMPLETION, false },
         { "POST", "/anything", "", "10.1.2.3", "unknown", "unknown", "",
           TG_OP_UNKNOWN, false }
     };
@@ -312,6 +333,35 @@ test_path_alone_tells_the_vendor_behind_an_address(void **state)
     (void) state;
 
     check(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+
+static void
+test_hosts_tell_the_vendors_that_serve_open_models(void **state)
+{
+    static const char *const  hosts[][2] = {
+        { "api.writer.com:443", "writer" },
+        { "us.inference.heroku.com", "heroku" },
+        { "models.github.ai", "github" },
+        { "models.inference.ai.azure.com", "azure.ai.inference" },
+        { "api.individual.githubcopilot.com", "github_copilot" },
+        { "oai.endpoints.kepler.ai.cloud.ovh.net", "ovhcloud" },
+        { "api.scaleway.ai", "scaleway" },
+        { "api.lambda.ai", "lambda_ai" },
+        { "api.friendli.ai", "friendli" },
+        { "ark.cn-beijing.volces.com", "volcengine" },
+        { "managed-inference-api-proxy.crusoecloud.com", "crusoe" },
+        { "inference.do-ai.run", "gradient_ai" },
+        { "api.llama.com", "meta_llama" },
+        { "api.z.ai", "z_ai" }
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        assert_text(tg_vendor_name(tg_vendor_by_host(tg_strz(hosts[i][0]))),
+                    hosts[i][1], hosts[i][0]);
+    }
 }
 
 
@@ -372,6 +422,9 @@ test_usage_is_asked_for_only_where_it_helps(void **state)
         { "/v1/chat/completions", "api.mistral.ai", false },
         { "/chat/completions", "api.deepseek.com", false },
         { "/api/v1/chat/completions", "openrouter.ai", false },
+        { "/v1/chat", "api.writer.com", true },
+        { "/v1/chat", "api.cohere.com", false },
+        { "/v1/chat", "10.0.0.1:8000", false },
         { "/v1/messages", "api.anthropic.com", false },
         { "/v1/responses", "api.openai.com", false },
         { "/api/chat", "localhost:11434", false }
@@ -520,6 +573,7 @@ main(void)
         cmocka_unit_test(test_google_paths_carry_model_and_stream),
         cmocka_unit_test(test_bedrock_models_are_decoded),
         cmocka_unit_test(test_path_alone_tells_the_vendor_behind_an_address),
+        cmocka_unit_test(test_hosts_tell_the_vendors_that_serve_open_models),
         cmocka_unit_test(test_operators_word_beats_the_host),
         cmocka_unit_test(test_a_lookalike_host_is_not_the_vendor),
         cmocka_unit_test(test_usage_is_asked_for_only_where_it_helps),
