@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #define TG_PATH_MAX       2048    /* longer ones are of no API */
+#define TG_PATTERN_MAX    128
+#define TG_METHOD_MAX     16      /* likewise */
 
 /* Families with particular paths before those with general ones. */
 static const tg_api_t *(*const  tg_api_tables[])(size_t *n) = {
@@ -347,6 +349,18 @@ tg_method_in(tg_str_t method, tg_str_t list)
 }
 
 
+/* Letters, digits and marks that are the same escaped or not (RFC 3986, 6.2.2.2);
+ * a dot is told by tg_path_plain(). */
+static bool
+tg_path_unreserved(int c)
+{
+    char  l = tg_lower((char) c);
+
+    return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '-'
+           || c == '_' || c == '~';
+}
+
+
 /* How many slashes there are; *run: one follows another. */
 static size_t
 tg_path_slashes(tg_str_t path, bool *run)
@@ -366,11 +380,13 @@ tg_path_slashes(tg_str_t path, bool *run)
 }
 
 
-/* The path with runs of slashes made one and without a last one; buf is used
- * only where there are runs.  It has at most *segments. */
+/* The path with runs of slashes made one, without a last one, and without escapes
+ * that need not be; buf is used only where there are some.  It has at most
+ * *segments. */
 static tg_str_t
 tg_path_squeeze(tg_str_t path, char *buf, size_t *segments)
 {
+    int     c;
     bool    run;
     size_t  n = 0;
 
@@ -380,9 +396,15 @@ tg_path_squeeze(tg_str_t path, char *buf, size_t *segments)
 
     *segments = tg_path_slashes(path, &run) + 1;
 
-    if (run) {
+    if (run || (path.len != 0 && memchr(path.p, '%', path.len) != NULL)) {
         for (size_t i = 0; i < path.len; i++) {
-            if (path.p[i] != '/' || n == 0 || buf[n - 1] != '/') {
+            c = tg_path_octet(path, i);
+
+            if (c >= 0 && tg_path_unreserved(c)) {
+                buf[n++] = (char) c;
+                i += 2;
+
+            } else if (path.p[i] != '/' || n == 0 || buf[n - 1] != '/') {
                 buf[n++] = path.p[i];
             }
         }
@@ -533,6 +555,70 @@ tg_dialect_pattern(const tg_tables_t *t, tg_str_t method, tg_str_t path,
     }
 
     return NULL;
+}
+
+
+/* As tg_api_path_match(), whatever the case of the pattern. */
+static bool
+tg_pattern_lower(tg_str_t pattern, tg_str_t path)
+{
+    char      buf[TG_PATTERN_MAX];
+    tg_str_t  model;
+
+    if (pattern.len > sizeof(buf)) {
+        return false;
+    }
+
+    for (size_t i = 0; i < pattern.len; i++) {
+        buf[i] = tg_lower(pattern.p[i]);
+    }
+
+    return tg_api_path_match(tg_str_of(buf, pattern.len), path, &model);
+}
+
+
+bool
+tg_dialect_devious(tg_str_t method, tg_str_t path)
+{
+    char                 buf[TG_PATH_MAX], upper[TG_METHOD_MAX];
+    tg_op_t              op;
+    tg_str_t             loose;
+    const tg_pattern_t  *pat;
+
+    if (tg_tables == NULL || method.len > sizeof(upper)
+        || tg_method_in(method, tg_str("GET HEAD OPTIONS DELETE")))
+    {
+        return false;
+    }
+
+    if (path.len > sizeof(buf)) {
+        return true;
+    }
+
+    for (size_t i = 0; i < method.len; i++) {
+        upper[i] = tg_upper(method.p[i]);
+    }
+
+    method = tg_str_of(upper, method.len);
+    loose = tg_str_of(buf, tg_path_loose(path, buf));
+
+    if (loose.len > 1 && buf[loose.len - 1] == '/') {
+        loose.len--;
+    }
+
+    for (size_t i = 0; i < tg_tables->npatterns; i++) {
+        pat = &tg_tables->pattern[i];
+        op = tg_api_op(pat->api);
+
+        if (op != TG_OP_UNKNOWN && op != TG_OP_MODELS && op != TG_OP_RETRIEVE
+            && tg_method_in(method, pat->methods)
+            && tg_pattern_lower(pat->pattern, loose))
+        {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 

@@ -290,6 +290,13 @@ extern const tg_json_want_t  tg_want_converse_usage[];
 bool tg_api_path_match(tg_str_t pattern, tg_str_t path, tg_str_t *model);
 bool tg_api_path_ends(tg_str_t pattern, tg_str_t path);
 
+/* The byte that an escape at s.p[i] stands for; -1: there is none. */
+int tg_path_octet(tg_str_t s, size_t i);
+
+/* Writes the path as the most lenient server might read it, in lower case, to buf,
+ * which is as long, and returns its length. */
+size_t tg_path_loose(tg_str_t path, char *buf);
+
 /* Part of tg_dialect_setup(). */
 int tg_vendors_setup(tg_mem_t *mem, tg_error_t *err);
 
