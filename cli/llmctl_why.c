@@ -27,6 +27,7 @@ static const struct {
       " dollars for it" },
     { "operation_not_allowed", "the operation in allow= of llm_keys" },
     { "unknown_operation", "unknown=pass, or a path of an API that is known" },
+    { "ambiguous_path", "the path as the API's documentation writes it" },
     { "missing_attribution", "the tag that it lacks, sent as its reason says" },
     { "invalid_request", "a body that is valid" },
     { "not_inspected", "a body that can be read: JSON, not compressed" },

@@ -233,6 +233,27 @@ tg_call_missing_tag(tg_call_t *call, const tg_tag_t *tag,
 }
 
 
+/* A path of no API. */
+static int
+tg_call_stray(tg_call_t *call, tg_refusal_t *refusal)
+{
+    if (call->scope->reject_unknown) {
+        return tg_call_refuse(call, refusal, 403, tg_str("unknown_operation"),
+                              tg_str("this path is of no API that is"
+                                     " metered here"));
+    }
+
+    if (tg_dialect_devious(call->head.method, call->head.path)) {
+        return tg_call_refuse(call, refusal, 400, tg_str("ambiguous_path"),
+                              tg_str("not every server reads this path alike;"
+                                     " write it as the API's documentation"
+                                     " does"));
+    }
+
+    return TG_OK;
+}
+
+
 /* The body is complete: all that does not depend on what others do. */
 static int
 tg_call_judge(tg_call_t *call, tg_refusal_t *refusal)
@@ -254,11 +275,9 @@ tg_call_judge(tg_call_t *call, tg_refusal_t *refusal)
     }
 
     if (tg_api_op(call->dialect.api) == TG_OP_UNKNOWN
-        && call->scope->reject_unknown)
+        && tg_call_stray(call, refusal) != TG_OK)
     {
-        return tg_call_refuse(call, refusal, 403, tg_str("unknown_operation"),
-                              tg_str("this path is of no API that is"
-                                     " metered here"));
+        return TG_ERROR;
     }
 
     if (call->pass != NULL) {

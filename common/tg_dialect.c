@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #define TG_PATH_MAX       2048    /* longer ones are of no API */
+#define TG_PATTERN_MAX    128
+#define TG_METHOD_MAX     16      /* likewise */
 
 /* Families with particular paths before those with general ones. */
 static const tg_api_t *(*const  tg_api_tables[])(size_t *n) = {
@@ -429,6 +431,70 @@ tg_dialect_pattern(const tg_tables_t *t, tg_str_t method, tg_str_t path,
     }
 
     return NULL;
+}
+
+
+/* As tg_api_path_match(), whatever the case of the pattern. */
+static bool
+tg_pattern_lower(tg_str_t pattern, tg_str_t path)
+{
+    char      buf[TG_PATTERN_MAX];
+    tg_str_t  model;
+
+    if (pattern.len > sizeof(buf)) {
+        return false;
+    }
+
+    for (size_t i = 0; i < pattern.len; i++) {
+        buf[i] = tg_lower(pattern.p[i]);
+    }
+
+    return tg_api_path_match(tg_str_of(buf, pattern.len), path, &model);
+}
+
+
+bool
+tg_dialect_devious(tg_str_t method, tg_str_t path)
+{
+    char                 buf[TG_PATH_MAX], upper[TG_METHOD_MAX];
+    tg_op_t              op;
+    tg_str_t             loose;
+    const tg_pattern_t  *pat;
+
+    if (tg_tables == NULL || method.len > sizeof(upper)
+        || tg_method_in(method, tg_str("GET HEAD OPTIONS DELETE")))
+    {
+        return false;
+    }
+
+    if (path.len > sizeof(buf)) {
+        return true;
+    }
+
+    for (size_t i = 0; i < method.len; i++) {
+        upper[i] = tg_upper(method.p[i]);
+    }
+
+    method = tg_str_of(upper, method.len);
+    loose = tg_str_of(buf, tg_path_loose(path, buf));
+
+    if (loose.len > 1 && buf[loose.len - 1] == '/') {
+        loose.len--;
+    }
+
+    for (size_t i = 0; i < tg_tables->npatterns; i++) {
+        pat = &tg_tables->pattern[i];
+        op = tg_api_op(pat->api);
+
+        if (op != TG_OP_UNKNOWN && op != TG_OP_MODELS && op != TG_OP_RETRIEVE
+            && tg_method_in(method, pat->methods)
+            && tg_pattern_lower(pat->pattern, loose))
+        {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 

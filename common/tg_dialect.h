@@ -93,7 +93,8 @@ void tg_dialect_recognise(tg_dialect_t *d, tg_mem_t *mem, tg_str_t method,
  * exhausted.
  */
 typedef struct {
-    tg_str_t  path;             /* without runs of slashes; of mem, or as given */
+    tg_str_t  path;             /* without runs of slashes and needless escapes; of
+                                   mem, or as given */
     size_t    at;               /* the slash before the API's own segments; 0
                                    where it can't be told */
     tg_str_t  model;            /* a slice of path, as encoded there; or empty */
@@ -101,6 +102,13 @@ typedef struct {
 
 bool tg_dialect_path(tg_api_path_t *own, tg_mem_t *mem, tg_str_t method,
     tg_str_t path);
+
+/*
+ * Of a path that is of no API as it is written: true where some server might read
+ * it as one that is, by a call that costs something (escaped slashes, dot segments,
+ * capitals, ...), or where it is too long to tell.
+ */
+bool tg_dialect_devious(tg_str_t method, tg_str_t path);
 
 /*
  * The upstream has become known, or changed: sets d->vendor from the operator's

@@ -1,6 +1,18 @@
 #include "tg_path.h"
 
 
+/* Letters, digits and marks that are the same escaped or not (RFC 3986, 6.2.2.2);
+ * a dot is told by tg_path_plain(). */
+static bool
+tg_path_unreserved(int c)
+{
+    char  l = tg_lower((char) c);
+
+    return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '-'
+           || c == '_' || c == '~';
+}
+
+
 /* How many slashes there are; *run: one follows another. */
 static size_t
 tg_path_slashes(tg_str_t path, bool *run)
@@ -23,14 +35,21 @@ tg_path_slashes(tg_str_t path, bool *run)
 tg_str_t
 tg_path_squeeze(tg_str_t path, char *buf, size_t *segments)
 {
+    int     c;
     bool    run;
     size_t  n = 0;
 
     *segments = tg_path_slashes(path, &run) + 1;
 
-    if (run) {
+    if (run || (path.len != 0 && memchr(path.p, '%', path.len) != NULL)) {
         for (size_t i = 0; i < path.len; i++) {
-            if (path.p[i] != '/' || n == 0 || buf[n - 1] != '/') {
+            c = tg_path_octet(path, i);
+
+            if (c >= 0 && tg_path_unreserved(c)) {
+                buf[n++] = (char) c;
+                i += 2;
+
+            } else if (path.p[i] != '/' || n == 0 || buf[n - 1] != '/') {
                 buf[n++] = path.p[i];
             }
         }

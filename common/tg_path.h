@@ -18,10 +18,19 @@
 bool tg_path_plain(tg_str_t path);
 
 /*
- * The path with runs of slashes made one and without a last one: a slice of it,
- * or, where there are runs, of buf, which has room for all of it.  It has at most
- * *segments.
+ * The path with runs of slashes made one, without a last one, and without escapes
+ * that need not be: a slice of it, or, where there are any, of buf, which has room
+ * for all of it.  It has at most *segments.
  */
 tg_str_t tg_path_squeeze(tg_str_t path, char *buf, size_t *segments);
+
+/* The byte that an escape at s.p[i] stands for; -1: there is none. */
+int tg_path_octet(tg_str_t s, size_t i);
+
+/*
+ * Writes the path as the most lenient server might read it, in lower case, to buf,
+ * which is as long, and returns its length.
+ */
+size_t tg_path_loose(tg_str_t path, char *buf);
 
 #endif /* TG_PATH_H */

@@ -51,6 +51,12 @@ tg_lower(char c)
     return (c >= 'A' && c <= 'Z') ? (char) (c | 0x20) : c;
 }
 
+static inline char
+tg_upper(char c)
+{
+    return (c >= 'a' && c <= 'z') ? (char) (c & ~0x20) : c;
+}
+
 /* Eight characters at once. */
 static inline uint64_t
 tg_lower8(uint64_t w)

@@ -56,6 +56,23 @@ NAMES = ["chat", "completions", "responses", "embeddings", "messages",
          "gemini"]
 
 
+@pytest.mark.parametrize("path", [
+    "/v1/%63hat/completions", "/v1/ch%61t//complet%69ons/", "/v1/%6Dessages",
+    "/v1/chat%2fcompletions", "/v1/chat%2Fcompletions%0a", "/v1/CHAT/completions",
+    "/V1/Messages", "/v1/messages;a=b", "/v1/x/../messages", "/v1/messages/.",
+    "/v1/x%2f..%2fmessages", "/v1/messages%20", "/v1/messages#x",
+    "/" + "/" * 3000 + "v1/messages"])
+def test_another_spelling_of_a_path_is_no_way_round(server, fake, path):
+    """Providers decode, resolve, and some are not particular about case."""
+    start(server, fake, "private", "pii=card")
+    r = server.client.post(path, calls.chat(text="my card: " + CARD))
+    assert r.status in (400, 403)
+    assert fake.requests == []
+
+    if "html" not in r.header("Content-Type"):      # of the server itself
+        assert server.line()["llm.decision"] == "refuse"
+
+
 @pytest.mark.parametrize("host,path,body,message,text", APIS, ids=NAMES)
 def test_a_card_is_rejected_by_name_and_kind(server, fake, host, path, body,
                                              message, text):

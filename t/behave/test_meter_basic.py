@@ -145,6 +145,24 @@ def test_unknown_path_passes_and_is_logged_as_unknown(server, fake):
     assert server.line().operation == "unknown"
 
 
+def test_path_with_needless_escapes_is_the_same_path(server, fake):
+    server.meter(fake)
+    server.client.post("/v1/chat/compl%65tions", calls.chat(stream=True))
+    assert fake.requests[0].json["stream_options"] == {"include_usage": True}
+    assert server.line().operation == "chat"
+
+
+def test_path_that_servers_read_differently_is_rejected(server, fake):
+    server.meter(fake)
+    r = server.client.post("/v1/chat%2fcompletions", calls.chat())
+    assert r.status == 400
+    assert "path" in r.json["error"]["message"]
+    assert fake.requests == []
+    line = server.line()
+    assert line["llm.decision"] == "refuse"
+    assert line["llm.rule"] == "ambiguous_path"
+
+
 def test_unknown_path_can_be_rejected(server, fake):
     server.meter(fake, enable=("on", "unknown=reject"))
     r = server.client.post("/v1/frobnicate", {"a": 1})

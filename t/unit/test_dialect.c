@@ -183,6 +183,7 @@ test_devious_paths_are_of_no_api(void **state)
         recognise(&d, "POST", paths[i], "", "");
         assert_text(tg_api_name(d.api), "unknown", paths[i]);
         assert_text(d.model, "", paths[i]);
+        assert_true(tg_dialect_devious(tg_str("POST"), tg_strz(paths[i])));
     }
 
     recognise(&d, "POST", "/v1/...x/..y/z../chat/completions", "", "");
@@ -441,6 +442,80 @@ test_usage_is_asked_for_only_where_it_helps(void **state)
 }
 
 
+/* RFC 3986, 6.2.2.2: a server may not tell them apart. */
+static void
+test_needless_escapes_make_no_other_path(void **state)
+{
+    static const char *const  paths[][2] = {
+        { "/v1/%63hat/completions", "openai.chat" },
+        { "/v1/chat/%43ompletions", "unknown" },
+        { "/v1/%6dessage%73", "anthropic.messages" },
+        { "/%761/%6D%65ssages", "anthropic.messages" },
+        { "/v1//respons%65s/", "openai.responses" },
+        { "/v1beta/models/g%65mini-2.5-flash:generate%43ontent",
+          "gemini.generate" }
+    };
+
+    tg_dialect_t   d;
+    tg_api_path_t  own;
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        recognise(&d, "POST", paths[i][0], "", "");
+        assert_text(tg_api_name(d.api), paths[i][1], paths[i][0]);
+    }
+
+    assert_text(d.model, "gemini-2.5-flash", "in the path");
+    assert_true(tg_dialect_path(&own, tg_arena_mem(arena), tg_str("POST"),
+                                tg_str("/x/%761/%63hat/completions")));
+    assert_text(own.path, "/x/v1/chat/completions", "routed");
+}
+
+
+/* Each is read so by some server: of Go, Python, Java, Windows. */
+static void
+test_paths_that_some_servers_read_otherwise(void **state)
+{
+    static const char *const  devious[] = {
+        "/v1/chat%2fcompletions", "/v1%2Fmessages", "/v1/Chat/Completions",
+        "/V1/MESSAGES", "/v1/messages%0a", "/v1/messages%20",
+        "/v1/messages;x=y", "/v1;a/chat;b=c/completions;d", "/v1\\messages",
+        "/v1/messages%00.html", "/v1/messages%3fx", "/v1/x/../messages",
+        "/v1/x/%2e%2E%2fmessages", "/v1/messages/.", "/../v1/messages",
+        "/v1beta/models/gemini-2.5-flash:GenerateContent",
+        "/v1beta/models/gemini-2.5-flash%3agenerate%63ontent%20"
+    };
+    static const char *const  plain[] = {
+        "/", "", "/v1/files", "/v1/Files", "/a%2fb", "/..", "/../..", "/;",
+        "/%zz%4", "/v1/messages.html", "/v1/messages/x"
+    };
+
+    static char  longpath[5000];
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(devious) / sizeof(devious[0]); i++) {
+        if (!tg_dialect_devious(tg_str("POST"), tg_strz(devious[i]))) {
+            fail_msg("%s is harmless", devious[i]);
+        }
+    }
+
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+        if (tg_dialect_devious(tg_str("POST"), tg_strz(plain[i]))) {
+            fail_msg("%s is devious", plain[i]);
+        }
+    }
+
+    memset(longpath, '/', sizeof(longpath) - 1);
+    assert_true(tg_dialect_devious(tg_str("POST"), tg_strz(longpath)));
+
+    assert_true(tg_dialect_devious(tg_str("post"), tg_str("/v1/messages")));
+    assert_false(tg_dialect_devious(tg_str("GET"), tg_str("/V1/messages")));
+    assert_false(tg_dialect_devious(tg_str("PUT"), tg_str("/v1/messages")));
+}
+
+
 static void
 test_odd_paths_are_unknown_and_harmless(void **state)
 {
@@ -577,6 +652,8 @@ main(void)
         cmocka_unit_test(test_operators_word_beats_the_host),
         cmocka_unit_test(test_a_lookalike_host_is_not_the_vendor),
         cmocka_unit_test(test_usage_is_asked_for_only_where_it_helps),
+        cmocka_unit_test(test_needless_escapes_make_no_other_path),
+        cmocka_unit_test(test_paths_that_some_servers_read_otherwise),
         cmocka_unit_test(test_odd_paths_are_unknown_and_harmless),
         cmocka_unit_test(test_errors_are_valid_json_in_every_shape),
         cmocka_unit_test(test_a_long_error_message_is_cut),
