@@ -262,12 +262,17 @@ llm_client_pause(llm_ctx_t *ctx, int64_t ms)
 }
 
 
-/* Wakes those who wait, with the list of open calls locked. */
 void
-llm_client_stop(llm_ctx_t *ctx)
+llm_client_stop(void)
 {
     __atomic_store_n(&llm_stopped, 1, __ATOMIC_RELEASE);
+}
 
+
+/* Who waits for his upstream, with the list of open calls locked. */
+void
+llm_client_wake(llm_ctx_t *ctx)
+{
     if (ctx->origin_fd != -1) {
         (void) shutdown(ctx->origin_fd, SHUT_RDWR);
     }

@@ -270,6 +270,11 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
         return;
     }
 
+    /* First, lest who waits for a quota is told that it is used up, by what is
+     * charged for calls that are cut off here. */
+
+    llm_client_stop();
+
     for (ctx = APR_RING_FIRST(&llm_ring);
          ctx != APR_RING_SENTINEL(&llm_ring, llm_ctx_s, link);
          ctx = APR_RING_NEXT(ctx, link))
@@ -280,7 +285,7 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
             (void) pthread_mutex_unlock(&ctx->lock);
         }
 
-        llm_client_stop(ctx);
+        llm_client_wake(ctx);
     }
 
     (void) pthread_mutex_unlock(&llm_ring_lock);
