@@ -248,6 +248,7 @@ llm_client_pause(llm_ctx_t *ctx, int64_t ms)
         n = poll(&client, 1, slice);
 
         if (llm_is_stopped()) {
+            ctx->stopped = 1;
             return HTTP_SERVICE_UNAVAILABLE;
         }
 

@@ -33,9 +33,10 @@ llm_open(llm_ctx_t *ctx)
 static tg_end_t
 llm_end(const llm_ctx_t *ctx)
 {
-    /* A fast stop looks as if all clients had left. */
+    /* A fast stop looks as if all clients had left, or is told to one of them
+     * in an answer of ours. */
 
-    if (llm_is_stopped() && !ctx->complete) {
+    if (ctx->stopped || (llm_is_stopped() && !ctx->complete)) {
         return TG_END_SHUTDOWN;
     }
 
@@ -280,8 +281,8 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
          ctx = APR_RING_NEXT(ctx, link))
     {
         if (llm_lock_stopping(&ctx->lock)) {
-            llm_close(ctx, ctx->complete ? TG_END_COMPLETE : TG_END_SHUTDOWN,
-                      true);
+            llm_close(ctx, ctx->complete && !ctx->stopped ? TG_END_COMPLETE
+                      : TG_END_SHUTDOWN, true);
             (void) pthread_mutex_unlock(&ctx->lock);
         }
 
