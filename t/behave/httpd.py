@@ -153,7 +153,7 @@ class Httpd(Server):
         text += "Mutex file:%s proxy\n" % self.path("tmp")
         text += "ErrorLog %s\nLogLevel info\n" % self.error_log
         text += "Listen 127.0.0.1:%d\nTypesConfig /dev/null\n" % self.port
-        text += "Timeout 60\nKeepAliveTimeout 5\nGracefulShutdownTimeout 10\n"
+        text += "Timeout 60\nKeepAliveTimeout 5\nGracefulShutdownTimeout 30\n"
         text += "MaxKeepAliveRequests 0\n"
         text += "LimitRequestBody 0\nProxyRequests Off\n"
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import dataclasses
+import fcntl
 import glob
 import os
 import pwd
@@ -10,8 +11,10 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 
 from client import Client
@@ -157,30 +160,10 @@ def at_rest(pids):
     return before is not None and asleep(pids) == before
 
 
-CLOSE_WAIT = 8
-LISTEN = "0A"
-
-
-@dataclasses.dataclass
-class End:
-    """One side of a TCP connection.  unacked: bytes that the other has not got;
-    unread: those that it has itself and nobody has read."""
-    state: int
-    unacked: int
-    unread: int
-
-
-def ends_at(local):
-    """{the other side's port: End} of the connections to a port that a process
-    has accepted."""
-    with open("/proc/net/tcp") as f:
-        rows = [line.split() for line in f.readlines()[1:]]
-
-    return {int(row[2].partition(":")[2], 16):
-            End(int(row[3], 16), *(int(n, 16) for n in row[4].split(":")))
-            for row in rows if row[9] != "0"
-            and int(row[1].partition(":")[2], 16) == local
-            and row[3] != LISTEN}
+def unacked(sock):
+    """How much of what was sent, an end included, the other side's kernel has not
+    got yet: when it has, who waits for it is awake."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 class StartError(Exception):
@@ -366,7 +349,8 @@ class Server:
         what is a warning or more; the lines."""
         quiet = re.compile(r"[\[:](debug|trace\d|info|notice)\]")
         told = [line for line in self.messages().splitlines()
-                if not quiet.search(line) or re.search("llm|exit", line)]
+                if not quiet.search(line)
+                or re.search(r"llm|exit signal|exited on", line)]
 
         return "\n".join([
             "-- %s:" % self.error_log, *(t[:400] for t in told[-40:]),
@@ -376,33 +360,21 @@ class Server:
         return children(self.process.pid)
 
     def await_taken(self, *exchanges):
-        """Until the server has read all that these have sent, and has done with
-        it what it does at once: now they wait."""
+        """Until the server has done with what these have sent all that it does at
+        once: now they wait."""
         for exchange in exchanges:
-            ours, theirs = (exchange.sock.getsockname()[1],
-                            exchange.sock.getpeername()[1])
-
-            def taken():
-                here, there = ends_at(ours)[theirs], ends_at(theirs).get(ours)
-                return here.unacked == 0 and there is not None \
-                    and there.unread == 0
-
-            self.wait_until(taken, what="a request to be read")
+            self.wait_until(lambda: unacked(exchange.sock) == 0,
+                            what="what was sent to arrive")
 
         self.await_stillness()
 
     def see_off(self, exchange):
         """Its client leaves, and the server has found out."""
         sock = getattr(exchange, "sock", exchange)
-        ours, theirs = sock.getsockname()[1], sock.getpeername()[1]
-        sock.close()
-
-        def found():
-            there = ends_at(theirs).get(ours)
-            return there is None or there.state == CLOSE_WAIT
-
-        self.wait_until(found, what="the client's leave")
+        sock.shutdown(socket.SHUT_WR)
+        self.wait_until(lambda: unacked(sock) == 0, what="the end to arrive")
         self.await_stillness()
+        sock.close()
 
     def await_stillness(self, *pids):
         """Until the server, and these, have nothing to do but to wait."""

@@ -11,7 +11,7 @@ import httpd
 from fake.provider import Fake
 from keys import SECRETS, bearer, gated, key, keys
 from pki import secure
-from servers import Loc, Site, ends_at
+from servers import Loc, Site
 from test_keys import leaks
 
 pytestmark = pytest.mark.only("httpd", "features of httpd")
@@ -386,13 +386,15 @@ def test_http2_client_who_leaves_waits_no_more(server, fake, tls):
         max_tokens=10), fake={"gate": 1})
     fake.wait(1)
     curl = subprocess.Popen([
-        "curl", "-sk", "--http2", "-H", "Content-Type: application/json", "-d",
-        '{"model":"gpt-4o-mini","messages":[],"max_tokens":10}',
-        "https://localhost:%d%s" % (server.tls_port, CHAT)])
-    server.wait_until(lambda: ends_at(server.tls_port), what="its connection")
+        "curl", "-skv", "--http2", "-H", "Content-Type: application/json",
+        "-d", '{"model":"gpt-4o-mini","messages":[],"max_tokens":10}',
+        "https://localhost:%d%s" % (server.tls_port, CHAT)],
+        stderr=subprocess.PIPE)
+    while not curl.stderr.readline().startswith(b"> POST"):
+        assert curl.poll() is None
     server.await_stillness(curl.pid)
     curl.kill()
-    curl.wait()
+    curl.communicate()
     line = server.line()
     assert line.status == 499
     fake.release()

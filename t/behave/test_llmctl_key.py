@@ -1,5 +1,6 @@
 """llmctl key: one secret printed once, and a file that is never half of one."""
 
+import calendar
 import csv
 import hashlib
 import io
@@ -102,9 +103,8 @@ def test_rotation_keeps_the_id_and_both_secrets_for_the_grace_period(file):
     assert record["id"] == key and record["team"] == "search"
     assert record["sha256"] == sha256(rotated["secret"])
     assert record["previous"]["sha256"] == sha256(old)
-    left = time.mktime(time.strptime(record["previous"]["expires"][:19],
-                                     "%Y-%m-%dT%H:%M:%S")) \
-        - time.timezone - time.time()
+    left = calendar.timegm(time.strptime(
+        record["previous"]["expires"][:19], "%Y-%m-%dT%H:%M:%S")) - time.time()
     assert 7100 < left < 7300
 
     # a third secret would end the first one early

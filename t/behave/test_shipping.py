@@ -103,7 +103,7 @@ def count(path):
 def settled(read, want):
     """Waits for all, then for more that should not come."""
     with contextlib.suppress(AssertionError):
-        wait_until(lambda: len(ids(read())) >= want, "lines", 30)
+        wait_until(lambda: len(ids(read())) >= want, "lines")
     time.sleep(0.5)
 
     return read()
