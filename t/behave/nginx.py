@@ -164,7 +164,7 @@ class Nginx(Server):
         self.port = self.port or free_port()
         self.write("etc/nginx.conf", self.render(site))
         done = subprocess.run(self.argv("-t"), cwd=self.dir, text=True,
-                              env=self.environment(), timeout=30,
+                              env=self.environment(), timeout=300,
                               capture_output=True)
 
         return done.returncode == 0, done.stderr + done.stdout

@@ -34,7 +34,7 @@ def start(*args, **kw):
 
 def run(*args, text=None, code=0, **kw):
     done = subprocess.run([LLMCTL, "key", *map(str, args)], input=text,
-                          capture_output=True, text=True, timeout=60, **kw)
+                          capture_output=True, text=True, timeout=300, **kw)
     assert done.returncode == code, done.stderr
 
     return done
@@ -218,7 +218,7 @@ def test_concurrent_edits_all_arrive(file):
     made = [start("new", file, "--json", "--id=k%d" % i) for i in range(16)]
     secrets = {}
     for process in made:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         secrets[json.loads(out)["id"]] = json.loads(out)["secret"]
     assert {k["id"]: k["sha256"] for k in read(file)["keys"]} \

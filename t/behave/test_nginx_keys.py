@@ -201,7 +201,7 @@ def test_key_in_the_query_of_any_version(server, fake, tls, version):
          "/dev/null", "-H", "Content-Type: application/json", "-d",
          '{"contents": []}', "https://localhost:%d%s?alt=json&key=%s&a=1" % (
              server.tls_port, calls.GEMINI + "generateContent",
-             SECRETS["ann"])], capture_output=True, text=True, timeout=90)
+             SECRETS["ann"])], capture_output=True, text=True, timeout=300)
     assert done.stderr == "" and done.stdout in ("200", "404")
     assert fake.requests[0].target.endswith("generateContent?alt=json&a=1")
     server.line()

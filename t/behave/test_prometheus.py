@@ -271,7 +271,7 @@ def test_rules_are_tested_by_prometheus_own_tool():
 
     for words in (("check", "config", "prometheus.yml"),
                   ("test", "rules", "recording_test.yml", *ALERTS)):
-        done = prom.promtool(*words, cwd=prom.EXAMPLES, timeout=300)
+        done = prom.promtool(*words, cwd=prom.EXAMPLES, timeout=900)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

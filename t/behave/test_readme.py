@@ -101,7 +101,7 @@ def test_each_question_has_an_answer(server, fake, tmp_path):
     for command in asked:
         shown = command.replace("SESSION", "s1").replace(MONTH, last)
         done = subprocess.run(shown, shell=True, cwd=tmp_path, env=path,
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, (shown, done.stdout, done.stderr)
         assert done.stdout.strip() or "--output" in shown, shown
 

@@ -24,7 +24,7 @@ KEYS = keys(key("ann", team="red"), key("bob", team="blue"), key("eve"))
 
 def simulate(*args, log, code=0):
     done = subprocess.run([LLMCTL, "simulate", *args, "--quiet", log],
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=300)
     assert done.returncode == code, done.stderr
 
     return done.stdout if code == 0 else done.stderr
@@ -422,5 +422,5 @@ def test_mistakes_are_told(tmp_path, args, why):
     log = tmp_path / "log"
     log.write_text("")
     done = subprocess.run([LLMCTL, "simulate", *args, str(log)],
-                          capture_output=True, text=True, timeout=30)
+                          capture_output=True, text=True, timeout=300)
     assert done.returncode in (1, 2) and why in done.stderr

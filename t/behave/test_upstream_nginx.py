@@ -350,7 +350,7 @@ def test_signal_by_command_makes_nothing(server):
         state = server.path("tmp", "backends")
         server.start(site(upstream(made), ("llm_upstream_state", state)))
         os.unlink(state)
-        subprocess.run(server.argv("-s", "reopen"), check=True, timeout=30)
+        subprocess.run(server.argv("-s", "reopen"), check=True, timeout=300)
         assert not os.path.exists(state)
 
 

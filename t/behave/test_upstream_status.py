@@ -95,7 +95,7 @@ def test_promtool_has_nothing_to_say(server):
         chat(server)
         done = subprocess.run(["promtool", "check", "metrics"], text=True,
                               input=server.client.get(PROMETHEUS.path).text,
-                              capture_output=True, timeout=60)
+                              capture_output=True, timeout=300)
 
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
