@@ -16,10 +16,6 @@ SECONDS = float(os.environ.get("TG_FIRE_SECONDS", "5"))
 GAP = INTERVAL * 1.1 + SLACK
 
 
-# When it is that something has come to an end is what they are about.
-pytestmark = pytest.mark.quiet
-
-
 def arrivals(engine, kind, since, until=float("inf")):
     return [t for t in engine.arrivals(kind, since) if t < until]
 
@@ -44,6 +40,7 @@ def under_way(engine, at):
     return len(calls)
 
 
+@pytest.mark.quiet
 def test_a_killed_backend_costs_only_the_calls_it_had(server):
     with Fire(server, 3) as fire:
         fire.sleep(1)
@@ -171,6 +168,7 @@ def test_a_backend_that_loads_its_model_is_waited_for(server, engine):
                          "AH0\\d+")
 
 
+@pytest.mark.quiet
 def test_a_backend_that_is_back_gets_its_share_by_and_by(server):
     with Fire(server, 2, "slow_start=3s", clients=8) as fire:
         victim, other = fire.engines
@@ -338,6 +336,7 @@ def burn(fire, seconds):
             victim.mend()
 
 
+@pytest.mark.quiet
 def test_after_a_fire_all_is_as_it_was(server):
     with Fire(server, 3, "stall=1s", workers=2) as fire:
         burn(fire, SECONDS)
@@ -362,6 +361,7 @@ def test_after_a_fire_all_is_as_it_was(server):
                          "timed out", "no live upstreams")
 
 
+@pytest.mark.quiet
 def test_gpu_time_adds_up(server):
     """Of each backend: to the nanosecond what it is made of, and its busy time
     is what the engine saw."""
