@@ -21,7 +21,7 @@ LOADED = ("authn_core", "authz_core", "authz_host", "env", "setenvif",
           "proxy_balancer", "lbmethod_byrequests", "lbmethod_bybusyness",
           "filter", "deflate", "dir", "mime", "socache_shmcb", "ssl", "http2")
 MPM = os.environ.get("TG_HTTPD_MPM", "event")
-REST = 0.5                              # seconds
+REST = 3                                # seconds
 
 NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
          "llm_tag": "LLMTag", "llm_provider": "LLMProvider",
