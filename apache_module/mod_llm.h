@@ -134,6 +134,7 @@ struct llm_ctx_s {
     unsigned              failed:1;     /* httpd tells of an error itself */
     unsigned              client_gone:1;
     unsigned              draining:1;
+    unsigned              stopped:1;    /* in its wait for others */
     unsigned              opaque:1;     /* can't be unpacked */
     unsigned              unreadable:1; /* and would have to be */
     unsigned              open;         /* its line is not written; by lock */
@@ -240,7 +241,8 @@ apr_status_t llm_client_wait(llm_ctx_t *ctx);
 apr_status_t llm_client_swallow(llm_ctx_t *ctx, bool eos);
 int llm_client_pause(llm_ctx_t *ctx, int64_t ms);
 bool llm_is_stopped(void);
-void llm_client_stop(llm_ctx_t *ctx);
+void llm_client_stop(void);
+void llm_client_wake(llm_ctx_t *ctx);
 
 /* mod_llm_finish.c: settles, writes the line; both only once. */
 void llm_finish_init(void);

@@ -248,6 +248,7 @@ llm_client_pause(llm_ctx_t *ctx, int64_t ms)
         n = poll(&client, 1, slice);
 
         if (llm_is_stopped()) {
+            ctx->stopped = 1;
             return HTTP_SERVICE_UNAVAILABLE;
         }
 
@@ -262,12 +263,17 @@ llm_client_pause(llm_ctx_t *ctx, int64_t ms)
 }
 
 
-/* Wakes those who wait, with the list of open calls locked. */
 void
-llm_client_stop(llm_ctx_t *ctx)
+llm_client_stop(void)
 {
     __atomic_store_n(&llm_stopped, 1, __ATOMIC_RELEASE);
+}
 
+
+/* Who waits for his upstream, with the list of open calls locked. */
+void
+llm_client_wake(llm_ctx_t *ctx)
+{
     if (ctx->origin_fd != -1) {
         (void) shutdown(ctx->origin_fd, SHUT_RDWR);
     }

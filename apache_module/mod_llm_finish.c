@@ -33,9 +33,10 @@ llm_open(llm_ctx_t *ctx)
 static tg_end_t
 llm_end(const llm_ctx_t *ctx)
 {
-    /* A fast stop looks as if all clients had left. */
+    /* A fast stop looks as if all clients had left, or is told to one of them
+     * in an answer of ours. */
 
-    if (llm_is_stopped() && !ctx->complete) {
+    if (ctx->stopped || (llm_is_stopped() && !ctx->complete)) {
         return TG_END_SHUTDOWN;
     }
 
@@ -155,17 +156,22 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
         return;
     }
 
+    /* First, lest who waits for a quota is told that it is used up, by what is
+     * charged for calls that are cut off here. */
+
+    llm_client_stop();
+
     for (ctx = APR_RING_FIRST(&llm_ring);
          ctx != APR_RING_SENTINEL(&llm_ring, llm_ctx_s, link);
          ctx = APR_RING_NEXT(ctx, link))
     {
         if (llm_lock_stopping(&ctx->lock)) {
-            llm_close(ctx, ctx->complete ? TG_END_COMPLETE : TG_END_SHUTDOWN,
-                      true);
+            llm_close(ctx, ctx->complete && !ctx->stopped ? TG_END_COMPLETE
+                      : TG_END_SHUTDOWN, true);
             (void) pthread_mutex_unlock(&ctx->lock);
         }
 
-        llm_client_stop(ctx);
+        llm_client_wake(ctx);
     }
 
     (void) pthread_mutex_unlock(&llm_ring_lock);

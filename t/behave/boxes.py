@@ -9,6 +9,8 @@ import ssl
 import threading
 import time
 
+from servers import free_port
+
 PAGE = ("vllm:num_requests_running{engine=\"0\"} %d\n"
         "vllm:num_requests_waiting{engine=\"0\"} %d\n"
         "vllm:kv_cache_usage_perc{engine=\"0\"} %g\n"
@@ -18,11 +20,12 @@ PAGE = ("vllm:num_requests_running{engine=\"0\"} %d\n"
 
 class Box:
     """health, status: of those answers; None: the connection is dropped.
-    delay: seconds before a call's answer.  calls, checks, scrapes: when they came."""
+    drops: so many calls are read and their connections closed.  delay: seconds
+    before a call's answer.  calls, checks, scrapes: when they came."""
 
     def __init__(self, tls=None):
         self.health, self.status, self.delay = 200, 200, 0
-        self.waiting = 0
+        self.waiting = self.drops = 0
         self.keep = True
         self.calls, self.checks, self.scrapes = [], [], []
         self.heads = []
@@ -36,9 +39,9 @@ class Box:
         self.listen()
 
     def listen(self):
-        self.listener = socket.create_server(("127.0.0.1", self.port or 0),
+        self.port = self.port or free_port()
+        self.listener = socket.create_server(("127.0.0.1", self.port),
                                              backlog=128)
-        self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, args=(self.listener,),
                          daemon=True).start()
 
@@ -134,7 +137,10 @@ class Box:
 
         with self.lock:
             self.calls.append(now)
-        self.gate.wait(20)
+            if self.drops:
+                self.drops -= 1
+                return None, b""
+        self.gate.wait(60)
         time.sleep(self.delay)
 
         return self.status, json.dumps({"from": self.port}).encode()
@@ -158,11 +164,11 @@ def since(told):
         told["since"].replace("Z", "+00:00")).timestamp()
 
 
-def await_states(server, *wanted, timeout=10):
+def await_states(server, *wanted):
     """Of (box, state), until all are so."""
     def there():
         now = servers(server)
         return all(now.get(box.address, {}).get("state") == state
                    for box, state in wanted)
 
-    server.wait_until(there, timeout, "states %r" % [s for _, s in wanted])
+    server.wait_until(there, what="states %r" % [s for _, s in wanted])

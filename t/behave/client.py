@@ -5,6 +5,8 @@ import socket
 import struct
 import time
 
+DEADLINE = 60                           # seconds, of an answer and a farewell
+
 
 class Broken(Exception):
     """The answer ended before its end."""
@@ -177,7 +179,21 @@ class Exchange:
         return self.response
 
     def close(self):
+        """Leaves.  Who has had his answer stays until the server has ended his
+        request, whose line is written then."""
+        if self.response is not None and self.response.complete:
+            self.part()
         self.sock.close()
+
+    def part(self):
+        """Says that nothing more comes, and waits for the other side's word."""
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+            self.sock.settimeout(DEADLINE)
+            while self.sock.recv(65536):
+                pass
+        except OSError:                 # it was faster
+            pass
 
     def reset(self):
         """Leaves by RST, as a killed client does."""
@@ -214,7 +230,7 @@ def encode(method, path, headers, body, chunked, host):
 class Client:
     """Requests to one address."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=20, tls=None):
+    def __init__(self, port, host="127.0.0.1", timeout=DEADLINE, tls=None):
         self.port = port
         self.host = host
         self.timeout = timeout

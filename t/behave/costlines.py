@@ -12,6 +12,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 SCHEMA = os.path.join(ROOT, "docs", "%s.schema.json")
 LONGEST = 32768
 KIND = "event.kind"
+DEADLINE = 60                           # seconds
 
 
 class Line(dict):
@@ -84,6 +85,19 @@ def check(line):
         "; ".join(e.message for e in errors[:3]), json.dumps(line))
 
 
+BRIEF = ("@timestamp", "llm.call_id", "llm.attempt", "llm.key_id",
+         "gen_ai.response.model", "gen_ai.usage.input_tokens",
+         "gen_ai.usage.output_tokens", "llm.usage.source",
+         "llm.cost.total_nusd", "llm.decision", "llm.rule",
+         "llm.quota.subject", "llm.waited_ms", "http.response.status_code",
+         "error.type")
+
+
+def brief(line):
+    return " ".join("%s=%s" % (name.rpartition(".")[2], line[name])
+                    for name in BRIEF if name in line)
+
+
 class Log:
     def __init__(self, path):
         self.path = path
@@ -115,7 +129,7 @@ class Log:
 
         return raw.count(b"\n") - raw.count(b'"event.kind":"')
 
-    def wait(self, n, timeout=10, exact=True):
+    def wait(self, n, timeout=DEADLINE, exact=True):
         """The n lines, once they are there."""
         end = time.monotonic() + timeout
 
@@ -125,12 +139,24 @@ class Log:
         lines = self.read()
         assert len(lines) >= n, "%d of %d lines came" % (len(lines), n)
         assert not exact or len(lines) == n, \
-            "%d lines, not %d: %s" % (len(lines), n, lines)
+            "%d lines, not %d" % (len(lines), n)
         self.seen = max(self.seen, len(lines))
 
         # As the calls came: threads of httpd write their lines on their own.
 
         return sorted(lines, key=lambda line: line.get("@timestamp", ""))
+
+    def story(self):
+        """The last of them, what matters most."""
+        lines = self.raw().split(b"\n")[-13:-1]
+
+        def told(line):
+            try:
+                return brief(json.loads(line))
+            except ValueError:
+                return repr(line[-400:])
+
+        return "\n".join(["-- %s:" % self.path, *map(told, lines)])
 
     def verify(self):
         """At the end: nothing torn, all valid, none that nobody asked for."""

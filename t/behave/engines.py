@@ -20,7 +20,7 @@ import urllib.request
 from servers import START_TRIES, die_with_parent, free_port, root
 
 BINARY = os.environ.get("TG_ENGINE", root("build", "bench", "engine"))
-DEADLINE = 10
+DEADLINE = 60
 BROKEN = {"hang": 0, "stall": 0, "health": 200, "health_ms": 0,
           "metrics": "ok", "metrics_ms": 0, "stale": 0, "old": 0,
           "sleeping": 0, "full": 0, "full_as": 503, "error": 0, "reset": "off",

@@ -8,18 +8,18 @@ import time
 
 from client import Broken
 from engines import Engines
-from servers import Loc, Site, Upstream
+from servers import DEADLINE, Loc, Site, Upstream
 
 INTERVAL = 0.2
-TIMEOUT = 0.15
+TIMEOUT = 0.5
 RISE, FALL = 2, 3
 # Of a check's time, a tick of who checks, a worker that looks away, a machine
 # that has other things to do.
-SLACK = 0.6
-KNOWN = FALL * INTERVAL * 1.1 + TIMEOUT + SLACK
+SLACK = 1.5
+KNOWN = FALL * max(INTERVAL, TIMEOUT) * 1.1 + SLACK
 BACK = RISE * INTERVAL * 1.1 + SLACK
 
-CHECK = ("interval=200ms", "timeout=%dms" % (TIMEOUT * 1000), "connect=100ms",
+CHECK = ("interval=200ms", "timeout=%dms" % (TIMEOUT * 1000), "connect=500ms",
          "rise=%d" % RISE, "fall=%d" % FALL)
 RETRY = "proxy_next_upstream error timeout http_502 http_503 non_idempotent;"
 ENGINE = {"speed": 20, "seqs": 8}
@@ -91,13 +91,9 @@ class Fire:
         return all(s["state"] == "up" and s["usable"]
                    for s in self.status().values())
 
-    def await_state(self, engine, state, timeout=5):
-        """Seconds until it is so."""
-        start = time.monotonic()
+    def await_state(self, engine, state):
         self.server.wait_until(lambda: self.of(engine)["state"] == state,
-                               timeout, "%s to be %s" % (engine.address, state))
-
-        return time.monotonic() - start
+                               what="%s to be %s" % (engine.address, state))
 
     def in_flight(self):
         return [s["calls"]["in_flight"] for s in self.status().values()]
@@ -133,7 +129,7 @@ class Fire:
         """Waits for the calls that are under way."""
         self.stopping.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(DEADLINE)
         self.threads.clear()
 
     def lost(self):

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 
-from servers import server_user
+from servers import free_port, server_user
 
 SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
@@ -16,7 +16,7 @@ SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 class Hook:
     """Somebody's webhook; fails so many times first.  tls: an SSLContext."""
 
-    def __init__(self, failures=0, port=0, tls=None):
+    def __init__(self, failures=0, port=None, tls=None):
         hook = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -32,8 +32,8 @@ class Hook:
                 pass
 
         self.posts = []
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port),
-                                                      Handler)
+        self.server = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", port or free_port()), Handler)
         self.url = "http%s://127.0.0.1:%d/hook" % (
             "s" if tls else "", self.server.server_port)
         if tls:

@@ -21,7 +21,7 @@ LOADED = ("authn_core", "authz_core", "authz_host", "env", "setenvif",
           "proxy_balancer", "lbmethod_byrequests", "lbmethod_bybusyness",
           "filter", "deflate", "dir", "mime", "socache_shmcb", "ssl", "http2")
 MPM = os.environ.get("TG_HTTPD_MPM", "event")
-REST = 0.5                              # seconds
+REST = 3                                # seconds
 
 NAMES = {"llm": "LLMEngine", "llm_prices": "LLMPrices", "llm_log": "LLMLog",
          "llm_tag": "LLMTag", "llm_provider": "LLMProvider",
@@ -153,7 +153,7 @@ class Httpd(Server):
         text += "Mutex file:%s proxy\n" % self.path("tmp")
         text += "ErrorLog %s\nLogLevel info\n" % self.error_log
         text += "Listen 127.0.0.1:%d\nTypesConfig /dev/null\n" % self.port
-        text += "Timeout 60\nKeepAliveTimeout 5\nGracefulShutdownTimeout 10\n"
+        text += "Timeout 60\nKeepAliveTimeout 5\nGracefulShutdownTimeout 30\n"
         text += "MaxKeepAliveRequests 0\n"
         text += "LimitRequestBody 0\nProxyRequests Off\n"
 
@@ -232,7 +232,7 @@ class Httpd(Server):
         self.port = self.port or free_port()
         self.write("etc/httpd.conf", self.render(site))
         done = subprocess.run(self.argv("-t"), cwd=self.dir, text=True,
-                              env=self.environment(), timeout=30,
+                              env=self.environment(), timeout=300,
                               capture_output=True)
 
         return done.returncode == 0, done.stderr + done.stdout

@@ -130,7 +130,7 @@ class Nginx(Server):
         text += "daemon off;\nworker_processes %d;\n" % site.workers
         text += "pid %s;\nerror_log %s info;\n" % (
             self.path("nginx.pid"), self.error_log)
-        text += "worker_shutdown_timeout 10s;\n" + site.nginx_main
+        text += "worker_shutdown_timeout 30s;\n" + site.nginx_main
         text += "\nevents {\n    worker_connections 4096;\n}\n\nhttp {\n"
         text += "".join("    %s_temp_path %s;\n" % (
             name, self.path("tmp", name)) for name in TEMP)
@@ -164,7 +164,7 @@ class Nginx(Server):
         self.port = self.port or free_port()
         self.write("etc/nginx.conf", self.render(site))
         done = subprocess.run(self.argv("-t"), cwd=self.dir, text=True,
-                              env=self.environment(), timeout=30,
+                              env=self.environment(), timeout=300,
                               capture_output=True)
 
         return done.returncode == 0, done.stderr + done.stdout

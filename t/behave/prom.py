@@ -18,7 +18,7 @@ BINARY = shutil.which("prometheus")
 PROMTOOL = shutil.which("promtool")
 EXAMPLES = root("conf-examples", "prometheus")
 BOARDS = root("conf-examples", "grafana")
-DEADLINE = 20
+DEADLINE = 60
 
 # What Grafana puts in place of its own words, and of a dashboard's variables where
 # all is chosen.
@@ -99,9 +99,8 @@ class Prometheus:
 
     def ready(self):
         try:
-            return urllib.request.urlopen(
-                "http://127.0.0.1:%d/-/ready" % self.port, timeout=2).status \
-                == 200
+            url = "http://127.0.0.1:%d/-/ready" % self.port
+            return urllib.request.urlopen(url, timeout=DEADLINE).status == 200
         except OSError:
             return False
 
@@ -110,7 +109,7 @@ class Prometheus:
             self.port, name, urllib.parse.urlencode(words, doseq=True))
 
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=DEADLINE) as answer:
                 told = json.load(answer)
         except urllib.error.HTTPError as e:
             raise AssertionError("%s: %s" % (words, e.read().decode())) from e
@@ -135,8 +134,8 @@ class Prometheus:
 
         return value
 
-    def since(self, text, seconds=60):
-        """Those that had a value in the last minute."""
+    def since(self, text, seconds=600):
+        """Those that had a value in the last ten minutes."""
         now = time.time()
 
         return self.api("query_range", query=text, start=now - seconds,

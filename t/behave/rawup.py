@@ -1,7 +1,9 @@
 """An upstream that reads HTTP/1.1 by the letter and keeps every byte: what a
 second server in the chain could take for a request of its own, it sees."""
 
+import contextlib
 import re
+import select
 import socket
 import threading
 
@@ -42,6 +44,7 @@ class RawUpstream:
         self.port = self.listener.getsockname()[1]
         self.url = "http://127.0.0.1:%d" % self.port
         self.open = set()
+        self.busy = 0                   # threads that do not wait for more
         threading.Thread(target=self.accept, daemon=True).start()
 
     def close(self):
@@ -53,10 +56,13 @@ class RawUpstream:
     def accept(self):
         while True:
             try:
+                select.select([self.listener], [], [])
+                self.awake(1)
                 sock, _ = self.listener.accept()
-            except OSError:
+            except (OSError, ValueError):
                 return
-            self.open.add(sock)
+            with self.lock:
+                self.open.add(sock)
             threading.Thread(target=self.serve, args=(sock,),
                              daemon=True).start()
 
@@ -64,9 +70,13 @@ class RawUpstream:
         buffer = bytearray()
 
         def fill():
+            self.awake(-1)
+            with contextlib.suppress(OSError, ValueError):
+                select.select([sock], [], [])
+            self.awake(1)
             try:
                 got = sock.recv(65536)
-            except OSError:
+            except OSError:             # it was closed
                 got = b""
             with self.lock:
                 self.bytes += got
@@ -80,8 +90,23 @@ class RawUpstream:
             with self.lock:
                 self.wrong.append((str(e), bytes(buffer[:500])))
         finally:
-            self.open.discard(sock)
+            with self.lock:
+                self.open.discard(sock)
+                self.busy -= 1
             sock.close()
+
+    def awake(self, by):
+        with self.lock:
+            self.busy += by
+
+    def at_rest(self):
+        """It has answered all that it was sent, and waits for more."""
+        with self.lock:
+            poll = select.poll()
+            for sock in (self.listener, *self.open):
+                poll.register(sock, select.POLLIN | select.POLLRDHUP)
+
+            return self.busy == 0 and not poll.poll(0)
 
     def one(self, sock, buffer, fill):
         while b"\r\n\r\n" not in buffer:

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from servers import die_with_parent, free_port
+from servers import DEADLINE, die_with_parent, free_port
 
 BINARY = shutil.which("redis-server")
 
@@ -27,7 +27,7 @@ class Redis:
              "--save", "", "--appendonly", "no", "--dir", self.dir,
              *self.options], stdout=subprocess.DEVNULL,
             preexec_fn=die_with_parent)
-        end = time.monotonic() + 10
+        end = time.monotonic() + DEADLINE
 
         while time.monotonic() < end:
             try:
@@ -41,7 +41,7 @@ class Redis:
 
     def ask(self, *words):
         """A command, and the first line of its answer."""
-        with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+        with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as s:
             s.sendall(("*%d\r\n" % len(words) + "".join(
                 "$%d\r\n%s\r\n" % (len(w), w) for w in words)).encode())
             return s.makefile().readline().strip()

@@ -76,7 +76,7 @@ def test_webhook_that_fails_is_tried_again_and_nobody_waits(server, fake,
           alert=("llm_alert", "url=" + failing_hook.url))
     assert [post(server) for _ in range(2)] == [200] * 2
     server.lines(2)
-    server.wait_until(lambda: len(failing_hook.posts) == 3, 30)
+    server.wait_until(lambda: len(failing_hook.posts) == 3)
     assert len({h["webhook-id"] for h, _ in failing_hook.posts}) == 1
 
 
@@ -92,7 +92,7 @@ def test_what_was_not_delivered_survives_a_restart(server, fake, hook):
     server.terminate()
     again = Hook(port=port)
     server.start(site)
-    server.wait_until(lambda: again.posts, 30)
+    server.wait_until(lambda: again.posts)
     again.close()
     assert json.loads(again.posts[0][1])["dedup_key"] \
         == server.log_of().alerts()[0]["event.id"]

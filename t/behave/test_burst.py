@@ -10,7 +10,7 @@ import pytest
 import calls
 from client import Client
 from engines import Engines
-from servers import Loc, Upstream
+from servers import DEADLINE, Loc, Upstream
 
 CHAT = "/v1/chat/completions"
 STATUS = Loc("/llm/backends", [("llm", "off"),
@@ -67,7 +67,7 @@ def crowd(server, engine, n=FULL):
     finally:
         engine.mend()
         for t in threads:
-            t.join(30)
+            t.join(DEADLINE)
     assert done == [200] * n
 
 

@@ -41,10 +41,9 @@ def test_reset_by_client_is_still_billed(server, fake):
 
 
 def test_drain_reads_on_for_the_exact_usage(server, fake):
-    server.meter(fake, enable=("on", "on_disconnect=drain:10s"))
+    server.meter(fake, enable=("on", "on_disconnect=drain:60s"))
     stream = begin(server, fake, {"words": 100, "gate": 20})
-    stream.close()
-    time.sleep(0.2)
+    server.see_off(stream)
     assert not fake.requests[0].left
     fake.release()
     line = server.line()
@@ -54,11 +53,10 @@ def test_drain_reads_on_for_the_exact_usage(server, fake):
 
 
 def test_drain_of_a_stream_that_was_asked_for_usage(server, fake):
-    server.meter(fake, enable=("on", "on_disconnect=drain:10s"))
+    server.meter(fake, enable=("on", "on_disconnect=drain:60s"))
     stream = begin(server, fake, {"words": 100, "gate": 20},
                    calls.chat(stream=True))
-    stream.close()
-    time.sleep(0.2)
+    server.see_off(stream)
     fake.release()
     line = server.line()
     assert (line.source, line.output) == ("reported", 100)
@@ -66,7 +64,7 @@ def test_drain_of_a_stream_that_was_asked_for_usage(server, fake):
 
 def test_drain_of_a_plain_answer(server, fake):
     """The client leaves before the first byte."""
-    server.meter(fake, enable=("on", "on_disconnect=drain:10s"))
+    server.meter(fake, enable=("on", "on_disconnect=drain:60s"))
     stream = server.client.open("POST", CHAT, calls.chat(),
                                 fake={"first_delay": 0.5, "words": 50})
     fake.wait(1)
@@ -81,14 +79,14 @@ def test_drain_gives_up_in_time(server, fake):
     began = time.monotonic()
     stream.close()
     fake.wait_for(lambda: fake.requests[0].left)
-    assert 0.7 < time.monotonic() - began < 5
+    assert 0.7 < time.monotonic() - began < 30
     line = server.line()
     assert line.source == "estimated"
     assert line.output < 60
 
 
 def test_drained_calls_do_not_disturb_the_others(server, fake):
-    server.meter(fake, enable=("on", "on_disconnect=drain:10s"),
+    server.meter(fake, enable=("on", "on_disconnect=drain:60s"),
                  keepalive=True)
     leavers = [begin(server, fake, {"words": 30, "gate": 20})
                for _ in range(5)]

@@ -41,12 +41,13 @@ class Target:
         self.process.stdout.close()
 
 
-def fire(targets, until):
+def fire(targets, seen):
     """All but the last are down at random; often both."""
     rng = random.Random(7)
     kills = 0
+    until = time.monotonic() + SECONDS
 
-    while time.monotonic() < until:
+    while time.monotonic() < until or kills < 2 or len(seen) <= 20:
         target = rng.choice(targets[:-1])
         target.kill()
         kills += 1
@@ -57,10 +58,10 @@ def fire(targets, until):
     return kills
 
 
-def load(server, until, seen, lock, worker):
+def load(server, stop, seen, lock, worker):
     rng = random.Random(worker)
 
-    while time.monotonic() < until:
+    while not stop.is_set():
         stream = rng.random() < 0.5
         body = calls.asked_stream() if stream else calls.chat()
 
@@ -84,22 +85,22 @@ def test_no_call_is_lost_and_none_billed_twice(server):
     server.route([("one", targets[0]), ("two", targets[1]),
                   ("three", targets[2])],
                  ("llm_route", "all", "to=one,two,three"), workers=2)
-    until = time.monotonic() + SECONDS
-    seen, lock = [], threading.Lock()
+    seen, lock, stop = [], threading.Lock(), threading.Event()
     threads = [threading.Thread(target=load,
-                                args=(server, until, seen, lock, i))
+                                args=(server, stop, seen, lock, i))
                for i in range(CLIENTS)]
 
     for t in threads:
         t.start()
 
-    kills = fire(targets, until)
+    try:
+        kills = fire(targets, seen)
+    finally:
+        stop.set()
 
     for t in threads:
         t.join(DEADLINE)
         assert not t.is_alive()
-
-    assert kills > 1 and len(seen) > 20
 
     # What began to be answered can't be taken back; all else succeeds.  Of an
     # answer that is no stream a kill may hit the moment in which it is written.

@@ -11,7 +11,7 @@ import pytest
 from conftest import SERVERS
 from keys import gated
 from redis_server import BINARY, Redis
-from servers import server_user
+from servers import DEADLINE, server_user
 
 pytestmark = pytest.mark.skipif(BINARY is None, reason="no redis-server")
 
@@ -36,7 +36,7 @@ def server2(server):
 
 def start(server, fake, redis, *quotas, lease="strict", more=(), **site):
     words = ("size=1m", "redis=127.0.0.1:%d" % redis.port, "fleet=t",
-             "lease=" + lease, "quarantine=1s", *more)
+             "lease=" + lease, "quarantine=1s", "redis_timeout=10s", *more)
     server.expect_errors("llm_ledger: the fleet's store")     # ends before
     server.meter(fake, *gated(server, *quotas, ledger=words), **site)
     server.log_of()
@@ -49,7 +49,7 @@ def post(server, **more):
 
 def settled(server, want=200):
     """The node has joined: a call passes."""
-    server.wait_until(lambda: post(server) == want, 20)
+    server.wait_until(lambda: post(server) == want)
 
 
 @pytest.mark.parametrize("lease", ["strict", "ahead"])
@@ -61,7 +61,7 @@ def test_two_nodes_share_one_budget(server, server2, fake, redis, lease):
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         status = list(pool.map(
             lambda i: post((server, server2)[i % 2]), range(160)))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + DEADLINE
         while status.count(200) < 60 and time.monotonic() < deadline:
             status += pool.map(lambda i: post((server, server2)[i % 2]),
                                range(20))
@@ -90,7 +90,7 @@ def test_without_the_store_calls_are_refused_in_time(server, fake, redis):
     for _ in range(3):
         began = time.monotonic()
         status = post(server)
-        assert time.monotonic() - began < 0.6
+        assert time.monotonic() - began < 10
         assert status == 503
     line = server.lines(4, exact=False)[-1]
     assert line["llm.rule"] == "redis_down"
@@ -106,22 +106,22 @@ def test_a_server_ends_in_time_while_the_store_hangs(server, fake, redis,
           more=("redis_timeout=500ms",), workers=1)
     settled(server)
     redis.pause()
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        for _ in range(16):
-            pool.submit(lambda: server.client.open("POST", CHAT,
-                                                   calls.chat()))
-        time.sleep(0.2)
-        began = time.monotonic()
-        server.terminate() if fast else server.graceful()
-        server.await_exit()
-        assert time.monotonic() - began < 3
+    waiting = [server.client.open("POST", CHAT, calls.chat())
+               for _ in range(16)]
+    server.await_taken(*waiting)
+    began = time.monotonic()
+    server.terminate() if fast else server.graceful()
+    server.await_exit()
+    assert time.monotonic() - began < 9     # both would give up after ten
     redis.resume()
+    for exchange in waiting:
+        exchange.close()
 
 
 def test_slices_last_while_the_store_is_away(server, fake, redis):
     server.check_lines = False
     start(server, fake, redis, "all per=all requests=100000/day",
-          lease="ahead", more=("redis_timeout=300ms",))
+          lease="ahead")
     settled(server)
     for _ in range(200):
         assert post(server) == 200
@@ -133,7 +133,7 @@ def test_slices_last_while_the_store_is_away(server, fake, redis):
 def test_redis_down_allow_lets_pass(server, fake, redis):
     server.check_lines = False
     start(server, fake, redis, "all per=all requests=1000/day",
-          more=("redis_timeout=200ms", "redis_down=allow"))
+          more=("redis_timeout=10s", "redis_down=allow"))
     settled(server)
     redis.kill()
     assert post(server) == 200
@@ -161,36 +161,35 @@ def test_what_redis_lost_is_told_anew(server, server2, fake, redis):
 def test_other_requests_do_not_wait_for_the_store(server, fake, redis):
     server.check_lines = False
     start(server, fake, redis, "all per=all requests=1000/day",
-          more=("redis_timeout=2s",), workers=1,
+          more=("redis_timeout=10s",), workers=1,
           nginx_server="        location = /ping { llm off; return 204; }\n")
     settled(server)
     redis.pause()
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        waiting = [pool.submit(post, server) for _ in range(8)]
-        time.sleep(0.2)
-        took = []
-        for _ in range(50):
-            began = time.monotonic()
-            assert server.client.get("/ping").status == 204
-            took.append(time.monotonic() - began)
-        assert sorted(took)[-2] < 0.1
-        redis.resume()
-        assert {w.result() for w in waiting} <= {200, 503}
+    waiting = [server.client.open("POST", CHAT, calls.chat(max_tokens=8))
+               for _ in range(8)]
+    server.await_taken(*waiting)
+    began = time.monotonic()
+    for _ in range(50):
+        assert server.client.get("/ping").status == 204
+    assert time.monotonic() - began < 9
+    redis.resume()
+    for exchange in waiting:
+        assert exchange.read().status in (200, 503)
+        exchange.close()
 
 
 def test_a_client_that_leaves_while_it_is_asked_for_holds_nothing(
         server, fake, redis):
     server.check_lines = False
     start(server, fake, redis, "out per=all output_tokens=15/day wait=5s",
-          more=("redis_timeout=3s",))
+          more=("redis_timeout=10s",))
     settled(server)
     redis.pause()
     exchange = server.client.open("POST", CHAT, calls.chat(max_tokens=10))
-    time.sleep(0.3)
-    exchange.close()
-    time.sleep(0.3)
+    server.await_taken(exchange)
+    server.see_off(exchange)
     redis.resume()
-    server.wait_until(lambda: post(server, max_tokens=10) == 200, 20)
+    server.wait_until(lambda: post(server, max_tokens=10) == 200)
 
 
 def test_password_from_a_file_and_nothing_secret_in_redis(server, fake):

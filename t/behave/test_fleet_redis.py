@@ -11,7 +11,8 @@ import time
 import pytest
 
 from redis_server import BINARY, Redis
-from servers import StartError, die_with_parent, free_port, root, server_user
+from servers import (DEADLINE, StartError, die_with_parent, free_port, root,
+                     server_user)
 from keys import gated
 from test_fleet import post, settled
 
@@ -57,7 +58,7 @@ def answers(redis, *words):
         return None
 
 
-def until(condition, timeout=10):
+def until(condition, timeout=DEADLINE):
     end = time.monotonic() + timeout
 
     while not condition():
@@ -84,7 +85,8 @@ def begin(server, fake, *words, quota="all per=all requests=1000/day"):
     server.check_lines = False
     server.expect_errors("llm_ledger: the fleet's store")
     server.meter(fake, *gated(server, quota, ledger=(
-        "size=1m", "fleet=t", "lease=strict", "quarantine=1s", *words)))
+        "size=1m", "fleet=t", "lease=strict", "quarantine=1s",
+        "redis_timeout=10s", *words)))
 
 
 def refused(server, fake, redis):
@@ -113,7 +115,7 @@ def test_sentinel_leads_to_the_new_master(server, fake, closing):
     sentinel = Sentinel(master)
     closing.append(sentinel)
     assert sentinel.knows() == master.port
-    until(lambda: "slaves=1" in info(sentinel, "sentinel"), 15)
+    until(lambda: "slaves=1" in info(sentinel, "sentinel"))
 
     begin(server, fake, "sentinel=main@127.0.0.1:%d" % sentinel.port,
           quota="all per=all requests=9/day")

@@ -141,7 +141,7 @@ def test_http2_client(server, fake, tls):
          '{"model": "gpt-4o-mini", "messages": [{"role": "user",'
          ' "content": "one"}]}',
          "https://127.0.0.1:%d%s" % (server.tls_port, CHAT)],
-        capture_output=True, text=True, timeout=20)
+        capture_output=True, text=True, timeout=300)
     assert done.stdout.endswith(" 2 200")
     server.line()
 
@@ -247,7 +247,7 @@ def test_next_target_answers_a_client_of_http2(server, fake, fake2, tls):
          "-d", '{"model": "gpt-4o-mini", "messages": [{"role": "user",'
          ' "content": "one"}]}',
          "https://127.0.0.1:%d%s" % (server.tls_port, CHAT)],
-        capture_output=True, text=True, timeout=20)
+        capture_output=True, text=True, timeout=300)
     assert done.stdout.endswith(" 200")
     assert len(fake.requests) == len(fake2.requests) == 1
     server.line()

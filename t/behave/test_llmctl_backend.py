@@ -35,7 +35,7 @@ class Pool:
     def llmctl(self, *words, rc=0):
         done = subprocess.run(
             [LLMCTL, "backend", *words, "--state=" + self.state],
-            capture_output=True, text=True, timeout=20)
+            capture_output=True, text=True, timeout=300)
         assert done.returncode == rc, (done.stdout, done.stderr)
 
         return done.stdout if rc == 0 else done.stderr

@@ -15,14 +15,13 @@ import pytest
 
 from calls import chat
 from keys import sha256
-from servers import Loc, Site
+from servers import DEADLINE, Loc, Site
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LLMCTL = os.environ.get("TG_LLMCTL",
                         os.path.join(HERE, "..", "..", "build", "llmctl"))
 PATH = "/v1/chat/completions"
 NUSD = 10 ** 9
-SOON = 5                                # seconds that a change may take
 
 
 def key(name, team=None, **more):
@@ -72,8 +71,8 @@ class Shop:
         done = subprocess.run(
             [LLMCTL, *args, *(() if args[0] == "report"
                               else ("--ledger", self.ledger))],
-            input=text, capture_output=True, text=True, timeout=30, user=user,
-            group=user and "nogroup")
+            input=text, capture_output=True, text=True, timeout=DEADLINE,
+            user=user, group=user and "nogroup")
         assert done.returncode == code, (args, done.stdout, done.stderr)
 
         return done.stdout if code == 0 else done.stderr
@@ -92,9 +91,9 @@ class Shop:
         with open(self.ledger + ".audit") as f:
             return [json.loads(line) for line in f]
 
-    def await_status(self, status, name=None, timeout=SOON):
+    def await_status(self, status, name=None):
         """Returns how many calls it took."""
-        end, n = time.monotonic() + timeout, 0
+        end, n = time.monotonic() + DEADLINE, 0
 
         while True:
             n += 1
@@ -134,8 +133,7 @@ def test_raise_lifts_a_refusal_and_is_audited(server, fake):
 
 def test_raise_expires_by_itself_and_survives_reload(server, fake):
     shop = Shop(server, fake, TWO, KEYS)
-    began = time.monotonic()
-    shop.change("raise", "calls", "team=search", "+2", "--until", "6s")
+    shop.change("raise", "calls", "team=search", "+2", "--until", "1h")
     assert [shop.call("k1").status for _ in range(3)] == [200] * 3
 
     server.reload()
@@ -145,9 +143,10 @@ def test_raise_expires_by_itself_and_survives_reload(server, fake):
     assert shop.call("k1").status == 200
     assert shop.call("k1").status == 429
 
-    time.sleep(max(0, began + 7 - time.monotonic()))
-    row = shop.rows()["calls", "team search", "requests/day"]
-    assert row["cap"] == 2 and "raise" not in row
+    shop.change("raise", "calls", "team=search", "+2", "--until", "2s")
+    server.wait_until(lambda: "raise" not in
+                      shop.rows()["calls", "team search", "requests/day"])
+    assert shop.rows()["calls", "team search", "requests/day"]["cap"] == 2
     assert shop.call("k1").status == 429
     shop.lines(6)
 
@@ -415,7 +414,7 @@ def test_until_is_by_the_ledgers_clocks(server, fake):
         assert 0 < at.timestamp() - now < 25 * 3600 + 60
 
     at = datetime.datetime.fromisoformat(until("1h30m")[:-1] + "+00:00")
-    assert abs(at.timestamp() - now - 5400) < 30
+    assert abs(at.timestamp() - now - 5400) < 300
     row = shop.rows()["calls", "team search", "requests/day"]
     shop.change("raise", "calls", "team=search", "+1")
     after = shop.rows()["calls", "team search", "requests/day"]
@@ -501,7 +500,7 @@ def test_configuration_beside_the_ledger_is_the_servers(server, fake):
 
     server.reload(shop.site)
     server.wait_until(lambda: ("other", "key k1", "requests/day")
-                      in shop.rows(), SOON)
+                      in shop.rows())
 
     os.chmod(conf, 0o666)
     assert "may have written it" in shop.ctl("budget", "list", code=1)

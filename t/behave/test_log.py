@@ -39,13 +39,15 @@ def test_lines_of_many_clients_are_whole_and_numbered(server, fake):
 
 def test_buffered_lines_come_after_the_flush_time(server, fake):
     server.meter(fake, log=("buffer=64k", "flush=700ms"))
+    began = time.monotonic()
     for _ in range(3):
         server.client.post(CHAT, calls.chat())
-    if server.buffers:
-        assert server.log_of().raw() == b""
+    raw = server.log_of().raw()
+    if server.buffers and time.monotonic() - began < 0.7:
+        assert raw == b""
     began = time.monotonic()
     server.lines(3)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
 
 
 def test_buffer_is_written_when_it_is_full(server, fake):
@@ -118,7 +120,7 @@ def test_condition_can_be_what_the_call_was(server, fake):
 def test_syslog_gets_each_line(server, fake):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.1", 0))
-        s.settimeout(10)
+        s.settimeout(60)
         server.meter(fake, (
             "llm_log", "syslog:server=127.0.0.1:%d,tag=llm,facility=local3"
             % s.getsockname()[1]))
@@ -163,9 +165,7 @@ def test_hostile_path_gives_one_valid_line(server, fake):
                            {"contents": calls.CONTENTS})
     server.check_lines = True
     server.log_of().wait(4, exact=False)    # httpd itself refuses some
-    time.sleep(0.1)
-    n = len(server.log_of().read())
-    server.lines(n)
+    server.lines(server.log_of().count())
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")

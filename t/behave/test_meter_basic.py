@@ -212,10 +212,10 @@ def test_line_has_ids_times_and_sizes(server, fake):
     at = datetime.datetime.fromisoformat(
         line["@timestamp"].replace("Z", "+00:00"))
     now = datetime.datetime.now(datetime.timezone.utc)
-    assert abs((now - at).total_seconds()) < 10
+    assert abs((now - at).total_seconds()) < 60
     assert line["llm.final"] is True
-    assert 15e6 < line["event.duration"] < 10e9
-    assert 0.015 < line["gen_ai.response.time_to_first_chunk"] < 10
+    assert 15e6 < line["event.duration"] < 60e9
+    assert 0.015 < line["gen_ai.response.time_to_first_chunk"] < 60
     assert line["http.response.body.bytes"] == len(r.body)
     assert line["http.request.body.bytes"] == len(fake.requests[2].body)
     assert line["client.address"] == "127.0.0.1"

@@ -197,11 +197,11 @@ def test_key_in_the_query_of_any_version(server, fake, tls, version):
     server.start(server.metered(
         fake, *gated(server, text=keys(key("ann"))), tls=True))
     done = subprocess.run(
-        ["curl", "-sSk", version, "-m", "5", "-w", "%{http_code}", "-o",
+        ["curl", "-sSk", version, "-m", "60", "-w", "%{http_code}", "-o",
          "/dev/null", "-H", "Content-Type: application/json", "-d",
          '{"contents": []}', "https://localhost:%d%s?alt=json&key=%s&a=1" % (
              server.tls_port, calls.GEMINI + "generateContent",
-             SECRETS["ann"])], capture_output=True, text=True, timeout=10)
+             SECRETS["ann"])], capture_output=True, text=True, timeout=300)
     assert done.stderr == "" and done.stdout in ("200", "404")
     assert fake.requests[0].target.endswith("generateContent?alt=json&a=1")
     server.line()
@@ -269,7 +269,7 @@ SUB = """
 
 def test_mirrored_call_waits_by_itself(server, fake):
     server.start(server.metered(
-        fake, *gated(server, "q per=all requests=1/second wait=5s"),
+        fake, *gated(server, "q per=all requests=1/second wait=60s"),
         nginx="mirror /inner; mirror_request_body off;",
         nginx_server=SUB % fake.port))
     assert server.client.post(CHAT, calls.chat()).status == 200

@@ -11,7 +11,7 @@ import calls
 import pytest
 
 from keys import bearer, gated, key, keys
-from servers import Loc
+from servers import DEADLINE, Loc
 
 CHAT = "/v1/chat/completions"
 COST = 4 * 150 + 5 * 600                # nano-dollars of calls.chat()
@@ -71,8 +71,8 @@ def test_refusal_says_when_to_come_back(server, fake):
     r = post(server)
     assert r.status == 429
     left = 3600 - time.time() % 3600
-    assert abs(int(r.header("Retry-After")) - left) < 3
-    assert r.header("x-should-retry") == ("false" if left > 60 else None)
+    assert 0 <= int(r.header("Retry-After")) - left < DEADLINE
+    assert r.header("x-should-retry") == "false"
     assert r.header("x-ratelimit-limit-requests") == "1"
     assert r.header("x-ratelimit-remaining-requests") == "0"
     error = r.json["error"]
@@ -207,11 +207,12 @@ def test_calls_at_a_time(server, fake):
 
 
 def test_a_call_waits_for_others_rather_than_be_refused(server, fake):
-    start(server, fake, "out per=all output_tokens=15/day wait=5s")
+    start(server, fake, "out per=all output_tokens=15/day wait=60s")
     first = server.client.open("POST", CHAT, calls.asked_stream(max_tokens=10),
                                fake={"gate": 1})
     fake.wait(1)
     second = server.client.open("POST", CHAT, calls.chat(max_tokens=10))
+    server.await_taken(second)
     time.sleep(0.3)
     assert len(fake.requests) == 1
     fake.release()
@@ -222,12 +223,12 @@ def test_a_call_waits_for_others_rather_than_be_refused(server, fake):
 
 
 def test_who_waits_and_leaves_holds_nothing(server, fake):
-    start(server, fake, "out per=all output_tokens=15/day wait=20s")
+    start(server, fake, "out per=all output_tokens=15/day wait=120s")
     first = server.client.open("POST", CHAT, calls.asked_stream(max_tokens=10),
                                fake={"gate": 1})
     fake.wait(1)
     second = server.client.open("POST", CHAT, calls.chat(max_tokens=10))
-    time.sleep(0.2)
+    server.await_taken(second)
     second.close()
     lines = server.lines(1)
     assert lines[0].status == 499
@@ -242,7 +243,7 @@ def test_who_leaves_before_the_answer_is_billed_his_prompt(server, fake):
     start(server, fake, "all per=all usd=1/day")
     exchange = server.client.open(
         "POST", CHAT, calls.chat(text="word " * 400, max_tokens=8),
-        fake={"first_delay": 2})
+        fake={"hang": "headers"})
     fake.wait(1)
     exchange.close()
     line = server.line()
@@ -292,13 +293,15 @@ def test_throttling_waits_for_the_window(server, fake):
     start(server, fake, "slow per=all requests=2/second action=throttle")
     began = time.monotonic()
     assert [post(server).status for _ in range(7)] == [200] * 7
-    assert time.monotonic() - began > 2
+    took = time.monotonic() - began
+    assert took > 2
     waited = [line.get("llm.waited_ms", 0) for line in server.lines(7)]
-    assert 1500 < sum(waited) < 7000 and min(waited) < 100
+    assert 0 < sum(waited) < 1000 * took
 
 
 def test_a_slow_body_leaves_as_long_to_wait(server, fake):
-    start(server, fake, "out per=all output_tokens=15/day wait=1s")
+    wait = 10                           # seconds
+    start(server, fake, "out per=all output_tokens=15/day wait=%ds" % wait)
     first = server.client.open("POST", CHAT, calls.asked_stream(max_tokens=10),
                                fake={"gate": 1})
     fake.wait(1)
@@ -306,14 +309,17 @@ def test_a_slow_body_leaves_as_long_to_wait(server, fake):
     second = server.client.open("POST", CHAT, body[:10], [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body)))])
-    time.sleep(1.2)
+    time.sleep(wait + 0.2)
+    began = time.monotonic()
     second.sock.sendall(body[10:])
+    server.await_taken(second)
     time.sleep(0.3)
     fake.release()
     assert first.read().status == 200
     assert second.read().status == 200
+    most = 1000 * (time.monotonic() - began)
     waited = sorted(line.get("llm.waited_ms", 0) for line in server.lines(2))
-    assert waited[0] == 0 and 200 < waited[1] < 1000
+    assert waited[0] == 0 and 200 < waited[1] <= most
 
 
 def test_wait_ends_with_a_refusal(server, fake):
@@ -324,7 +330,7 @@ def test_wait_ends_with_a_refusal(server, fake):
     began = time.monotonic()
     r = post(server, max_tokens=10)
     assert r.status == 429
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 30
     assert r.header("Retry-After") is not None
     fake.release()
     assert first.read().status == 200
@@ -343,11 +349,13 @@ def test_the_same_call_over_and_over_is_a_loop(server, fake):
 
 def test_latch_stays_closed(server, fake):
     start(server, fake, "l per=all requests=1/second latch")
-    assert post(server).status == 200
-    assert post(server).status == 429
+    n = 1
+    while post(server).status == 200:   # each in a second of its own
+        n += 1
+        assert n < 100
     time.sleep(1.2)
     assert post(server).status == 429
-    server.lines(3)
+    server.lines(n + 1)
 
 
 def test_upstream_errors_cost_nothing_but_a_request(server, fake):

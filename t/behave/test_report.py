@@ -26,7 +26,7 @@ MIB = 1 << 20
 
 def ctl(*words, code=0, stdin=None, **more):
     done = subprocess.run([LLMCTL, "report", *words], capture_output=True,
-                          timeout=120, input=stdin, check=False, **more)
+                          timeout=300, input=stdin, check=False, **more)
     assert done.returncode == code, done.stderr.decode()
 
     return done
@@ -45,7 +45,7 @@ def make(folder, name, *words):
 
     with open(path, "wb") as f:
         done = subprocess.run([LINES, *words], stdout=f, check=True,
-                              stderr=subprocess.PIPE, timeout=60)
+                              stderr=subprocess.PIPE, timeout=300)
 
     return path, json.loads(done.stderr)
 

@@ -22,7 +22,7 @@ NANO = 10 ** 9
 
 def llmctl(*args, code=0):
     done = subprocess.run([LLMCTL, *map(str, args)], capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=300)
     assert done.returncode == code, done.stderr
 
     return done.stdout if code == 0 else done.stderr

@@ -549,7 +549,7 @@ def test_http2_call_goes_to_the_next_target(server, fake, fake2, tls, tmp_path,
          "Content-Type: application/json", "-d", "@%s" % (tmp_path / "body"),
          "-o", "/dev/null",
          "https://localhost:%d%s" % (server.tls_port, CHAT)],
-        capture_output=True, text=True, timeout=30).stdout
+        capture_output=True, text=True, timeout=300).stdout
     assert out == "200 2"
     assert fake.requests[0].json == body
     assert fake2.requests[0].json == {**body, "model": "gpt-4.1-nano"}

@@ -31,7 +31,7 @@ def run(script, server, *more):
                                  "GEMINI_"))}
     done = subprocess.run(["node", os.path.join(HERE, "sdk", script),
                            server.url, *more], capture_output=True,
-                          text=True, timeout=90, env=env)
+                          text=True, timeout=300, env=env)
     assert done.returncode == 0, done.stderr
 
     return json.loads(done.stdout.strip().splitlines()[-1])

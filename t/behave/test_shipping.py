@@ -103,7 +103,7 @@ def count(path):
 def settled(read, want):
     """Waits for all, then for more that should not come."""
     with contextlib.suppress(AssertionError):
-        wait_until(lambda: len(ids(read())) >= want, "lines", 30)
+        wait_until(lambda: len(ids(read())) >= want, "lines")
     time.sleep(0.5)
 
     return read()
@@ -347,7 +347,7 @@ def test_commands_of_the_documentation(tmp_path, command):
                                                re.S)
                  if block.startswith(command)]
     done = subprocess.run(["bash", "-c", text], cwd=tmp_path, text=True,
-                          capture_output=True, check=True, timeout=60)
+                          capture_output=True, check=True, timeout=300)
     want = collections.Counter()
 
     for line in warehouse_lines.once(made, None):

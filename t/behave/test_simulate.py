@@ -24,7 +24,7 @@ KEYS = keys(key("ann", team="red"), key("bob", team="blue"), key("eve"))
 
 def simulate(*args, log, code=0):
     done = subprocess.run([LLMCTL, "simulate", *args, "--quiet", log],
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=300)
     assert done.returncode == code, done.stderr
 
     return done.stdout if code == 0 else done.stderr
@@ -203,7 +203,7 @@ def at(line):
 def test_calls_wait_as_they_do(server, fake):
     """Six at a time where there is room for two: with patience all pass, then as
     now."""
-    server.meter(fake, *gated(server, "most per=all concurrent=2 wait=20s",
+    server.meter(fake, *gated(server, "most per=all concurrent=2 wait=100s",
                               text=KEYS))
     status = post_all(server, streams(18, max_tokens=8), threads=6,
                       fake=slow(0.02))
@@ -214,7 +214,7 @@ def test_calls_wait_as_they_do(server, fake):
     told, report = per_call(server)
     assert total(report, "refused_now") == 0 < total(report, "waited")
     with open(config(server)) as f:
-        text = f.read().replace("wait=20s", "wait=0")
+        text = f.read().replace("wait=100s", "wait=0")
     told, report = per_call(server, conf=server.write("etc/now.conf", text))
     assert 0 < total(report, "refused_now") < 18
 
@@ -422,5 +422,5 @@ def test_mistakes_are_told(tmp_path, args, why):
     log = tmp_path / "log"
     log.write_text("")
     done = subprocess.run([LLMCTL, "simulate", *args, str(log)],
-                          capture_output=True, text=True, timeout=30)
+                          capture_output=True, text=True, timeout=300)
     assert done.returncode in (1, 2) and why in done.stderr

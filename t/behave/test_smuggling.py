@@ -8,7 +8,7 @@ import pytest
 
 import calls
 from rawup import RawUpstream
-from servers import free_port
+from servers import DEADLINE, at_rest, free_port, unacked
 from smuggling import BODY, SMUGGLED, request, shapes, spoofed
 
 
@@ -41,20 +41,32 @@ def begin(request, server, raw):
     return start
 
 
-def talk(server, data):
-    """All that comes back on a connection that says this and no more."""
+def talk(server, raw, data):
+    """All that comes back on a connection that says this and no more: until it is
+    closed, or all wait for one another."""
     out = b""
 
-    with socket.create_connection(("127.0.0.1", server.port), 10) as sock:
+    def done(sock):
+        return unacked(sock) == 0 and raw.at_rest() \
+            and at_rest(server.workers()) and raw.at_rest()
+
+    with socket.create_connection(("127.0.0.1", server.port),
+                                  DEADLINE) as sock:
         try:
             sock.sendall(data)
             while True:
-                sock.settimeout(0.1 if out else 0.4)
-                got = sock.recv(65536)
+                still = done(sock)
+                sock.settimeout(0 if still else 0.02)
+                try:
+                    got = sock.recv(65536)
+                except (BlockingIOError, TimeoutError):
+                    if still:
+                        break
+                    continue
                 if not got:
                     break
                 out += got
-        except (ConnectionError, TimeoutError):
+        except ConnectionError:
             pass
 
     return out
@@ -80,7 +92,7 @@ def test_one_request_in_is_one_request_out(server, raw, begin):
 
     for name, data in shapes():
         before = len(raw.requests)
-        talk(server, data)
+        talk(server, raw, data)
         n += 1
         assert raw.wrong == [], name
         assert all(r.line.startswith((b"POST", b"GET"))
@@ -113,7 +125,7 @@ def test_headers_of_ours_are_nobodys_to_send(server, raw, begin):
     n = 0
 
     for name, header in spoofed():
-        answer = talk(server, request(
+        answer = talk(server, raw, request(
             header, b"Content-Length: %d" % len(BODY), b"Connection: close",
             body=BODY))
         assert b"canary" not in answer, name
@@ -129,7 +141,7 @@ def test_headers_of_ours_are_nobodys_to_send(server, raw, begin):
 def test_a_refused_body_is_not_the_next_request(server, raw):
     server.expect_errors(".*")
     server.meter(raw)
-    talk(server, request(b"Content-Length: %d" % len(b"{" + SMUGGLED),
+    talk(server, raw, request(b"Content-Length: %d" % len(b"{" + SMUGGLED),
                          body=b"{" + SMUGGLED))
     server.terminate()
     assert raw.requests == []

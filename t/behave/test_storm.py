@@ -104,9 +104,10 @@ def lines_when_quiet(server):
     """All that come."""
     log, count = server.log_of(), -1
 
-    while count != len(log.read()):
-        count = len(log.read())
+    while count != log.count():
+        count = log.count()
         time.sleep(1)
+        server.await_stillness()
 
     log.seen = count
 
@@ -119,9 +120,8 @@ def test_reloads_in_a_storm_leave_one_line_a_call(server, fake):
         for _ in range(4):
             time.sleep(0.4)
             server.reload()
-        time.sleep(0.4)
+        server.wait_until(lambda: len(storm.begun) > 10 * THREADS)
     written = names_of(lines_when_quiet(server))
-    assert len(storm.begun) > 10 * THREADS
     assert set(written.values()) == {1}
     assert storm.begun <= set(written) <= set(storm.sent)
 
@@ -137,9 +137,8 @@ def test_kills_in_a_storm_cost_no_more_than_the_open_calls(server, fake):
             for pid in old:
                 os.kill(pid, signal.SIGKILL)
             server.wait_until(lambda: set(server.workers()) - set(old))
-        time.sleep(0.4)
+        server.wait_until(lambda: len(storm.begun) > 5 * THREADS)
     written = names_of(lines_when_quiet(server))
-    assert len(storm.begun) > 5 * THREADS
     assert set(written.values()) == {1}
     assert set(written) <= set(storm.sent)
     assert len(storm.begun - set(written)) <= kills * THREADS
@@ -154,7 +153,7 @@ def test_memory_does_not_grow_in_a_storm(server, fake):
     def some(seconds):
         with Storm(server):
             time.sleep(seconds)
-        time.sleep(0.3)
+        server.await_stillness()
         return sum(rss(pid) for pid in server.workers())
 
     some(2)

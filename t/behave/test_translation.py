@@ -34,7 +34,7 @@ def cases(source, target):
 
 def translate(source, target, model, request):
     """(the translation or None, the reason)"""
-    done = subprocess.run([TOOL, source, target, model], timeout=30,
+    done = subprocess.run([TOOL, source, target, model], timeout=300,
                           input=json.dumps(request).encode(),
                           capture_output=True)
     assert done.returncode in (0, 3), done.stderr

@@ -90,24 +90,24 @@ def test_a_metrics_page_that_fails_ejects_nobody(server):
         made[0].answer = lambda path: (
             (500, b"") if path == "/metrics" else real(path))
         server.wait_until(lambda: not servers(server)[made[0].address]
-                          ["metrics_fresh"], 10, "stale metrics")
+                          ["metrics_fresh"], what="stale metrics")
         assert servers(server)[made[0].address]["state"] == "up"
         assert made[0].port in call(server, 20)
 
 
 def test_a_slow_metrics_page_ejects_nobody(server):
     with boxes(2) as made:
-        start(server, made, VLLM, check("timeout=500ms"))
+        start(server, made, VLLM, check("timeout=2s"))
         real = made[0].answer
 
         def slow(path):
             if path == "/metrics":
-                time.sleep(2)
+                time.sleep(5)
             return real(path)
 
         made[0].answer = slow
         server.wait_until(lambda: not servers(server)[made[0].address]
-                          ["metrics_fresh"], 10, "stale metrics")
+                          ["metrics_fresh"], what="stale metrics")
         assert servers(server)[made[0].address]["state"] == "up"
         assert made[0].port in call(server, 20)
 
@@ -245,8 +245,8 @@ def test_checks_outlive_the_process_that_does_them(server):
         for pid in server.workers():
             os.kill(pid, signal.SIGKILL)
         killed = time.monotonic()
-        server.wait_until(lambda: made[0].checks[-1] > killed + 0.5, 15,
-                          "checks to go on")
+        server.wait_until(lambda: made[0].checks[-1] > killed + 0.5,
+                          what="checks to go on")
 
 
 def test_state_lives_through_a_reload(server):
@@ -255,10 +255,11 @@ def test_state_lives_through_a_reload(server):
         made[1].health = 500
         await_states(server, (made[1], "down"))
         was = servers(server)[made[1].address]
+        time.sleep(1)
         server.reload()
         now = servers(server)[made[1].address]
         assert now["state"] == "down"
-        assert abs(since(now) - since(was)) < 0.1
+        assert abs(since(now) - since(was)) < 0.5
         n = len(made[1].checks)
         server.wait_until(lambda: len(made[1].checks) > n + 3)
 

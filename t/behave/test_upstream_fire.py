@@ -22,7 +22,7 @@ def arrivals(engine, kind, since, until=float("inf")):
 
 # An answer that has been written this shortly before may not have been read: who
 # is killed takes it along.
-READ = 0.05
+READ = 0.5
 
 
 def under_way(engine, at):
@@ -40,6 +40,7 @@ def under_way(engine, at):
     return len(calls)
 
 
+@pytest.mark.quiet
 def test_a_killed_backend_costs_only_the_calls_it_had(server):
     with Fire(server, 3) as fire:
         fire.sleep(1)
@@ -114,7 +115,7 @@ def test_a_backend_that_generates_nothing_is_found(server):
         victim = fire.engines[0]
         start = time.monotonic()
         victim.set(stall=1)
-        fire.await_state(victim, "stalled", 1 + KNOWN)
+        fire.await_state(victim, "stalled")
         stalled = time.monotonic()
         fire.sleep(1)
         end = time.monotonic()
@@ -159,7 +160,7 @@ def test_a_backend_that_loads_its_model_is_waited_for(server, engine):
 
         calls = arrivals(victim, "call", quiet)
         assert calls[0] >= loaded - 0.1
-        assert calls[0] - loaded < BACK + 1
+        assert calls[0] - loaded < BACK + SLACK
         fire.stop()
         assert not [c for c in fire.lost() if c[0] > quiet + SLACK]
 
@@ -167,6 +168,7 @@ def test_a_backend_that_loads_its_model_is_waited_for(server, engine):
                          "AH0\\d+")
 
 
+@pytest.mark.quiet
 def test_a_backend_that_is_back_gets_its_share_by_and_by(server):
     with Fire(server, 2, "slow_start=3s", clients=8) as fire:
         victim, other = fire.engines
@@ -270,8 +272,8 @@ def test_reloads_and_kills_do_not_stop_the_checks(server):
             assert gaps(engine.arrivals("health"), start, end) < GAP + SLACK
 
         fire.stop()
-        server.wait_until(lambda: sum(fire.in_flight()) == 0, 4,
-                          "in-flight counts to be 0")
+        server.wait_until(lambda: sum(fire.in_flight()) == 0,
+                          what="in-flight counts to be 0")
 
         # The two of a kill may have been cut; a reload cuts none.
 
@@ -339,7 +341,7 @@ def test_after_a_fire_all_is_as_it_was(server):
     with Fire(server, 3, "stall=1s", workers=2) as fire:
         burn(fire, SECONDS)
         start = time.monotonic()
-        server.wait_until(fire.all_up, BACK + 2 * SLACK, "all to be up")
+        server.wait_until(fire.all_up, what="all to be up")
         fire.sleep(1)
 
         for engine in fire.engines:
@@ -347,8 +349,8 @@ def test_after_a_fire_all_is_as_it_was(server):
 
         answered = len(fire.calls)
         fire.stop()
-        server.wait_until(lambda: sum(fire.in_flight()) == 0, 4,
-                          "in-flight counts to be 0")
+        server.wait_until(lambda: sum(fire.in_flight()) == 0,
+                          what="in-flight counts to be 0")
         assert answered > 100
 
         for state in fire.status().values():
@@ -359,12 +361,14 @@ def test_after_a_fire_all_is_as_it_was(server):
                          "timed out", "no live upstreams")
 
 
+@pytest.mark.quiet
 def test_gpu_time_adds_up(server):
     """Of each backend: to the nanosecond what it is made of, and its busy time
     is what the engine saw."""
     with Fire(server, 2, clients=3) as fire:
-        first = fire.status()
         at = time.monotonic()
+        first = fire.status()
+        begun = time.monotonic()
         fire.sleep(1.5)
         fire.engines[0].set(health=500)
         fire.await_state(fire.engines[0], "down")
@@ -373,6 +377,7 @@ def test_gpu_time_adds_up(server):
         fire.await_state(fire.engines[0], "up")
         fire.stop()
         time.sleep(1)
+        least = time.monotonic() - begun
         last = fire.status()
         wall = time.monotonic() - at
 
@@ -380,7 +385,8 @@ def test_gpu_time_adds_up(server):
             s = last[engine.address]["seconds"]
             before = first[engine.address]["seconds"]
             whole(s)
-            assert abs(s["provisioned"] - before["provisioned"] - wall) < 0.3
+            assert least - 0.1 < s["provisioned"] - before["provisioned"] \
+                < wall + 0.1
 
         # One was never out: it was busy as long as it had calls.
 

@@ -17,7 +17,7 @@ from servers import Loc, Site, Upstream
 
 pytestmark = pytest.mark.only("httpd", "balancers are httpd's")
 
-CHECK = ("llm_health_check", "interval=200ms", "timeout=500ms", "rise=2",
+CHECK = ("llm_health_check", "interval=200ms", "timeout=10s", "rise=2",
          "fall=2")
 STATUS = Loc("/status", [("llm_upstream_status", "format=json")])
 
@@ -104,7 +104,7 @@ def test_checks_go_on_when_the_child_that_does_them_is_killed(server):
             await_state(server, engines[0], "up")
             gap = engines[1].arrivals("health", killed)[0] - killed
 
-            assert gap < 1, gap
+            assert gap < 10, gap
             assert owner(server) != pid
 
     server.expect_errors("exit signal Killed", "AH00052")
@@ -123,7 +123,7 @@ def test_checks_go_on_over_a_graceful_restart(server):
             assert {chat(server).status for _ in range(4)} == {200}
             assert not engines[0].arrivals("call", since)
             server.wait_until(lambda: len(engines[1].arrivals(
-                "health", since)) > 2, 3, "checks")
+                "health", since)) > 2, what="checks")
             assert servers(server)[engines[0].address]["state"] == "down"
 
         served = servers(server)[engines[1].address]["calls"]["served"]
@@ -147,14 +147,15 @@ def test_an_old_child_with_a_long_answer_checks_no_more(server):
 
 def test_a_stop_does_not_wait_for_a_check(server):
     with Engines(2) as engines:
-        start(server, engines, check=(*CHECK[:2], "timeout=30s", "rise=2",
+        start(server, engines, check=(*CHECK[:2], "timeout=60s", "rise=2",
                                       "fall=2"))
+        since = time.monotonic()
         engines[0].set(hang=1)
-        time.sleep(0.5)
+        server.wait_until(lambda: engines[0].arrivals("health", since))
         began = time.monotonic()
         server.terminate()
 
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 30
 
 
 def test_hot_standbys_wait_until_nobody_else_may_be_used(server):
@@ -373,19 +374,19 @@ def test_a_check_without_an_answer_ends_at_its_deadline(server):
             "llm_health_check", "interval=100ms", "timeout=300ms", "fall=1",
             "rise=1")))
         await_states(server, *((b, "up") for b in made))
-        made[0].answer = lambda path: time.sleep(20) or (200, b"")
+        made[0].answer = lambda path: time.sleep(60) or (200, b"")
         made[0].hang_up()
         began = time.monotonic()
         await_states(server, (made[0], "down"))
 
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 30
         assert "timed out" in servers(server)[made[0].address]["why"]
 
 
 def checks_on(server, box, n=4):
     """So many more of them."""
     had = len(box.checks)
-    server.wait_until(lambda: len(box.checks) >= had + n, 5, "checks")
+    server.wait_until(lambda: len(box.checks) >= had + n, what="checks")
 
 
 def test_checks_keep_their_connections(server):
@@ -400,7 +401,8 @@ def test_checks_keep_their_connections(server):
             server.reload()
             checks_on(server, made[0])
 
-        server.wait_until(lambda: len(made[0].open) == 2, 5, "old ones to go")
+        server.wait_until(lambda: len(made[0].open) == 2,
+                          what="old ones to go")
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -410,7 +412,7 @@ def test_a_connection_that_is_closed_between_checks_is_no_failure(server,
         for box in made:
             box.keep = keep
         server.start(site(made, check=("llm_health_check", "interval=100ms",
-                                       "timeout=500ms", "fall=1", "rise=1")))
+                                       "timeout=20s", "fall=1", "rise=1")))
         await_states(server, *((b, "up") for b in made))
 
         for _ in range(5):
@@ -446,10 +448,12 @@ def test_one_child_checks(server):
     with boxes(2) as made:
         server.start(site(made, workers=4))
         await_states(server, *((b, "up") for b in made))
-        began = len(made[0].checks)
+        began, n = time.monotonic(), len(made[0].checks)
         time.sleep(2)
+        checks = len(made[0].checks) - n
+        seconds = time.monotonic() - began
 
-        assert 7 <= len(made[0].checks) - began <= 12
+        assert 0 < checks <= seconds / 0.16 + 2
 
 
 def test_the_state_in_a_file_survives_a_restart(server):
@@ -460,9 +464,10 @@ def test_the_state_in_a_file_survives_a_restart(server):
         made[1].health = 500
         await_states(server, (made[1], "down"))
         was = servers(server)[made[1].address]
+        time.sleep(1)
         server.terminate()
         server.start(started)
         now = servers(server)[made[1].address]
 
         assert now["state"] == "down"
-        assert abs(since(now) - since(was)) < 0.1
+        assert abs(since(now) - since(was)) < 0.5

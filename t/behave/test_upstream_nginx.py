@@ -4,13 +4,12 @@ import os
 import signal
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
 
 from boxes import await_states, boxes, servers, since
-from servers import Loc, Site, Upstream
+from servers import DEADLINE, Loc, Site, Upstream
 
 pytestmark = pytest.mark.only("nginx", why="what nginx alone has")
 
@@ -223,10 +222,8 @@ def test_kept_connection_that_was_closed_costs_no_call(server, balance):
         made[1].health = 500
         await_states(server, (made[1], "down"))
         call(server, 3)
-        made[0].status = None           # closes it when the next call is read
-        closing = threading.Timer(0.05, setattr, (made[0], "status", 200))
-        made[0].delay = 0.1
-        closing.start()
+        server.expect_errors("prematurely closed")
+        made[0].drops = 1
         assert call(server) == [made[0].port]
 
 
@@ -239,10 +236,9 @@ def test_kept_connection_that_was_closed_is_no_failure(server):
         await_states(server, *((b, "up") for b in made))
         call(server, 6)
 
+        server.expect_errors("prematurely closed")
         for box in made:
-            box.status = None           # closes it when the next call is read
-            box.delay = 0.05
-            threading.Timer(0.03, setattr, (box, "status", 200)).start()
+            box.drops = len(box.calls) > 0      # else none is kept
 
         assert call(server)
         told = servers(server)
@@ -259,9 +255,9 @@ def test_worker_that_checks_is_killed(server):
         for _ in range(2):
             os.kill(owner(server), signal.SIGKILL)
             killed = time.monotonic()
-            server.wait_until(lambda: made[0].checks[-1] > killed + 0.2, 10,
-                              "checks to go on")
-            assert min(t for t in made[0].checks if t > killed) - killed < 2
+            server.wait_until(lambda: made[0].checks[-1] > killed + 0.2,
+                              what="checks to go on")
+            assert min(t for t in made[0].checks if t > killed) - killed < 10
             server.wait_until(lambda: len(server.workers()) == 3)
 
 
@@ -292,12 +288,13 @@ def test_state_lives_through_reloads(server):
         made[1].health = 500
         await_states(server, (made[0], "up"), (made[1], "down"))
         was = servers(server)[made[1].address]
+        time.sleep(1)
 
         for _ in range(3):
             server.reload()
             now = servers(server)[made[1].address]
             assert now["state"] == "down"
-            assert abs(since(now) - since(was)) < 0.1
+            assert abs(since(now) - since(was)) < 0.5
         n = len(made[1].checks)
         server.wait_until(lambda: len(made[1].checks) > n + 3)
         assert made[1].calls == []
@@ -334,8 +331,8 @@ def test_checks_keep_no_worker_from_leaving(server):
         server.wait_until(lambda: made[0].checks)
         began = time.monotonic()
         server.graceful()
-        server.process.wait(5)
-        assert time.monotonic() - began < 3
+        server.process.wait(DEADLINE)
+        assert time.monotonic() - began < 25    # not by the shutdown's timeout
 
 
 def test_configuration_test_makes_nothing(server):
@@ -353,7 +350,7 @@ def test_signal_by_command_makes_nothing(server):
         state = server.path("tmp", "backends")
         server.start(site(upstream(made), ("llm_upstream_state", state)))
         os.unlink(state)
-        subprocess.run(server.argv("-s", "reopen"), check=True, timeout=30)
+        subprocess.run(server.argv("-s", "reopen"), check=True, timeout=300)
         assert not os.path.exists(state)
 
 
@@ -424,12 +421,13 @@ def test_state_in_a_file_survives_a_restart(server):
         made[1].health = 500
         await_states(server, (made[1], "down"))
         was = servers(server)[made[1].address]
+        time.sleep(1)
         server.graceful()
         server.await_exit()
         server.start(site(up, state))
         now = servers(server)[made[1].address]
         assert now["state"] == "down"
-        assert abs(since(now) - since(was)) < 0.1
+        assert abs(since(now) - since(was)) < 0.5
 
 
 @pytest.mark.parametrize("modules", [("llm", "llm_upstream"),
@@ -495,9 +493,9 @@ def test_unanswered_probe_is_cut_at_its_deadline(server):
             "rise=1")])
         server.start(site(up))
         await_states(server, *((b, "up") for b in made))
-        made[0].answer = lambda path: time.sleep(20)
+        made[0].answer = lambda path: time.sleep(60) or (None, b"")
         made[0].hang_up()
         began = time.monotonic()
         await_states(server, (made[0], "down"))
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 30
         assert "timeout=" in servers(server)[made[0].address]["why"]

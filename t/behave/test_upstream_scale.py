@@ -162,7 +162,8 @@ def test_a_hook_that_fails_is_tried_again_and_nobody_waits(server):
     server.expect_errors("scaling events")
     with boxes(1) as made, hooks(failures=2) as hook:
         start(server, made, (url(hook), "idle=1s", "keep=0"))
-        server.wait_until(lambda: len(hook.posts) == 3, 30, "three attempts")
+        server.wait_until(lambda: len(hook.posts) == 3,
+                          what="three attempts")
         assert len({h["webhook-id"] for h, _ in hook.posts}) == 1
         assert "webhook-signature" not in hook.posts[0][0]
         assert called(server, 3) == {made[0].port}
@@ -218,5 +219,5 @@ def test_a_killed_owner_does_not_lose_what_is_idle(server):
         time.sleep(1)
         for pid in server.workers():
             os.kill(pid, signal.SIGKILL)
-        server.wait_until(lambda: hook.posts, 30, "an event")
+        server.wait_until(lambda: hook.posts, what="an event")
         assert len(drained(server, made)) == 1

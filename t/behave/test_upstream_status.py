@@ -21,7 +21,7 @@ PARTS = ("busy", "idle", "unhealthy", "sleeping")
 JSON = Loc("/llm/backends", [("llm_upstream_status",)])
 PROMETHEUS = Loc("/llm/metrics", [("llm_upstream_status",
                                    "format=prometheus")])
-CHECK = ("llm_health_check", "interval=200ms", "timeout=500ms", "rise=1",
+CHECK = ("llm_health_check", "interval=200ms", "timeout=10s", "rise=1",
          "fall=1", "loading=1m")
 
 
@@ -95,7 +95,7 @@ def test_promtool_has_nothing_to_say(server):
         chat(server)
         done = subprocess.run(["promtool", "check", "metrics"], text=True,
                               input=server.client.get(PROMETHEUS.path).text,
-                              capture_output=True, timeout=20)
+                              capture_output=True, timeout=300)
 
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -131,7 +131,9 @@ def test_all_time_is_accounted_for(server):
     with Engines(3, speed=4) as engines:
         start(server, engines, ("llm_backend", "type=vllm", "gpus=2",
                                 "gpu_cost=2.10/hour"), workers=2)
-        began, first = time.monotonic(), add_up(told(server))
+        began = time.monotonic()
+        first = add_up(told(server))
+        begun = time.monotonic()
         over = threading.Event()
 
         def calls():
@@ -165,14 +167,15 @@ def test_all_time_is_accounted_for(server):
             for t in threads:
                 t.join()
 
+        least = time.monotonic() - begun
         last = add_up(told(server))
-        took = time.monotonic() - began
+        most = time.monotonic() - began
 
         for a, b in zip(first, last):
             spent = {part: b["seconds"][part] - a["seconds"][part]
                      for part in (*PARTS, "provisioned")}
             assert all(v >= 0 for v in spent.values()), spent
-            assert abs(float(spent["provisioned"]) - took) < 0.5, (spent, took)
+            assert least - 0.1 < spent["provisioned"] < most + 0.1, spent
 
             if b["server"] == engines[0].address:
                 assert spent["unhealthy"] > 1, spent

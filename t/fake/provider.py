@@ -122,7 +122,7 @@ class Fake:
     def stop(self):
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(10)
+            self._thread.join(60)
 
     def reset(self):
         self.requests = []
@@ -133,12 +133,12 @@ class Fake:
         """Opens the gate for everyone who waits at it now, or comes later."""
         self._loop.call_soon_threadsafe(self._gate.set)
 
-    def wait(self, n, timeout=10):
+    def wait(self, n, timeout=60):
         """The first n requests, once they have come whole."""
         return self.wait_for(lambda: len(self.requests) >= n, timeout,
                              "%d requests" % n) and self.requests[:n]
 
-    def wait_for(self, condition, timeout=10, what="a condition"):
+    def wait_for(self, condition, timeout=60, what="a condition"):
         with self._changed:
             if not self._changed.wait_for(condition, timeout):
                 raise TimeoutError("the fake waited for %s, has %d requests"
