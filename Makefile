@@ -204,10 +204,12 @@ $(BUILD)/screenshot/%: t/screenshot/%.c $(HOSTED) $(CORE)
 reference: $(BUILD)/llmctl
 	$(BUILD)/llmctl reference md > docs/directives.md
 	$(BUILD)/llmctl reference man > docs/tollgate.5
+	$(BUILD)/llmctl reference man1 > docs/llmctl.1
 
 reference-check: $(BUILD)/llmctl
 	$(BUILD)/llmctl reference md | diff -u docs/directives.md -
 	$(BUILD)/llmctl reference man | diff -u docs/tollgate.5 -
+	$(BUILD)/llmctl reference man1 | diff -u docs/llmctl.1 -
 
 # Windows by calendar, held against Python's zoneinfo.
 calendar: $(BUILD)/windows
@@ -386,6 +388,7 @@ install:
 	[ ! -e $(NGX_SO) ] \
 	    || install -D -m 644 -t $(DESTDIR)$(NGX_CONF) conf/llm_proxy_params
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/tollgate.5
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/llmctl.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate \
 	    README.md LICENSE
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tollgate/docs \

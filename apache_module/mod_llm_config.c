@@ -182,6 +182,7 @@ llm_directive(cmd_parms *cmd, void *dir, const char *args)
     if (tg_conf_directive(llm_main->conf, &conf->scope, id, argv, n, &err)
         != TG_OK)
     {
+        tg_error_one_line(&err);
         return apr_psprintf(cmd->pool, "%s %s", cmd->cmd->name, err.message);
     }
 
@@ -281,6 +282,7 @@ llm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     }
 
     if (tg_conf_finish(llm_main->conf, &err) != TG_OK) {
+        tg_error_one_line(&err);
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "llm: %s", err.message);
         return HTTP_INTERNAL_SERVER_ERROR;
     }

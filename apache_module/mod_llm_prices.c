@@ -24,8 +24,7 @@ llm_prices_declare(cmd_parms *cmd, const char *name)
 
     rv = apr_file_open(&f, name, APR_FOPEN_READ, 0, cmd->temp_pool);
     if (rv != APR_SUCCESS) {
-        return apr_psprintf(cmd->pool, "%s can't open \"%s\": %pm",
-                            cmd->cmd->name, name, &rv);
+        return apr_psprintf(cmd->pool, "can't open \"%s\": %pm", name, &rv);
     }
 
     (void) apr_file_close(f);

@@ -283,10 +283,12 @@ llm_worker_check_tls(apr_pool_t *p, const server_rec *s,
     }
 
     if (wrong != NULL) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "llm: LLMPass in the"
-                     " server at %s:%u: LLMProvider %s is https: %s",
-                     s->defn_name != NULL ? s->defn_name : "main",
-                     s->defn_line_number, to->name.p, wrong);
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "llm: LLMPass in %s:"
+                     " LLMProvider %s is https: %s",
+                     s->defn_name == NULL ? "the main server"
+                     : apr_psprintf(p, "the server at %s:%u", s->defn_name,
+                                    s->defn_line_number),
+                     to->name.p, wrong);
     }
 }
 

@@ -21,9 +21,11 @@ typedef struct {
     const char  *help;
     int        (*run)(int argc, char **argv);
     bool         whole;                 /* argv[0] is its name, for getopt */
+    bool         verbs;                 /* help is one of them */
 } command_t;
 
-static int usage(FILE *to);
+static int usage_of(const char *name);
+static int reference_commands(void);
 
 
 static tg_price_book_t *
@@ -63,7 +65,7 @@ prices_check(int argc, char **argv)
     tg_price_book_t  *book;
 
     if (argc == 0) {
-        return usage(stderr);
+        return usage_of("check");
     }
 
     book = read_prices(argc, argv);
@@ -98,7 +100,7 @@ prices_cost(int argc, char **argv)
     tg_cost_t          cost;
 
     if (argc < 6) {
-        return usage(stderr);
+        return usage_of("cost");
     }
 
     tg_usage_init(&u);
@@ -233,6 +235,27 @@ print_roff(const char *p)
 }
 
 
+/* Text that the terminal's usage breaks into lines. */
+static void
+print_words(const char *p)
+{
+    char    words[512];
+    size_t  n = 0;
+
+    for ( ; *p != '\0' && n + 1 < sizeof(words); p++) {
+        if (*p == '\n') {
+            words[n++] = ' ';
+            p += strspn(p + 1, " ");
+        } else {
+            words[n++] = *p;
+        }
+    }
+
+    words[n] = '\0';
+    print_roff(words);
+}
+
+
 static void
 man(const tg_directive_t *table, int n)
 {
@@ -270,63 +293,81 @@ reference(int argc, char **argv)
         return reference_man();
     }
 
+    if (argc == 1 && strcmp(argv[0], "man1") == 0) {
+        return reference_commands();
+    }
+
     if (argc == 1 && strcmp(argv[0], "md") == 0) {
         return reference_markdown();
     }
 
-    return usage(stderr);
+    return usage_of("reference");
 }
 
 
 static const command_t  commands[] = {
     { "check", "FILE...", "reads price lists as the servers do", prices_check,
-      false },
+      false, false },
     { "cost", "PROVIDER MODEL INPUT CACHED OUTPUT FILE...",
-      "what a call costs by price lists", prices_cost, false },
+      "what a call costs by price lists", prices_cost, false, false },
     { "key", "new | list | revoke | rotate | import | check FILE ...",
       "looks after a file of virtual keys; llmctl key help says more",
-      key_command, false },
+      key_command, false, true },
     { "budget", "list | show | raise | reset | open ...",
       "what has been spent of quotas and budgets, and changes to it;"
-      "\n      llmctl budget help says more", budget_command, false },
+      "\n      llmctl budget help says more", budget_command, false, true },
     { "why", "CALL-ID [--log=FILE...] [--ledger=FILE]",
       "what became of a call, who decided it, and what would have let it"
-      " through", why_command, true },
+      " through", why_command, true, false },
     { "explain", "[--key=SECRET|- | --key-id=ID] [--path=PATH]"
       " [--upstream=HOST]\n      [--client=ADDRESS] [--model=MODEL]"
       " [--header=NAME:VALUE]...\n      [--variable=NAME=VALUE]..."
       " [--ledger=FILE] [--json] BODY.json",
       "what would happen to this call, and which rule decides it",
-      explain_command, true },
+      explain_command, true, false },
     { "simulate", "--conf=FILE | --prices=FILE,... [OPTION...] FILE...",
-      "what other rules, or other prices, would have made of the calls of a log",
-      simulate_command, true },
+      "what other rules, or other prices, would have made of the calls of a log;"
+      "\n      docs/simulate.md has its options",
+      simulate_command, true, false },
     { "trace", "SESSION [OPTION...] FILE...",
-      "a session, a trace or a call step by step, with what each step cost",
-      trace_command, true },
+      "a session, a trace or a call step by step, with what each step cost;"
+      "\n      docs/sessions.md has its options",
+      trace_command, true, false },
     { "ledger", "check | dump [--ledger=FILE] ...",
       "whether a ledger is sound, and all that it holds;"
-      "\n      llmctl ledger help says more", ledger_command, false },
+      "\n      llmctl ledger help says more", ledger_command, false, true },
     { "node", "list | retire NODE ...",
       "the hosts that share this one's budgets;"
-      "\n      llmctl node help says more", node_command, false },
+      "\n      llmctl node help says more", node_command, false, true },
     { "backend", "status | drain | resume ...",
       "the servers of upstreams, and taking one out of use;"
-      "\n      llmctl backend help says more", backend_command, false },
+      "\n      llmctl backend help says more", backend_command, false, true },
     { "report", "spend | dry-run ... FILE...",
       "what cost logs say; llmctl report help says more", report_command,
-      false },
+      false, true },
     { "reconcile", "INVOICE.csv [--tolerance=1%|USD] [--by=day,model]"
       " COST-LOG...",
-      "where a provider's invoice differs from the cost lines",
-      reconcile_command, true },
+      "where a provider's invoice differs from the cost lines; docs/finance.md"
+      " has more",
+      reconcile_command, true, false },
     { "close", "--period=2026-10 [--previous=FILE] --output=FILE COST-LOG..."
       "\n      --verify=FILE COST-LOG...",
-      "seals a month that is over; whether it is still as it was sealed",
-      close_command, true },
-    { "reference", "md | man", "writes the reference of directives",
-      reference, false }
+      "seals a month that is over; whether it is still as it was sealed;"
+      "\n      docs/finance.md has more",
+      close_command, true, false },
+    { "reference", "md | man | man1",
+      "writes the reference of directives, or of these commands",
+      reference, false, false }
 };
+
+#define COMMANDS  (sizeof(commands) / sizeof(commands[0]))
+
+
+static void
+print_command(FILE *to, const command_t *c)
+{
+    fprintf(to, "  llmctl %s %s\n      %s\n", c->name, c->args, c->help);
+}
 
 
 static int
@@ -334,32 +375,116 @@ usage(FILE *to)
 {
     fprintf(to, "usage:\n");
 
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        fprintf(to, "  llmctl %s %s\n      %s\n", commands[i].name,
-                commands[i].args, commands[i].help);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        print_command(to, &commands[i]);
     }
 
     return to == stderr ? 2 : 0;
 }
 
 
+static int
+reference_commands(void)
+{
+    printf(".TH LLMCTL 1 \"\" \"Tollgate\" \"User Commands\"\n.SH NAME\n"
+           "llmctl \\- looks after what Tollgate's modules are given, and reads"
+           " what they wrote\n.SH COMMANDS\n");
+
+    for (size_t i = 0; i < COMMANDS; i++) {
+        printf(".TP\n.B llmctl %s\n", commands[i].name);
+        print_words(commands[i].args);
+        printf(".br\n");
+        print_words(commands[i].help);
+    }
+
+    printf(".SH SEE ALSO\n.BR tollgate (5),\nand docs/llmctl.md in"
+           " /usr/share/doc/tollgate\n");
+
+    return 0;
+}
+
+
+static const command_t *
+find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return &commands[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+usage_of(const char *name)
+{
+    fprintf(stderr, "usage:\n");
+    print_command(stderr, find_command(name));
+
+    return 2;
+}
+
+
+static int
+help_of(const command_t *c)
+{
+    char  *verb[] = { (char[]) { "help" }, NULL };
+
+    if (c->verbs) {
+        return c->run(1, verb);
+    }
+
+    printf("usage:\n");
+    print_command(stdout, c);
+
+    return 0;
+}
+
+
+static bool
+asks_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+
+static int
+run_command(const command_t *c, int argc, char **argv)
+{
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (asks_help(argv[i])) {
+            return help_of(c);
+        }
+    }
+
+    return c->whole ? c->run(argc - 1, argv + 1) : c->run(argc - 2, argv + 2);
+}
+
+
 int
 main(int argc, char **argv)
 {
+    bool              help;
+    const command_t  *c;
+
     if (argc < 2) {
         return usage(stderr);
     }
 
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    help = asks_help(argv[1]) || strcmp(argv[1], "help") == 0;
+
+    if (help && argc == 2) {
         return usage(stdout);
     }
 
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            return commands[i].whole ? commands[i].run(argc - 1, argv + 1)
-                                     : commands[i].run(argc - 2, argv + 2);
-        }
+    c = find_command(argv[help ? 2 : 1]);
+
+    if (c == NULL) {
+        (void) fail(argv[help ? 2 : 1], "is no command; llmctl help lists them");
+        return 2;
     }
 
-    return usage(stderr);
+    return help ? help_of(c) : run_command(c, argc, argv);
 }

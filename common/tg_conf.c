@@ -128,7 +128,7 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
     const tg_directive_t  *d = &tg_directives[id];
 
     if (nargs < d->least || nargs > d->most) {
-        return tg_error(err, 0, 0, "takes: %s", d->syntax);
+        return tg_conf_takes(d->syntax, d->most, args, nargs, err);
     }
 
     tg_conf_hash(conf, id, args, nargs);

@@ -15,6 +15,10 @@ bool tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value);
 
 int tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err);
 
+/* Too few words, or more than `most`: TG_ERROR. */
+int tg_conf_takes(const char *syntax, unsigned most, const tg_str_t *args,
+    unsigned nargs, tg_error_t *err);
+
 /*
  * tg_conf_word.c: the value of a url= that is posted to or read, of http or
  * https and without a user's name.  The bytes of its scheme, host and port go to

@@ -4,18 +4,30 @@
 #include "tg_key_presented.h"
 #include "tg_path.h"
 
+#define TG_CONF_VENDORS  150        /* bytes of their names in a message */
+
 
 static int
 tg_conf_vendor(const tg_vendor_t **vendor, const char *what, tg_str_t v,
     tg_error_t *err)
 {
+    tg_str_t  names = tg_vendor_names();
+
     *vendor = tg_vendor_by_name(v);
 
     if (*vendor == NULL) {
         v = tg_str_of(v.p, v.len < 32 ? v.len : 32);
-        return tg_error(err, 0, 0, "unknown %s \"%.*s\"; known are %.*s",
-                        what, TG_ARG(v), (int) tg_vendor_names().len,
-                        tg_vendor_names().p);
+
+        if (names.len > TG_CONF_VENDORS) {      /* to a whole name's end */
+            names.len = TG_CONF_VENDORS;
+            while (names.p[names.len] != ',') {
+                names.len--;
+            }
+        }
+
+        return tg_error(err, 0, 0, "unknown %s \"%.*s\"; known are %.*s%s",
+                        what, TG_ARG(v), (int) names.len, names.p,
+                        names.len < tg_vendor_names().len ? ", ..." : "");
     }
 
     return TG_OK;

@@ -30,6 +30,22 @@ tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err)
 }
 
 
+int
+tg_conf_takes(const char *syntax, unsigned most, const tg_str_t *args,
+    unsigned nargs, tg_error_t *err)
+{
+    const char  *takes = syntax[0] != '\0' ? syntax : "no argument";
+
+    if (nargs <= most) {
+        return tg_error(err, 0, 0, "takes: %s", takes);
+    }
+
+    return tg_error(err, 0, 0, "takes: %.150s; too much is \"%.*s\"%s", takes,
+                    TG_ARG(args[most]),
+                    nargs > most + 1 ? " and what follows" : "");
+}
+
+
 int64_t
 tg_conf_time(tg_str_t s)
 {

@@ -28,4 +28,11 @@ typedef struct {
 int tg_error(tg_error_t *err, int code, uint64_t offset, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/*
+ * A message that shows its place by a caret in a line of its own, as one line
+ * with "<here>" there, for a log that has a line for each message.  Others stay
+ * as they are.
+ */
+void tg_error_one_line(tg_error_t *err);
+
 #endif /* TG_ERROR_H */

@@ -362,7 +362,8 @@ tg_parse_root(tg_parse_t *p)
 
     if (p->nodes[root].type != TG_EXPR_BOOL) {
         return tg_parse_fail(p, p->nodes[root].at, "this is %s, not a"
-                             " condition: compare it with something",
+                             " condition: compare it, with all of when=... in"
+                             " quotes",
                              tg_expr_type_name(p->nodes[root].type));
     }
 

@@ -109,8 +109,13 @@ tg_parse_unknown(tg_parse_t *p, tg_str_t name, size_t at)
 
     name.len = name.len < TG_SUGGEST_NAME ? name.len : TG_SUGGEST_NAME;
 
+    if (tg_str_starts(name, tg_str("tag."))) {
+        return tg_parse_fail(p, at, "unknown name \"%.*s\"; a tag is written"
+                             " tag(name)", (int) name.len, name.p);
+    }
+
     if (meant != NULL) {
-        return tg_parse_fail(p, at, "unknown name \"%.*s\"; is it %s",
+        return tg_parse_fail(p, at, "unknown name \"%.*s\"; is it %s?",
                              (int) name.len, name.p, meant);
     }
 

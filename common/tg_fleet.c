@@ -226,7 +226,8 @@ tg_fleet_switch(tg_fleet_options_t *o, tg_str_t name, tg_str_t v,
             return TG_OK;
         }
 
-        return tg_error(err, 0, 0, "lease= must be ahead or strict");
+        return tg_error(err, 0, 0, "lease= must be ahead or strict, not"
+                        " \"%.*s\"", (int) (v.len < 40 ? v.len : 40), v.p);
     }
 
     if (tg_str_eq(name, tg_str("tls="))) {

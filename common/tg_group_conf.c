@@ -59,7 +59,7 @@ tg_group_conf_add(tg_group_conf_t *gc, tg_mem_t *mem,
     tg_group_draft_t       d = { gc, mem, full_name, data, err, 0 };
 
     if (nargs < ud->least || nargs > ud->most) {
-        return tg_error(err, 0, 0, "takes: %s", ud->syntax);
+        return tg_conf_takes(ud->syntax, ud->most, args, nargs, err);
     }
 
     gc->said = true;

@@ -59,11 +59,12 @@ tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
         }
 
     } else {
-        rc = TG_OK;
+        rc = tg_ledger_file_could(led->file.p, &why);
     }
 
     return rc == TG_OK ? TG_OK
-           : tg_error(err, 0, 0, "llm_ledger: %s", why.message);
+           : tg_error(err, 0, 0, "llm_ledger \"%.100s\": %s", led->file.p,
+                      why.message);
 }
 
 

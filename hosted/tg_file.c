@@ -21,9 +21,11 @@ tg_file_read_fd(int fd, const char *path, size_t max, bool secret,
     ssize_t       n;
     struct stat   st;
 
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)
-        || (uint64_t) st.st_size > max)
-    {
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        return tg_error(err, 0, 0, "\"%s\" is a directory, or no file", path);
+    }
+
+    if ((uint64_t) st.st_size > max) {
         return tg_error(err, 0, 0, "\"%s\" is not a file of at most %zu bytes",
                         path, max);
     }

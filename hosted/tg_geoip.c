@@ -6,10 +6,12 @@
 #include "tg_file.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <maxminddb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #define TG_GEOIP_PATH_MAX  3
@@ -54,7 +56,9 @@ tg_geoip_map(tg_geoip_file_t *f, MMDB_s *db, tg_error_t *err)
     int  rc = MMDB_open(f->name.p, MMDB_MODE_MMAP, db);
 
     return rc == MMDB_SUCCESS ? TG_OK
-           : tg_error(err, 0, 0, "\"%s\": %s", f->name.p, MMDB_strerror(rc));
+           : tg_error(err, 0, 0, "\"%s\": %s", f->name.p,
+                      rc == MMDB_FILE_OPEN_ERROR ? strerror(errno)
+                                                 : MMDB_strerror(rc));
 }
 
 

@@ -417,6 +417,29 @@ tg_ledger_file_start(tg_ledger_file_t *f, const char *path, uint64_t size,
 
 
 int
+tg_ledger_file_could(const char *path, tg_error_t *err)
+{
+    char         folder[sizeof(((tg_ledger_file_t *) NULL)->path)];
+    const char  *end = strrchr(path, '/');
+    size_t       len = end != NULL ? (size_t) (end - path) + 1 : 0;
+
+    if (len == 0 || len >= sizeof(folder)) {
+        return tg_error(err, 0, 0, "its name must be absolute, and shorter");
+    }
+
+    memcpy(folder, path, len);
+    folder[len] = '\0';
+
+    if (access(folder, W_OK | X_OK) == 0 || errno == EACCES) {
+        return TG_OK;
+    }
+
+    return tg_error(err, errno, 0, "it can't be made in \"%.100s\": %s", folder,
+                    strerror(errno));
+}
+
+
+int
 tg_ledger_file_open(tg_ledger_file_t *f, const char *path, uint64_t size,
     tg_error_t *err)
 {

@@ -55,6 +55,13 @@ typedef struct {
 int tg_ledger_file_open(tg_ledger_file_t *f, const char *path, uint64_t size,
     tg_error_t *err);
 
+/*
+ * Whether one could be made at `path`, where none is: TG_ERROR where there is
+ * no such directory, or nobody may write in it.  What only this process may
+ * not (EACCES) is no error: who tests a configuration need not be who runs it.
+ */
+int tg_ledger_file_could(const char *path, tg_error_t *err);
+
 /* The same for a fleet's ledger (tg_ledger_fleet.h), whose node is named at
  * random. TG_ERROR also where the file is a ledger of the other kind. */
 int tg_ledger_file_open_fleet(tg_ledger_file_t *f, const char *path,

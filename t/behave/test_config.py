@@ -36,6 +36,11 @@ BAD = [
         "requests", "tokens", "input_tokens", "output_tokens")),
       "alert=50%", "stop=90%", "wait=1s", "repeats=3", "latch", "colour=red"),
      "colour", ""),
+    (("llm_quota", "q", "per=all", "usd=1/day", "when=team == search"),
+     "team == ", "a string is in quotes"),
+    (("llm_guard", "g", "deny=~(a", "action=reject"), "(a", "parenthesis"),
+    (("llm_ledger", "{dir}/ledger", "redis=a", "fleet=x", "lease=maybe"),
+     "ahead or strict", "maybe"),
     (("llm_prices", *["a.json"] * 17), "takes", ""),
     (("llm_prices", *["a.json"] * 40), "takes", ""),
 ]
@@ -53,13 +58,29 @@ def where(server, messages):
                          ids=[" ".join(b[0]) for b in BAD])
 def test_bad_value_is_named_with_its_place(server, fake, directive, word,
                                            other):
-    directive = [d.format(log=server.log) for d in directive]
+    directive = [d.format(log=server.log, dir=server.dir) for d in directive]
     site = server.metered(fake)
     site.llm.append(tuple(directive))
     ok, messages = server.test_config(site)
     assert not ok
     assert word in messages and other in messages
     assert where(server, messages) or ANYWHERE in directive[1], messages
+    assert "\\n" not in messages        # httpd's log has a line for each
+
+
+@pytest.mark.parametrize("file,why", [
+    ("/no/such/ledger", "No such file or directory"),
+    ("/dev/null/ledger", "Not a directory"),
+    ("/proc", "not a file"),
+    ("{dir}/etc/notes", "not a ledger")])
+def test_ledger_that_could_not_be_opened_is_named(server, fake, file, why):
+    """By the test of the configuration, not by the start after it."""
+    server.write("etc/notes", "no ledger\n")
+    file = file.format(dir=server.dir)
+    ok, messages = server.test_config(server.metered(
+        fake, ("llm_ledger", file, "size=1m")))
+    assert not ok
+    assert file in messages and why in messages
 
 
 @pytest.mark.parametrize("name,first,second", [

@@ -14,6 +14,7 @@ def test_install_is_complete(tmp_path):
     assert done.returncode == 0
     assert list((tmp_path / "usr/lib").rglob("*.so"))
     assert (tmp_path / "usr/share/man/man5/tollgate.5").is_file()
+    assert (tmp_path / "usr/share/man/man1/llmctl.1").is_file()
     assert (tmp_path / "etc/nginx/llm_proxy_params").is_file()
     assert (tmp_path / "var/lib/tollgate").is_dir()
 

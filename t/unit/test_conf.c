@@ -94,7 +94,12 @@ test_bad_words_are_told_with_what_is_known(void **state)
         { TG_DIRECTIVE_LEDGER, "l full=maybe", "reject or allow" },
         { TG_DIRECTIVE_LEDGER, "l default_output=0", "number of tokens" },
         { TG_DIRECTIVE_LEDGER, "l radish=x", "unknown parameter" },
-        { TG_DIRECTIVE_LEDGER, "l redis=x lease=maybe", "lease" }
+        { TG_DIRECTIVE_LEDGER, "l redis=x lease=maybe", "not \"maybe\"" },
+        { TG_DIRECTIVE_OUTCOME, "on",
+          "takes: no argument; too much is \"on\"" },
+        { TG_DIRECTIVE_TAG, "team from=$a llm_tag user from=$b",
+          "too much is \"user\" and what follows" },
+        { TG_DIRECTIVE_PROVIDER, "a dialect=nobody url=http://x", ", ..." }
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -285,6 +285,7 @@ test_a_mistake_has_a_caret_under_it(void **state)
         { "not |model", "not a condition" },
         { "|input_token < 3", "is it input_tokens" },
         { "team == |search", "a string is in quotes" },
+        { "|tag.app == 'x'", "a tag is written tag(name)" },
         { "tools |= true", "equality is written: ==" },
         { "tools |&& tools", "it is written: and" },
         { "tools ||| tools", "it is written: or" },
@@ -366,6 +367,31 @@ test_a_mistake_has_a_caret_under_it(void **state)
         {
             fail_msg("\"%s\" at %zu: %s", text, at, err.message);
         }
+    }
+
+    (void) state;
+}
+
+
+static void
+test_a_mistake_can_be_told_in_one_line(void **state)
+{
+    static const char *const  cases[][2] = {
+        { "team == search", "unknown name \"search\"; a string is in quotes:"
+          " team == <here>search" },
+        { "model == 'h\xc3\xa4' x", "the expression ends before this:"
+          " model == 'h\xc3\xa4' <here>x" },
+        { "tools and", "the expression breaks off here: tools and<here>" },
+    };
+
+    tg_error_t  err;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_null(compile(cases[i][0], &err));
+        tg_error_one_line(&err);
+        assert_string_equal(err.message, cases[i][1]);
+        tg_error_one_line(&err);
+        assert_string_equal(err.message, cases[i][1]);
     }
 
     (void) state;
@@ -592,6 +618,7 @@ main(void)
         cmocka_unit_test(test_what_is_not_known_is_neither_true_nor_false),
         cmocka_unit_test(test_what_is_decided_is_not_asked_for),
         cmocka_unit_test(test_a_mistake_has_a_caret_under_it),
+        cmocka_unit_test(test_a_mistake_can_be_told_in_one_line),
         cmocka_unit_test(test_the_caret_of_a_long_text_is_in_a_part_of_it),
         cmocka_unit_test(test_size_and_depth_have_an_end),
         cmocka_unit_test(test_arguments_are_bound_once_they_are_known),
