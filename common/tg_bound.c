@@ -13,17 +13,18 @@ enum {
  * systems; Bedrock's prompt management; xAI's. */
 static const struct {
     tg_str_t  model;
+    char      has;                  /* and few others have; looked for first */
     int       is;
 } tg_bound_models[] = {
-    { TG_STR("*search-preview*"), TG_MODEL_SEARCHES },
-    { TG_STR("*search-api*"), TG_MODEL_SEARCHES },
-    { TG_STR("*deep-research*"), TG_MODEL_SEARCHES },
-    { TG_STR("sonar*"), TG_MODEL_SEARCHES },
-    { TG_STR("perplexity/*"), TG_MODEL_SEARCHES },
-    { TG_STR("*:online"), TG_MODEL_SEARCHES },
-    { TG_STR("*compound*"), TG_MODEL_SEARCHES },
-    { TG_STR("arn:*:prompt/*"), TG_MODEL_STORED },
-    { TG_STR("*grok*"), TG_MODEL_APART }
+    { TG_STR("*search-preview*"), 'w', TG_MODEL_SEARCHES },
+    { TG_STR("*search-api*"), 'h', TG_MODEL_SEARCHES },
+    { TG_STR("*deep-research*"), 'd', TG_MODEL_SEARCHES },
+    { TG_STR("sonar*"), 's', TG_MODEL_SEARCHES },
+    { TG_STR("perplexity/*"), '/', TG_MODEL_SEARCHES },
+    { TG_STR("*:online"), ':', TG_MODEL_SEARCHES },
+    { TG_STR("*compound*"), 'd', TG_MODEL_SEARCHES },
+    { TG_STR("arn:*:prompt/*"), ':', TG_MODEL_STORED },
+    { TG_STR("*grok*"), 'k', TG_MODEL_APART }
 };
 
 
@@ -59,8 +60,10 @@ tg_bound_ask_model(tg_bound_ask_t *ask, tg_str_t model)
 {
     const size_t  n = sizeof(tg_bound_models) / sizeof(tg_bound_models[0]);
 
-    for (size_t i = 0; i < n; i++) {
-        if (!tg_str_match(model, tg_bound_models[i].model)) {
+    for (size_t i = 0; i < n && model.len != 0; i++) {
+        if (memchr(model.p, tg_bound_models[i].has, model.len) == NULL
+            || !tg_str_match(model, tg_bound_models[i].model))
+        {
             continue;
         }
 
@@ -326,13 +329,9 @@ static int64_t
 tg_bound_pieces(const tg_bound_ask_t *ask, int64_t answers)
 {
     int64_t     bytes = tg_bound_bytes(ask->bytes);
-    tg_cost_t   none, cost;
     tg_usage_t  u;
 
     tg_usage_init(&u);
-    u.source = TG_USAGE_REPORTED;
-    tg_price_cost(NULL, ask->price, tg_str_null, &u, ask->tier, &none);
-
     u.web_searches = tg_bound_uses(ask);
     u.web_fetches = u.web_searches;
     u.search_units = u.web_searches;
@@ -370,9 +369,7 @@ tg_bound_pieces(const tg_bound_ask_t *ask, int64_t answers)
         break;
     }
 
-    tg_price_cost(NULL, ask->price, tg_str_null, &u, ask->tier, &cost);
-
-    return cost.total > none.total ? cost.total - none.total : 0;
+    return tg_price_pieces(ask->price, &u, ask->tier);
 }
 
 

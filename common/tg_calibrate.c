@@ -177,6 +177,10 @@ tg_gauge_learn(uint64_t *gauge, tg_gauge_step_t step, uint64_t v)
     n = n < TG_GAUGE_COUNT ? n + 1 : n;
     new = n << TG_GAUGE_BITS | v;
 
+    if (new == old) {
+        return;
+    }
+
     /* one who came between has taught it as well */
 
     (void) __atomic_compare_exchange_n(gauge, &old, new, false,

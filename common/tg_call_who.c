@@ -3,8 +3,6 @@
 #include "tg_call_int.h"
 #include "tg_key_presented.h"
 
-#include <openssl/crypto.h>
-
 #define TG_ALLOWED_TEXT  600    /* of a list of models in an error */
 
 
@@ -69,7 +67,7 @@ tg_call_identify(tg_call_t *call, const tg_gate_t *gate, bool query,
     state = tg_keys_find(tg_roster_keys(gate->roster), p.secret,
                          call->start.wall_ms, &found);
 
-    OPENSSL_cleanse(p.decoded, sizeof(p.decoded));
+    tg_key_forget(&p);
 
     switch (state) {
     case TG_KEY_OK:

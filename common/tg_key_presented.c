@@ -207,6 +207,16 @@ tg_key_presented(tg_key_presented_t *out,
 }
 
 
+void
+tg_key_forget(tg_key_presented_t *p)
+{
+    if (p->secret.p == p->decoded) {
+        OPENSSL_cleanse(p->decoded, sizeof(p->decoded));
+        p->secret = tg_str_null;
+    }
+}
+
+
 size_t
 tg_key_strip_args(tg_str_t args, char *buf)
 {

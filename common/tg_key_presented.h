@@ -26,10 +26,30 @@ enum {
 /* The headers above in order, lower case: none of them goes upstream. */
 extern const tg_str_t  tg_carrier_headers[TG_CARRIER_HEADERS];
 
+/* Bits of their lengths: most headers are as long as none of them. */
+#define TG_CARRIER_LENGTHS  (1u << 13 | 1u << 9 | 1u << 14 | 1u << 7)
+
+/* Is a header of this name, in any case, one of them? */
+static inline bool
+tg_key_is_carrier(tg_str_t name)
+{
+    if (name.len >= 32 || (TG_CARRIER_LENGTHS >> name.len & 1) == 0) {
+        return false;
+    }
+
+    for (unsigned i = 0; i < TG_CARRIER_HEADERS; i++) {
+        if (tg_str_caseeq(name, tg_carrier_headers[i])) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 typedef struct {
     unsigned  carriers;         /* 0: there is none */
     tg_str_t  secret;           /* in the header's value, or in decoded */
-    char      decoded[TG_KEY_SECRET_MAX + 1];   /* to be wiped after use */
+    char      decoded[TG_KEY_SECRET_MAX + 1];
 } tg_key_presented_t;
 
 /*
@@ -46,6 +66,9 @@ typedef struct {
 int tg_key_presented(tg_key_presented_t *out,
     tg_str_t (*header)(void *req, tg_str_t name), void *req, tg_str_t args,
     bool query, tg_error_t *err);
+
+/* Wipes what had to be decoded.  After use. */
+void tg_key_forget(tg_key_presented_t *p);
 
 /*
  * The query without its credentials, byte for byte what is left, written to buf

@@ -1,8 +1,6 @@
 #include "tg_own.h"
 #include "tg_key_presented.h"
 
-#include <openssl/crypto.h>
-
 #define TG_OWN_ERROR_MAX  1024
 
 
@@ -62,7 +60,7 @@ tg_own_identify(const tg_status_facts_t *facts, const tg_own_request_t *rq,
 
     state = tg_keys_find(tg_roster_keys(facts->roster), p.secret,
                          facts->wall_ms, &found);
-    OPENSSL_cleanse(p.decoded, sizeof(p.decoded));
+    tg_key_forget(&p);
 
     switch (state) {
     case TG_KEY_OK:

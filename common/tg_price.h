@@ -137,4 +137,9 @@ void tg_price_cost(const tg_price_book_t *book, const tg_price_t *price,
 int64_t tg_price_bound(const tg_price_t *price, int64_t input, int64_t output,
     tg_tier_t tier);
 
+/* What the pieces in u cost, the fee by the request not among them: of a usage
+ * without tokens. */
+int64_t tg_price_pieces(const tg_price_t *price, const tg_usage_t *u,
+    tg_tier_t tier);
+
 #endif /* TG_PRICE_H */

@@ -438,6 +438,16 @@ tg_price_cost(const tg_price_book_t *book, const tg_price_t *price,
 }
 
 
+int64_t
+tg_price_pieces(const tg_price_t *price, const tg_usage_t *u, tg_tier_t tier)
+{
+    tg_split_t   none = { .input = 0, .output = 0 };
+    tg_charge_t  c = { price, tier, 0, price->keep, false };
+
+    return tg_charge_pieces(&c, u, &none);
+}
+
+
 /*
  * The dearest of the classes from `first` to before `end` at this length; their
  * number that may be rounded up is added to *rounded.

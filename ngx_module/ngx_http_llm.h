@@ -104,6 +104,7 @@ typedef struct {
 extern ngx_module_t  ngx_http_llm_module;
 
 /* ngx_http_llm_module.c */
+int64_t ngx_http_llm_wall(void);
 void ngx_http_llm_now(tg_now_t *now);
 extern tg_id_source_t  ngx_http_llm_ids;
 extern ngx_queue_t     ngx_http_llm_open;

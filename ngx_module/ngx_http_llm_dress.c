@@ -57,27 +57,23 @@ ngx_http_llm_hide(ngx_table_elt_t *h)
 void
 ngx_http_llm_hide_credentials(ngx_http_request_t *r)
 {
-    unsigned          i;
-    ngx_uint_t        k;
+    ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
-        for (k = 0; k < part->nelts; k++) {
-            for (i = 0; i < TG_CARRIER_HEADERS; i++) {
-                if (tg_str_caseeq(ngx_http_llm_str(&h[k].key),
-                                  tg_carrier_headers[i]))
-                {
-                    ngx_http_llm_hide(&h[k]);
-                }
+        for (i = 0; i < part->nelts; i++) {
+            if (tg_key_is_carrier(ngx_http_llm_str(&h[i].key))) {
+                ngx_http_llm_hide(&h[i]);
             }
         }
     }
 }
 
 
+/* Most calls wear nothing. */
 static ngx_http_llm_dress_t *
 ngx_http_llm_dress(ngx_http_llm_ctx_t *ctx)
 {
@@ -85,6 +81,7 @@ ngx_http_llm_dress(ngx_http_llm_ctx_t *ctx)
     ngx_http_llm_dress_t  *d;
 
     if (ctx->dress != NULL) {
+        ctx->dress->on = 1;
         return ctx->dress;
     }
 
@@ -99,6 +96,7 @@ ngx_http_llm_dress(ngx_http_llm_ctx_t *ctx)
         return NULL;
     }
 
+    d->on = 1;
     ctx->dress = d;
 
     return d;
@@ -112,6 +110,7 @@ ngx_http_llm_dress_hide(ngx_http_llm_ctx_t *ctx, tg_str_t name)
     ngx_uint_t              i;
     ngx_list_part_t        *part;
     ngx_table_elt_t        *h;
+    ngx_http_llm_dress_t   *d;
     ngx_http_llm_hidden_t  *hidden;
 
     for (part = &ctx->request->headers_in.headers.part; part;
@@ -124,7 +123,8 @@ ngx_http_llm_dress_hide(ngx_http_llm_ctx_t *ctx, tg_str_t name)
                 continue;
             }
 
-            hidden = ngx_array_push(&ctx->dress->hidden);
+            d = ngx_http_llm_dress(ctx);
+            hidden = d == NULL ? NULL : ngx_array_push(&d->hidden);
             if (hidden == NULL) {
                 return NGX_ERROR;
             }
@@ -143,7 +143,11 @@ static ngx_int_t
 ngx_http_llm_dress_add(ngx_http_llm_ctx_t *ctx, const tg_header_t *own)
 {
     ngx_table_elt_t       *h, **slot;
-    ngx_http_llm_dress_t  *d = ctx->dress;
+    ngx_http_llm_dress_t  *d = ngx_http_llm_dress(ctx);
+
+    if (d == NULL) {
+        return NGX_ERROR;
+    }
 
     if (d->used < d->own.nelts) {
         h = ((ngx_table_elt_t **) d->own.elts)[d->used];
@@ -214,10 +218,12 @@ ngx_http_llm_dress_path(ngx_http_llm_ctx_t *ctx, const tg_hop_t *hop)
 {
     u_char                *p;
     ngx_http_request_t    *r = ctx->request;
-    ngx_http_llm_dress_t  *d = ctx->dress;
+    ngx_http_llm_dress_t  *d = ngx_http_llm_dress(ctx);
 
-    if (ngx_http_get_indexed_variable(r, (ngx_uint_t) ctx->lmcf->request_uri)
-        == NULL)
+    if (d == NULL
+        || ngx_http_get_indexed_variable(r,
+                                         (ngx_uint_t) ctx->lmcf->request_uri)
+           == NULL)
     {
         return NGX_ERROR;
     }
@@ -299,12 +305,6 @@ ngx_http_llm_put_on(ngx_http_llm_ctx_t *ctx)
     const tg_hop_t  *hop = ngx_http_llm_hop(ctx);
 
     (void) ngx_http_llm_take_off(ctx);
-
-    if (ngx_http_llm_dress(ctx) == NULL) {
-        return NGX_ERROR;
-    }
-
-    ctx->dress->on = 1;
 
     rc = ngx_http_llm_dress_key(ctx, hop);
 

@@ -417,7 +417,12 @@ ngx_http_llm_admit(ngx_http_llm_ctx_t *ctx)
 
     ctx->waiting = 0;
 
-    ngx_http_llm_now(&ctx->now);
+    /* Nothing is measured from here: within a millisecond it is still now. */
+
+    if (ngx_http_llm_wall() != ctx->now.wall_ms) {
+        ngx_http_llm_now(&ctx->now);
+    }
+
     ngx_http_llm_gate(ctx->lmcf, &gate);
 
     if (ctx->errand != NULL) {

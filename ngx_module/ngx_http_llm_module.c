@@ -66,15 +66,24 @@ tg_id_source_t  ngx_http_llm_ids;
 ngx_queue_t     ngx_http_llm_open;
 
 
+/* Milliseconds since 1970, as of this turn of the event loop. */
+int64_t
+ngx_http_llm_wall(void)
+{
+    ngx_time_t  *tp = ngx_timeofday();
+
+    return (int64_t) tp->sec * 1000 + (int64_t) tp->msec;
+}
+
+
 void
 ngx_http_llm_now(tg_now_t *now)
 {
     struct timespec  ts;
-    ngx_time_t      *tp = ngx_timeofday();
 
     (void) clock_gettime(CLOCK_MONOTONIC, &ts);
 
-    now->wall_ms = (int64_t) tp->sec * 1000 + (int64_t) tp->msec;
+    now->wall_ms = ngx_http_llm_wall();
     now->mono_ns = (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 

@@ -418,16 +418,23 @@ test_a_wrong_prediction_is_billed_as_output(void **state)
 static void
 test_names_of_models_tell_what_the_body_does_not(void **state)
 {
-    tg_bound_ask_t     ask;
-    tg_request_info_t  info;
+    tg_bound_ask_t            ask;
+    tg_request_info_t         info;
+    static const char *const  search[] = {
+        "openai/gpt-4o:online", "gpt-4o-mini-search-preview-2025-03-11",
+        "gpt-5-search-api", "o3-deep-research", "sonar", "sonar-pro",
+        "perplexity/r1", "groq/compound-mini"
+    };
 
     memset(&info, 0, sizeof(info));
     info.max_tokens = 10;
     info.n = 1;
 
-    info.model = tg_str("openai/gpt-4o:online");
-    tg_bound_ask(&ask, TG_OP_CHAT, &info, true);
-    assert_int_equal(ask.uses, -1);
+    for (size_t i = 0; i < sizeof(search) / sizeof(search[0]); i++) {
+        info.model = tg_strz(search[i]);
+        tg_bound_ask(&ask, TG_OP_CHAT, &info, true);
+        assert_int_equal(ask.uses, -1);
+    }
 
     info.model = tg_str("gpt-4o");
     tg_bound_ask(&ask, TG_OP_CHAT, &info, true);

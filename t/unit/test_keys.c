@@ -695,6 +695,58 @@ test_a_key_longer_than_any_is_unknown(void **state)
 
 
 static void
+test_carriers_are_known_by_their_names(void **state)
+{
+    char                      name[32];
+    size_t                    n;
+    static const char *const  others[] = {
+        "", "authorizatiom", "x-stainless-os", "api_key", "x-api-kez",
+        "host", "x-goog-api-key-of-another-one-that-is-longer"
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < TG_CARRIER_HEADERS; i++) {
+        n = tg_carrier_headers[i].len;
+        memcpy(name, tg_carrier_headers[i].p, n);
+        assert_true(tg_key_is_carrier(tg_str_of(name, n)));
+
+        name[0] = (char) (name[0] - 'a' + 'A');
+        assert_true(tg_key_is_carrier(tg_str_of(name, n)));
+        assert_false(tg_key_is_carrier(tg_str_of(name, n - 1)));
+    }
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_false(tg_key_is_carrier(tg_strz(others[i])));
+    }
+}
+
+
+static void
+test_what_was_decoded_is_forgotten(void **state)
+{
+    tg_error_t           err;
+    tg_key_presented_t   p;
+    const char          *none[] = { NULL };
+    const char          *h[] = { "x-api-key", "secret", NULL };
+
+    (void) state;
+
+    assert_int_equal(tg_key_presented(&p, header, none, tg_str("key=se%63ret"),
+                                      true, &err), TG_OK);
+    assert_memory_equal(p.decoded, "secret", 6);
+    tg_key_forget(&p);
+    assert_memory_equal(p.decoded, "\0\0\0\0\0\0", 6);
+    assert_null(p.secret.p);
+
+    assert_int_equal(tg_key_presented(&p, header, h, tg_str_null, true, &err),
+                     TG_OK);
+    tg_key_forget(&p);
+    assert_memory_equal(h[1], "secret", 6);
+}
+
+
+static void
 test_the_key_is_taken_out_of_the_query(void **state)
 {
     static const char *const  cases[][2] = {
@@ -848,6 +900,8 @@ main(void)
         cmocka_unit_test(
             test_different_keys_at_once_are_an_error_and_the_same_one_is_not),
         cmocka_unit_test(test_a_key_longer_than_any_is_unknown),
+        cmocka_unit_test(test_carriers_are_known_by_their_names),
+        cmocka_unit_test(test_what_was_decoded_is_forgotten),
         cmocka_unit_test(test_the_key_is_taken_out_of_the_query),
         cmocka_unit_test(test_times_are_read_as_rfc_3339_has_them),
         cmocka_unit_test(test_a_hundred_thousand_keys_are_all_found)
