@@ -63,4 +63,11 @@ table_width(const char *s, size_t n)
 
 void table_free(table_t *t);
 
+/* table_text.c: to `to`, of 64 bytes; how many it took. */
+size_t table_grouped(char *to, int64_t v);              /* 1,234,567 */
+size_t table_grouped_money(char *to, int64_t nusd);     /* -1,234.5 */
+
+/* A bar of v, from 0 to 1, to `text`, of 128 bytes; how many it took. */
+size_t table_bar(const table_t *t, double v, char *text);
+
 #endif /* TABLE_INT_H */
