@@ -426,7 +426,7 @@ table_double(table_t *t, double v)
     }
 
     if (t->format != TABLE_TEXT) {
-        n = snprintf(text, sizeof(text), "%.9g", v);
+        n = (int) table_number(text, v);
 
     } else if (c->kind == CELL_PERCENT) {
         n = snprintf(text, sizeof(text), "%.1f%%", fabs(v) < 1e9 ? v * 100 : v);

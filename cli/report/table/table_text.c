@@ -5,6 +5,8 @@
 #include "tg_money.h"
 #include "tg_text.h"
 
+#include <stdio.h>
+
 #define BAR_WIDTH  20
 
 
@@ -132,4 +134,118 @@ table_bar(const table_t *t, double v, char *text)
     memcpy(text + n, parts[eighths % 8], strlen(parts[eighths % 8]));
 
     return n + strlen(parts[eighths % 8]);
+}
+
+
+/* A double from 10^-9 to 10^9 times 10^digits, rounded as it is printed: half to
+ * even. */
+static uint64_t
+scaled(double v, int digits, bool *below)
+{
+    int                i, shift;
+    uint64_t           bits, q;
+    unsigned __int128  n, rest, half;
+
+    memcpy(&bits, &v, sizeof(bits));
+    shift = 1075 - (int) (bits >> 52 & 0x7ff);
+    n = (bits & UINT64_C(0xfffffffffffff)) | UINT64_C(0x10000000000000);
+
+    for (i = 0; i < digits; i++) {
+        n *= 10;
+    }
+
+    q = (uint64_t) (n >> shift);
+    rest = n - ((unsigned __int128) q << shift);
+    half = (unsigned __int128) 1 << (shift - 1);
+    *below = q < 100000000;
+
+    return q + (rest > half || (rest == half && q % 2 != 0));
+}
+
+
+/* The nine digits that count, and what the first of them stands for: 10^exp. */
+static void
+nine_digits(double v, char *digits, int *exp)
+{
+    bool      below;
+    int       e = 8;
+    double    least = 1e8;
+    uint64_t  q;
+
+    while (e > -10 && v < least) {
+        least /= 10;
+        e--;
+    }
+
+    /* least is not exact: e may be one too high, or one too low */
+
+    e++;
+    q = scaled(v, 8 - e, &below);
+
+    while (below) {
+        e--;
+        q = scaled(v, 8 - e, &below);
+    }
+
+    if (q == 1000000000) {
+        q /= 10;
+        e++;
+    }
+
+    for (int i = 8; i >= 0; i--) {
+        digits[i] = (char) ('0' + q % 10);
+        q /= 10;
+    }
+
+    *exp = e;
+}
+
+
+size_t
+table_number(char *to, double v)
+{
+    int     exp, n = 9, at = 0;
+    char    digits[9];
+    size_t  len = 0;
+
+    if (!(v >= 1e-9 && v < 1e8)) {
+        return (size_t) snprintf(to, TABLE_NUMBER_MAX, "%.9g", v);
+    }
+
+    nine_digits(v, digits, &exp);
+
+    while (n > 1 && digits[n - 1] == '0') {
+        n--;
+    }
+
+    if (exp < -4) {
+        to[len++] = digits[at++];
+    } else if (exp < 0) {
+        to[len++] = '0';
+    } else {
+        while (at <= exp) {
+            to[len++] = digits[at++];
+        }
+    }
+
+    if (at < n) {
+        to[len++] = '.';
+    }
+
+    for (int i = -1; i > exp && exp >= -4; i--) {
+        to[len++] = '0';
+    }
+
+    while (at < n) {
+        to[len++] = digits[at++];
+    }
+
+    if (exp < -4) {
+        memcpy(to + len, "e-0", 3);
+        to[len + 2] = (char) ('0' + -exp / 10);
+        to[len + 3] = (char) ('0' + -exp % 10);
+        len += 4;
+    }
+
+    return len;
 }
