@@ -59,6 +59,23 @@ table_free(table_t *t)
 }
 
 
+/* What is held goes to a file. */
+static bool
+put_out(table_t *t)
+{
+    if (t->to != NULL) {
+        table_csv_head(t, t->to);
+        return fwrite(t->held, 1, t->nheld, t->to) == t->nheld;
+    }
+
+    if (t->file == NULL) {
+        t->file = temporary_file();
+    }
+
+    return t->file != NULL && temporary_write(t->file, t->held, t->nheld);
+}
+
+
 /* Room for n bytes in what is held. */
 static bool
 hold_more(table_t *t, size_t n)
@@ -67,16 +84,7 @@ hold_more(table_t *t, size_t n)
     size_t   room;
 
     if (t->nheld + n > HELD_MAX) {
-        if (t->file == NULL) {
-            t->file = temporary_file();
-        }
-
-        if (t->file == NULL
-            || !temporary_write(t->file, t->held, t->nheld))
-        {
-            t->broken = true;
-        }
-
+        t->broken |= !put_out(t);
         t->nheld = 0;
     }
 
@@ -476,6 +484,13 @@ table_none(table_t *t)
     }
 
     cell_done(t);
+}
+
+
+void
+table_stream(table_t *t, FILE *to)
+{
+    t->to = t->format == TABLE_CSV ? to : NULL;
 }
 
 

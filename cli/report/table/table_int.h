@@ -40,6 +40,8 @@ struct table_s {
     bool            broken;
     bool            fancy;              /* the terminal knows UTF-8 */
     FILE           *file;               /* what didn't fit in held */
+    FILE           *to;                 /* of a CSV: it goes there; or NULL */
+    bool            headed;             /* the columns' names are there */
     char           *held;
     size_t          nheld, room;
     char           *sums;               /* the sum's cells */
@@ -62,6 +64,9 @@ table_width(const char *s, size_t n)
 }
 
 void table_free(table_t *t);
+
+/* table_print.c: a CSV's columns, unless they are there. */
+void table_csv_head(table_t *t, FILE *to);
 
 /* table_text.c: to `to`, of 64 bytes; how many it took. */
 size_t table_grouped(char *to, int64_t v);              /* 1,234,567 */
