@@ -61,8 +61,10 @@ HOSTED_LIBS = -lz -lcurl -lmaxminddb $(REDIS_LIBS)
 HOSTED      = $(BUILD)/libtg-hosted.a
 HOSTED_OBJ  = $(patsubst hosted/%.c,$(BUILD)/hosted/%.o,$(wildcard hosted/*.c))
 # llmctl, and what its reports are made by.
+ISAL        = $(wildcard /usr/include/isa-l.h)
+CLI_LIBS    = $(if $(ISAL),-lisal)
 CLI_OBJ     = $(patsubst cli/%.c,$(BUILD)/cli/%.o,$(wildcard cli/*.c cli/report/*/*.c))
-CLI_FLAGS   = -Ihosted -Icli -Icli/report
+CLI_FLAGS   = -Ihosted -Icli -Icli/report $(if $(ISAL),-DTG_ISAL)
 REPORT      = $(BUILD)/libreport.a
 UNIT        = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 FUZZ        = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
@@ -72,7 +74,7 @@ APX_SO      = $(BUILD)/apache/mod_llm.so
 APX_UP_SO   = $(BUILD)/apache/mod_llm_upstream.so
 
 DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl-dev libpcre2-dev libcurl4-openssl-dev \
-              libmaxminddb-dev zlib1g-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
+              libmaxminddb-dev zlib1g-dev libisal-dev libhiredis-dev redis-server libcmocka-dev python3-pytest \
               python3-jsonschema python3-pytest-xdist python3-selenium chromium chromium-driver \
               python3-yaml jq sqlite3 prometheus curl openssl libxslt1-dev libgd-dev tzdata
 
@@ -131,7 +133,7 @@ $(REPORT): $(filter-out $(BUILD)/cli/llmctl.o,$(CLI_OBJ))
 	rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/llmctl: $(BUILD)/cli/llmctl.o $(REPORT) $(HOSTED) $(CORE)
-	$(CC) $(ALL_CFLAGS) $^ -o $@ $(HOSTED_LIBS) -lpthread $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) $^ -o $@ $(HOSTED_LIBS) $(CLI_LIBS) -lpthread $(ALL_LIBS)
 
 $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
@@ -141,7 +143,7 @@ $(BUILD)/unit/%: t/unit/%.c $(HOSTED) $(CORE) $(wildcard t/unit/*.h)
 $(BUILD)/unit/test_report_%: t/unit/test_report_%.c $(REPORT) $(HOSTED) $(CORE)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(CLI_FLAGS) -It/unit $< -o $@ $(REPORT) $(HOSTED) \
-	    $(CORE) -lcmocka $(HOSTED_LIBS) -lpthread $(ALL_LIBS)
+	    $(CORE) -lcmocka $(HOSTED_LIBS) $(CLI_LIBS) -lpthread $(ALL_LIBS)
 
 # The ledger: near a cap, full of what clients make up, and under processes that
 # are killed at random; backends and a fleet, in the same way.  Then the same of both

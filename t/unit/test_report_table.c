@@ -1,5 +1,6 @@
-#include "table/table.h"
+#include "table/table_int.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -177,6 +178,38 @@ test_many_rows(void **state)
 }
 
 
+/* As the C library prints them. */
+static void
+test_numbers_have_nine_digits(void **state)
+{
+    static const double  some[] = {
+        0, -0.0, 1, 10, 0.1, 0.5, 1.0 / 3, 0.25, 1e-9, 9.99999999999e-10, 1e8,
+        99999999.5, 999999999, 1e9, 1e22, 1e300, -0.125, 0.0001, 0.00001,
+        0.000099999999995, 0.99999999949999, 0.9999999995, 0.99999999951,
+        1.000000005, 1.000000015, 0.1250000005, 8.5, 123456789.5, 12345678.25,
+        12345678.35, 4503599627370497.5, 1e-5, 1e-4, 1e-7, 1e7, 9999999.9999
+    };
+
+    char      expected[64], got[64 + 1];
+    double    v;
+    uint64_t  r = 1;
+
+    (void) state;
+
+    for (size_t i = 0; i < 400000; i++) {
+        r = r * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        v = i < sizeof(some) / sizeof(some[0]) ? some[i]
+            : i % 4 == 0 ? (double) (r >> 33) / (double) (1 << (r & 31))
+            : i % 4 == 1 ? (double) (r >> 40) / 1e9
+            : ldexp((double) (r >> 11), -90 + (int) (r & 63));
+
+        (void) snprintf(expected, sizeof(expected), "%.9g", v);
+        got[table_number(got, v)] = '\0';
+        assert_string_equal(got, expected);
+    }
+}
+
+
 int
 main(void)
 {
@@ -185,7 +218,8 @@ main(void)
         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_nothing_is_a_table_too),
-        cmocka_unit_test(test_many_rows)
+        cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_numbers_have_nine_digits)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

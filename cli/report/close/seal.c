@@ -37,7 +37,8 @@ seal_init(seal_t *s, const struct tg_zone_s *zone, size_t memory)
 {
     memset(s, 0, sizeof(*s));
     s->zone = zone;
-    s->rows = groups_new(1 + sizeof(texts), sizeof(seal_sum_t), add_sums, memory);
+    s->rows = groups_new(1 + sizeof(texts), sizeof(seal_sum_t), add_sums,
+                         memory);
     s->nodes = fold_new(sizeof(seal_node_t));
 
     return s->rows != NULL && s->nodes != NULL;

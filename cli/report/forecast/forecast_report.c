@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define TOP  20
+#define TOP  20                         /* rows of a readable table */
 #define DAY  INT64_C(86400000)
 
 /* What is to come in a window of the calendar, days being those of the zone's
@@ -250,12 +250,16 @@ rows(forecasts_t *p, table_t *t)
     char              text[SERIES_NAME_MAX + 100];
     bool              ok = true;
     unsigned          n = series_count(p->lines.set);
-    unsigned          top = p->lines.o->top == 0 ? TOP : p->lines.o->top;
+    unsigned          top = p->lines.o->top;
     outlook_t         o;
     const series_t  **order = calloc(n + 1, sizeof(*order));
 
     if (order == NULL) {
         return false;
+    }
+
+    if (top == 0) {
+        top = p->lines.o->format == TABLE_TEXT ? TOP : n;
     }
 
     p->now = INT64_MIN;
@@ -292,15 +296,32 @@ rows(forecasts_t *p, table_t *t)
 }
 
 
+static bool
+print(void *data, table_t *t, const reader_stats_t *stats)
+{
+    forecasts_t  *p = data;
+
+    (void) stats;
+    columns(p, t);
+
+    if (!rows(p, t)) {
+        return failed("report", "there is not enough memory");
+    }
+
+    notes(p, t);
+
+    return true;
+}
+
+
 int
 report_forecast(int argc, char **argv)
 {
-    static const char *const  usual[] = { "team", NULL };
+    static const char *const   usual[] = { "team", NULL };
+    static const report_job_t  job = { "forecast", take, false, print };
 
     int               rc = 1;
-    table_t          *t = NULL;
     forecasts_t       p;
-    reader_stats_t    stats;
     const char       *to = NULL;
     report_options_t  o;
     option_t          own[] = { { "to", &to, NULL }, { NULL, NULL, NULL } };
@@ -316,24 +337,8 @@ report_forecast(int argc, char **argv)
     if (!p.to[0] && !p.to[1]) {
         rc = fail("--to", "is month or year; both without it");
 
-    } else if (series_lines_init(&p.lines, &o, usual)
-        && reader_run(o.files, o.nfiles, &o.reader, take, &p, &stats))
-    {
-        if (p.lines.full || (t = table_new(o.format, "forecast")) == NULL) {
-            (void) fail("report", "there is not enough memory");
-
-        } else {
-            columns(&p, t);
-
-            if (rows(&p, t)) {
-                notes(&p, t);
-                rc = report_print(&o, t, &stats);
-
-            } else {
-                table_drop(t);
-                (void) fail("report", "there is not enough memory");
-            }
-        }
+    } else if (series_lines_init(&p.lines, &o, usual)) {
+        rc = report_run(&o, &job, &p);
     }
 
     series_lines_free(&p.lines);

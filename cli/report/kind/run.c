@@ -11,29 +11,55 @@ typedef struct {
 } run_t;
 
 
-int
-report_print(const report_options_t *o, table_t *t,
-    const reader_stats_t *stats)
+static FILE *
+open_output(const report_options_t *o)
 {
-    bool   ok;
     FILE  *to = o->output == NULL ? stdout : fopen(o->output, "we");
 
     if (to == NULL) {
-        table_drop(t);
-        return fail(o->output, strerror(errno));
+        (void) fail(o->output, strerror(errno));
     }
 
-    ok = table_print(t, to);
+    return to;
+}
 
-    if (to != stdout && fclose(to) == EOF && ok) {
-        ok = failed(o->output, strerror(errno));
-    }
+
+static bool
+close_output(const report_options_t *o, FILE *to)
+{
+    return to == stdout || fclose(to) != EOF
+           || failed(o->output, strerror(errno));
+}
+
+
+static int
+print_to(const report_options_t *o, table_t *t, const reader_stats_t *stats,
+    FILE *to)
+{
+    bool  ok = table_print(t, to);
+
+    ok = close_output(o, to) && ok;
 
     if (!o->quiet) {
         reader_say(stats);
     }
 
     return !ok;
+}
+
+
+int
+report_print(const report_options_t *o, table_t *t,
+    const reader_stats_t *stats)
+{
+    FILE  *to = open_output(o);
+
+    if (to == NULL) {
+        table_drop(t);
+        return 1;
+    }
+
+    return print_to(o, t, stats, to);
 }
 
 
@@ -51,6 +77,7 @@ take(void *data, const record_t *r)
 int
 report_run(const report_options_t *o, const report_job_t *job, void *data)
 {
+    FILE           *to;
     run_t           run = { job, data, false };
     table_t        *table = table_new(o->format, job->name);
     reader_stats_t  stats;
@@ -70,10 +97,20 @@ report_run(const report_options_t *o, const report_job_t *job, void *data)
                               " $TMPDIR");
     }
 
-    if (!job->print(data, table, &stats)) {
+    to = open_output(o);
+
+    if (to == NULL) {
         table_drop(table);
         return 1;
     }
 
-    return report_print(o, table, &stats);
+    table_stream(table, to);
+
+    if (!job->print(data, table, &stats)) {
+        table_drop(table);
+        (void) close_output(o, to);
+        return 1;
+    }
+
+    return print_to(o, table, &stats, to);
 }

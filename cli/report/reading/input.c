@@ -1,4 +1,5 @@
 #include "input.h"
+#include "unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #define PACKED  (256 * 1024)
-#define GZIP    (15 + 16)               /* zlib's word for it */
 
 typedef enum {
     INPUT_NEW = 0,
@@ -19,13 +18,14 @@ typedef enum {
 } input_state_t;
 
 struct input_s {
-    int             fd;
-    input_state_t   state;
-    bool            ended;
-    bool            inflating;          /* z is to be freed */
-    uint64_t        taken;
-    z_stream        z;
-    unsigned char   packed[PACKED];
+    int                   fd;
+    input_state_t         state;
+    bool                  ended;
+    uint64_t              taken;
+    unpack_t             *unpack;
+    const unsigned char  *next;         /* what was read, and not looked at */
+    size_t                n;
+    unsigned char         packed[UNPACK_BACK + PACKED];
 };
 
 
@@ -58,9 +58,7 @@ void
 input_close(input_t *in)
 {
     if (in != NULL) {
-        if (in->inflating) {
-            (void) inflateEnd(&in->z);
-        }
+        unpack_free(in->unpack);
         (void) close(in->fd);
         free(in);
     }
@@ -103,23 +101,20 @@ read_some(input_t *in, void *to, size_t room, const atomic_bool *stop,
 }
 
 
-/* More of the packed bytes behind those that are left. */
+/* More of the bytes as they are, behind those that are left. */
 static bool
-more_packed(input_t *in, const atomic_bool *stop, const char **why)
+more(input_t *in, const atomic_bool *stop, const char **why)
 {
-    ptrdiff_t  n;
+    ptrdiff_t       n;
+    unsigned char  *first = in->packed + UNPACK_BACK;
 
-    if (in->z.avail_in != 0) {
-        memmove(in->packed, in->z.next_in, in->z.avail_in);
+    if (in->next != first && in->next != NULL) {
+        memmove(in->packed, in->next - UNPACK_BACK, UNPACK_BACK + in->n);
     }
 
-    in->z.next_in = in->packed;
-    n = read_some(in, in->packed + in->z.avail_in, PACKED - in->z.avail_in,
-                  stop, why);
-
-    if (n > 0) {
-        in->z.avail_in += (unsigned) n;
-    }
+    in->next = first;
+    n = read_some(in, first + in->n, PACKED - in->n, stop, why);
+    in->n += n > 0 ? (size_t) n : 0;
 
     return n >= 0;
 }
@@ -129,24 +124,22 @@ more_packed(input_t *in, const atomic_bool *stop, const char **why)
 static bool
 look(input_t *in, const atomic_bool *stop, const char **why)
 {
-    in->z.next_in = in->packed;
-
-    while (in->z.avail_in < 2 && !in->ended && !atomic_load(stop)) {
-        if (!more_packed(in, stop, why)) {
+    while (in->n < 2 && !in->ended && !atomic_load(stop)) {
+        if (!more(in, stop, why)) {
             return false;
         }
     }
 
-    if (in->z.avail_in < 2 || in->packed[0] != 0x1f || in->packed[1] != 0x8b) {
+    if (in->n < 2 || in->next[0] != 0x1f || in->next[1] != 0x8b) {
         in->state = INPUT_PLAIN;
         return true;
     }
 
     in->state = INPUT_PACKED;
-    in->inflating = inflateInit2(&in->z, GZIP) == Z_OK;
+    in->unpack = unpack_new();
     *why = "there is not enough memory";
 
-    return in->inflating;
+    return in->unpack != NULL;
 }
 
 
@@ -154,16 +147,16 @@ static ptrdiff_t
 read_plain(input_t *in, char *to, size_t room, const atomic_bool *stop,
     const char **why)
 {
-    size_t  n = in->z.avail_in;
+    size_t  n = in->n;
 
     if (n == 0) {
         return in->ended ? 0 : read_some(in, to, room, stop, why);
     }
 
     n = n < room ? n : room;
-    memcpy(to, in->z.next_in, n);
-    in->z.next_in += n;
-    in->z.avail_in -= (unsigned) n;
+    memcpy(to, in->next, n);
+    in->next += n;
+    in->n -= n;
 
     return (ptrdiff_t) n;
 }
@@ -174,18 +167,19 @@ read_plain(input_t *in, char *to, size_t room, const atomic_bool *stop,
 static bool
 next_member(input_t *in)
 {
-    while (in->z.avail_in != 0 && *in->z.next_in == 0) {
-        in->z.next_in++;
-        in->z.avail_in--;
+    while (in->n != 0 && *in->next == 0) {
+        in->next++;
+        in->n--;
     }
 
-    if (in->z.avail_in == 0) {
+    if (in->n == 0) {
         return true;
     }
 
     in->state = INPUT_PACKED;
+    unpack_again(in->unpack);
 
-    return *in->z.next_in == 0x1f && inflateReset(&in->z) == Z_OK;
+    return *in->next == 0x1f;
 }
 
 
@@ -193,21 +187,17 @@ static ptrdiff_t
 read_packed(input_t *in, char *to, size_t room, const atomic_bool *stop,
     const char **why)
 {
-    int  rc;
+    char         *p = to;
+    size_t        left = room;
+    unpack_rc_t   rc;
 
-    in->z.next_out = (unsigned char *) to;
-    in->z.avail_out = (unsigned) room;
-
-    while (in->z.avail_out == room) {
-        if (in->z.avail_in == 0 && !in->ended
-            && !more_packed(in, stop, why))
-        {
+    while (left == room) {
+        if (in->n == 0 && !in->ended && !more(in, stop, why)) {
             return -1;
         }
 
-        if (in->z.avail_in == 0) {
-            *why = "is cut off";
-            return in->state == INPUT_BETWEEN || atomic_load(stop) ? 0 : -1;
+        if (in->n == 0 && (in->state == INPUT_BETWEEN || atomic_load(stop))) {
+            return 0;
         }
 
         *why = "is damaged";
@@ -219,16 +209,23 @@ read_packed(input_t *in, char *to, size_t room, const atomic_bool *stop,
             continue;
         }
 
-        rc = inflate(&in->z, Z_NO_FLUSH);
+        rc = unpack(in->unpack, &in->next, &in->n, &p, &left);
 
-        if (rc == Z_STREAM_END) {
-            in->state = INPUT_BETWEEN;
-        } else if (rc != Z_OK) {
+        if (rc == UNPACK_MORE && left == room && in->n == 0 && in->ended) {
+            *why = "is cut off";
+            rc = UNPACK_BAD;
+        }
+
+        if (rc == UNPACK_BAD) {
             return -1;
+        }
+
+        if (rc == UNPACK_END) {
+            in->state = INPUT_BETWEEN;
         }
     }
 
-    return (ptrdiff_t) (room - in->z.avail_out);
+    return (ptrdiff_t) (room - left);
 }
 
 

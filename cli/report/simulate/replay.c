@@ -43,8 +43,8 @@ replay_new(const replay_conf_t *conf, replay_done_t done, void *data)
 }
 
 
-static void
-live_free(replay_live_t *live)
+void
+replay_live_free(replay_live_t *live)
 {
     tg_arena_t  *arena = live->arena;
 
@@ -64,7 +64,7 @@ replay_free(replay_t *p)
     }
 
     for (size_t i = 0; i < p->nevents; i++) {
-        live_free(p->events[i].live);
+        replay_live_free(p->events[i].live);
     }
 
     replay_close(p);
@@ -102,81 +102,6 @@ replay_want(record_want_t *want)
     }
 
     want->tags = true;
-}
-
-
-static bool
-sooner(const replay_event_t *a, const replay_event_t *b)
-{
-    return a->time != b->time ? a->time < b->time : a->order < b->order;
-}
-
-
-static bool
-event_add(replay_t *p, int64_t time, bool again, replay_live_t *live)
-{
-    size_t           i, up, room;
-    replay_event_t   e = { time, p->order++, again, live }, *grown;
-
-    if (p->nevents == p->room) {
-        room = p->room == 0 ? 256 : p->room * 2;
-        grown = realloc(p->events, room * sizeof(replay_event_t));
-
-        if (grown == NULL) {
-            live_free(live);
-            return failed("simulate", strerror(ENOMEM));
-        }
-
-        p->events = grown;
-        p->room = room;
-    }
-
-    for (i = p->nevents++; i > 0; i = up) {
-        up = (i - 1) / 2;
-
-        if (!sooner(&e, &p->events[up])) {
-            break;
-        }
-
-        p->events[i] = p->events[up];
-    }
-
-    p->events[i] = e;
-
-    return true;
-}
-
-
-static replay_event_t
-event_take(replay_t *p)
-{
-    size_t          i = 0, child;
-    replay_event_t  first = p->events[0], last = p->events[--p->nevents];
-
-    for ( ;; ) {
-        child = 2 * i + 1;
-
-        if (child >= p->nevents) {
-            break;
-        }
-
-        if (child + 1 < p->nevents
-            && sooner(&p->events[child + 1], &p->events[child]))
-        {
-            child++;
-        }
-
-        if (!sooner(&p->events[child], &last)) {
-            break;
-        }
-
-        p->events[i] = p->events[child];
-        i = child;
-    }
-
-    p->events[i] = last;
-
-    return first;
 }
 
 
@@ -247,7 +172,7 @@ live_done(replay_live_t *live)
     }
 
     p->done(p->data, is);
-    live_free(live);
+    replay_live_free(live);
 }
 
 
@@ -308,7 +233,7 @@ live_goes(replay_live_t *live)
         tg_call_sent(live->call, &p->gate);
 
         if (tg_call_replay(live->call, &live->seen) != TG_OK) {
-            live_free(live);
+            replay_live_free(live);
             return failed("simulate", strerror(ENOMEM));
         }
     }
@@ -318,7 +243,7 @@ live_goes(replay_live_t *live)
                             ? p->at_once : p->stats.most_at_once;
     end = p->now + live->ns / MS_NS;
 
-    return event_add(p, end, false, live);
+    return replay_event_add(p, end, false, live);
 }
 
 
@@ -333,7 +258,7 @@ live_admit(replay_live_t *live)
     rc = tg_call_admit(live->call, &p->gate, &now, &live->refusal);
 
     if (rc == TG_AGAIN) {
-        return event_add(p, p->now + (tg_call_wait(live->call) > 0
+        return replay_event_add(p, p->now + (tg_call_wait(live->call) > 0
                                       ? tg_call_wait(live->call) : 1), true,
                          live);
     }
@@ -354,7 +279,7 @@ run_until(replay_t *p, int64_t time)
     replay_event_t  e;
 
     while (p->nevents != 0 && p->events[0].time <= time) {
-        e = event_take(p);
+        e = replay_event_take(p);
         clock_to(p, e.time);
 
         if (!e.again) {
@@ -619,7 +544,7 @@ replay_call(replay_t *p, const record_t *r)
     live->is.refused_then = refused;
 
     if (!replay_create(live)) {
-        live_free(live);
+        replay_live_free(live);
         return false;
     }
 

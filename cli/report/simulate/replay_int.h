@@ -106,6 +106,19 @@ bool replay_create(replay_live_t *live);
 void replay_seen(replay_live_t *live);
 bool replay_same_place(const replay_live_t *live, const tg_replayed_t *is);
 
+/* replay_bytes.c: bytes of its text, messages' worth of them; whether it offered
+ * tools. */
+uint64_t replay_bytes(const replay_live_t *live, int64_t messages,
+    bool *tools);
+
+/* replay_event.c: false with a message said, and the call freed. */
+bool replay_event_add(replay_t *p, int64_t time, bool again,
+    replay_live_t *live);
+replay_event_t replay_event_take(replay_t *p);
+
+/* replay.c */
+void replay_live_free(replay_live_t *live);
+
 /* For how long it was under way, its waiting left out: nanoseconds. */
 int64_t replay_ns(const record_t *r);
 

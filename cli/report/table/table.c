@@ -11,7 +11,6 @@
 #define TEXT_SHOWN   48                 /* characters of a text in a table */
 #define CELL_MAX     (TEXT_MAX + 256)
 #define HELD_MAX     (4 * 1024 * 1024)  /* more is in a temporary file */
-#define BAR_WIDTH    20
 
 
 static bool
@@ -60,6 +59,23 @@ table_free(table_t *t)
 }
 
 
+/* What is held goes to a file. */
+static bool
+put_out(table_t *t)
+{
+    if (t->to != NULL) {
+        table_csv_head(t, t->to);
+        return fwrite(t->held, 1, t->nheld, t->to) == t->nheld;
+    }
+
+    if (t->file == NULL) {
+        t->file = temporary_file();
+    }
+
+    return t->file != NULL && temporary_write(t->file, t->held, t->nheld);
+}
+
+
 /* Room for n bytes in what is held. */
 static bool
 hold_more(table_t *t, size_t n)
@@ -68,16 +84,7 @@ hold_more(table_t *t, size_t n)
     size_t   room;
 
     if (t->nheld + n > HELD_MAX) {
-        if (t->file == NULL) {
-            t->file = temporary_file();
-        }
-
-        if (t->file == NULL
-            || !temporary_write(t->file, t->held, t->nheld))
-        {
-            t->broken = true;
-        }
-
+        t->broken |= !put_out(t);
         t->nheld = 0;
     }
 
@@ -294,53 +301,6 @@ cell_done(table_t *t)
 }
 
 
-/* What changes the direction of what follows steers it, too. */
-char *
-table_plain(char *to, tg_str_t s, size_t most)
-{
-    size_t   n, i = 0;
-    uint8_t  c, next;
-
-    for ( /* void */ ; i < s.len && most != 0; i += n, most--) {
-        c = (uint8_t) s.p[i];
-
-        if (c >= ' ' && c < 0x7f) {
-            *to++ = (char) c;
-            n = 1;
-            continue;
-        }
-
-        n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3
-            : c < 0xf5 ? 4 : 0;
-
-        for (size_t k = 1; k < n; k++) {
-            if (i + k >= s.len || ((uint8_t) s.p[i + k] & 0xc0) != 0x80) {
-                n = 0;
-            }
-        }
-
-        next = n > 1 ? (uint8_t) s.p[i + 1] : 0;
-
-        if (n == 0 || c < ' ' || c == 0x7f || (c == 0xc2 && next < 0xa0)
-            || (c == 0xe2 && (next == 0x80 || next == 0x81)
-                && (uint8_t) s.p[i + 2] >= 0xa6
-                && (uint8_t) s.p[i + 2] <= 0xae)
-            || (c == 0xe2 && next == 0x80 && (uint8_t) s.p[i + 2] >= 0x8b
-                && (uint8_t) s.p[i + 2] <= 0x8f))
-        {
-            n += n == 0;
-            *to++ = '?';
-            continue;
-        }
-
-        memcpy(to, s.p + i, n);
-        to += n;
-    }
-
-    return to;
-}
-
-
 void
 table_text(table_t *t, tg_str_t s)
 {
@@ -381,55 +341,6 @@ table_text(table_t *t, tg_str_t s)
 }
 
 
-/* 1,234,567 */
-static size_t
-grouped(char *to, int64_t v)
-{
-    char    digits[TG_TEXT_INT_MAX], *p = digits;
-    size_t  n = (size_t) (tg_text_int(digits, v) - digits), len = 0;
-
-    if (*p == '-') {
-        to[len++] = *p++;
-        n--;
-    }
-
-    while (n != 0) {
-        to[len++] = *p++;
-        n--;
-        if (n != 0 && n % 3 == 0) {
-            to[len++] = ',';
-        }
-    }
-
-    return len;
-}
-
-
-/* "-1,234.5" of "-1234.5" */
-static size_t
-grouped_money(char *to, int64_t nusd)
-{
-    char     money[TG_MONEY_TEXT_MAX], *dot;
-    size_t   n = tg_money_text(money, nusd), len = 0;
-    int64_t  whole = nusd / TG_NUSD_PER_USD;
-
-    dot = memchr(money, '.', n);
-
-    if (nusd < 0) {
-        to[len++] = '-';
-    }
-
-    len += grouped(to + len, whole < 0 ? -whole : whole);
-
-    if (dot != NULL) {
-        memcpy(to + len, dot, n - (size_t) (dot - money));
-        len += n - (size_t) (dot - money);
-    }
-
-    return len;
-}
-
-
 static size_t
 int_text(table_t *t, const column_t *c, int64_t v, char *text)
 {
@@ -438,7 +349,7 @@ int_text(table_t *t, const column_t *c, int64_t v, char *text)
     switch (c->kind) {
 
     case CELL_MONEY:
-        return t->format == TABLE_TEXT ? grouped_money(text, v)
+        return t->format == TABLE_TEXT ? table_grouped_money(text, v)
                                        : tg_money_text(text, v);
 
     case CELL_TIME:
@@ -452,7 +363,7 @@ int_text(table_t *t, const column_t *c, int64_t v, char *text)
         return (size_t) (end - text);
 
     default:
-        return t->format == TABLE_TEXT ? grouped(text, v)
+        return t->format == TABLE_TEXT ? table_grouped(text, v)
                : (size_t) (tg_text_int(text, v) - text);
     }
 }
@@ -498,37 +409,6 @@ table_int(table_t *t, int64_t v)
 }
 
 
-static size_t
-bar_text(const table_t *t, double v, char *text)
-{
-    static const char *const  parts[] = {
-        "", "\u258f", "\u258e", "\u258d", "\u258c", "\u258b", "\u258a", "\u2589"
-    };
-
-    size_t    n = 0;
-    unsigned  eighths;
-
-    v = v > 0 ? v < 1 ? v : 1 : 0;
-    eighths = (unsigned) (v * BAR_WIDTH * 8 + 0.5);
-    eighths = eighths == 0 && v > 0 ? 1 : eighths;
-
-    if (!t->fancy) {
-        n = (eighths + 4) / 8;
-        memset(text, '#', n);
-        return n;
-    }
-
-    for (unsigned i = 0; i < eighths / 8; i++) {
-        memcpy(text + n, "\u2588", 3);
-        n += 3;
-    }
-
-    memcpy(text + n, parts[eighths % 8], strlen(parts[eighths % 8]));
-
-    return n + strlen(parts[eighths % 8]);
-}
-
-
 void
 table_double(table_t *t, double v)
 {
@@ -547,14 +427,14 @@ table_double(table_t *t, double v)
 
     if (c->kind == CELL_BAR) {
         if (t->format == TABLE_TEXT) {
-            cell_text(t, c, text, bar_text(t, v, text));
+            cell_text(t, c, text, table_bar(t, v, text));
         }
         cell_done(t);
         return;
     }
 
     if (t->format != TABLE_TEXT) {
-        n = snprintf(text, sizeof(text), "%.9g", v);
+        n = (int) table_number(text, v);
 
     } else if (c->kind == CELL_PERCENT) {
         n = snprintf(text, sizeof(text), "%.1f%%", fabs(v) < 1e9 ? v * 100 : v);
@@ -604,6 +484,13 @@ table_none(table_t *t)
     }
 
     cell_done(t);
+}
+
+
+void
+table_stream(table_t *t, FILE *to)
+{
+    t->to = t->format == TABLE_CSV ? to : NULL;
 }
 
 

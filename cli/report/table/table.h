@@ -51,6 +51,10 @@ void table_none(table_t *t);                    /* unknown, of any kind: "-", an
  * Returns the end; it is no longer than the text. */
 char *table_plain(char *to, tg_str_t s, size_t most);
 
+/* Where table_print() will write it: a CSV's rows go there as they come, once
+ * they are many. */
+void table_stream(table_t *t, FILE *to);
+
 /* A row below a line: the readable table's sum; other formats leave it out. The
  * cells that follow are of it. */
 void table_total(table_t *t);

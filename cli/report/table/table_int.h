@@ -40,6 +40,8 @@ struct table_s {
     bool            broken;
     bool            fancy;              /* the terminal knows UTF-8 */
     FILE           *file;               /* what didn't fit in held */
+    FILE           *to;                 /* of a CSV: it goes there; or NULL */
+    bool            headed;             /* the columns' names are there */
     char           *held;
     size_t          nheld, room;
     char           *sums;               /* the sum's cells */
@@ -62,5 +64,19 @@ table_width(const char *s, size_t n)
 }
 
 void table_free(table_t *t);
+
+/* table_print.c: a CSV's columns, unless they are there. */
+void table_csv_head(table_t *t, FILE *to);
+
+/* table_text.c: to `to`, of 64 bytes; how many it took. */
+size_t table_grouped(char *to, int64_t v);              /* 1,234,567 */
+size_t table_grouped_money(char *to, int64_t nusd);     /* -1,234.5 */
+
+/* "%.9g", but faster; how many bytes of TABLE_NUMBER_MAX it took. */
+#define TABLE_NUMBER_MAX  64
+size_t table_number(char *to, double v);
+
+/* A bar of v, from 0 to 1, to `text`, of 128 bytes; how many it took. */
+size_t table_bar(const table_t *t, double v, char *text);
 
 #endif /* TABLE_INT_H */

@@ -189,10 +189,16 @@ print_written(table_t *t, FILE *to)
 }
 
 
-static bool
-print_csv(table_t *t, FILE *to)
+void
+table_csv_head(table_t *t, FILE *to)
 {
     const char  *sep = "";
+
+    if (t->headed) {
+        return;
+    }
+
+    t->headed = true;
 
     for (unsigned i = 0; i < t->ncolumns; i++) {
         if (t->columns[i].kind == CELL_BAR) {
@@ -208,6 +214,13 @@ print_csv(table_t *t, FILE *to)
     }
 
     fputs("\r\n", to);
+}
+
+
+static bool
+print_csv(table_t *t, FILE *to)
+{
+    table_csv_head(t, to);
 
     return print_written(t, to);
 }
