@@ -178,7 +178,9 @@ static const tg_json_want_t  tg_want_invoke_request[] = {
 };
 
 #define BEDROCK  TG_SHAPE_BEDROCK, TG_FAMILY_BEDROCK
-#define JSON     (TG_API_JSON | TG_API_PATH_MODEL)
+/* an inference profile has its region's price; answers have the model's name
+ * elsewhere: https://aws.amazon.com/bedrock/pricing/ */
+#define JSON     (TG_API_JSON | TG_API_PATH_MODEL | TG_API_PATH_PRICE)
 #define TOKENS   (JSON | TG_API_ESTIMATE)
 #define STREAM   (TOKENS | TG_API_STREAMS)
 #define INVOKE                                                                \

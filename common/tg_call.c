@@ -638,7 +638,11 @@ tg_call_find_price(const tg_call_t *call, const tg_price_book_t *book,
     tg_str_t                  vendor = tg_call_price_vendor(call);
     const tg_price_t         *price = NULL;
 
-    if (a->model.len != 0) {
+    if (tg_api_path_price(call->dialect.api) && sent.len != 0) {
+        price = tg_price_find(book, vendor, sent);
+    }
+
+    if (price == NULL && a->model.len != 0) {
         price = tg_price_find(book, vendor, a->model);
     }
 

@@ -655,6 +655,13 @@ tg_api_path_model(const tg_api_t *api)
 
 
 bool
+tg_api_path_price(const tg_api_t *api)
+{
+    return api->flags & TG_API_PATH_PRICE;
+}
+
+
+bool
 tg_vendor_own_prompt(const tg_vendor_t *v)
 {
     return v->quirks & TG_QUIRK_OWN_PROMPT;

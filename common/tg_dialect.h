@@ -164,6 +164,9 @@ bool tg_vendor_own_prompt(const tg_vendor_t *v);
 /* True where the path says the model, and the body need not. */
 bool tg_api_path_model(const tg_api_t *api);
 
+/* True where that model, rather than the answer's, is what is charged for. */
+bool tg_api_path_price(const tg_api_t *api);
+
 /* True where it lists models, or tells of the one that the path names. */
 bool tg_api_catalog(const tg_api_t *api);
 

@@ -218,7 +218,9 @@ enum {
     TG_API_TOTAL_ONLY   = 0x2000,   /* without a split, all is prompt */
     TG_API_STORED       = 0x4000,   /* the path names what the prompt begins
                                        with */
-    TG_API_CATALOG      = 0x8000    /* lists models, or tells of one */
+    TG_API_CATALOG      = 0x8000,   /* lists models, or tells of one */
+    TG_API_PATH_PRICE   = 0x10000   /* the path's model is what is charged for,
+                                       whatever the answer calls it */
 };
 
 #define TG_API_LISTS  6

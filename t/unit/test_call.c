@@ -21,7 +21,9 @@ static const tg_now_t    stopped = { 1700000000000, 1000000 };
 static const char  prices[] =
     "{\"gpt-test\":{\"litellm_provider\":\"openai\","
     "\"input_cost_per_token\":1e-06,\"output_cost_per_token\":2e-06,"
-    "\"cache_read_input_token_cost\":5e-07}}";
+    "\"cache_read_input_token_cost\":5e-07},"
+    "\"claude-test\":{\"input_cost_per_token\":1e-06},"
+    "\"us.anthropic.claude-test-v1:0\":{\"input_cost_per_token\":1.1e-06}}";
 
 
 static int
@@ -224,6 +226,36 @@ test_a_chat_call_is_billed_class_by_class(void **state)
     assert_string_equal(str(line, "llm.price_id"), "gpt-test");
     assert_string_equal(str(line, "event.outcome"), "success");
     assert_int_equal(num(line, "event.duration"), 2000000);
+
+    json_decref(line);
+    tg_arena_destroy(f.arena);
+    (void) state;
+}
+
+
+static void
+test_an_inference_profile_is_billed_by_its_own_name(void **state)
+{
+    fixture_t     f;
+    json_t       *line;
+    tg_now_t      now = { 0, 501000 };
+    tg_refusal_t  refusal;
+    const char   *answer = "{\"model\":\"claude-test\",\"usage\":"
+                           "{\"input_tokens\":100,\"output_tokens\":0}}";
+
+    begin(&f);
+    make_call(&f, NULL, "/model/us.anthropic.claude-test-v1%3A0/invoke",
+              "{\"messages\":[]}");
+    assert_int_equal(tg_call_admit(f.call, &no_gate, &stopped,
+                                   &refusal), TG_OK);
+    tg_call_answer(f.call, 200, tg_str("application/json"), false);
+    tg_call_feed(f.call, answer, strlen(answer), &now);
+    line = line_of(&f, TG_END_COMPLETE, 200);
+
+    assert_string_equal(str(line, "gen_ai.response.model"), "claude-test");
+    assert_string_equal(str(line, "llm.price_id"),
+                        "us.anthropic.claude-test-v1:0");
+    assert_int_equal(num(line, "llm.cost.total_nusd"), 110000);
 
     json_decref(line);
     tg_arena_destroy(f.arena);
@@ -747,6 +779,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_a_chat_call_is_billed_class_by_class),
+        cmocka_unit_test(test_an_inference_profile_is_billed_by_its_own_name),
         cmocka_unit_test(test_usage_is_asked_for_without_harm_to_the_body),
         cmocka_unit_test(test_the_chunk_asked_for_is_taken_out_again),
         cmocka_unit_test(test_a_missing_required_tag_is_refused_and_named),

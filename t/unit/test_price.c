@@ -1266,6 +1266,23 @@ test_shipped_prices_are_sound(void **state)
     check_found(book, "anthropic", "claude-haiku-4-5-20251001",
                 "claude-haiku-4-5-20251001");
 
+    /* names that answers have, of models that are retired */
+
+    check_found(book, "anthropic", "claude-opus-4-1", "claude-opus-4-1");
+    check_found(book, "anthropic", "claude-3-5-sonnet-20240620",
+                "claude-3-5-sonnet-20*");
+    check_found(book, "aws.bedrock", "anthropic.claude-v2:1",
+                "anthropic.claude-v2:1");
+    check_found(book, "gcp.vertex_ai", "gemini-2.0-flash-001",
+                "gemini-2.0-flash-0*");
+    check_found(book, "gcp.gemini", "models/gemini-2.5-pro-preview-05-06",
+                "gemini-2.5-pro-preview-0*");
+    check_found(book, "openai", "o1-mini-2024-09-12", "o1-mini-20*");
+    check_found(book, "groq", "llama-3.3-70b-versatile",
+                "groq/llama-3.3-70b-versatile");
+    check_found(book, "x_ai", "grok-4-latest", "xai/grok-4-latest");
+    check_found(book, "vllm", "gpt-oss-120b", NULL);
+
     tg_price_book_destroy(book);
 }
 

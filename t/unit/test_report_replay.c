@@ -247,6 +247,7 @@ static const char  list[] =
     " \"cache_write\": \"3.75\", \"cache_write_1h\": \"6\","
     " \"audio_input\": \"40\", \"image_input\": \"5\", \"reasoning\": \"20\","
     " \"web_search\": \"0.01\", \"batch\": {\"input\": \"1\"}},"
+    "\"us.m\": {\"input\": \"3.3\", \"output\": \"16.5\"},"
     "\"azure/deployed\": {\"input\": \"2\", \"output\": \"4\"}}}";
 
 
@@ -284,6 +285,32 @@ test_classes_are_priced_as_by_the_servers(void **state)
     r.text[REC_TIER] = tg_str("batch");
     reprice(book, tg_str_null, &r, &cost);
     assert_true(cost.total < 24675000 + 20000000);
+    tg_price_book_destroy(book);
+}
+
+
+static void
+test_bedrocks_asked_model_is_what_is_priced(void **state)
+{
+    record_t          r = made(0, 1, "allow", true);
+    reprice_t         cost;
+    tg_price_book_t  *book = prices(list);
+
+    (void) state;
+
+    r.text[REC_SOURCE] = tg_str("reported");
+    r.text[REC_MODEL] = tg_str("m");
+    r.text[REC_ASKED_MODEL] = tg_str("us.m");
+    number(&r, REC_INPUT, 10000);
+
+    r.text[REC_VENDOR] = tg_str("anthropic");
+    reprice(book, tg_str_null, &r, &cost);
+    is(cost.price_id, "m");
+
+    r.text[REC_VENDOR] = tg_str("aws.bedrock");
+    reprice(book, tg_str_null, &r, &cost);
+    is(cost.price_id, "us.m");
+    assert_int_equal(cost.total, 33000000);
     tg_price_book_destroy(book);
 }
 
@@ -524,6 +551,7 @@ main(void)
         cmocka_unit_test(test_quantiles),
         cmocka_unit_test(test_quantiles_of_many),
         cmocka_unit_test(test_classes_are_priced_as_by_the_servers),
+        cmocka_unit_test(test_bedrocks_asked_model_is_what_is_priced),
         cmocka_unit_test(test_what_is_of_no_list_stays),
         cmocka_unit_test(test_nginx_is_read_as_nginx_does),
         cmocka_unit_test(test_httpd_is_read_as_httpd_does),

@@ -123,12 +123,16 @@ reprice_find(const tg_price_book_t *book, tg_str_t vendor, const record_t *r)
     const tg_str_t     models[] = {
         r->text[REC_MODEL], reprice_sent_model(r)
     };
+    size_t             asked = tg_str_eq(r->text[REC_VENDOR],
+                                         tg_str("aws.bedrock"));
 
     vendor = vendor.len != 0 ? vendor : r->text[REC_VENDOR];
 
+    /* Bedrock charges for what was asked for, as tg_call.c has it */
+
     for (size_t i = 0; i < 2 && price == NULL; i++) {
-        if (models[i].len != 0) {
-            price = tg_price_find(book, vendor, models[i]);
+        if (models[i ^ asked].len != 0) {
+            price = tg_price_find(book, vendor, models[i ^ asked]);
         }
     }
 
