@@ -41,6 +41,11 @@ tg_call_unauthorized(tg_call_t *call, tg_refusal_t *refusal, const char *why)
 }
 
 
+/* The words by which LiteLLM, for one, tells such a 401 of OpenAI's API from
+ * another bad request. */
+#define TG_INCORRECT_KEY  "Incorrect API key provided: "
+
+
 static int
 tg_call_identify(tg_call_t *call, const tg_gate_t *gate, bool query,
     tg_refusal_t *refusal)
@@ -74,14 +79,17 @@ tg_call_identify(tg_call_t *call, const tg_gate_t *gate, bool query,
         call->pass->key = found.key;
         return TG_OK;
     case TG_KEY_EXPIRED:
-        return tg_call_unauthorized(call, refusal, "this key has expired");
+        return tg_call_unauthorized(call, refusal,
+                                    TG_INCORRECT_KEY "this key has expired");
     case TG_KEY_DISABLED:
-        return tg_call_unauthorized(call, refusal, "this key is disabled");
+        return tg_call_unauthorized(call, refusal,
+                                    TG_INCORRECT_KEY "this key is disabled");
     case TG_KEY_UNKNOWN:
         break;
     }
 
-    return tg_call_unauthorized(call, refusal, "this key is not known here");
+    return tg_call_unauthorized(call, refusal, TG_INCORRECT_KEY
+                                "this key is not known here");
 }
 
 

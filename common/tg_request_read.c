@@ -88,7 +88,8 @@ tg_request_duplicate(tg_request_t *r, unsigned id, uint64_t offset)
 }
 
 
-/* Several names may be there for one number: the larger holds. */
+/* Several names may be there for one number: the larger holds.  One that is too
+ * large for us need not be for whoever reads it next. */
 int
 tg_request_number(int64_t *to, const tg_json_event_t *ev)
 {
@@ -98,6 +99,11 @@ tg_request_number(int64_t *to, const tg_json_event_t *ev)
         v = tg_str_int(ev->value);
         if (v < 0) {
             v = tg_money_parse(ev->value, 0);
+        }
+        if (v < 0 && ev->value.len != 0 && ev->value.p[0] >= '0'
+            && ev->value.p[0] <= '9')
+        {
+            v = INT64_MAX;
         }
         if (v > *to) {
             *to = v;

@@ -92,7 +92,10 @@ def test_without_a_good_key_nothing_passes(server, fake, headers, why):
     r = server.client.post(CHAT, calls.chat(), headers)
     assert r.status == 401
     assert r.header("WWW-Authenticate") == "Bearer"
-    assert why in r.json["error"]["message"]
+    message = r.json["error"]["message"]
+    assert why in message
+    assert message.startswith("Incorrect API key provided: ") \
+        == (why in ("not known", "expired", "disabled"))
     assert fake.requests == []
     line = server.line()
     assert line["llm.decision"] == "refuse"

@@ -419,6 +419,11 @@ test_all_that_multiplies_or_adds_output_is_read(void **state)
     (void) state;
 
     assert_int_equal(body("/v1/completions", "{\"n\":2,\"best_of\":5}")->n, 5);
+    assert_true(body("/v1/completions", "{\"n\":1e400}")->n == INT64_MAX);
+    assert_true(body("/v1/completions", "{\"n\":18446744073709551617}")->n
+                == INT64_MAX);
+    assert_int_equal(body("/v1/completions", "{\"n\":-1e400}")->n, 1);
+    assert_int_equal(body("/v1/completions", "{\"n\":\"many\"}")->n, 1);
     assert_int_equal(body("/v1beta/models/m:generateContent",
                           "{\"generationConfig\":{\"candidate_count\":3}}")->n,
                      3);
