@@ -315,26 +315,30 @@ static const tg_api_t  tg_api_table[] = {
       { tg_want_generate_request }, { tg_want_generate, tg_want_error } },
 
     { TG_STR("watsonx.chat"), TG_OP_CHAT, OPENAI, TG_FAMILY_WATSONX,
-      TG_MERGE_LAST, TOKENS, ~0U, "POST", "v1/text/chat",
+      TG_MERGE_LAST, TOKENS, ~0U, "POST",
+      "v1/text/chat deployments/*/text/chat",
       { tg_want_watsonx_request, tg_want_openai_messages },
       { tg_want_openai_usage, tg_want_openai_choices, tg_want_openai_head,
         tg_want_error } },
 
     { TG_STR("watsonx.chat"), TG_OP_CHAT, OPENAI, TG_FAMILY_WATSONX,
       TG_MERGE_LAST, TOKENS | TG_API_STREAMS, ~0U, "POST",
-      "v1/text/chat_stream",
+      "v1/text/chat_stream deployments/*/text/chat_stream",
       { tg_want_watsonx_request, tg_want_openai_messages },
       { tg_want_openai_usage, tg_want_openai_choices, tg_want_openai_head,
         tg_want_error } },
 
     { TG_STR("watsonx.generate"), TG_OP_TEXT_COMPLETION, OPENAI,
       TG_FAMILY_WATSONX, TG_MERGE_LARGEST, TOKENS, 0, "POST",
-      "v1/text/generation v1-beta/generation/text",
+      "v1/text/generation deployments/*/text/generation "
+      "v1-beta/generation/text",
       { tg_want_watsonx_request }, { tg_want_watsonx, tg_want_error } },
 
     { TG_STR("watsonx.generate"), TG_OP_TEXT_COMPLETION, OPENAI,
       TG_FAMILY_WATSONX, TG_MERGE_LARGEST, TOKENS | TG_API_STREAMS, 0,
-      "POST", "v1/text/generation_stream v1-beta/generation/text_stream",
+      "POST",
+      "v1/text/generation_stream deployments/*/text/generation_stream "
+      "v1-beta/generation/text_stream",
       { tg_want_watsonx_request }, { tg_want_watsonx, tg_want_error } },
 
     { TG_STR("aleph_alpha.complete"), TG_OP_TEXT_COMPLETION, OPENAI,
