@@ -341,6 +341,12 @@ test_path_alone_tells_the_vendor_behind_an_address(void **state)
           "anthropic", "", TG_OP_TEXT_COMPLETION, false },
         { "POST", "/complete", "", "10.1.2.3", "aleph_alpha.complete",
           "unknown", "", TG_OP_TEXT_COMPLETION, false },
+        { "POST", "/api/v1/services/aigc/text-generation/generation", "",
+          "dashscope.aliyuncs.com", "dashscope.generate", "alibaba", "",
+          TG_OP_CHAT, false },
+        { "POST", "/api/v1/services/embeddings/text-embedding/text-embedding",
+          "", "dashscope-intl.aliyuncs.com", "dashscope.embed", "alibaba", "",
+          TG_OP_EMBEDDINGS, false },
         { "POST", "/anything", "", "10.1.2.3", "unknown", "unknown", "",
           TG_OP_UNKNOWN, false }
     };
