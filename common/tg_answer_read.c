@@ -36,7 +36,9 @@ tg_answer_finish_reason(tg_answer_t *a, tg_str_t reason)
 {
     tg_str_t  copy;
 
-    if (reason.len == 0) {
+    /* DashScope has a word for none yet */
+
+    if (reason.len == 0 || tg_str_eq(reason, tg_str("null"))) {
         return;
     }
 

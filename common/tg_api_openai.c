@@ -327,8 +327,14 @@ static const tg_api_t  tg_api_table[] = {
       TOKENS | TG_API_OPTIONS, ALL, "POST",
       "deployments/{}/chat/completions chat/completions "
       "agents/completions text/chatcompletion_v2 "
-      "serving-endpoints/{}/invocations",
+      "serving-endpoints/{}/invocations cortex/inference:complete",
       CHAT_REQUEST, CHAT_ANSWER },
+
+    /* one that was stored: looked at, or its metadata changed */
+
+    { TG_STR("openai.chat.retrieve"), TG_OP_RETRIEVE, OPENAI, TG_MERGE_LAST,
+      0, ALL, "GET POST", "chat/completions/*",
+      { NULL }, CHAT_ANSWER },
 
     { TG_STR("openai.completions"), TG_OP_TEXT_COMPLETION, OPENAI,
       TG_MERGE_LAST, TOKENS | TG_API_OPTIONS, ALL, "POST",
@@ -430,7 +436,8 @@ static const tg_api_t  tg_api_table[] = {
       { tg_want_batch_line, tg_want_error } },
 
     { TG_STR("mistral.ocr"), TG_OP_GENERATE_CONTENT, TG_SHAPE_OPENAI,
-      TG_FAMILY_MISTRAL, TG_MERGE_LAST, TG_API_JSON, 0, "POST", "v1/ocr",
+      TG_FAMILY_MISTRAL, TG_MERGE_LAST, TG_API_JSON, 0, "POST",
+      "v1/ocr azure/ocr",
       { tg_want_openai_request },
       { tg_want_ocr, tg_want_error } },
 

@@ -212,6 +212,48 @@ static const tg_json_want_t  tg_want_aleph_alpha_request[] = {
     { NULL, 0, 0 }
 };
 
+/* https://help.aliyun.com/en/model-studio/qwen-api-via-dashscope; each event of
+ * a stream has the usage so far */
+static const tg_json_want_t  tg_want_dashscope[] = {
+    { "request_id", TG_A_ID, 0 },
+    { "output.text", TG_A_TEXT, TG_JSON_COUNT },
+    { "output.finish_reason", TG_A_FINISH, 0 },
+    { "output.choices[].finish_reason", TG_A_FINISH, 0 },
+    { "output.choices[].message.content", TG_A_TEXT, TG_JSON_COUNT },
+    { "output.choices[].message.content[].text", TG_A_TEXT, TG_JSON_COUNT },
+    { "output.choices[].message.reasoning_content", TG_A_TEXT, TG_JSON_COUNT },
+    { "output.choices[].message.tool_calls[].function.name", TG_A_TOOL_NAME,
+      0 },
+    { NULL, 0, 0 }
+};
+
+static const tg_json_want_t  tg_want_dashscope_request[] = {
+    { "", TG_R_ROOT, 0 },
+    { "model", TG_R_MODEL, TG_JSON_MEMBER },
+    { "input.prompt", TG_R_INPUT, TG_JSON_COUNT },
+    { "input.messages[]", TG_R_MESSAGE, 0 },
+    { "input.messages[].role", TG_R_ROLE, 0 },
+    { "input.messages[].content", TG_R_TEXT, TG_JSON_COUNT },
+    { "input.messages[].content[].text", TG_R_TEXT, TG_JSON_COUNT },
+    { "input.messages[].content[].image", TG_R_IMAGE, 0 },
+    { "input.messages[].content[].audio", TG_R_ELSEWHERE, 0 },
+    { "input.messages[].content[].video", TG_R_ELSEWHERE, 0 },
+    { "input.texts[]", TG_R_INPUT, TG_JSON_COUNT },
+    { "input.contents[].text", TG_R_INPUT, TG_JSON_COUNT },
+    { "input.contents[].image", TG_R_IMAGE, 0 },
+    { "input.contents[].video", TG_R_ELSEWHERE, 0 },
+    { "input.query", TG_R_QUERY, TG_JSON_COUNT },
+    { "input.documents[]", TG_R_INPUT, TG_JSON_COUNT },
+    { "parameters", TG_R_LIMITS, TG_JSON_RAW | TG_JSON_MEMBER },
+    { "parameters.max_tokens", TG_R_MAX_TOKENS, 0 },
+    { "parameters.n", TG_R_N, 0 },
+    { "parameters.thinking_budget", TG_R_THINKING, 0 },
+    { "parameters.enable_search", TG_R_USES, 0 },
+    { "parameters.tools[]", TG_R_TOOL, 0 },
+    { "parameters.tools[].type", TG_R_TOOL_TYPE, 0 },
+    { NULL, 0, 0 }
+};
+
 /* https://developers.cloudflare.com/workers-ai/ */
 static const tg_json_want_t  tg_want_cloudflare[] = {
     { "result.usage.prompt_tokens", TG_A_INPUT, 0 },
@@ -315,27 +357,50 @@ static const tg_api_t  tg_api_table[] = {
       { tg_want_generate_request }, { tg_want_generate, tg_want_error } },
 
     { TG_STR("watsonx.chat"), TG_OP_CHAT, OPENAI, TG_FAMILY_WATSONX,
-      TG_MERGE_LAST, TOKENS, ~0U, "POST", "v1/text/chat",
+      TG_MERGE_LAST, TOKENS, ~0U, "POST",
+      "v1/text/chat deployments/*/text/chat",
       { tg_want_watsonx_request, tg_want_openai_messages },
       { tg_want_openai_usage, tg_want_openai_choices, tg_want_openai_head,
         tg_want_error } },
 
     { TG_STR("watsonx.chat"), TG_OP_CHAT, OPENAI, TG_FAMILY_WATSONX,
       TG_MERGE_LAST, TOKENS | TG_API_STREAMS, ~0U, "POST",
-      "v1/text/chat_stream",
+      "v1/text/chat_stream deployments/*/text/chat_stream",
       { tg_want_watsonx_request, tg_want_openai_messages },
       { tg_want_openai_usage, tg_want_openai_choices, tg_want_openai_head,
         tg_want_error } },
 
     { TG_STR("watsonx.generate"), TG_OP_TEXT_COMPLETION, OPENAI,
       TG_FAMILY_WATSONX, TG_MERGE_LARGEST, TOKENS, 0, "POST",
-      "v1/text/generation v1-beta/generation/text",
+      "v1/text/generation deployments/*/text/generation "
+      "v1-beta/generation/text",
       { tg_want_watsonx_request }, { tg_want_watsonx, tg_want_error } },
 
     { TG_STR("watsonx.generate"), TG_OP_TEXT_COMPLETION, OPENAI,
       TG_FAMILY_WATSONX, TG_MERGE_LARGEST, TOKENS | TG_API_STREAMS, 0,
-      "POST", "v1/text/generation_stream v1-beta/generation/text_stream",
+      "POST",
+      "v1/text/generation_stream deployments/*/text/generation_stream "
+      "v1-beta/generation/text_stream",
       { tg_want_watsonx_request }, { tg_want_watsonx, tg_want_error } },
+
+    { TG_STR("dashscope.generate"), TG_OP_CHAT, OPENAI, TG_FAMILY_NONE,
+      TG_MERGE_LAST, TOKENS, 0, "POST",
+      "aigc/text-generation/generation aigc/multimodal-generation/generation",
+      { tg_want_dashscope_request },
+      { tg_want_openai_usage, tg_want_dashscope, tg_want_error } },
+
+    { TG_STR("dashscope.embed"), TG_OP_EMBEDDINGS, OPENAI, TG_FAMILY_NONE,
+      TG_MERGE_LAST, TOKENS | TG_API_TOTAL_ONLY, 0, "POST",
+      "embeddings/text-embedding/text-embedding "
+      "embeddings/multimodal-embedding/multimodal-embedding",
+      { tg_want_dashscope_request },
+      { tg_want_openai_usage, tg_want_dashscope, tg_want_error } },
+
+    { TG_STR("dashscope.rerank"), TG_OP_RERANK, OPENAI, TG_FAMILY_NONE,
+      TG_MERGE_LAST, TG_API_JSON | TG_API_TOTAL_ONLY, 0, "POST",
+      "rerank/text-rerank/text-rerank",
+      { tg_want_dashscope_request },
+      { tg_want_openai_usage, tg_want_dashscope, tg_want_error } },
 
     { TG_STR("aleph_alpha.complete"), TG_OP_TEXT_COMPLETION, OPENAI,
       TG_FAMILY_NONE, TG_MERGE_LAST, TG_API_JSON, 0, "POST", "complete",

@@ -40,7 +40,8 @@ static const tg_vendor_t  tg_vendor_table[] = {
     { TG_STR("aws.bedrock"), "aws.bedrock bedrock aws",
       "bedrock-runtime*.amazonaws.com bedrock-runtime*.amazonaws.com.cn "
       "bedrock-runtime*.api.aws bedrock-mantle*.api.aws "
-      "bedrock.*.amazonaws.com *.bedrock-runtime.*.vpce.amazonaws.com", 0 },
+      "bedrock.*.amazonaws.com bedrock-agent-runtime.*.amazonaws.com "
+      "*.bedrock-runtime.*.vpce.amazonaws.com", 0 },
 
     /* https://docs.cohere.com/v2/docs/how-does-cohere-pricing-work */
     { TG_STR("cohere"), "cohere",
