@@ -67,8 +67,8 @@ usage(FILE *to)
     fprintf(to, "FILE is a cost log, also one of gzip; - is stdin\n"
             "options of all but dry-run: --since=TIME --until=TIME --zone=NAME"
             " --where=DIMENSION=VALUE\n"
-            "  --top=N --format=table|csv|json --output=FILE --quiet;"
-            " docs/llmctl.md says more\n");
+            "  --top=N --format=table|csv|json --output=FILE --memory=MB"
+            " --quiet; docs/llmctl.md says more\n");
 
     return to == stderr ? 2 : 0;
 }

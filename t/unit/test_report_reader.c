@@ -362,7 +362,7 @@ test_rows_beyond_the_memory(void **state)
     (void) state;
     group_lines(30000, false);
     group_lines(30000, true);
-    group_lines(2500000, true);         /* parts that have to be divided */
+    group_lines(700000, true);         /* parts that have to be divided */
 }
 
 

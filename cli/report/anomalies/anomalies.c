@@ -215,11 +215,18 @@ row(anomalies_report_t *a, table_t *t, const anomaly_t *f)
 }
 
 
-static void
-print(anomalies_report_t *a, table_t *t)
+static bool
+print(void *data, table_t *t, const reader_stats_t *stats)
 {
-    char              text[200];
-    const anomaly_t  *f;
+    char                 text[200];
+    const anomaly_t     *f;
+    anomalies_report_t  *a = data;
+
+    (void) stats;
+
+    if (!look(a)) {
+        return failed("report", "there is not enough memory");
+    }
 
     table_column(t, "since", CELL_TIME);
     table_column(t, "found", CELL_TIME);
@@ -257,6 +264,8 @@ print(anomalies_report_t *a, table_t *t)
     }
 
     series_lines_note(&a->lines, t);
+
+    return true;
 }
 
 
@@ -304,9 +313,9 @@ begin(anomalies_report_t *a, report_options_t *o)
 int
 report_anomalies(int argc, char **argv)
 {
+    static const report_job_t  job = { "anomalies", take, false, print };
+
     int                 rc = 1;
-    table_t            *t = NULL;
-    reader_stats_t      stats;
     report_options_t    o;
     anomalies_report_t  a = { .least = LEAST_USD, .share = SHARE };
     option_t            own[] = {
@@ -318,19 +327,9 @@ report_anomalies(int argc, char **argv)
         return 2;
     }
 
-    if (begin(&a, &o)
-        && reader_run(o.files, o.nfiles, &o.reader, take, &a, &stats))
-    {
-        if (a.lines.full || !look(&a)
-            || (t = table_new(o.format, "anomalies")) == NULL)
-        {
-            (void) fail("report", "there is not enough memory");
-
-        } else {
-            print(&a, t);
-            rc = report_print(&o, t, &stats);
-            rc = rc == 0 && a.code && a.shown != 0 ? FINDINGS : rc;
-        }
+    if (begin(&a, &o)) {
+        rc = report_run(&o, &job, &a);
+        rc = rc == 0 && a.code && a.shown != 0 ? FINDINGS : rc;
     }
 
     anomaly_scope_free(&a.scope);

@@ -22,7 +22,6 @@ typedef struct {
     changes_set_t           *set;
     int64_t                  from[2];   /* before, after */
     int64_t                  until;
-    bool                     full;
 } report_t;
 
 
@@ -84,10 +83,8 @@ take(void *data, const record_t *r)
 
     call_of(&call, r);
     model = dimension_value(&p->model, r, NULL, buf);
-    p->full = !changes_add(p->set, r->time >= p->from[1], tg_str_of(name, n),
-                           model, &call);
-
-    return !p->full;
+    return changes_add(p->set, r->time >= p->from[1], tg_str_of(name, n),
+                       model, &call);
 }
 
 
@@ -142,19 +139,19 @@ note(table_t *t, const report_t *p)
 }
 
 
-static table_t *
-print(report_t *p)
+static bool
+print(void *data, table_t *t, const reader_stats_t *stats)
 {
+    report_t   *p = data;
     uint64_t    rows = 0, nothers = 0;
     unsigned    top = p->o->top == 0 && p->o->format == TABLE_TEXT ? TOP
                                                                   : p->o->top;
-    table_t    *t = table_new(p->o->format, "changes");
     changes_t   c, all, others;
 
-    if (t == NULL || !changes_split(p->set)) {
-        (void) fail("report", "there is not enough memory");
-        table_drop(t);
-        return NULL;
+    (void) stats;
+
+    if (!changes_split(p->set)) {
+        return failed("report", "there is not enough memory");
     }
 
     table_column(t, "what", CELL_TEXT);
@@ -198,7 +195,7 @@ print(report_t *p)
 
     note(t, p);
 
-    return t;
+    return true;
 }
 
 
@@ -273,11 +270,11 @@ begin(report_t *p, report_options_t *o, const char *versus)
 int
 report_changes(int argc, char **argv)
 {
-    int               rc = 1;
-    table_t          *t;
+    static const report_job_t  job = { "changes", take, false, print };
+
+    int               rc;
     report_t          p = { .set = NULL };
     const char       *versus = NULL;
-    reader_stats_t    stats;
     report_options_t  o;
     option_t          own[] = {
         { "before", &versus, NULL }, { NULL, NULL, NULL }
@@ -287,17 +284,7 @@ report_changes(int argc, char **argv)
         return 2;
     }
 
-    if (!begin(&p, &o, versus)) {
-        rc = 2;
-
-    } else if (reader_run(o.files, o.nfiles, &o.reader, take, &p, &stats)) {
-        if (p.full) {
-            (void) fail("report", "there is not enough memory");
-
-        } else if ((t = print(&p)) != NULL) {
-            rc = report_print(&o, t, &stats);
-        }
-    }
+    rc = begin(&p, &o, versus) ? report_run(&o, &job, &p) : 2;
 
     changes_free(p.set);
     report_options_free(&o);

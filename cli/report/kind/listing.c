@@ -75,25 +75,6 @@ listing_left_out(table_t *t, uint64_t rows, unsigned top)
 }
 
 
-bool
-listing_default(report_options_t *o, const char *const *words)
-{
-    if (o->nby != 0) {
-        return true;
-    }
-
-    for ( ; *words != NULL; words++) {
-        if (!dimension_parse(&o->by[o->nby], *words)) {
-            return failed(*words, "is no dimension");
-        }
-
-        dimension_want(&o->by[o->nby++], &o->reader.want);
-    }
-
-    return true;
-}
-
-
 static bool
 take(void *data, const record_t *r)
 {
@@ -172,8 +153,28 @@ print(void *data, table_t *t, const reader_stats_t *stats)
 }
 
 
-int
-listing_run(const listing_t *l, report_options_t *o)
+/* The dimensions that count where none were given. */
+static bool
+use_default(report_options_t *o, const char *const *words)
+{
+    if (o->nby != 0) {
+        return true;
+    }
+
+    for ( ; *words != NULL; words++) {
+        if (!dimension_parse(&o->by[o->nby], *words)) {
+            return failed(*words, "is no dimension");
+        }
+
+        dimension_want(&o->by[o->nby++], &o->reader.want);
+    }
+
+    return true;
+}
+
+
+static int
+read_and_print(const listing_t *l, report_options_t *o)
 {
     int           rc;
     run_t         run = { .l = l, .o = o };
@@ -198,6 +199,28 @@ listing_run(const listing_t *l, report_options_t *o)
 
     groups_free(run.groups);
     free(run.line);
+
+    return rc;
+}
+
+
+int
+listing_report(const listing_t *l, int argc, char **argv,
+    const option_t *own, bool (*begin)(void))
+{
+    int               rc = 2;
+    report_options_t  o;
+
+    if (!report_options(&o, argc, argv, own, NULL)) {
+        return 2;
+    }
+
+    if ((begin == NULL || begin()) && use_default(&o, l->by)) {
+        l->want(&o.reader.want);
+        rc = read_and_print(l, &o);
+    }
+
+    report_options_free(&o);
 
     return rc;
 }

@@ -24,14 +24,17 @@ typedef struct {
     void           (*columns)(table_t *t);
     void           (*cells)(table_t *t, const void *sums, const void *all);
     void           (*notes)(table_t *t, const void *all);
+
+    /* The dimensions that count where none were given; ends in NULL. */
+    const char *const  *by;
+    void           (*want)(record_want_t *want);
 } listing_t;
 
-/* What lines are asked for is in o->reader.want by then.  Returns the exit
- * code. */
-int listing_run(const listing_t *l, report_options_t *o);
-
-/* The dimensions that count where none were given; words end in NULL. */
-bool listing_default(report_options_t *o, const char *const *words);
+/* A kind of report, as kinds.h has them; own: options beside the usual ones, as
+ * report_options() has them.  begin: looks at those; false with a message said;
+ * or NULL. */
+int listing_report(const listing_t *l, int argc, char **argv,
+    const option_t *own, bool (*begin)(void));
 
 /* What a dimension's column is called, in CSV, JSON and notes: its word in
  * letters, digits and underscores. */

@@ -108,8 +108,8 @@ key_hash(const char *key, size_t n)
 group_slot_t *
 groups_find(const groups_t *rows, const group_t *row)
 {
-    size_t        at = row->hash & (rows->nslots - 1);
-    group_slot_t       *slot;
+    size_t          at = row->hash & (rows->nslots - 1);
+    group_slot_t   *slot;
     const group_t  *is;
 
     while ((slot = &rows->slots[at])->at != 0) {
@@ -132,7 +132,7 @@ groups_find(const groups_t *rows, const group_t *row)
 static bool
 grow(groups_t *rows)
 {
-    size_t   n = rows->nslots * 2, at;
+    size_t         n = rows->nslots * 2, at;
     group_slot_t  *slots = calloc(n, sizeof(group_slot_t));
 
     if (slots == NULL) {
@@ -172,7 +172,7 @@ bool
 groups_divide(groups_t *rows, parts_t **parts, unsigned level)
 {
     unsigned  shift = 32 - PART_BITS * (level + 1);
-    group_t    *row;
+    group_t  *row;
 
     if (*parts == NULL) {
         *parts = level < GROUP_LEVELS ? parts_new() : NULL;
@@ -199,7 +199,7 @@ groups_divide(groups_t *rows, parts_t **parts, unsigned level)
 bool
 groups_keep(groups_t *rows)
 {
-    group_t   *row = group_at(rows, rows->used);
+    group_t       *row = group_at(rows, rows->used);
     group_slot_t  *slot;
 
     if (rows->n * 4 >= rows->nslots * 3 && !grow(rows)) {
@@ -220,9 +220,9 @@ groups_keep(groups_t *rows)
 static group_t *
 make_row(groups_t *rows, const tg_str_t *values)
 {
-    char      *key, *begin;
-    group_t     *row = group_at(rows, rows->used);
-    uint16_t   len;
+    char     *key, *begin;
+    group_t  *row = group_at(rows, rows->used);
+    uint16_t  len;
 
     memset(row + 1, 0, rows->sums);
     begin = group_key(rows, row);
@@ -254,7 +254,7 @@ make_row(groups_t *rows, const tg_str_t *values)
 bool
 groups_take(groups_t *rows, const tg_str_t *values, const void *sums)
 {
-    group_t   *row = make_row(rows, values);
+    group_t       *row = make_row(rows, values);
     group_slot_t  *slot = groups_find(rows, row);
 
     if (slot->at != 0) {

@@ -29,9 +29,9 @@ values_of(const groups_t *rows, const group_t *row, tg_str_t *values)
 static int
 by_values(const void *a, const void *b, void *data)
 {
-    int            rc;
-    uint16_t       na, nb;
-    const char    *x, *y;
+    int              rc;
+    uint16_t         na, nb;
+    const char      *x, *y;
     const groups_t  *rows = data;
 
     x = group_key(rows, a);
@@ -84,8 +84,8 @@ rank_text(int64_t rank[2], tg_str_t v)
 static bool
 sort(groups_t *rows)
 {
-    entry_t   *e;
-    tg_str_t   values[GROUPS_VALUES_MAX];
+    entry_t  *e;
+    tg_str_t  values[GROUPS_VALUES_MAX];
 
     free(rows->entries);
     rows->entries = calloc(rows->n + 1, sizeof(entry_t));
@@ -152,9 +152,9 @@ typedef struct {
 static bool
 absorb(void *data, const void *record)
 {
-    group_slot_t       *slot;
+    group_slot_t   *slot;
     groups_t       *rows;
-    absorb_t     *a = data;
+    absorb_t       *a = data;
     const group_t  *row = record;
 
     rows = a->rows;
@@ -228,7 +228,7 @@ static bool
 hand_over(void *data, const void *record, size_t n)
 {
     groups_t       *rows = data;
-    tg_str_t      values[GROUPS_VALUES_MAX];
+    tg_str_t        values[GROUPS_VALUES_MAX];
     const group_t  *row = record;
 
     (void) n;

@@ -31,7 +31,8 @@ static const tg_str_t  operations[] = {
     TG_STR("embeddings")
 };
 
-static int64_t  discount = 50;          /* per cent, --discount= */
+static const char  *percent;            /* --discount= */
+static int64_t      discount = 50;      /* per cent */
 
 
 static bool
@@ -179,43 +180,41 @@ notes(table_t *t, const void *all)
 }
 
 
-int
-report_batch(int argc, char **argv)
+static void
+want(record_want_t *w)
 {
-    static const listing_t  listing = {
-        "batch", sizeof(sums_t), add, by_eligible, line, columns, cells, notes
-    };
-    static const char *const  by[] = { "team", "model", NULL };
+    record_want_text(w, REC_TIER);
+    record_want_text(w, REC_OPERATION);
+    record_want_text(w, REC_VENDOR);
+    record_want_text(w, REC_SESSION);
+    record_want_text(w, REC_AGENT);
+    record_want_number(w, REC_COST);
+}
 
-    int                rc = 2;
-    const char        *percent = NULL;
-    report_options_t   o;
-    const option_t     own[] = {
-        { "discount", &percent, NULL }, { NULL, NULL, NULL }
-    };
 
-    if (!report_options(&o, argc, argv, own, NULL)) {
-        return 2;
-    }
-
+static bool
+begin(void)
+{
     if (percent != NULL) {
         discount = tg_str_int(tg_str_of(percent, strcspn(percent, "%")));
     }
 
-    if (discount < 0 || discount > PERCENT_MAX) {
-        (void) fail("--discount", "is a percentage: 50%");
+    return (discount >= 0 && discount <= PERCENT_MAX)
+           || failed("--discount", "is a percentage: 50%");
+}
 
-    } else if (listing_default(&o, by)) {
-        record_want_text(&o.reader.want, REC_TIER);
-        record_want_text(&o.reader.want, REC_OPERATION);
-        record_want_text(&o.reader.want, REC_VENDOR);
-        record_want_text(&o.reader.want, REC_SESSION);
-        record_want_text(&o.reader.want, REC_AGENT);
-        record_want_number(&o.reader.want, REC_COST);
-        rc = listing_run(&listing, &o);
-    }
 
-    report_options_free(&o);
+int
+report_batch(int argc, char **argv)
+{
+    static const char *const  by[] = { "team", "model", NULL };
+    static const listing_t    listing = {
+        "batch", sizeof(sums_t), add, by_eligible, line, columns, cells, notes,
+        by, want
+    };
+    static const option_t     own[] = {
+        { "discount", &percent, NULL }, { NULL, NULL, NULL }
+    };
 
-    return rc;
+    return listing_report(&listing, argc, argv, own, begin);
 }

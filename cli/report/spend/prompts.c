@@ -208,37 +208,31 @@ notes(table_t *t, const void *all)
 }
 
 
-int
-report_prompts(int argc, char **argv)
+static void
+want(record_want_t *w)
 {
-    static const listing_t  listing = {
-        "prompts", sizeof(sums_t), add, by_cost, line, columns, cells, notes
-    };
-    static const char *const      by[] = { "prefix", "model", NULL };
     static const record_number_t  numbers[] = {
         REC_COST, REC_SYSTEM_TOKENS, REC_INPUT, REC_CACHE_READ,
         REC_CACHE_WRITE, REC_OUTPUT, REC_COST_INPUT, REC_MAX_TOKENS
     };
 
-    int                rc = 2;
-    report_options_t   o;
-
-    if (!report_options(&o, argc, argv, NULL, NULL)) {
-        return 2;
-    }
-
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        record_want_number(&o.reader.want, numbers[i]);
+        record_want_number(w, numbers[i]);
     }
 
-    record_want_text(&o.reader.want, REC_SOURCE);
-    record_want_text(&o.reader.want, REC_FINISH);
+    record_want_text(w, REC_SOURCE);
+    record_want_text(w, REC_FINISH);
+}
 
-    if (listing_default(&o, by)) {
-        rc = listing_run(&listing, &o);
-    }
 
-    report_options_free(&o);
+int
+report_prompts(int argc, char **argv)
+{
+    static const char *const  by[] = { "prefix", "model", NULL };
+    static const listing_t    listing = {
+        "prompts", sizeof(sums_t), add, by_cost, line, columns, cells, notes,
+        by, want
+    };
 
-    return rc;
+    return listing_report(&listing, argc, argv, NULL, NULL);
 }
