@@ -29,7 +29,7 @@ tg_path_octet(tg_str_t s, size_t i)
 }
 
 
-/* The last segment goes, if it is a dot, and the one before it, if it is two. */
+/* The last segment goes, if it is a dot, and the one before, if it is two. */
 static size_t
 tg_loose_segment(const char *buf, size_t n)
 {
@@ -60,10 +60,10 @@ tg_loose_segment(const char *buf, size_t n)
 
 
 /*
- * Escapes are what they stand for, and parameters of segments and what is behind
- * a '#' or '?' are none of it (RFC 3986); nor is what is behind a NUL, nor blanks
- * and line ends at the end, that a regex lets pass; '\' is a slash; and case does
- * not count.
+ * Escapes are what they stand for, and parameters of segments and what is
+ * behind a '#' or '?' are none of it (RFC 3986); nor is what is behind a NUL,
+ * nor blanks and line ends at the end, that a regex lets pass; '\' is a slash;
+ * and case does not count.
  */
 size_t
 tg_path_loose(tg_str_t path, char *buf)

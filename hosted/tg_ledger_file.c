@@ -512,6 +512,13 @@ tg_ledger_file_join(tg_ledger_file_t *f, tg_error_t *err)
         return tg_error(err, 0, 0, "another file has taken its place");
     }
 
+    /* What was cut off is mapped still, and a SIGBUS. */
+
+    if ((uint64_t) st.st_size < f->size) {
+        return tg_error(err, 0, 0, "it was cut from %llu to %lld bytes",
+                        (unsigned long long) f->size, (long long) st.st_size);
+    }
+
     for (uint32_t i = 1; i <= TG_LEDGER_OWNERS_MAX; i++) {
         if (tg_ledger_byte(f->lock_fd, TG_LEDGER_LOCKS + i, F_WRLCK,
                            F_OFD_SETLK, NULL) == 0)

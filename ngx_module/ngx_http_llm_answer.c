@@ -132,10 +132,25 @@ ngx_http_llm_answer_upstream(ngx_http_llm_ctx_t *ctx)
 }
 
 
+/* One without a peer stands between those of two locations. */
+static ngx_uint_t
+ngx_http_llm_head_came(ngx_http_request_t *r)
+{
+    ngx_uint_t                  i = r->upstream_states->nelts;
+    ngx_http_upstream_state_t  *state = r->upstream_states->elts;
+
+    while (i != 0 && state[i - 1].peer == NULL) {
+        i--;
+    }
+
+    return i != 0 && state[i - 1].header_time != (ngx_msec_t) -1;
+}
+
+
 /*
  * This answer is nginx's own, and some upstream had been sent something before it
- * failed without an answer's head.  What was tried at a target before is an attempt
- * of its own.
+ * failed without a whole head of an answer.  What was tried at a target before is
+ * an attempt of its own.
  */
 static ngx_uint_t
 ngx_http_llm_unanswered(ngx_http_llm_ctx_t *ctx)
@@ -144,8 +159,8 @@ ngx_http_llm_unanswered(ngx_http_llm_ctx_t *ctx)
     ngx_http_request_t         *r = ctx->request;
     ngx_http_upstream_state_t  *state;
 
-    if (r->upstream == NULL || r->upstream->headers_in.status_n != 0
-        || r->upstream_states == NULL)
+    if (r->upstream == NULL || r->upstream_states == NULL
+        || ngx_http_llm_head_came(r))
     {
         return 0;
     }

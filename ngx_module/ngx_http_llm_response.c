@@ -24,7 +24,10 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
     ctx->proxying = 0;
     (void) ngx_http_llm_take_off(ctx);
 
-    /* "100 Continue" and its like are not the answer; a tunnel is all of it. */
+    /*
+     * A tunnel is all of the answer.  "100 Continue" and its like are none, nor is
+     * what has no status; nginx takes either for one, and hands on what follows.
+     */
 
     if (r->headers_out.status >= NGX_HTTP_OK) {
         ctx->answered = 1;
@@ -37,6 +40,9 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
 
     } else if (r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS) {
         ctx->complete = 1;
+
+    } else if (r->upstream != NULL) {
+        tg_call_unanswered(ctx->call);
     }
 
     if (ctx->client_gone) {

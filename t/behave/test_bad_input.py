@@ -205,6 +205,27 @@ def test_upstream_that_speaks_no_http_leaves_one_line(server, fake):
     assert server.line().nusd >= 0
 
 
+@pytest.mark.parametrize("raw", [
+    "garbage\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-",
+    "HTTP/1.1 200 OK\r\nX: " + "a" * 100000 + "\r\n\r\n",
+    "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"])
+def test_answer_that_has_no_head_costs_its_prompt(server, fake, raw):
+    """The provider had the request, and wrote something."""
+    server.expect_errors(UPSTREAM)
+    fake.scripts["raw"] = {"raw": raw}
+    server.meter(fake, keepalive=True,
+                 nginx="proxy_next_upstream off;")
+    exchange = server.client.open("POST", CHAT, calls.chat(),
+                                  [("Connection", "close")],
+                                  fake={"script": "raw"})
+    while exchange.fill():              # what comes is the server's choice
+        pass
+    exchange.close()
+    line = server.line()
+    assert line.source == "estimated"
+    assert line.input > 0 and line.nusd > 0
+
+
 def test_upstream_that_is_not_there_leaves_one_line(server, fake):
     server.expect_errors(UPSTREAM)
     with socket.socket() as s:

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import os
+import resource
 import signal
 import socket
 import time
@@ -10,6 +11,7 @@ import time
 import calls
 import pytest
 
+from client import Broken
 from keys import bearer, gated, key, keys
 from servers import DEADLINE, Loc
 
@@ -477,6 +479,30 @@ def test_full_ledger_is_told_in_the_line(server, fake):
     last = server.lines(n)[-1]
     assert last["llm.decision"] == "allow"
     assert last["llm.rule"] == "ledger_full"
+
+
+@pytest.mark.skipif(bool(os.environ.get("TG_ASAN")), reason="a SIGBUS is told")
+def test_ledger_that_is_cut_short_closes_its_quotas(server, fake):
+    """What looks into it next dies of that, once; not the server, for ever."""
+    server.expect_errors("signal 7", "Bus error", "size was changed",
+                         "it was cut from")
+
+    def status():
+        try:
+            return post(server).status
+        except (OSError, Broken):
+            return 0
+
+    core = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, core[1]))
+    start(server, fake, "all per=all requests=1000/day")
+    resource.setrlimit(resource.RLIMIT_CORE, core)
+    assert status() == 200
+    os.truncate(server.path("ledger", "tollgate"), 0)
+    server.await_message("it was cut from 1048576 to 0 bytes")
+    server.wait_until(lambda: status() == 503, what="a refusal")
+    assert [status() for _ in range(3)] == [503] * 3
+    server.check_lines = False
 
 
 def test_ledger_of_another_size_is_left_alone(server, fake):
