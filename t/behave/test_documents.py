@@ -13,7 +13,7 @@ import routes
 import yaml
 from costlines import ROOT
 from servers import root
-from test_readme import statements
+from test_readme_conf import statements
 
 LLMCTL = os.environ.get("TG_LLMCTL", root("build", "llmctl"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^ *```", re.S | re.M)
