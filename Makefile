@@ -13,6 +13,7 @@
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
 #   make test-warehouse        conf-examples/sql in DuckDB and ClickHouse, from PyPI
+#   make test-otel OTELCOL=path    otel-collector.yaml in a collector of "contrib"
 #   make test-llama LLAMA_SERVER=path MODEL=path.gguf    the same of a real engine
 #   make behave-mpm            httpd's tests on its other MPMs, worker and prefork
 #   make memcheck              the unit tests under valgrind
@@ -80,7 +81,7 @@ DEPS        = gcc make nginx nginx-dev apache2 apache2-dev libjansson-dev libssl
 
 .PHONY: all core nginx apache unit behave behave-mpm sdk boundary reference reference-check demo screenshot torture \
         test calendar corpus bench bench-anomalies bench-balance bench-report fuzz asan memcheck deps clean install \
-        test-llama test-warehouse
+        test-llama test-otel test-warehouse
 
 all: nginx apache $(BUILD)/llmctl
 
@@ -231,6 +232,9 @@ sdk:
 # conf-examples/sql is written for.
 test-warehouse: all $(BUILD)/py/.done
 	$(PYTEST) t/behave/test_sql.py
+
+test-otel: all
+	TG_OTELCOL=$(abspath $(OTELCOL)) $(PYTEST) t/behave/test_collector.py
 
 $(BUILD)/py/.done: t/shipping/requirements.txt
 	@$(PYTHON) -m pip --version > /dev/null || $(MAKE) deps MORE=python3-pip

@@ -326,8 +326,8 @@ static const command_t  commands[] = {
       "what would happen to this call, and which rule decides it",
       explain_command, true, false },
     { "simulate", "--conf=FILE | --prices=FILE,... [OPTION...] FILE...",
-      "what other rules, or other prices, would have made of the calls of a log;"
-      "\n      docs/simulate.md has its options",
+      "what other rules, or other prices, would have made of the calls of a"
+      " log;\n      docs/simulate.md has its options",
       simulate_command, true, false },
     { "trace", "SESSION [OPTION...] FILE...",
       "a session, a trace or a call step by step, with what each step cost;"
@@ -482,7 +482,8 @@ main(int argc, char **argv)
     c = find_command(argv[help ? 2 : 1]);
 
     if (c == NULL) {
-        (void) fail(argv[help ? 2 : 1], "is no command; llmctl help lists them");
+        (void) fail(argv[help ? 2 : 1], "is no command; llmctl help lists"
+                    " them");
         return 2;
     }
 

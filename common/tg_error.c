@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TG_ERROR_HERE  "<here>"
+#define TG_ERROR_EDGE  (sizeof("\n    ") - 1)
+
+
 int
 tg_error(tg_error_t *err, int code, uint64_t offset, const char *fmt, ...)
 {
@@ -20,10 +24,6 @@ tg_error(tg_error_t *err, int code, uint64_t offset, const char *fmt, ...)
 
     return TG_ERROR;
 }
-
-
-#define TG_ERROR_HERE  "<here>"
-#define TG_ERROR_EDGE  (sizeof("\n    ") - 1)
 
 
 /* Bytes of the first n characters. */

@@ -41,7 +41,7 @@ def test_an_option_that_is_in_no_list_is_found():
     """The check itself."""
     assert unknown("vector", "sources.file", {"type": "file", "includes": []}
                    ) == ["includes"]
-    assert unknown("otel", "signaltometrics",
+    assert unknown("otel", "signal_to_metrics",
                    {"logs": [{"sum": {"valu": 1}}]}) == ["logs[].sum.valu"]
 
 
@@ -196,7 +196,7 @@ def test_collector_is_wired_by_what_is_there():
             assert not unknown("otel", kind(name), without(
                 inner or {}, "operators")), name
 
-    for operator in conf["receivers"]["filelog"]["operators"]:
+    for operator in conf["receivers"]["file_log"]["operators"]:
         assert not unknown("otel", operator["type"], operator)
 
     used, made = set(), set()

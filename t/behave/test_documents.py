@@ -13,7 +13,7 @@ import routes
 import yaml
 from costlines import ROOT
 from servers import root
-from test_readme import statements
+from test_readme_conf import statements
 
 LLMCTL = os.environ.get("TG_LLMCTL", root("build", "llmctl"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^ *```", re.S | re.M)
@@ -148,7 +148,8 @@ def test_configurations_for_httpd_are_taken(server, fake, page, text):
                  " 127.0.0.1:1\nErrorLog %s\n%s" % (
                      head, httpd.MODULE, server.dir, server.path("tmp"),
                      server.error_log, text))
-    done = subprocess.run([httpd.BINARY, "-t", "-f", server.path("httpd.conf")],
+    conf = server.path("httpd.conf")
+    done = subprocess.run([httpd.BINARY, "-t", "-f", conf],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
@@ -186,8 +187,8 @@ def commands():
                  *glob.glob(root("docs", "*.md"))]:
         with open(path) as f:
             text = f.read()
-        for m in re.finditer(r"llmctl ((?:[a-z-]+ )+)((?:[^\n`|]|\\\n|\n {12,})*)",
-                             text):
+        for m in re.finditer(r"llmctl ((?:[a-z-]+ )+)"
+                             r"((?:[^\n`|]|\\\n|\n {12,})*)", text):
             words = m[1].split()
             found.setdefault(tuple(words[:2]), set()).update(
                 re.findall(r"(?<![\w-])--([a-z][a-z-]+)", m[2]))

@@ -98,7 +98,7 @@ OPTIONS = {
             priority"""),
     },
     "otel": {
-        "filelog": (CONTRIB + "receiver/filelogreceiver", """
+        "file_log": (CONTRIB + "receiver/filelogreceiver", """
             include exclude exclude_older_than start_at multiline
             force_flush_period encoding include_file_name include_file_path
             poll_interval fingerprint_size initial_buffer_size max_log_size
@@ -123,9 +123,9 @@ OPTIONS = {
         "batch": (OTEL + "/tree/main/processor/batchprocessor", """
             send_batch_size timeout send_batch_max_size metadata_keys
             metadata_cardinality_limit"""),
-        "otlpjson": (CONTRIB + "connector/otlpjsonconnector", ""),
-        "signaltometrics": (CONTRIB + "connector/signaltometricsconnector",
-                            """
+        "otlp_json": (CONTRIB + "connector/otlpjsonconnector", ""),
+        "signal_to_metrics": (CONTRIB
+                              + "connector/signaltometricsconnector", """
             logs[].name logs[].description logs[].unit logs[].conditions
             logs[].include_resource_attributes logs[].attributes[].key
             logs[].attributes[].optional logs[].attributes[].default_value
@@ -133,8 +133,9 @@ OPTIONS = {
             logs[].histogram.value logs[].exponential_histogram.max_size
             logs[].exponential_histogram.count
             logs[].exponential_histogram.value logs[].sum.value
+            logs[].sum.monotonic
             logs[].gauge.value"""),
-        "otlphttp": (OTEL + "/tree/main/exporter/otlphttpexporter", """
+        "otlp_http": (OTEL + "/tree/main/exporter/otlphttpexporter", """
             endpoint traces_endpoint metrics_endpoint logs_endpoint tls
             timeout read_buffer_size write_buffer_size encoding compression
             headers sending_queue.enabled sending_queue.storage
