@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 import calls
 
 CHAT = "/v1/chat/completions"
@@ -108,6 +110,20 @@ def test_client_that_leaves_before_the_answer(server, fake):
     assert line["error.type"] == "client_closed"
     assert line.status == 499
     assert line.output == 0
+
+
+@pytest.mark.parametrize("leave", ["close", "reset"])
+def test_client_that_leaves_with_its_answer_has_not_left_early(server, fake,
+                                                               leave):
+    """At once: it does not stay until the server has written its line."""
+    server.meter(fake)
+    for body in (calls.chat(), calls.asked_stream()) * 5:
+        exchange = server.client.open("POST", CHAT, body)
+        assert exchange.read().status == 200
+        (exchange.reset if leave == "reset" else exchange.sock.close)()
+    lines = server.lines(10)
+    assert {line["event.outcome"] for line in lines} == {"success"}
+    assert not any("error.type" in line for line in lines)
 
 
 def test_client_that_leaves_in_its_request(server, fake):

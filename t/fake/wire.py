@@ -314,7 +314,10 @@ def shape(req, answer):
         answer.pieces = compress(answer.pieces, knobs["encoding"])
         answer.headers.append(("Content-Encoding", knobs["encoding"]))
 
-    answer.headers += list(knobs.get("headers", {}).items())
+    own = knobs.get("headers", {})
+    answer.headers = [(k, v) for k, v in answer.headers
+                      if k.lower() not in map(str.lower, own)]
+    answer.headers += own.items()
 
     if "chunk" in knobs:
         answer.pieces = split(b"".join(answer.pieces), knobs["chunk"])
