@@ -98,6 +98,7 @@ struct llm_ctx_s {
     apr_bucket_brigade   *body;         /* of the request */
     apr_file_t           *file;         /* where it is long */
     apr_off_t             size;
+    unsigned              nwhole;       /* of its buckets: not copied */
     void                 *map;          /* of the file, if asked for */
     const char           *whole;        /* in one piece, if asked for */
     apr_bucket_brigade   *send;         /* what goes upstream instead */

@@ -8,6 +8,7 @@ APLOG_USE_MODULE(llm);
 
 #define LLM_FILE_TEMPLATE  "tollgate-XXXXXX"
 #define LLM_WHOLE_BUCKET   4096         /* from this size on not copied */
+#define LLM_WHOLE_FIRST    4            /* nor are these, whatever their size */
 #define LLM_BODY_STEP      65536        /* more than a read gives */
 
 /*
@@ -94,11 +95,13 @@ llm_keep(llm_ctx_t *ctx, apr_bucket *b, const char *p, apr_size_t n)
         return apr_file_write_full(ctx->file, p, n, NULL);
     }
 
-    /* A short bucket may sit in a large block: many of them would add up. */
+    /* A short bucket may sit in a large block: many of them would add up.  A copy
+     * begins such a block, too. */
 
-    if (n >= LLM_WHOLE_BUCKET
+    if ((n >= LLM_WHOLE_BUCKET || ctx->nwhole < LLM_WHOLE_FIRST)
         && apr_bucket_setaside(b, ctx->request->pool) == APR_SUCCESS)
     {
+        ctx->nwhole++;
         APR_BUCKET_REMOVE(b);
         APR_BRIGADE_INSERT_TAIL(ctx->body, b);
         return APR_SUCCESS;

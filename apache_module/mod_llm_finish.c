@@ -33,14 +33,10 @@ llm_open(llm_ctx_t *ctx)
 static tg_end_t
 llm_end(const llm_ctx_t *ctx)
 {
-    /* A fast stop looks as if all clients had left, or is told to one of them
-     * in an answer of ours. */
+    /* An answer that told of the stop is none. */
 
-    if (ctx->stopped || (llm_is_stopped() && !ctx->complete)) {
-        return TG_END_SHUTDOWN;
-    }
-
-    return tg_end_seen(ctx->client_gone, ctx->complete,
+    return tg_end_seen(llm_is_stopped(), ctx->client_gone,
+                       ctx->complete && !ctx->stopped,
                        ctx->request->connection->aborted && !ctx->broken);
 }
 
@@ -166,8 +162,9 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
          ctx = APR_RING_NEXT(ctx, link))
     {
         if (llm_lock_stopping(&ctx->lock)) {
-            llm_close(ctx, ctx->complete && !ctx->stopped ? TG_END_COMPLETE
-                      : TG_END_SHUTDOWN, true);
+            llm_close(ctx, tg_end_seen(true, ctx->client_gone,
+                                       ctx->complete && !ctx->stopped, false),
+                      true);
             (void) pthread_mutex_unlock(&ctx->lock);
         }
 

@@ -254,7 +254,7 @@ llm_pass_answered(llm_ctx_t *ctx, bool error)
 {
     request_rec  *r = ctx->request;
 
-    if (!ctx->passing || (!error && r->status < HTTP_BAD_REQUEST)) {
+    if (!ctx->passing || (!error && ap_is_HTTP_SUCCESS(r->status))) {
         return false;
     }
 
@@ -312,10 +312,9 @@ llm_pass_again(llm_ctx_t *ctx, int rc)
         return false;
     }
 
-    return llm_pass_failed(ctx, !llm_tls_sent() ? TG_FAIL_CONNECT
-                                : apr_table_get(r->notes, "proxy_timedout")
-                                  != NULL ? TG_FAIL_TIMEOUT : TG_FAIL_BROKEN,
-                           0);
+    return llm_pass_failed(ctx, tg_fail_seen(llm_tls_sent(),
+                               apr_table_get(r->notes, "proxy_timedout")
+                               != NULL), 0);
 }
 
 

@@ -168,7 +168,8 @@ llm_fixups(request_rec *r)
     /* Lookups and redirects are not calls. */
 
     if (dir->scope.enable == TG_OFF || dir->scope.enable == TG_UNSET
-        || !ap_is_initial_req(r) || r->method_number == M_CONNECT)
+        || !ap_is_initial_req(r) || r->method_number == M_CONNECT
+        || tg_conf_companion_owns(llm_main->conf, r))
     {
         return DECLINED;
     }

@@ -79,10 +79,8 @@ llm_answer_head(llm_ctx_t *ctx, request_rec *r)
 static void
 llm_answer_altered(llm_ctx_t *ctx, request_rec *r)
 {
-    const tg_hop_t  *hop = tg_call_hop(ctx->call);
-
     if (ctx->opaque) {
-        ctx->unreadable = hop != NULL && hop->whole;
+        ctx->unreadable = tg_call_must_read(ctx->call);
         return;
     }
 

@@ -20,9 +20,8 @@ typedef struct {
     tg_ticket_t           ticket;
     bool                  open;
     bool                  chosen;       /* by us, and not sent yet */
-    bool                  priced;       /* by gpu_cost= of any */
     int64_t               gpu_ns;       /* of attempts that are over */
-    int64_t               cost_nusd;
+    int64_t               cost_nusd;    /* of those; -1: not known */
     unsigned              ntried;
     const proxy_worker   *tried[LLM_UP_TRIED];
 } llm_up_call_t;
@@ -61,7 +60,7 @@ llm_up_call(request_rec *r)
 static void
 llm_up_end(llm_up_call_t *call, tg_came_t came, int64_t now)
 {
-    int64_t                 ns, cost;
+    int64_t                 ns;
     const llm_up_group_t   *ug;
     const llm_up_member_t  *m = call->member;
 
@@ -72,16 +71,12 @@ llm_up_end(llm_up_call_t *call, tg_came_t came, int64_t now)
     ug = m->group;
     ns = tg_backend_end(llm_up_table(), &call->ticket, came, &ug->conf.check,
                         now);
-    cost = tg_backend_cost(m->conf, ns);
 
     call->open = false;
     call->chosen = false;
     call->gpu_ns += ns;
-
-    if (cost >= 0) {
-        call->priced = true;
-        call->cost_nusd += cost;
-    }
+    call->cost_nusd = tg_companion_sum(call->cost_nusd,
+                                       tg_backend_cost(m->conf, ns));
 }
 
 
@@ -111,6 +106,7 @@ llm_up_call_make(request_rec *r)
 
     call = apr_pcalloc(r->pool, sizeof(llm_up_call_t));
     call->request = r;
+    call->cost_nusd = -1;
     (void) pthread_mutex_init(&call->lock, NULL);
 
     ap_set_module_config(r->request_config, &llm_upstream_module, call);
@@ -236,22 +232,9 @@ llm_up_key_value(request_rec *r, const llm_up_group_t *ug)
 static void
 llm_up_ask(request_rec *r, const llm_up_group_t *ug, tg_balance_ask_t *ask)
 {
-    bool      prefixes = ug->conf.balance == TG_BALANCE_PREFIX_AFFINITY;
-    tg_str_t  key = tg_str_null;
-
-    if (prefixes && ug->key_name != NULL) {
-        key = llm_up_key_value(r, ug);
-    }
-
-    if (llm_up_meter == NULL
-        || !llm_up_meter->ask(r, prefixes && key.len == 0, ask))
-    {
-        memset(ask, 0, sizeof(tg_balance_ask_t));
-    }
-
-    if (key.len != 0) {
-        tg_prefix_key(key, &ask->work, &ask->prefixes);
-    }
+    tg_companion_ask(llm_up_meter, r, &ug->conf,
+                     ug->key_name == NULL ? tg_str_null
+                                          : llm_up_key_value(r, ug), ask);
 }
 
 
@@ -355,26 +338,20 @@ llm_up_came(const request_rec *r, int status)
 {
     bool  gone = r->connection->aborted;
 
-    /* DONE: one of both has gone in the middle of an answer. */
+    /* One of both has gone in the middle of an answer. */
 
     if (status == DONE) {
-        return gone ? TG_CAME_CUT : TG_CAME_FAILED;
+        return tg_came_seen(0, !gone, gone);
     }
 
     if (status == OK || apr_table_get(r->notes, "proxy-error-override")) {
-        status = status == OK ? r->status : status;
-
-        return gone ? TG_CAME_CUT
-               : status == HTTP_SERVICE_UNAVAILABLE
-                 || status == HTTP_TOO_MANY_REQUESTS ? TG_CAME_BUSY
-               : status >= HTTP_INTERNAL_SERVER_ERROR ? TG_CAME_FAILED
-               : TG_CAME_OK;
+        return tg_came_seen((unsigned) (status == OK ? r->status : status),
+                            false, gone);
     }
 
-    /* There was no answer: of us, where it is not of the request. */
+    /* There was no answer; whose fault it is the status says. */
 
-    return gone || status < HTTP_INTERNAL_SERVER_ERROR ? TG_CAME_CUT
-           : TG_CAME_FAILED;
+    return tg_came_seen(0, !gone && ap_is_HTTP_SERVER_ERROR(status), gone);
 }
 
 
@@ -506,7 +483,7 @@ llm_up_told_spent(void *data, void *r, tg_companion_spent_t *spent)
 
     spent->server = call->member->server;
     spent->gpu_ns = call->gpu_ns;
-    spent->cost_nusd = call->priced ? call->cost_nusd : -1;
+    spent->cost_nusd = call->cost_nusd;
     spent->by_prices = call->member->conf->by_prices;
     spent->instead_of = call->member->conf->instead_of;
 
@@ -546,6 +523,20 @@ llm_up_told_status(void *data, tg_status_format_t format, int64_t wall_ms,
 }
 
 
+static bool
+llm_up_told_owns(void *data, void *req)
+{
+    const request_rec   *r = req;
+    const llm_up_dir_t  *dir;
+
+    (void) data;
+
+    dir = ap_get_module_config(r->per_dir_config, &llm_upstream_module);
+
+    return dir->status;
+}
+
+
 static const tg_companion_upstream_t  llm_up_told = {
     TG_COMPANION_VERSION,
     NULL,
@@ -554,7 +545,8 @@ static const tg_companion_upstream_t  llm_up_told = {
     llm_up_told_healthy,
     llm_up_told_spent,
     llm_up_told_settled,
-    llm_up_told_status
+    llm_up_told_status,
+    llm_up_told_owns
 };
 
 

@@ -136,6 +136,18 @@ typedef enum {
     TG_CAME_CUT                 /* the client left; tells nothing */
 } tg_came_t;
 
+/*
+ * By what the server saw.  status: of its answer; 0: there was none.  failed: it
+ * is to blame that there was none, or not all of it.  gone: the client left.
+ */
+static inline tg_came_t
+tg_came_seen(unsigned status, bool failed, bool gone)
+{
+    return status == 429 || status == 503 ? TG_CAME_BUSY
+           : failed || status >= 500 ? TG_CAME_FAILED
+           : status == 0 || gone ? TG_CAME_CUT : TG_CAME_OK;
+}
+
 /* It is over; only the first time does anything. cc: the upstream's. Returns the
  * nanoseconds of GPU time that are the call's: of each instant the same share
  * for all calls that are there.  The sum of all calls' is the time in which there

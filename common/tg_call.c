@@ -458,6 +458,15 @@ tg_call_alters(const tg_call_t *call)
 
 
 bool
+tg_call_must_read(const tg_call_t *call)
+{
+    const tg_hop_t  *hop = tg_call_hop(call);
+
+    return hop != NULL && hop->whole;
+}
+
+
+bool
 tg_call_gathers(const tg_call_t *call)
 {
     return tg_call_is_foreign(call) && call->routing->translator != NULL

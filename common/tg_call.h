@@ -244,6 +244,14 @@ typedef enum {
     TG_FAIL_STATUS              /* an answer with this status */
 } tg_fail_t;
 
+/* Of an attempt without an answer.  sent: a byte of it went out.  late: time was
+ * up. */
+static inline tg_fail_t
+tg_fail_seen(bool sent, bool late)
+{
+    return !sent ? TG_FAIL_CONNECT : late ? TG_FAIL_TIMEOUT : TG_FAIL_BROKEN;
+}
+
 /*
  * An attempt has failed, and nothing of an answer has gone to the client.  status
  * is of TG_FAIL_STATUS, retry_after the value of that header, if there is one.
@@ -305,6 +313,10 @@ bool tg_call_alters(const tg_call_t *call);
  */
 bool tg_call_gathers(const tg_call_t *call);
 
+/* Of an answer that is packed in an unknown way: true where it can't be passed as
+ * it is, and the client is to have an error instead. */
+bool tg_call_must_read(const tg_call_t *call);
+
 /* A piece of the answer's body, decoded. */
 void tg_call_feed(tg_call_t *call, const char *p, size_t n,
     const tg_now_t *now);
@@ -328,14 +340,16 @@ typedef enum {
 } tg_end_t;
 
 /*
- * By what the server saw.  left: it noticed the client's leave, and went on or
- * gave up for it.  whole: the last byte of an answer has gone out.  cut: the
- * client's connection is broken.
+ * By what the server saw.  stopped: it ends what is under way, so that clients
+ * seem to leave.  left: it noticed the client's leave, and went on or gave up for
+ * it.  whole: the last byte of an answer has gone out.  cut: the client's
+ * connection is broken.
  */
 static inline tg_end_t
-tg_end_seen(bool left, bool whole, bool cut)
+tg_end_seen(bool stopped, bool left, bool whole, bool cut)
 {
-    return left ? TG_END_CLIENT : whole ? TG_END_COMPLETE
+    return stopped && !whole ? TG_END_SHUTDOWN
+           : left ? TG_END_CLIENT : whole ? TG_END_COMPLETE
            : cut ? TG_END_CLIENT : TG_END_UPSTREAM;
 }
 

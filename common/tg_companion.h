@@ -14,7 +14,7 @@
 #include "tg_out.h"
 #include "tg_status.h"
 
-#define TG_COMPANION_VERSION  2
+#define TG_COMPANION_VERSION  3
 
 /* What the metering module tells of a call. */
 typedef struct {
@@ -69,6 +69,21 @@ typedef struct {
      * since 1970.  TG_ERROR where out() said so, or there is no memory. */
     int     (*status)(void *data, tg_status_format_t format, int64_t wall_ms,
                       tg_out_t out, void *baton);
+
+    /* The request is for its own page, llm_upstream_status: not a call. */
+    bool    (*owns)(void *data, void *r);
 } tg_companion_upstream_t;
+
+/* Before a backend is chosen: fills in ask, by what meter (NULL: none is loaded)
+ * tells of the request, and by key: the value of llm_balance's key=, or empty. */
+void tg_companion_ask(const tg_companion_meter_t *meter, void *r,
+    const tg_group_conf_t *gc, tg_str_t key, tg_balance_ask_t *ask);
+
+/* a and b are such as cost_nusd. */
+static inline int64_t
+tg_companion_sum(int64_t a, int64_t b)
+{
+    return a < 0 ? b : b < 0 ? a : a + b;
+}
 
 #endif /* TG_COMPANION_H */

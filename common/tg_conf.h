@@ -318,6 +318,9 @@ int tg_conf_finish(tg_conf_t *conf, tg_error_t *err);
 bool tg_conf_companion(tg_conf_t *conf,
     const tg_companion_upstream_t *companion);
 
+/* The upstream module answers this request of the server's: it is no call. */
+bool tg_conf_companion_owns(const tg_conf_t *conf, void *r);
+
 /* Part of tg_conf_finish(); tg_line.c. TG_ERROR on exhaustion. */
 int tg_line_prepare(tg_conf_t *conf);
 

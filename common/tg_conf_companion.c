@@ -23,6 +23,15 @@ tg_conf_companion(tg_conf_t *conf, const tg_companion_upstream_t *companion)
 }
 
 
+bool
+tg_conf_companion_owns(const tg_conf_t *conf, void *r)
+{
+    const tg_companion_upstream_t  *companion = conf->companion;
+
+    return companion != NULL && companion->owns(companion->data, r);
+}
+
+
 typedef struct {
     const tg_conf_t  *conf;
     bool              named[TG_PROVIDERS_MAX];

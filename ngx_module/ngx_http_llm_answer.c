@@ -234,11 +234,10 @@ ngx_http_llm_answer_head(ngx_http_llm_ctx_t *ctx)
 static ngx_int_t
 ngx_http_llm_answer_altered(ngx_http_llm_ctx_t *ctx)
 {
-    const tg_hop_t      *hop = tg_call_hop(ctx->call);
     ngx_http_request_t  *r = ctx->request;
 
     if (ctx->opaque) {
-        if (hop == NULL || !hop->whole) {
+        if (!tg_call_must_read(ctx->call)) {
             return NGX_OK;
         }
 

@@ -163,12 +163,9 @@ ngx_http_llm_attempt_why(ngx_http_upstream_t *u)
 {
     ngx_connection_t  *c = u->peer.connection;
 
-    if (!u->request_sent) {
-        return TG_FAIL_CONNECT;
-    }
-
-    return c != NULL && (c->read->timedout || c->write->timedout)
-           ? TG_FAIL_TIMEOUT : TG_FAIL_BROKEN;
+    return tg_fail_seen(u->request_sent,
+                        c != NULL
+                        && (c->read->timedout || c->write->timedout));
 }
 
 

@@ -62,7 +62,7 @@ ngx_http_llm_end(ngx_http_llm_ctx_t *ctx)
 {
     ngx_connection_t  *c = ctx->request->connection;
 
-    return tg_end_seen(ctx->client_gone, ctx->complete,
+    return tg_end_seen(false, ctx->client_gone, ctx->complete,
                        c->error || c->timedout
                        || ctx->request->headers_out.status
                           == NGX_HTTP_CLIENT_CLOSED_REQUEST);

@@ -374,8 +374,8 @@ ngx_http_llm_exit_process(ngx_cycle_t *cycle)
     while (!ngx_queue_empty(&ngx_http_llm_open)) {
         q = ngx_queue_head(&ngx_http_llm_open);
         ctx = ngx_queue_data(q, ngx_http_llm_ctx_t, queue);
-        ngx_http_llm_close(ctx, ctx->complete ? TG_END_COMPLETE
-                                              : TG_END_SHUTDOWN);
+        ngx_http_llm_close(ctx, tg_end_seen(true, ctx->client_gone,
+                                            ctx->complete, false));
     }
 
     ngx_http_llm_log_flush_all(lmcf);

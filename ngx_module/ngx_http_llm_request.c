@@ -378,9 +378,10 @@ ngx_http_llm_feed_body(ngx_http_llm_ctx_t *ctx)
 ngx_int_t
 ngx_http_llm_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                 rc;
-    ngx_http_llm_ctx_t       *ctx;
-    ngx_http_llm_loc_conf_t  *llcf;
+    ngx_int_t                  rc;
+    ngx_http_llm_ctx_t        *ctx;
+    ngx_http_llm_loc_conf_t   *llcf;
+    ngx_http_llm_main_conf_t  *lmcf;
 
     ctx = ngx_http_llm_get_ctx(r);
 
@@ -394,9 +395,11 @@ ngx_http_llm_handler(ngx_http_request_t *r)
     }
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+    lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
 
     if (llcf->scope.enable == TG_OFF
-        || (r != r->main && !llcf->scope.own_enable))
+        || (r != r->main && !llcf->scope.own_enable)
+        || tg_conf_companion_owns(lmcf->conf, r))
     {
         return NGX_DECLINED;
     }

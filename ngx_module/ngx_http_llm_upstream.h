@@ -84,6 +84,7 @@ typedef struct {
 
 typedef struct {
     tg_status_format_t               format;
+    unsigned                         status:1;  /* llm_upstream_status is said */
 } ngx_http_llm_upstream_loc_conf_t;
 
 /* How an exchange ended. */

@@ -37,42 +37,31 @@ ngx_http_llm_upstream_call_add(ngx_http_request_t *r, ngx_http_llm_group_t *g)
 }
 
 
-static void
+/* Of llm_balance's key=. */
+static tg_str_t
 ngx_http_llm_upstream_call_key(ngx_http_llm_upstream_call_t *call)
 {
     ngx_http_variable_value_t  *v;
 
+    if (call->group->key == NGX_ERROR) {
+        return tg_str_null;
+    }
+
     v = ngx_http_get_indexed_variable(call->request,
                                       (ngx_uint_t) call->group->key);
 
-    if (v != NULL && !v->not_found && v->len != 0) {
-        tg_prefix_key(tg_str_of((char *) v->data, v->len), &call->ask.work,
-                      &call->ask.prefixes);
-    }
+    return v == NULL || v->not_found ? tg_str_null
+           : tg_str_of((char *) v->data, v->len);
 }
 
 
 const tg_balance_ask_t *
 ngx_http_llm_upstream_call_ask(ngx_http_llm_upstream_call_t *call)
 {
-    bool                         prefixes;
-    ngx_http_llm_group_t        *g = call->group;
-    const tg_companion_meter_t  *meter = call->lumcf->meter;
-
-    if (call->asked) {
-        return &call->ask;
-    }
-
-    call->asked = 1;
-    prefixes = g->gc.balance == TG_BALANCE_PREFIX_AFFINITY
-               && g->key == NGX_ERROR;
-
-    if (meter == NULL || !meter->ask(call->request, prefixes, &call->ask)) {
-        ngx_memzero(&call->ask, sizeof(tg_balance_ask_t));
-    }
-
-    if (g->key != NGX_ERROR) {
-        ngx_http_llm_upstream_call_key(call);
+    if (!call->asked) {
+        call->asked = 1;
+        tg_companion_ask(call->lumcf->meter, call->request, &call->group->gc,
+                         ngx_http_llm_upstream_call_key(call), &call->ask);
     }
 
     return &call->ask;
@@ -137,28 +126,11 @@ ngx_http_llm_upstream_call_came(ngx_http_llm_upstream_call_t *call,
 
     status = u->state != NULL ? u->state->status : 0;
 
-    if (status == NGX_HTTP_TOO_MANY_REQUESTS
-        || status == NGX_HTTP_SERVICE_UNAVAILABLE)
-    {
-        return TG_CAME_BUSY;
-    }
-
-    if ((state & NGX_PEER_FAILED)
-        || status >= NGX_HTTP_INTERNAL_SERVER_ERROR
-        || (status != 0 && ngx_http_llm_upstream_cut(u, pc->connection)))
-    {
-        return TG_CAME_FAILED;
-    }
-
-    return status == 0 || r->connection->error ? TG_CAME_CUT : TG_CAME_OK;
-}
-
-
-/* -1: no cost is known. */
-static int64_t
-ngx_http_llm_upstream_sum(int64_t a, int64_t b)
-{
-    return a < 0 ? b : b < 0 ? a : a + b;
+    return tg_came_seen((unsigned) status,
+                        (state & NGX_PEER_FAILED)
+                        || (status != 0
+                            && ngx_http_llm_upstream_cut(u, pc->connection)),
+                        r->connection->error);
 }
 
 
@@ -177,8 +149,8 @@ ngx_http_llm_upstream_call_end(ngx_http_llm_upstream_call_t *call,
 
     call->ticket.backend = NULL;
     call->gpu_ns += ns;
-    call->cost_nusd = ngx_http_llm_upstream_sum(call->cost_nusd,
-                                            tg_backend_cost(call->bc, ns));
+    call->cost_nusd = tg_companion_sum(call->cost_nusd,
+                                       tg_backend_cost(call->bc, ns));
 }
 
 
@@ -275,8 +247,8 @@ ngx_http_llm_upstream_tell_spent(void *data, void *req,
                                                       &r->upstream->peer, 0));
 
         spent->gpu_ns += call->gpu_ns;
-        spent->cost_nusd = ngx_http_llm_upstream_sum(spent->cost_nusd,
-                                                     call->cost_nusd);
+        spent->cost_nusd = tg_companion_sum(spent->cost_nusd,
+                                            call->cost_nusd);
 
         if (spent->server.p == NULL) {
             spent->server = tg_dup(&mem, tg_backend_server(call->backend));
@@ -322,6 +294,20 @@ ngx_http_llm_upstream_tell_status(void *data, tg_status_format_t format,
 }
 
 
+static bool
+ngx_http_llm_upstream_tell_owns(void *data, void *req)
+{
+    ngx_http_request_t                *r = req;
+    ngx_http_llm_upstream_loc_conf_t  *lulcf;
+
+    (void) data;
+
+    lulcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_upstream_module);
+
+    return lulcf->status;
+}
+
+
 void
 ngx_http_llm_upstream_tell(ngx_http_llm_upstream_main_conf_t *lumcf)
 {
@@ -333,6 +319,7 @@ ngx_http_llm_upstream_tell(ngx_http_llm_upstream_main_conf_t *lumcf)
     lumcf->tells.spent = ngx_http_llm_upstream_tell_spent;
     lumcf->tells.settled = ngx_http_llm_upstream_tell_settled;
     lumcf->tells.status = ngx_http_llm_upstream_tell_status;
+    lumcf->tells.owns = ngx_http_llm_upstream_tell_owns;
 
     lumcf->companion = &lumcf->tells;
 }

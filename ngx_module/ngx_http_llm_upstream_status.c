@@ -59,6 +59,7 @@ ngx_http_llm_upstream_status(ngx_conf_t *cf,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_llm_status_handler;
+    lulcf->status = 1;
 
     return tg_status_format(args, nargs, false, &lulcf->format, err);
 }

@@ -71,6 +71,7 @@ def directives(llm, indent):
 class Httpd(Server):
     name = "httpd"
     buffers = MPM != "prefork"
+    one_pool = MPM != "prefork"         # each call may have another child
 
     def modules(self, site):
         names = ("mpm_" + MPM,) + LOADED

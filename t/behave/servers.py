@@ -175,6 +175,7 @@ class Server:
 
     name = None
     buffers = True                      # cost lines are gathered
+    one_pool = True                     # of one worker's upstream connections
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="tollgate-")

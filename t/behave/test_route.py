@@ -87,7 +87,8 @@ def test_many_calls_on_few_connections(server, fake, fake2):
         assert server.client.post(CHAT, calls.chat(model)).status == 200
     for there in (fake, fake2):
         assert len(there.requests) == 5
-        assert len({req.connection for req in there.requests}) == 1
+        if server.one_pool:
+            assert len({req.connection for req in there.requests}) == 1
     server.lines(10)
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import pytest
 
+import calls
 from client import Broken
 from engines import Engines
 from servers import Loc, Site, Upstream
@@ -110,6 +111,19 @@ def test_a_status_page_is_for_those_who_may(server):
 
         assert server.client.get(JSON.path).status == 403
         server.expect_errors("forbidden by rule", "AH01630")
+
+
+def test_a_look_at_servers_is_no_call(server, fake):
+    """Where calls are metered all around it."""
+    site = server.metered(fake)
+    site.server_llm = [("llm", "on")]
+    site.locs.append(JSON)
+    site.modules = ("llm", "llm_upstream")
+    server.start(site)
+    r = server.client.get(JSON.path)
+    assert r.header("x-llm-request-id") is None
+    server.client.post("/v1/chat/completions", calls.chat())
+    server.line()
 
 
 def add_up(servers):

@@ -87,9 +87,18 @@ up_settled(void *data, void *r, int64_t prompt_tokens, int64_t output_tokens,
 }
 
 
+static bool
+up_owns(void *data, void *r)
+{
+    (void) data;
+
+    return r == &up;
+}
+
+
 static tg_companion_upstream_t  companion = {
     TG_COMPANION_VERSION, &up, up_group, up_saturated, up_healthy, up_spent,
-    up_settled, NULL
+    up_settled, NULL, up_owns
 };
 
 
@@ -215,9 +224,13 @@ test_nobody_knows_what_is_not_looked_after(void **state)
     assert_int_equal(call(&f, LLAMA), TG_OK);
     goes_to(&f, "gpu");
 
+    assert_true(tg_conf_companion_owns(f.conf, &up));
+    assert_false(tg_conf_companion_owns(f.conf, &request));
+
     companion.version++;
     assert_false(tg_conf_companion(f.conf, &companion));
     assert_null(f.conf->companion);
+    assert_false(tg_conf_companion_owns(f.conf, &up));
     companion.version--;
     end(&f);
 
@@ -652,6 +665,97 @@ test_attempts_that_fail_take_time_as_well(void **state)
 }
 
 
+static bool  asked_for_prefixes;
+
+
+static bool
+meter_ask(void *r, bool prefixes, tg_balance_ask_t *ask)
+{
+    asked_for_prefixes = prefixes;
+    memset(ask, 0, sizeof(tg_balance_ask_t));
+    ask->work.prompt_tokens = 700;
+    ask->prefixes.n = prefixes ? 2 : 0;
+
+    return r == &request;
+}
+
+
+static void
+test_a_key_takes_the_place_of_the_prompt(void **state)
+{
+    tg_group_conf_t             gc;
+    tg_balance_ask_t            a, b;
+    const tg_companion_meter_t  meter = { TG_COMPANION_VERSION, meter_ask };
+
+    (void) state;
+    memset(&gc, 0, sizeof(gc));
+
+    gc.balance = TG_BALANCE_LEAST_LOAD;
+    tg_companion_ask(&meter, &request, &gc, tg_str("k"), &a);
+    assert_false(asked_for_prefixes);
+    assert_int_equal(a.work.prompt_tokens, 700);
+    assert_int_equal(a.prefixes.n, 0);
+
+    gc.balance = TG_BALANCE_PREFIX_AFFINITY;
+    tg_companion_ask(&meter, &request, &gc, tg_str_null, &a);
+    assert_true(asked_for_prefixes);
+    assert_int_equal(a.prefixes.n, 2);
+
+    tg_companion_ask(&meter, &request, &gc, tg_str("k"), &a);
+    assert_false(asked_for_prefixes);
+    assert_int_not_equal(a.prefixes.n, 0);
+
+    /* Also where nothing is metered. */
+
+    tg_companion_ask(NULL, &request, &gc, tg_str("k"), &b);
+    assert_int_equal(b.work.prompt_tokens, 0);
+    assert_int_equal(a.prefixes.hash[0], b.prefixes.hash[0]);
+
+    tg_companion_ask(&meter, &up, &gc, tg_str_null, &b);
+    assert_int_equal(b.work.prompt_tokens, 0);
+    assert_int_equal(b.prefixes.n, 0);
+}
+
+
+static void
+test_what_came_of_a_stay_at_a_backend(void **state)
+{
+    (void) state;
+    assert_int_equal(tg_came_seen(200, false, false), TG_CAME_OK);
+    assert_int_equal(tg_came_seen(404, false, false), TG_CAME_OK);
+    assert_int_equal(tg_came_seen(429, false, true), TG_CAME_BUSY);
+    assert_int_equal(tg_came_seen(503, true, false), TG_CAME_BUSY);
+    assert_int_equal(tg_came_seen(500, false, true), TG_CAME_FAILED);
+    assert_int_equal(tg_came_seen(200, true, false), TG_CAME_FAILED);
+    assert_int_equal(tg_came_seen(0, true, false), TG_CAME_FAILED);
+    assert_int_equal(tg_came_seen(0, false, true), TG_CAME_CUT);
+    assert_int_equal(tg_came_seen(200, false, true), TG_CAME_CUT);
+
+    assert_int_equal(tg_companion_sum(-1, -1), -1);
+    assert_int_equal(tg_companion_sum(-1, 5), 5);
+    assert_int_equal(tg_companion_sum(5, -1), 5);
+    assert_int_equal(tg_companion_sum(5, 7), 12);
+}
+
+
+static void
+test_how_a_call_ended_by_what_was_seen(void **state)
+{
+    (void) state;
+    assert_int_equal(tg_end_seen(false, false, true, false), TG_END_COMPLETE);
+    assert_int_equal(tg_end_seen(false, true, true, false), TG_END_CLIENT);
+    assert_int_equal(tg_end_seen(false, false, false, true), TG_END_CLIENT);
+    assert_int_equal(tg_end_seen(false, false, false, false), TG_END_UPSTREAM);
+    assert_int_equal(tg_end_seen(true, true, false, true), TG_END_SHUTDOWN);
+    assert_int_equal(tg_end_seen(true, false, true, true), TG_END_COMPLETE);
+    assert_int_equal(tg_end_seen(true, true, true, false), TG_END_CLIENT);
+
+    assert_int_equal(tg_fail_seen(false, true), TG_FAIL_CONNECT);
+    assert_int_equal(tg_fail_seen(true, true), TG_FAIL_TIMEOUT);
+    assert_int_equal(tg_fail_seen(true, false), TG_FAIL_BROKEN);
+}
+
+
 int
 main(void)
 {
@@ -669,7 +773,10 @@ main(void)
         cmocka_unit_test(test_a_route_with_a_cap_needs_a_ledger),
         cmocka_unit_test(test_a_call_costs_the_time_that_it_took),
         cmocka_unit_test(test_what_is_held_in_dollars_is_of_the_price_list),
-        cmocka_unit_test(test_attempts_that_fail_take_time_as_well)
+        cmocka_unit_test(test_attempts_that_fail_take_time_as_well),
+        cmocka_unit_test(test_a_key_takes_the_place_of_the_prompt),
+        cmocka_unit_test(test_what_came_of_a_stay_at_a_backend),
+        cmocka_unit_test(test_how_a_call_ended_by_what_was_seen)
     };
 
     return cmocka_run_group_tests(tests, routed_setup, routed_teardown);
