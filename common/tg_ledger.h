@@ -288,6 +288,11 @@ void tg_ledger_reboot(tg_ledger_t *led, const unsigned char boot[16]);
  * for each proof; TG_LEDGER_OK or _BAD. */
 int tg_ledger_claim(tg_ledger_t *led, uint32_t owner);
 
+/* Whether that owner is.  incarnation 0: another one of that number than we
+ * are. */
+bool tg_ledger_owner_alive(const tg_ledger_t *led, uint32_t owner,
+    uint32_t incarnation);
+
 /*
  * Debits all items, 1 to TG_LEDGER_ITEMS_MAX of them with different keys, or
  * none.  blob: up to TG_LEDGER_BLOB_MAX bytes for the sweeper.  OK, REFUSED,

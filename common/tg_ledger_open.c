@@ -181,3 +181,17 @@ tg_ledger_claim(tg_ledger_t *led, uint32_t owner)
 
     return TG_LEDGER_OK;
 }
+
+
+bool
+tg_ledger_owner_alive(const tg_ledger_t *led, uint32_t owner,
+    uint32_t incarnation)
+{
+    if (incarnation != 0) {
+        return !tg_led_dead(led, (uint64_t) incarnation << 32 | owner);
+    }
+
+    return owner != (uint32_t) led->me && owner != 0
+           && owner <= TG_LEDGER_OWNERS_MAX
+           && !led->host.owner_dead(led->host.baton, owner);
+}

@@ -25,8 +25,8 @@ tg_tally_check(uint64_t magic, uint64_t layout)
 
 
 tg_tally_process_t *
-tg_tally_join(tg_tally_t *tally, int64_t pid, uint64_t start,
-    tg_tally_alive_t alive)
+tg_tally_join(tg_tally_t *tally, int64_t number, uint64_t start,
+    tg_tally_alive_t alive, void *data)
 {
     int64_t              old;
     tg_tally_process_t  *p = tally->processes;
@@ -35,18 +35,19 @@ tg_tally_join(tg_tally_t *tally, int64_t pid, uint64_t start,
      * `start` is his, too, it would tell that he is somebody else. */
 
     for (unsigned i = 0; i < TG_TALLY_PROCESSES; i++, p++) {
-        old = atomic_load(&p->pid);
+        old = atomic_load(&p->number);
 
         if (old != 0
-            && (old > 0 ? alive(old, atomic_load(&p->start)) : alive(-old, 0)))
+            && (old > 0 ? alive(data, old, atomic_load(&p->start))
+                        : alive(data, -old, 0)))
         {
             continue;
         }
 
-        if (atomic_compare_exchange_strong(&p->pid, &old, -pid)) {
+        if (atomic_compare_exchange_strong(&p->number, &old, -number)) {
             atomic_store(&p->start, start);
             atomic_store(&p->calls, 0);
-            atomic_store(&p->pid, pid);
+            atomic_store(&p->number, number);
             return p;
         }
     }
@@ -56,16 +57,18 @@ tg_tally_join(tg_tally_t *tally, int64_t pid, uint64_t start,
 
 
 int64_t
-tg_tally_in_flight(tg_tally_t *tally, tg_tally_alive_t alive)
+tg_tally_in_flight(tg_tally_t *tally, tg_tally_alive_t alive, void *data)
 {
-    int64_t              n, pid, sum = 0;
+    int64_t              n, number, sum = 0;
     tg_tally_process_t  *p = tally->processes;
 
     for (unsigned i = 0; i < TG_TALLY_PROCESSES; i++, p++) {
         n = atomic_load(&p->calls);
-        pid = atomic_load(&p->pid);
+        number = atomic_load(&p->number);
 
-        if (n > 0 && pid > 0 && alive(pid, atomic_load(&p->start))) {
+        if (n > 0 && number > 0
+            && alive(data, number, atomic_load(&p->start)))
+        {
             sum += n;
         }
     }

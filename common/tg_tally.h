@@ -16,15 +16,15 @@
 #include "tg_subjects.h"
 
 /* Another number where what is below means something else. */
-#define TG_TALLY_VERSION    1
+#define TG_TALLY_VERSION    2
 
 #define TG_TALLY_PROCESSES  1024
 
 /* A process of the server.  One that has died is as none: what it had in flight
  * is not. */
 typedef struct {
-    _Atomic int64_t   pid;          /* 0: unused; below 0: -pid is about to take
-                                       it */
+    _Atomic int64_t   number;       /* that it is known by; 0: unused; below 0:
+                                       -number is about to take it */
     _Atomic uint64_t  start;        /* of it, so that another one of that number
                                        is told from it */
     _Atomic int64_t   calls;        /* in flight */
@@ -61,15 +61,16 @@ void tg_tally_init(tg_tally_t *tally, int64_t now,
  * and can be gone on with.  TG_AGAIN: of another.  TG_ERROR: it is none. */
 int tg_tally_check(uint64_t magic, uint64_t layout);
 
-/* alive: whether a process is. */
-typedef bool (*tg_tally_alive_t)(int64_t pid, uint64_t start);
+/* Whether a process is alive; start 0: one of that number. */
+typedef bool (*tg_tally_alive_t)(void *data, int64_t number, uint64_t start);
 
 /* The caller's own place, zeroed; NULL where all are taken by the living: then
  * its calls in flight are not told. */
-tg_tally_process_t *tg_tally_join(tg_tally_t *tally, int64_t pid,
-    uint64_t start, tg_tally_alive_t alive);
+tg_tally_process_t *tg_tally_join(tg_tally_t *tally, int64_t number,
+    uint64_t start, tg_tally_alive_t alive, void *data);
 
 /* Calls in flight in all of those alive. */
-int64_t tg_tally_in_flight(tg_tally_t *tally, tg_tally_alive_t alive);
+int64_t tg_tally_in_flight(tg_tally_t *tally, tg_tally_alive_t alive,
+    void *data);
 
 #endif /* TG_TALLY_H */

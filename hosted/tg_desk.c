@@ -196,11 +196,8 @@ tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
 {
     tg_error_t  why;
 
-    if (desk->tally != NULL) {
-        desk->process = tg_tally_file_join(desk->tally);
-    }
-
     if (!desk->open) {
+        tg_desk_tally_join(desk);
         return TG_OK;
     }
 
@@ -209,6 +206,7 @@ tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
     }
 
     desk->joined = true;
+    tg_desk_tally_join(desk);
 
     if (tg_desk_start_carrier(desk, err) != TG_OK) {
         desk->joined = false;

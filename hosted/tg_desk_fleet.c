@@ -1,7 +1,7 @@
 /* What this node tells its fleet of what it has spent, and hears of the others:
  * in a thread of the carrier's, of one process at a time. */
 
-#include "tg_desk.h"
+#include "tg_desk_int.h"
 #include "tg_fleet_view.h"
 
 #include <hiredis/hiredis.h>
@@ -63,7 +63,7 @@ tg_desk_myself(tg_desk_t *desk, tg_fleet_node_t *node)
 
     node->node = stats.node;
     node->since = desk->tally->since;
-    node->in_flight = tg_tally_file_in_flight(desk->tally);
+    node->in_flight = tg_desk_in_flight(desk);
     node->total = sum.cost;
     memcpy(node->label, options->label, sizeof(node->label));
     memcpy(node->config, desk->conf->hash_text,

@@ -1,6 +1,6 @@
 /* What a server counts, and shows. */
 
-#include "tg_desk.h"
+#include "tg_desk_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +74,33 @@ tg_desk_tally(tg_desk_t *desk, tg_tally_t **anonymous, int64_t now)
 }
 
 
+/* Of what processes of several servers share: the ledger knows them. */
+static tg_ledger_file_t *
+tg_desk_owners(tg_desk_t *desk)
+{
+    return desk->tally == desk->tally_file.tally ? &desk->ledger : NULL;
+}
+
+
+void
+tg_desk_tally_join(tg_desk_t *desk)
+{
+    if (desk->tally != NULL) {
+        desk->process = tg_tally_file_join(desk->tally, tg_desk_owners(desk));
+    }
+}
+
+
+int64_t
+tg_desk_in_flight(tg_desk_t *desk)
+{
+    tg_ledger_file_t  *owners = tg_desk_owners(desk);
+
+    return owners != NULL && (!desk->open || owners->ledger.me == 0)
+           ? 0 : tg_tally_file_in_flight(desk->tally, owners);
+}
+
+
 uint64_t
 tg_desk_seq(tg_desk_t *desk, unsigned n)
 {
@@ -118,7 +145,7 @@ tg_desk_facts(tg_desk_t *desk, const tg_price_book_t *book,
     facts->breakers = breakers;
     facts->book = book;
     facts->upstream = desk->conf->companion;
-    facts->in_flight = tg_tally_file_in_flight(desk->tally);
+    facts->in_flight = tg_desk_in_flight(desk);
 }
 
 

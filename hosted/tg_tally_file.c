@@ -307,16 +307,42 @@ tg_tally_anonymous(int64_t now)
 }
 
 
-tg_tally_process_t *
-tg_tally_file_join(tg_tally_t *tally)
+static bool
+tg_tally_pid_alive(void *data, int64_t pid, uint64_t start)
 {
-    return tg_tally_join(tally, getpid(), tg_backend_start(),
-                         tg_backend_alive);
+    (void) data;
+
+    return tg_backend_alive(pid, start);
+}
+
+
+static bool
+tg_tally_owner_alive(void *data, int64_t owner, uint64_t incarnation)
+{
+    const tg_ledger_file_t  *f = data;
+
+    return tg_ledger_owner_alive(&f->ledger, (uint32_t) owner,
+                                 (uint32_t) incarnation);
+}
+
+
+tg_tally_process_t *
+tg_tally_file_join(tg_tally_t *tally, tg_ledger_file_t *owners)
+{
+    if (owners == NULL) {
+        return tg_tally_join(tally, getpid(), tg_backend_start(),
+                             tg_tally_pid_alive, NULL);
+    }
+
+    return tg_tally_join(tally, (uint32_t) owners->ledger.me,
+                         owners->ledger.me >> 32, tg_tally_owner_alive, owners);
 }
 
 
 int64_t
-tg_tally_file_in_flight(tg_tally_t *tally)
+tg_tally_file_in_flight(tg_tally_t *tally, tg_ledger_file_t *owners)
 {
-    return tg_tally_in_flight(tally, tg_backend_alive);
+    return tg_tally_in_flight(tally, owners == NULL ? tg_tally_pid_alive
+                                                    : tg_tally_owner_alive,
+                              owners);
 }

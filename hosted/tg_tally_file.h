@@ -9,6 +9,7 @@
 #ifndef TG_TALLY_FILE_H
 #define TG_TALLY_FILE_H
 
+#include "tg_ledger_file.h"
 #include "tg_tally.h"
 
 #include <sys/types.h>
@@ -37,8 +38,14 @@ void tg_tally_file_close(tg_tally_file_t *f);
 /* Never given back: for as long as the processes live.  NULL: no memory. */
 tg_tally_t *tg_tally_anonymous(int64_t now);
 
-/* This process's own place in it, or NULL; what is in flight in all of them. */
-tg_tally_process_t *tg_tally_file_join(tg_tally_t *tally);
-int64_t tg_tally_file_in_flight(tg_tally_t *tally);
+/*
+ * This process's own place in it, or NULL; what is in flight in all of them.
+ * owners: of a file, the ledger beside it, which this process has joined.  It
+ * knows who is alive by the kernel's locks, in whatever container; numbers of
+ * processes, which memory that is inherited goes by (NULL), are of one.
+ */
+tg_tally_process_t *tg_tally_file_join(tg_tally_t *tally,
+    tg_ledger_file_t *owners);
+int64_t tg_tally_file_in_flight(tg_tally_t *tally, tg_ledger_file_t *owners);
 
 #endif /* TG_TALLY_FILE_H */

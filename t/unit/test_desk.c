@@ -151,6 +151,97 @@ test_slot_of_the_dead_comes_free(void **state)
 }
 
 
+static void
+log_nothing(void *data, tg_desk_level_t level, const char *message)
+{
+    (void) data;
+    (void) level;
+    (void) message;
+}
+
+
+/* A server's process. */
+static void
+serve(tg_desk_t *desk, tg_conf_t *conf)
+{
+    tg_error_t   err;
+    tg_tally_t  *anonymous = NULL;
+
+    memset(desk, 0, sizeof(*desk));
+    memset(conf, 0, sizeof(*conf));
+    desk->conf = conf;
+    desk->log = log_nothing;
+    desk->loaded = true;
+    conf->prefix.off = true;
+    assert_int_equal(pthread_mutex_init(&desk->lock, NULL), 0);
+    assert_int_equal(tg_ledger_file_open(&desk->ledger, path, 512 * 1024, &err),
+                     TG_OK);
+    desk->open = true;
+    tg_desk_tally(desk, &anonymous, 1000);
+    assert_null(anonymous);
+    assert_int_equal(tg_desk_join(desk, 1000, &err), TG_OK);
+    assert_non_null(desk->process);
+}
+
+
+static int64_t
+in_flight(tg_desk_t *desk)
+{
+    int64_t            n;
+    tg_now_t           now = { 1000, 1000 };
+    tg_status_facts_t  facts;
+
+    tg_desk_facts(desk, NULL, NULL, &now, &facts);
+    n = facts.in_flight;
+    tg_desk_facts_end(&facts);
+
+    return n;
+}
+
+
+/* Of one number, as they may be in two containers that share the file. */
+static void
+test_processes_are_not_known_by_their_numbers(void **state)
+{
+    char                 tally[sizeof(path) + sizeof(TG_TALLY_SUFFIX)];
+    tg_conf_t            conf[3];
+    tg_desk_t            desk[3];
+    tg_tally_process_t  *left;
+
+    (void) state;
+    serve(&desk[0], &conf[0]);
+    serve(&desk[1], &conf[1]);
+    assert_int_not_equal(desk[0].process - desk[0].tally->processes,
+                         desk[1].process - desk[1].tally->processes);
+    desk[0].process->calls = 2;
+    desk[1].process->calls = 3;
+    assert_int_equal(in_flight(&desk[0]), 5);
+    assert_int_equal(in_flight(&desk[1]), 5);
+
+    /* Its place is the next one's. */
+
+    left = desk[0].tally->processes
+           + (desk[1].process - desk[1].tally->processes);
+    tg_desk_leave(&desk[1], 2000);
+    tg_desk_close(&desk[1]);
+    assert_int_equal(in_flight(&desk[0]), 2);
+
+    serve(&desk[2], &conf[2]);
+    assert_int_equal(left->calls, 0);
+    assert_int_equal(desk[2].process - desk[2].tally->processes,
+                     left - desk[0].tally->processes);
+    assert_int_equal(in_flight(&desk[2]), 2);
+
+    for (unsigned i = 0; i < 3; i += 2) {
+        tg_desk_leave(&desk[i], 2000);
+        tg_desk_close(&desk[i]);
+    }
+
+    (void) snprintf(tally, sizeof(tally), "%s" TG_TALLY_SUFFIX, path);
+    assert_int_equal(unlink(tally), 0);
+}
+
+
 int
 main(void)
 {
@@ -159,7 +250,9 @@ main(void)
             test_slot_comes_free_though_the_lock_was_not_to_be_had, setup,
             teardown),
         cmocka_unit_test_setup_teardown(test_slot_of_the_dead_comes_free,
-                                        setup, teardown)
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_processes_are_not_known_by_their_numbers, setup, teardown)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

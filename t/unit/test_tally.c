@@ -158,7 +158,7 @@ test_what_the_dead_had_in_flight_is_not(void **state)
     tg_tally_process_t  *own, *again;
 
     assert_non_null(t);
-    own = tg_tally_file_join(t);
+    own = tg_tally_file_join(t, NULL);
     assert_non_null(own);
     own->calls = 2;
 
@@ -166,43 +166,45 @@ test_what_the_dead_had_in_flight_is_not(void **state)
     assert_true(pid != -1);
 
     if (pid == 0) {
-        own = tg_tally_file_join(t);
+        own = tg_tally_file_join(t, NULL);
         own->calls = 5;
-        _exit(tg_tally_file_in_flight(t) == 7 ? 0 : 1);
+        _exit(tg_tally_file_in_flight(t, NULL) == 7 ? 0 : 1);
     }
 
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
-    assert_int_equal(tg_tally_file_in_flight(t), 2);
+    assert_int_equal(tg_tally_file_in_flight(t, NULL), 2);
 
     /* Its place is taken over, empty. */
 
-    again = tg_tally_file_join(t);
+    again = tg_tally_file_join(t, NULL);
     assert_non_null(again);
     assert_true(again != own);
     assert_int_equal(again->calls, 0);
-    assert_int_equal(tg_tally_file_in_flight(t), 2);
+    assert_int_equal(tg_tally_file_in_flight(t, NULL), 2);
     (void) state;
 }
 
 
 static bool
-all_live(int64_t pid, uint64_t start)
+all_live(void *data, int64_t number, uint64_t start)
 {
+    (void) data;
     (void) start;
 
-    assert_true(pid > 0);
+    assert_true(number > 0);
 
     return true;
 }
 
 
 static bool
-none_live(int64_t pid, uint64_t start)
+none_live(void *data, int64_t number, uint64_t start)
 {
+    (void) data;
     (void) start;
 
-    assert_true(pid > 0);
+    assert_true(number > 0);
 
     return false;
 }
@@ -214,16 +216,16 @@ test_a_place_that_is_being_taken_is_nobody_elses(void **state)
     tg_tally_t          *t = tg_tally_anonymous(1000);
     tg_tally_process_t  *p = t->processes;
 
-    p->pid = -77;
+    p->number = -77;
     p->calls = 3;                       /* of who died there */
-    assert_ptr_equal(tg_tally_join(t, 78, 1, all_live), p + 1);
-    assert_int_equal(p[1].pid, 78);
-    assert_int_equal(tg_tally_in_flight(t, all_live), 0);
+    assert_ptr_equal(tg_tally_join(t, 78, 1, all_live, NULL), p + 1);
+    assert_int_equal(p[1].number, 78);
+    assert_int_equal(tg_tally_in_flight(t, all_live, NULL), 0);
 
     /* He has died over it. */
 
-    assert_ptr_equal(tg_tally_join(t, 79, 1, none_live), p);
-    assert_int_equal(p->pid, 79);
+    assert_ptr_equal(tg_tally_join(t, 79, 1, none_live, NULL), p);
+    assert_int_equal(p->number, 79);
     assert_int_equal(p->calls, 0);
     (void) state;
 }
