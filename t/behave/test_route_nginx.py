@@ -112,6 +112,15 @@ def test_header_of_the_location_keeps_the_host_right(server, fake, fake2):
     server.lines(2)
 
 
+def test_a_provider_has_no_say_in_where_a_call_goes(server, fake):
+    fake.scripts["as told"] = {"headers": {"X-Accel-Redirect": CHAT}}
+    server.route([("own", fake.url, "dialect=openai")])
+    r = server.client.post(CHAT, calls.chat(), fake=FAILING)
+    assert r.json["object"] == "chat.completion"
+    assert len(fake.requests) == 1
+    assert server.line().nusd > 0
+
+
 def test_upstream_of_that_name_is_used(server, fake):
     server.route(
         [("gpus", "http://gpus", "dialect=vllm")],
