@@ -4,6 +4,7 @@ import ctypes
 import dataclasses
 import fcntl
 import glob
+import itertools
 import os
 import pwd
 import random
@@ -87,13 +88,18 @@ class Site:
     httpd_server: str = ""
 
 
+# Of a process, where its next is looked for: one that was given is not given again
+# soon, whether anyone listens there by then or is meant not to.
+next_port = itertools.count(random.SystemRandom().randrange(1000))
+
+
 def free_port():
     """Below the range that outgoing connections take their ports from, and none
     that another of pytest's workers is about to take: it has a twelfth of it."""
     mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 12
 
     while True:
-        port = 20000 + 1000 * mine + random.SystemRandom().randrange(1000)
+        port = 20000 + 1000 * mine + next(next_port) % 1000
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
