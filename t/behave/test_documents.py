@@ -130,7 +130,7 @@ def test_configurations_for_nginx_are_taken(server, pki, page, text):
         done = subprocess.run(
             [nginx.BINARY, "-t", "-p", server.dir, "-e", server.error_log,
              "-c", server.path("nginx.conf")], capture_output=True, text=True,
-            timeout=60)
+            env=server.environment(), timeout=300)
         assert done.returncode == 0, done.stderr
 
 
@@ -152,7 +152,8 @@ def test_configurations_for_httpd_are_taken(server, fake, page, text):
                      server.error_log, text))
     conf = server.path("httpd.conf")
     done = subprocess.run([httpd.BINARY, "-t", "-f", conf],
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True,
+                          env=server.environment(), timeout=300)
     assert done.returncode == 0, done.stderr
 
 
