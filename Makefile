@@ -12,9 +12,10 @@
 #   make bench-report          cost logs read by llmctl report
 #   make fuzz SECONDS=60       each fuzzer for that long
 #   make asan                  the test run on a sanitized build
+#   make torture SECONDS=60    ledger, backends, fleet and servers under kill -9
 #   make test-warehouse        conf-examples/sql in DuckDB and ClickHouse, from PyPI
 #   make test-otel OTELCOL=path    otel-collector.yaml in a collector of "contrib"
-#   make test-llama LLAMA_SERVER=path MODEL=path.gguf    the same of a real engine
+#   make test-llama LLAMA_SERVER=path MODEL=path.gguf    balancing a real engine
 #   make behave-mpm            httpd's tests on its other MPMs, worker and prefork
 #   make memcheck              the unit tests under valgrind
 #
@@ -234,6 +235,7 @@ test-warehouse: all $(BUILD)/py/.done
 	$(PYTEST) t/behave/test_sql.py
 
 test-otel: all
+	@[ -x '$(OTELCOL)' ] || { echo "OTELCOL=path of a collector"; exit 1; }
 	TG_OTELCOL=$(abspath $(OTELCOL)) $(PYTEST) t/behave/test_collector.py
 
 $(BUILD)/py/.done: t/shipping/requirements.txt

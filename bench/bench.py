@@ -9,7 +9,8 @@ median of its rounds, and a ratio or a difference the median of those of
 neighbouring rounds, so that a drift of the machine hits both alike.
 
 "ours" has everything on: prices, two tags, a cost line a call in a file. Both
-write the server's usual access log.
+write the server's usual access log. The row "memory" takes minutes, and is there
+where it is asked for by name.
 """
 
 import argparse

@@ -351,7 +351,7 @@ static const command_t  commands[] = {
       " has more",
       reconcile_command, true, false },
     { "close", "--period=2026-10 [--previous=FILE] --output=FILE COST-LOG..."
-      "\n      --verify=FILE COST-LOG...",
+      " |\n      --verify=FILE COST-LOG...",
       "seals a month that is over; whether it is still as it was sealed;"
       "\n      docs/finance.md has more",
       close_command, true, false },

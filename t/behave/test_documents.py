@@ -12,7 +12,7 @@ import pytest
 import routes
 import yaml
 from costlines import ROOT
-from servers import root
+from servers import free_port, root
 from test_readme_conf import statements
 
 LLMCTL = os.environ.get("TG_LLMCTL", root("build", "llmctl"))
@@ -81,9 +81,10 @@ def put_together(text):
     places = sorted_out(text)
     http = "\n".join(places["http"])
     where = os.path.dirname(nginx.MODULE)
-    modules = {m: "load_module %s/%s.so;" % (where, m) for m in (
-        "ngx_http_llm_module", "ngx_http_llm_upstream_module")}
+    modules = ["load_module %s/%s.so;" % (where, m) for m in (
+        "ngx_http_llm_module", "ngx_http_llm_upstream_module")]
     temp = ["%s_temp_path tmp/%s;" % (t, t) for t in nginx.TEMP]
+    listen = "listen 127.0.0.1:%d;" % free_port()
 
     if "upstream gpu" not in http:
         places["http"].append("upstream gpu { server 127.0.0.1:8000;"
@@ -92,16 +93,17 @@ def put_together(text):
     if "server {" not in http:
         places["server"].append("location /x { llm on; }")
     else:
-        places["http"] = [s.replace("server {", "server { listen 127.0.0.1:1;",
-                                    1) if s.startswith("server") else s
+        places["http"] = [s.replace("server {", "server { " + listen, 1)
+                          if s.startswith("server") else s
                           for s in places["http"]]
 
     return "\n".join([
-        *modules.values(), "pid nginx.pid;", "events {}", "http {", *temp,
+        *modules, "pid nginx.pid;", "events {}", "http {", *temp,
+        "access_log off;",
         "llm_prices %s;" % root("prices", "default.json")
         if "llm_prices " not in http else "",
         "llm_log logs/x.jsonl;", *missing(text), *places["http"],
-        "server { listen 127.0.0.1:2; client_max_body_size 64m;",
+        "server { %s client_max_body_size 64m;" % listen,
         *places["server"], "}", "}"])
 
 
@@ -128,7 +130,7 @@ def test_configurations_for_nginx_are_taken(server, pki, page, text):
         done = subprocess.run(
             [nginx.BINARY, "-t", "-p", server.dir, "-e", server.error_log,
              "-c", server.path("nginx.conf")], capture_output=True, text=True,
-            timeout=60)
+            env=server.environment(), timeout=300)
         assert done.returncode == 0, done.stderr
 
 
@@ -150,7 +152,8 @@ def test_configurations_for_httpd_are_taken(server, fake, page, text):
                      server.error_log, text))
     conf = server.path("httpd.conf")
     done = subprocess.run([httpd.BINARY, "-t", "-f", conf],
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True,
+                          env=server.environment(), timeout=300)
     assert done.returncode == 0, done.stderr
 
 

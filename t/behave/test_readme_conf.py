@@ -74,7 +74,7 @@ def place_nginx(scene, text):
     for i, engine in enumerate(address):
         text = text.replace("10.0.0.%d:8000" % (5 + i), engine)
     temp = "".join("%s_temp_path tmp/%s;\n" % (t, t) for t in nginx.TEMP)
-    text = text.replace("http {\n", "http {\n" + temp, 1)
+    text = text.replace("http {\n", "http {\naccess_log off;\n" + temp, 1)
     user = "user %s %s;\n" % server_user() if server_user() else ""
 
     return "%spid logs/nginx.pid;\ndaemon off;\n%s" % (

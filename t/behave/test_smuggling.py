@@ -56,7 +56,9 @@ def talk(server, raw, data):
         try:
             sock.sendall(data)
             began = time.monotonic()
+            end = began + DEADLINE
             while True:
+                assert time.monotonic() < end, "they never come to rest"
                 sock.settimeout(0.05)
                 try:
                     got = sock.recv(65536)
