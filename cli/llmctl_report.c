@@ -16,8 +16,8 @@ static const kind_t  kinds[] = {
     { "spend", "[--by=DIMENSION,...] [OPTION...] FILE...",
       "what was spent, by any dimensions and period", report_spend },
     { "focus", "[--period=day|hour] [--account=ID] [--invoice=ID]"
-      " [--commitments=FILE]\n      [OPTION...] FILE...", "cost and usage as FOCUS 1.2 has them, CSV",
-      report_focus },
+      " [--commitments=FILE]\n      [OPTION...] FILE...",
+      "cost and usage as FOCUS 1.2 has them, CSV", report_focus },
     { "commitments", "[--commitments=FILE] [OPTION...] FILE...",
       "committed against on demand, and what could be committed to",
       report_commitments },
@@ -37,7 +37,8 @@ static const kind_t  kinds[] = {
       "what this month and this year will cost, and how far that may be off",
       report_forecast },
     { "changes", "[--by=DIMENSION,...] [--before=TIME] [OPTION...] FILE...",
-      "why a period cost more than the one before: calls, models, tokens, prices",
+      "why a period cost more than the one before: calls, models, tokens,"
+      " prices",
       report_changes },
     { "sessions", "[--by=DIMENSION,...] [OPTION...] FILE...",
       "what sessions cost: the dearest, or on average by dimensions",

@@ -330,10 +330,11 @@ static const tg_api_t  tg_api_table[] = {
       "serving-endpoints/{}/invocations cortex/inference:complete",
       CHAT_REQUEST, CHAT_ANSWER },
 
-    /* one that was stored: looked at, or its metadata changed */
+    /* one that was stored: looked at, or its metadata changed; vLLM answers
+     * many prompts at chat/completions/batch */
 
     { TG_STR("openai.chat.retrieve"), TG_OP_RETRIEVE, OPENAI, TG_MERGE_LAST,
-      0, ALL, "GET POST", "chat/completions/*",
+      0, ALL, "GET POST", "chat/completions/chatcmpl-*",
       { NULL }, CHAT_ANSWER },
 
     { TG_STR("openai.completions"), TG_OP_TEXT_COMPLETION, OPENAI,

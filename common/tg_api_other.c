@@ -402,6 +402,12 @@ static const tg_api_t  tg_api_table[] = {
       { tg_want_dashscope_request },
       { tg_want_openai_usage, tg_want_dashscope, tg_want_error } },
 
+    /* files in parts, and no model */
+
+    { TG_STR("openai.uploads"), TG_OP_UNKNOWN, OPENAI, TG_FAMILY_OPENAI,
+      TG_MERGE_LAST, 0, 0, "POST", "uploads/*/complete",
+      { NULL }, { tg_want_error } },
+
     { TG_STR("aleph_alpha.complete"), TG_OP_TEXT_COMPLETION, OPENAI,
       TG_FAMILY_NONE, TG_MERGE_LAST, TG_API_JSON, 0, "POST", "complete",
       { tg_want_aleph_alpha_request },

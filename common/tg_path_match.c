@@ -94,7 +94,9 @@ tg_segment_match(tg_str_t pat, tg_str_t s, tg_str_t *model)
         return tg_segment_model(pat, (size_t) (open - pat.p), s, model);
     }
 
-    return tg_str_eq(pat, s);
+    return tg_str_eq(pat, s)
+           || (pat.len != 0 && pat.p[pat.len - 1] == '*'
+               && tg_str_match(s, pat));
 }
 
 

@@ -41,7 +41,7 @@ typedef struct {
 typedef struct {
     const struct tg_zone_s  *zone;
     int64_t                  day, next; /* of the line before */
-    groups_t                  *rows;      /* seal_sum_t */
+    groups_t                *rows;      /* seal_sum_t */
     fold_t                  *nodes;     /* seal_node_t */
     seal_sum_t               all;
     unsigned char            sum[SEAL_HASH];

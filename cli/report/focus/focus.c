@@ -25,7 +25,7 @@ typedef struct {
     const char        *commitments_file;
     commitments_t      commitments;
     int64_t            first, last;     /* times of the lines */
-    groups_t            *rows;
+    groups_t          *rows;
     FILE              *to;              /* while they are written */
     bool               full;
     fold_t            *used;            /* of commitments; focus_commit.h */
@@ -371,7 +371,7 @@ focus_run(focus_t *f)
     f->first = INT64_MAX;
     f->last = INT64_MIN;
     f->rows = groups_new(OF_LINE + f->o.nby, sizeof(focus_sum_t), add_sums,
-                       f->o.rows_memory);
+                         f->o.rows_memory);
     f->used = fold_new(FOCUS_USE_SIZE);
 
     if (f->rows == NULL || f->used == NULL) {

@@ -7,7 +7,7 @@
 typedef struct {
     const listing_t   *l;
     report_options_t  *o;
-    groups_t            *groups;
+    groups_t          *groups;
     table_t           *table;
     unsigned char     *line, *all, *others;
     uint64_t           rows, nothers;
@@ -89,7 +89,7 @@ take(void *data, const record_t *r)
     run->l->add(run->all, run->line);
 
     return groups_take_line(run->groups, run->o->by, run->o->reader.zone, r,
-                          run->line);
+                            run->line);
 }
 
 

@@ -93,8 +93,9 @@ report_run(const report_options_t *o, const report_job_t *job, void *data)
 
     if (run.full) {
         table_drop(table);
-        return job->says ? 1 : fail("report", "there is no room for the rows, in memory and"
-                              " $TMPDIR");
+        return job->says ? 1
+               : fail("report", "there is no room for the rows, in memory and"
+                                " $TMPDIR");
     }
 
     to = open_output(o);

@@ -33,7 +33,8 @@ typedef bool (*groups_row_t)(void *data, const tg_str_t *values,
  * sums are of `size` bytes; zeroed they are those of nothing.  memory: bytes,
  * at least GROUPS_MEMORY_MIN; 0: GROUPS_MEMORY.  NULL: no memory.
  */
-groups_t *groups_new(unsigned values, size_t size, groups_add_t add, size_t memory);
+groups_t *groups_new(unsigned values, size_t size, groups_add_t add,
+    size_t memory);
 void groups_free(groups_t *rows);
 
 /* False, in both: there is no room, on the disk that is. */
@@ -51,6 +52,7 @@ int64_t groups_int_of(tg_str_t value);
 /* Each row once, in order; rank NULL: by the values.  Nothing may be taken any
  * more; once more, they come in the same order.  False: a temporary file can't
  * be read or written. */
-bool groups_each(groups_t *rows, groups_rank_t rank, groups_row_t row, void *data);
+bool groups_each(groups_t *rows, groups_rank_t rank, groups_row_t row,
+    void *data);
 
 #endif /* GROUPS_H */

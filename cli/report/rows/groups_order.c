@@ -142,7 +142,7 @@ run_out(groups_t *rows)
 
 
 typedef struct {
-    groups_t    *rows;
+    groups_t  *rows;
     unsigned   level;
     parts_t   *next;                    /* the part did not fit: parts of it */
     bool       broken;
@@ -165,7 +165,9 @@ absorb(void *data, const void *record)
         return true;
     }
 
-    if (!groups_fits(rows, 1, row->size) && !groups_divide(rows, &a->next, a->level + 1)) {
+    if (!groups_fits(rows, 1, row->size)
+        && !groups_divide(rows, &a->next, a->level + 1))
+    {
         a->broken = true;
         return false;
     }

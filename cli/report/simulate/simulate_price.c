@@ -24,7 +24,7 @@ typedef struct {
 
 typedef struct {
     simulate_t  *s;
-    groups_t      *groups;
+    groups_t    *groups;
     table_t     *table;
     sums_t       all, others;
     uint64_t     rows, nothers;

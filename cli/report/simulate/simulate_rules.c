@@ -37,7 +37,7 @@ typedef struct {
     simulate_t    *s;
     timeline_t    *line;
     replay_t      *replay;
-    groups_t        *groups;
+    groups_t      *groups;
     table_t       *table;
     FILE          *calls;               /* NULL: none are told of */
     dimension_t    by[DIMENSIONS_MAX + 1];

@@ -37,10 +37,10 @@ typedef struct {
     const char        *revenue;
     bool               periods;         /* months apart */
     dimension_t        by[2];           /* the customer, the month */
-    groups_t            *groups;
-    groups_t            *paid;            /* customer, month */
+    groups_t          *groups;
+    groups_t          *paid;            /* customer, month */
     fold_t            *months;          /* that the log has calls of; bool */
-    groups_t            *customers;       /* customer, month or "" */
+    groups_t          *customers;       /* customer, month or "" */
     table_t           *table;
     sums_t             all, nobody;
     verdict_t          verdict;

@@ -48,8 +48,8 @@ typedef struct {
     report_options_t  *o;
     dimension_t        by[DIMENSIONS_MAX];
     unsigned           nby;             /* session, name, dimensions */
-    groups_t            *groups;
-    groups_t            *folds;           /* name, dimensions */
+    groups_t          *groups;
+    groups_t          *folds;           /* name, dimensions */
     table_t           *table;
     tg_arena_t        *arena;           /* of the session */
     tg_str_t           session;

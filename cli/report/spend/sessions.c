@@ -41,8 +41,8 @@ typedef struct {
     report_options_t  *o;
     dimension_t        by[DIMENSIONS_MAX + 1];
     unsigned           nby;             /* without the session, the last */
-    groups_t            *groups;
-    groups_t            *folds;           /* where there are other dimensions */
+    groups_t          *groups;
+    groups_t          *folds;           /* where there are other dimensions */
     fold_t             fold;            /* whose sessions are being read */
     sample_t           fold_costs;
     tg_str_t           values[DIMENSIONS_MAX];      /* its */
@@ -412,7 +412,8 @@ begin(sessions_t *x)
         return failed("--by", "has too many dimensions");
     }
 
-    x->groups = groups_new(x->nby + 1, sizeof(sums_t), add_sums, o->rows_memory);
+    x->groups = groups_new(x->nby + 1, sizeof(sums_t), add_sums,
+                           o->rows_memory);
     x->folds = groups_new(x->nby, sizeof(fold_t), add_fold, o->rows_memory);
 
     return (x->groups != NULL && x->folds != NULL)

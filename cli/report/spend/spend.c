@@ -25,7 +25,7 @@ typedef struct {
 
 typedef struct {
     const report_options_t  *o;
-    groups_t                  *groups;
+    groups_t                *groups;
     table_t                 *table;
     sums_t                   all;
     sums_t                   others;
