@@ -374,25 +374,23 @@ tg_answer_feed(tg_answer_t *a, const char *p, size_t n)
 }
 
 
-/* What has been said is said of a call that goes on elsewhere. */
-static bool
-tg_answer_pending(const tg_answer_t *a)
+bool
+tg_answer_goes_on(const tg_answer_t *a)
 {
-    static const tg_str_t  pending[] = {
-        TG_STR("queued"), TG_STR("in_progress"), TG_STR("cancelled")
-    };
+    const tg_str_t  *state = &a->info.finish[0];
 
-    if (a->info.stream || a->info.nfinish == 0) {
-        return false;
-    }
+    return !a->info.stream && a->info.nfinish != 0
+           && a->info.usage.source == TG_USAGE_NONE
+           && (tg_str_eq(*state, tg_str("queued"))
+               || tg_str_eq(*state, tg_str("in_progress")));
+}
 
-    for (size_t i = 0; i < sizeof(pending) / sizeof(pending[0]); i++) {
-        if (tg_str_eq(a->info.finish[0], pending[i])) {
-            return true;
-        }
-    }
 
-    return false;
+static bool
+tg_answer_cancelled(const tg_answer_t *a)
+{
+    return !a->info.stream && a->info.nfinish != 0
+           && tg_str_eq(a->info.finish[0], tg_str("cancelled"));
 }
 
 
@@ -402,7 +400,8 @@ tg_answer_estimate(tg_answer_t *a)
     tg_usage_t  *u = &a->info.usage;
 
     if (!(a->api->flags & TG_API_ESTIMATE) || a->blocked
-        || tg_answer_pending(a) || (a->info.error && a->info.text_bytes == 0))
+        || tg_answer_goes_on(a) || tg_answer_cancelled(a)
+        || (a->info.error && a->info.text_bytes == 0))
     {
         return;
     }

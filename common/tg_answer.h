@@ -92,6 +92,12 @@ void tg_answer_finish(tg_answer_t *a);
  */
 void tg_answer_calibrate(tg_answer_t *a, int64_t prompt, int64_t answer);
 
+/*
+ * After that: what has been answered is said of a call that goes on elsewhere, and
+ * what it uses is told, if at all, to who looks at it later.
+ */
+bool tg_answer_goes_on(const tg_answer_t *a);
+
 const tg_answer_info_t *tg_answer_info(const tg_answer_t *a);
 
 #endif /* TG_ANSWER_H */

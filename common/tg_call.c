@@ -565,8 +565,7 @@ tg_call_filter_end(tg_call_t *call, tg_out_t out, void *data)
 }
 
 
-/* Operations that consume nothing of their own. */
-static bool
+bool
 tg_call_gratis(const tg_call_t *call)
 {
     switch (tg_api_op(call->dialect.api)) {
@@ -765,6 +764,15 @@ tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
 }
 
 
+/* What a look at it later says of its usage is no bill, lest each look be one. */
+static bool
+tg_call_goes_on(const tg_call_t *call)
+{
+    return call->answer != NULL && !tg_call_gratis(call)
+           && tg_answer_goes_on(call->answer);
+}
+
+
 void
 tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
     const tg_gate_t *gate, const tg_now_t *now)
@@ -799,7 +807,9 @@ tg_call_finish(tg_call_t *call, tg_end_t end, unsigned status,
         tg_call_learn(call, gate);
     }
 
-    if (end == TG_END_SHUTDOWN && call->pass != NULL) {
+    if (call->pass != NULL
+        && (end == TG_END_SHUTDOWN || tg_call_goes_on(call)))
+    {
         tg_call_cut_off(call);
     }
 

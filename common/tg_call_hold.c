@@ -481,8 +481,9 @@ tg_call_sent(tg_call_t *call, const tg_gate_t *gate)
 
 
 /*
- * The server stops, and nobody will ever hear what the call has cost: as much
- * as it held, like that of a process that is killed.
+ * The server stops, or the provider goes on with the call by itself: nobody will
+ * ever hear here what it has cost.  It is as much as it held, like that of a
+ * process that is killed.
  */
 void
 tg_call_cut_off(tg_call_t *call)
@@ -534,7 +535,7 @@ tg_call_actual(const tg_call_t *call, int64_t *actual)
                                        call->seen->attempts.output);
         }
 
-        if (call->usage != NULL && !call->cached) {
+        if (call->usage != NULL && !call->cached && !tg_call_gratis(call)) {
             used.input = tg_money_add(used.input, call->usage->input);
             used.output = tg_money_add(used.output, call->usage->output);
         }

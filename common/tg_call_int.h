@@ -483,6 +483,9 @@ char *tg_line_guard(char *p, bool under, const tg_guarded_t *g);
 int tg_call_hold(tg_call_t *call, const tg_gate_t *gate, const tg_now_t *now,
     tg_refusal_t *refusal);
 void tg_call_cut_off(tg_call_t *call);
+
+/* Of operations that consume nothing of their own. */
+bool tg_call_gratis(const tg_call_t *call);
 void tg_call_give_back(tg_call_t *call, const tg_gate_t *gate,
     const tg_now_t *now);
 

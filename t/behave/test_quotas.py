@@ -455,6 +455,25 @@ def test_call_cut_by_a_fast_stop_costs_what_it_held(server, fake):
     server.lines(3)
 
 
+def test_call_that_is_answered_later_costs_what_it_held(server, fake):
+    """Once, and no look at it costs anything."""
+    start(server, fake, "all per=all usd=1/day",
+          "out per=all output_tokens=100/day wait=0s")
+    r = server.client.post("/v1/responses", {
+        "model": "gpt-4o", "input": "a b", "background": True,
+        "max_output_tokens": 60})
+    for _ in range(2):
+        done = server.client.get("/v1/responses/" + r.json["id"])
+        assert done.json["usage"]["output_tokens"] > 0
+    call, *looks = server.lines(3)
+    assert call.source == "recovered"
+    assert call.nusd == round(call["llm.hold"] * 1e9) > 60 * 10000
+    assert [line.nusd for line in looks] == [0, 0]
+    assert post(server, max_tokens=41).status == 429
+    assert post(server, max_tokens=40).status == 200
+    assert server.lines(5)[4].source == "reported"
+
+
 def test_fast_stop_leaves_a_call_alone_that_is_complete(server, fake):
     """However fast; its client stays: see Httpd.await_rest()."""
     start(server, fake, "all per=all usd=1/day")
