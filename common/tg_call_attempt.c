@@ -99,15 +99,13 @@ tg_attempt_judge(tg_call_t *call, const tg_now_t *now, tg_fail_t why,
     tg_routing_t    *routing = call->routing;
     const tg_aim_t  *aim = &routing->aims[routing->at];
 
-    if (routing->judged) {
+    /* Other answers work: tg_call_answered(). */
+
+    if (routing->judged || !tg_attempt_retriable(why, status)) {
         return;
     }
 
     routing->judged = true;
-
-    if (!tg_attempt_retriable(why, status)) {
-        return;
-    }
 
     if (why == TG_FAIL_STATUS) {
         tg_breaker_failed(routing->breakers, aim->keys[1],

@@ -196,6 +196,8 @@ tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err)
 {
     tg_error_t  why;
 
+    tg_desk_tally_look(desk);
+
     if (!desk->open) {
         tg_desk_tally_join(desk);
         return TG_OK;

@@ -10,7 +10,9 @@
 /* tg_desk.c: of the ledger, in the log; said once, not each second. */
 void tg_desk_complain(tg_desk_t *desk, const tg_error_t *err);
 
-/* tg_desk_tally.c: takes this process's place; calls in flight in all of them. */
+/* tg_desk_tally.c: does without one that was cut short; takes this process's
+ * place; calls in flight in all of them. */
+void tg_desk_tally_look(tg_desk_t *desk);
 void tg_desk_tally_join(tg_desk_t *desk);
 int64_t tg_desk_in_flight(tg_desk_t *desk);
 

@@ -83,6 +83,19 @@ tg_desk_owners(tg_desk_t *desk)
 
 
 void
+tg_desk_tally_look(tg_desk_t *desk)
+{
+    if (tg_desk_owners(desk) != NULL && tg_tally_file_cut(&desk->tally_file)) {
+        desk->tally = NULL;
+        desk->log(desk->log_data, TG_DESK_ERROR, "llm_ledger: " TG_TALLY_SUFFIX
+                  ", where calls are counted for llm_status, was cut short:"
+                  " they are not counted until it is moved away and the server"
+                  " started anew");
+    }
+}
+
+
+void
 tg_desk_tally_join(tg_desk_t *desk)
 {
     if (desk->tally != NULL) {

@@ -293,6 +293,16 @@ tg_tally_file_close(tg_tally_file_t *f)
 }
 
 
+bool
+tg_tally_file_cut(const tg_tally_file_t *f)
+{
+    struct stat  st;
+
+    return f->tally != NULL && fstat(f->fd, &st) == 0
+           && st.st_size < (off_t) sizeof(tg_tally_t);
+}
+
+
 tg_tally_t *
 tg_tally_anonymous(int64_t now)
 {

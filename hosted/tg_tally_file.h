@@ -35,6 +35,9 @@ int tg_tally_file_chown(tg_tally_file_t *f, uid_t uid, gid_t gid,
     tg_error_t *err);
 void tg_tally_file_close(tg_tally_file_t *f);
 
+/* It is shorter than it was: what is gone is mapped still, and a SIGBUS. */
+bool tg_tally_file_cut(const tg_tally_file_t *f);
+
 /* Never given back: for as long as the processes live.  NULL: no memory. */
 tg_tally_t *tg_tally_anonymous(int64_t now);
 

@@ -524,6 +524,28 @@ def test_ledger_that_is_cut_short_closes_its_quotas(server, fake):
     server.check_lines = False
 
 
+@pytest.mark.skipif(bool(os.environ.get("TG_ASAN")), reason="a SIGBUS is told")
+def test_counts_that_are_cut_short_stop_no_calls(server, fake):
+    server.expect_errors("signal 7", "Bus error", "was cut short")
+
+    def status():
+        try:
+            return post(server).status
+        except (OSError, Broken):
+            return 0
+
+    core = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, core[1]))
+    start(server, fake, "all per=all requests=1000/day")
+    resource.setrlimit(resource.RLIMIT_CORE, core)
+    assert status() == 200
+    os.truncate(server.path("ledger", "tollgate.tally"), 0)
+    status()                            # who takes it dies of that
+    server.await_message("was cut short")
+    server.wait_until(lambda: status() == 200, what="an answer")
+    server.check_lines = False
+
+
 def test_ledger_of_another_size_is_left_alone(server, fake):
     server.expect_errors("not size=")
     start(server, fake, "all per=all requests=4/day")

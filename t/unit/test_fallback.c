@@ -440,6 +440,34 @@ test_what_fails_again_and_again_is_passed_over(void **state)
 }
 
 
+/* httpd asks of every answer that is none of success whether it goes elsewhere. */
+static void
+test_a_clients_mistake_shows_that_a_target_works(void **state)
+{
+    routed_t  f;
+
+    (void) state;
+    begin(&f, "llm_route r to=openai/gpt-dear,gpu/llama\n");
+
+    for (unsigned i = 0; i < TG_BREAKER_FAILURES; i++) {
+        assert_int_equal(send(&f, CHAT, DEAR), TG_OK);
+        assert_int_equal(failed(&f, TG_FAIL_CONNECT, 0, NULL), TG_OK);
+        answer(&f, 200, "{}");
+    }
+
+    f.now.mono_ns += (TG_BREAKER_FIRST_MS + 1000) * MS;
+
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(send(&f, CHAT, DEAR), TG_OK);
+        to_is(&f, "openai", "api.openai.com", CHAT);
+        assert_int_equal(failed(&f, TG_FAIL_STATUS, 400, NULL), TG_ERROR);
+        answer(&f, 400, "{}");
+    }
+
+    end(&f);
+}
+
+
 static void
 test_a_retry_after_is_obeyed(void **state)
 {
@@ -583,6 +611,8 @@ main(void)
             test_the_last_attempt_may_be_billed_without_an_answer),
         cmocka_unit_test(test_what_is_held_is_enough_for_every_attempt),
         cmocka_unit_test(test_what_fails_again_and_again_is_passed_over),
+        cmocka_unit_test(
+            test_a_clients_mistake_shows_that_a_target_works),
         cmocka_unit_test(test_a_retry_after_is_obeyed),
         cmocka_unit_test(test_what_can_not_be_translated_goes_to_who_need_not),
         cmocka_unit_test(test_an_answer_comes_in_the_clients_own_words),
