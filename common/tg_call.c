@@ -243,7 +243,11 @@ tg_call_stray(tg_call_t *call, tg_refusal_t *refusal)
                                      " metered here"));
     }
 
-    if (tg_dialect_devious(call->head.method, call->head.path)) {
+    /* In metering alone there is nothing that it could get round. */
+
+    if (call->pass != NULL
+        && tg_dialect_devious(call->head.method, call->head.path))
+    {
         return tg_call_refuse(call, refusal, 400, tg_str("ambiguous_path"),
                               tg_str("not every server reads this path alike;"
                                      " write it as the API's documentation"
