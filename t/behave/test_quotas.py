@@ -500,11 +500,12 @@ def test_full_ledger_is_told_in_the_line(server, fake):
     assert last["llm.rule"] == "ledger_full"
 
 
-@pytest.mark.skipif(bool(os.environ.get("TG_ASAN")), reason="a SIGBUS is told")
-def test_ledger_that_is_cut_short_closes_its_quotas(server, fake):
-    """What looks into it next dies of that, once; not the server, for ever."""
-    server.expect_errors("signal 7", "Bus error", "size was changed",
-                         "it was cut from")
+def start_to_die(server, fake):
+    """Without a core of who dies; asks for a call's status, 0: there was none."""
+    core = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, core[1]))
+    start(server, fake, "all per=all requests=1000/day")
+    resource.setrlimit(resource.RLIMIT_CORE, core)
 
     def status():
         try:
@@ -512,10 +513,16 @@ def test_ledger_that_is_cut_short_closes_its_quotas(server, fake):
         except (OSError, Broken):
             return 0
 
-    core = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, core[1]))
-    start(server, fake, "all per=all requests=1000/day")
-    resource.setrlimit(resource.RLIMIT_CORE, core)
+    return status
+
+
+@pytest.mark.skipif(bool(os.environ.get("TG_ASAN")), reason="a SIGBUS is told")
+def test_ledger_that_is_cut_short_closes_its_quotas(server, fake):
+    """What looks into it next dies of that, once; not the server, for ever."""
+    server.expect_errors("signal 7", "Bus error", "size was changed",
+                         "it was cut from")
+
+    status = start_to_die(server, fake)
     assert status() == 200
     os.truncate(server.path("ledger", "tollgate"), 0)
     server.await_message("it was cut from 1048576 to 0 bytes")
@@ -528,16 +535,7 @@ def test_ledger_that_is_cut_short_closes_its_quotas(server, fake):
 def test_counts_that_are_cut_short_stop_no_calls(server, fake):
     server.expect_errors("signal 7", "Bus error", "was cut short")
 
-    def status():
-        try:
-            return post(server).status
-        except (OSError, Broken):
-            return 0
-
-    core = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, core[1]))
-    start(server, fake, "all per=all requests=1000/day")
-    resource.setrlimit(resource.RLIMIT_CORE, core)
+    status = start_to_die(server, fake)
     assert status() == 200
     os.truncate(server.path("ledger", "tollgate.tally"), 0)
     status()                            # who takes it dies of that
