@@ -21,7 +21,7 @@ LIBS = os.path.join(HOME, "usr", "lib", ARCH)
 PATHS = (LIBS, os.path.join(HOME, "lib", ARCH),
          os.path.join(HOME, "usr", "lib", "syslog-ng"))
 NG_MODULES = os.path.join(HOME, "usr", "lib", "syslog-ng", "3.38")
-DEADLINE = 60
+DEADLINE = 150          # RELP gives a lost connection up after 90 s
 
 
 def available():
