@@ -97,6 +97,7 @@ llm_enter(llm_ctx_t *ctx)
 
     if (!llm_gate(&gate, llm_prices_hold())) {
         llm_prices_release();
+        llm_gate_end(&gate);
         return HTTP_SERVICE_UNAVAILABLE;
     }
 
@@ -116,6 +117,7 @@ llm_enter(llm_ctx_t *ctx)
 
     llm_prices_release();
     tg_roster_unref(gate.roster);
+    llm_gate_end(&gate);
 
     return OK;
 }
@@ -157,6 +159,7 @@ llm_ask(llm_ctx_t *ctx, llm_question_t *ask, int64_t *wait_ms)
     }
 
     llm_prices_release();
+    llm_gate_end(&gate);
     tg_desk_alerts(&llm_main->desk, ctx->call, llm_log_alert, ctx);
 
     (void) pthread_mutex_unlock(&ctx->lock);
@@ -275,6 +278,8 @@ llm_sent(llm_ctx_t *ctx)
     }
 
     (void) pthread_mutex_unlock(&ctx->lock);
+
+    llm_gate_end(&gate);
 
     return rc;
 }
