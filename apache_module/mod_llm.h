@@ -135,7 +135,8 @@ struct llm_ctx_s {
     unsigned              failed:1;     /* httpd tells of an error itself */
     unsigned              client_gone:1;
     unsigned              draining:1;
-    unsigned              stopped:1;    /* in its wait for others */
+    unsigned              waits:1;      /* for others; by lock */
+    unsigned              stopped:1;    /* before it was admitted */
     unsigned              opaque:1;     /* can't be unpacked */
     unsigned              unreadable:1; /* and would have to be */
     unsigned              open;         /* its line is not written; by lock */

@@ -141,7 +141,11 @@ llm_ask(llm_ctx_t *ctx, llm_question_t *ask, int64_t *wait_ms)
 
     (void) pthread_mutex_lock(&ctx->lock);
 
-    if (llm_gate(&gate, llm_prices_hold()) && ctx->open) {
+    /* Before that nothing is charged for it. */
+
+    ctx->stopped = llm_is_stopped();
+
+    if (llm_gate(&gate, llm_prices_hold()) && ctx->open && !ctx->stopped) {
         llm_now(&ctx->now);
 
         if (ask != NULL && ask->answered) {
@@ -154,6 +158,7 @@ llm_ask(llm_ctx_t *ctx, llm_question_t *ask, int64_t *wait_ms)
             rc = tg_call_admit(ctx->call, &gate, &ctx->now, &ctx->refusal);
         }
 
+        ctx->waits = rc == TG_AGAIN;
         ctx->refused = rc != TG_OK && rc != TG_AGAIN && rc != TG_CALL_ASK;
         *wait_ms = tg_call_wait(ctx->call);
     }
