@@ -136,7 +136,7 @@ struct llm_ctx_s {
     unsigned              client_gone:1;
     unsigned              draining:1;
     unsigned              waits:1;      /* for others; by lock */
-    unsigned              stopped:1;    /* before it was admitted */
+    unsigned              stopped:1;    /* in its wait for anything */
     unsigned              opaque:1;     /* can't be unpacked */
     unsigned              unreadable:1; /* and would have to be */
     unsigned              open;         /* its line is not written; by lock */

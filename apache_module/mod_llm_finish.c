@@ -35,7 +35,7 @@ llm_end(const llm_ctx_t *ctx)
 {
     /* An answer that told of the stop is none. */
 
-    return tg_end_seen(llm_is_stopped(), ctx->client_gone,
+    return tg_end_seen(llm_is_stopped() || ctx->stopped, ctx->client_gone,
                        ctx->complete && !ctx->stopped,
                        ctx->request->connection->aborted && !ctx->broken);
 }

@@ -143,7 +143,7 @@ llm_ask(llm_ctx_t *ctx, llm_question_t *ask, int64_t *wait_ms)
 
     /* Before that nothing is charged for it. */
 
-    ctx->stopped = llm_is_stopped();
+    ctx->stopped |= llm_is_stopped();
 
     if (llm_gate(&gate, llm_prices_hold()) && ctx->open && !ctx->stopped) {
         llm_now(&ctx->now);
