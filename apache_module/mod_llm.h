@@ -135,7 +135,8 @@ struct llm_ctx_s {
     unsigned              failed:1;     /* httpd tells of an error itself */
     unsigned              client_gone:1;
     unsigned              draining:1;
-    unsigned              stopped:1;    /* in its wait for others */
+    unsigned              waits:1;      /* for others; by lock */
+    unsigned              stopped:1;    /* in its wait for anything */
     unsigned              opaque:1;     /* can't be unpacked */
     unsigned              unreadable:1; /* and would have to be */
     unsigned              open;         /* its line is not written; by lock */
@@ -184,13 +185,22 @@ bool llm_tls_sent(void);
 void llm_tls_answered(void);
 
 /* mod_llm_desk.c: keys and ledger */
+
+/* For one step of a call.  False where it is good for a call's end only: memory
+ * is exhausted.  Either way llm_gate_end() has to follow. */
 bool llm_gate(tg_gate_t *gate, const tg_price_book_t *book);
+void llm_gate_end(tg_gate_t *gate);
 int llm_desk_load(llm_main_t *main);
 int llm_desk_open(llm_main_t *main);
 void llm_desk_child(llm_main_t *main);
 void llm_desk_tick(llm_main_t *main);
 void llm_desk_retire(llm_main_t *main);
 void llm_desk_end(llm_main_t *main);
+
+/* mod_llm_scratch.c: NULL where memory is exhausted; giving NULL does
+ * nothing. */
+tg_gate_scratch_t *llm_scratch_take(void);
+void llm_scratch_give(tg_gate_scratch_t *gate);
 
 /* mod_llm_body.c */
 int llm_body_read(llm_ctx_t *ctx);      /* OK, or a status */

@@ -46,6 +46,18 @@ llm_socket(conn_rec *c)
 }
 
 
+/* At a fast stop httpd closes its clients' sockets, and tells of it then. */
+static bool
+llm_stops(conn_rec *c)
+{
+    apr_os_sock_t   fd;
+    apr_socket_t   *s = c->master == NULL ? ap_get_conn_socket(c) : NULL;
+
+    return llm_is_stopped()
+           || (s != NULL && apr_os_sock_get(&fd, s) == APR_SUCCESS && fd == -1);
+}
+
+
 /* Waits for the upstream.  client: for its client's leave, too. */
 static llm_wait_t
 llm_wait(llm_ctx_t *ctx, bool client, int64_t limit_ms)
@@ -81,7 +93,8 @@ llm_wait(llm_ctx_t *ctx, bool client, int64_t limit_ms)
             return LLM_READY;
         }
 
-        if (llm_is_stopped()) {
+        if (llm_stops(c)) {
+            ctx->stopped = 1;
             return LLM_STOPPED;
         }
 
@@ -247,7 +260,7 @@ llm_client_pause(llm_ctx_t *ctx, int64_t ms)
         slice = left < LLM_SLICE_MS ? (int) left + 1 : LLM_SLICE_MS;
         n = poll(&client, 1, slice);
 
-        if (llm_is_stopped()) {
+        if (llm_stops(c)) {
             ctx->stopped = 1;
             return HTTP_SERVICE_UNAVAILABLE;
         }

@@ -30,9 +30,11 @@ llm_ask(void *data, bool prefixes, tg_balance_ask_t *ask)
 
     (void) pthread_mutex_lock(&ctx->lock);
 
-    if (ctx->open && llm_gate(&gate, NULL)) {
+    if (llm_gate(&gate, NULL) && ctx->open) {
         metered = tg_call_ask(ctx->call, &gate, prefixes, ask);
     }
+
+    llm_gate_end(&gate);
 
     (void) pthread_mutex_unlock(&ctx->lock);
 

@@ -2,76 +2,30 @@
 
 #include "unixd.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 APLOG_USE_MODULE(llm);
 
 /*
- * Keys and ledger, from the configuration to a child's end, and what a thread
- * needs to look into them.
+ * Keys and ledger, from the configuration to a child's end, and what a step of a
+ * call needs to look into them.
  */
 
-typedef struct {
-    tg_gate_scratch_t   gate;
-    tg_arena_t         *arena;
-} llm_scratch_t;
-
-static pthread_key_t  llm_scratch_key;
-static bool           llm_scratch_keyed;
-
-
-static void
-llm_scratch_free(void *data)
-{
-    llm_scratch_t  *s = data;
-
-    tg_arena_destroy(s->arena);
-    free(s);
-}
-
-
-static tg_gate_scratch_t *
-llm_scratch(void)
-{
-    llm_scratch_t  *s;
-
-    if (!llm_scratch_keyed) {
-        return NULL;
-    }
-
-    s = pthread_getspecific(llm_scratch_key);
-    if (s != NULL) {
-        return &s->gate;
-    }
-
-    s = calloc(1, sizeof(llm_scratch_t));
-    if (s == NULL) {
-        return NULL;
-    }
-
-    s->arena = tg_arena_create(0);
-    if (s->arena != NULL) {
-        s->gate.expr = tg_expr_scratch(tg_arena_mem(s->arena));
-    }
-
-    if (s->gate.expr == NULL || pthread_setspecific(llm_scratch_key, s) != 0) {
-        llm_scratch_free(s);
-        return NULL;
-    }
-
-    return &s->gate;
-}
-
-
-/* False where it is good for a call's end only: memory is exhausted. */
 bool
 llm_gate(tg_gate_t *gate, const tg_price_book_t *book)
 {
-    tg_desk_gate(&llm_main->desk, book, llm_scratch(), gate);
+    tg_desk_gate(&llm_main->desk, book, llm_scratch_take(), gate);
     gate->breakers = &llm_main->shared->breakers;
 
     return gate->scratch != NULL;
+}
+
+
+void
+llm_gate_end(tg_gate_t *gate)
+{
+    llm_scratch_give(gate->scratch);
+    gate->scratch = NULL;
 }
 
 
@@ -150,9 +104,6 @@ llm_desk_child(llm_main_t *m)
 {
     tg_now_t    now;
     tg_error_t  err;
-
-    llm_scratch_keyed = pthread_key_create(&llm_scratch_key, llm_scratch_free)
-                        == 0;
 
     llm_now(&now);
 

@@ -35,7 +35,7 @@ llm_end(const llm_ctx_t *ctx)
 {
     /* An answer that told of the stop is none. */
 
-    return tg_end_seen(llm_is_stopped(), ctx->client_gone,
+    return tg_end_seen(llm_is_stopped() || ctx->stopped, ctx->client_gone,
                        ctx->complete && !ctx->stopped,
                        ctx->request->connection->aborted && !ctx->broken);
 }
@@ -131,12 +131,43 @@ llm_cleanup(void *data)
 }
 
 
+static void
+llm_cut_off(llm_ctx_t *ctx)
+{
+    llm_close(ctx, tg_end_seen(true, ctx->client_gone,
+                               ctx->complete && !ctx->stopped, false), true);
+}
+
+
+/* With the ring's lock held.  waiting: only those who wait for others. */
+static void
+llm_cut_off_all(bool waiting)
+{
+    llm_ctx_t  *ctx;
+
+    for (ctx = APR_RING_FIRST(&llm_ring);
+         ctx != APR_RING_SENTINEL(&llm_ring, llm_ctx_s, link);
+         ctx = APR_RING_NEXT(ctx, link))
+    {
+        if (llm_lock_stopping(&ctx->lock)) {
+            if (ctx->waits || !waiting) {
+                llm_cut_off(ctx);
+            }
+
+            (void) pthread_mutex_unlock(&ctx->lock);
+        }
+
+        if (!waiting) {
+            llm_client_wake(ctx);
+        }
+    }
+}
+
+
 /* A fast stop ends requests without their log. */
 void
 llm_child_stopping(apr_pool_t *pchild, int graceful)
 {
-    llm_ctx_t  *ctx;
-
     (void) pchild;
 
     if (llm_main == NULL || APR_RING_FIRST(&llm_ring) == NULL) {
@@ -152,24 +183,13 @@ llm_child_stopping(apr_pool_t *pchild, int graceful)
         return;
     }
 
-    /* First, lest who waits for a quota is told that it is used up, by what is
-     * charged for calls that are cut off here. */
-
     llm_client_stop();
 
-    for (ctx = APR_RING_FIRST(&llm_ring);
-         ctx != APR_RING_SENTINEL(&llm_ring, llm_ctx_s, link);
-         ctx = APR_RING_NEXT(ctx, link))
-    {
-        if (llm_lock_stopping(&ctx->lock)) {
-            llm_close(ctx, tg_end_seen(true, ctx->client_gone,
-                                       ctx->complete && !ctx->stopped, false),
-                      true);
-            (void) pthread_mutex_unlock(&ctx->lock);
-        }
+    /* Who waits for a quota first, lest he is told that it is used up, by what
+     * is charged for calls that are cut off here. */
 
-        llm_client_wake(ctx);
-    }
+    llm_cut_off_all(true);
+    llm_cut_off_all(false);
 
     (void) pthread_mutex_unlock(&llm_ring_lock);
 

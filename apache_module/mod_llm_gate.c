@@ -97,6 +97,7 @@ llm_enter(llm_ctx_t *ctx)
 
     if (!llm_gate(&gate, llm_prices_hold())) {
         llm_prices_release();
+        llm_gate_end(&gate);
         return HTTP_SERVICE_UNAVAILABLE;
     }
 
@@ -116,6 +117,7 @@ llm_enter(llm_ctx_t *ctx)
 
     llm_prices_release();
     tg_roster_unref(gate.roster);
+    llm_gate_end(&gate);
 
     return OK;
 }
@@ -139,7 +141,11 @@ llm_ask(llm_ctx_t *ctx, llm_question_t *ask, int64_t *wait_ms)
 
     (void) pthread_mutex_lock(&ctx->lock);
 
-    if (llm_gate(&gate, llm_prices_hold()) && ctx->open) {
+    /* Before that nothing is charged for it. */
+
+    ctx->stopped |= llm_is_stopped();
+
+    if (llm_gate(&gate, llm_prices_hold()) && ctx->open && !ctx->stopped) {
         llm_now(&ctx->now);
 
         if (ask != NULL && ask->answered) {
@@ -152,11 +158,13 @@ llm_ask(llm_ctx_t *ctx, llm_question_t *ask, int64_t *wait_ms)
             rc = tg_call_admit(ctx->call, &gate, &ctx->now, &ctx->refusal);
         }
 
+        ctx->waits = rc == TG_AGAIN;
         ctx->refused = rc != TG_OK && rc != TG_AGAIN && rc != TG_CALL_ASK;
         *wait_ms = tg_call_wait(ctx->call);
     }
 
     llm_prices_release();
+    llm_gate_end(&gate);
     tg_desk_alerts(&llm_main->desk, ctx->call, llm_log_alert, ctx);
 
     (void) pthread_mutex_unlock(&ctx->lock);
@@ -275,6 +283,8 @@ llm_sent(llm_ctx_t *ctx)
     }
 
     (void) pthread_mutex_unlock(&ctx->lock);
+
+    llm_gate_end(&gate);
 
     return rc;
 }

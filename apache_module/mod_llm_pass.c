@@ -238,6 +238,7 @@ llm_pass_failed(llm_ctx_t *ctx, tg_fail_t why, unsigned status)
                == TG_OK;
 
     llm_prices_release();
+    llm_gate_end(&gate);
 
     (void) pthread_mutex_unlock(&ctx->lock);
 

@@ -154,6 +154,7 @@ llm_prices_finish(llm_ctx_t *ctx, tg_end_t end, unsigned status)
     (void) llm_gate(&gate, llm_prices_hold());
     tg_call_finish(ctx->call, end, status, &gate, &ctx->now);
     llm_prices_release();
+    llm_gate_end(&gate);
 
     tg_desk_alerts(&llm_main->desk, ctx->call, llm_log_alert, ctx);
 }

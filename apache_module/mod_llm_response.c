@@ -47,6 +47,14 @@ llm_answer_encoding(llm_ctx_t *ctx, request_rec *r)
 }
 
 
+/* By us, or told of a stop: what is said then is no answer to the call. */
+static bool
+llm_turned_away(const llm_ctx_t *ctx)
+{
+    return ctx->refused || ctx->stopped;
+}
+
+
 /* The head as the client gets it. */
 static void
 llm_answer_head(llm_ctx_t *ctx, request_rec *r)
@@ -404,7 +412,7 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         ctx->answered = 1;
         llm_now(&ctx->now);
 
-        if (!ctx->refused) {
+        if (!llm_turned_away(ctx)) {
             (void) pthread_mutex_lock(&ctx->lock);
 
             if (llm_unanswered(ctx, f->r)) {
@@ -434,7 +442,7 @@ llm_output_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         if (APR_BUCKET_IS_METADATA(b)) {
             llm_metadata(ctx, f->r, b, &eos);
 
-        } else if (!ctx->refused) {
+        } else if (!llm_turned_away(ctx)) {
             rv = llm_data(ctx, f, bb, b, &next);
             if (rv != APR_SUCCESS) {
                 return rv;

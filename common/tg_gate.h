@@ -16,7 +16,8 @@
 #include "tg_price.h"
 #include "tg_roster.h"
 
-/* A thread's own: zeroed, then tg_gate_scratch(). */
+/* What a step works with; the next one may be another call's.  Zeroed, then with
+ * its expr. */
 typedef struct {
     tg_window_t         windows[TG_WINDOW_IDLE];
     tg_quota_cache_t    cache;
