@@ -5,6 +5,7 @@ same as with room for all of it."""
 import collections
 import csv
 import decimal
+import hashlib
 import io
 import json
 import os
@@ -193,6 +194,99 @@ def test_a_seal_of_many_rows(log, tmp_path):
     assert {tuple(r["key"]): r["nusd"] for r in sealed["rows"]} == expected
     assert sealed["total"]["nusd"] == log.cost
     run("close", "--verify=%s" % seal, "--memory=64", log.path)
+
+
+ROWS = 200000                           # of a seal, 33 MB
+
+
+MEASURE = """
+import os, subprocess, sys
+with open(sys.argv[1], "wb") as out:
+    child = subprocess.Popen(sys.argv[2:], stdout=out)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+print(child.returncode, usage.ru_maxrss)
+"""
+
+
+def write_seal(path, rows):
+    """As docs/finance.md has it, on one line and with its names in another
+    order."""
+    sums = (" %d %d %d\n" % ((len(rows),) * 2 + (sum(rows.values()),)))
+    digest = hashlib.sha256(
+        ("tollgate close 1\n2026-09\nUTC\n1788220800000 1790812800000\n\n%064x\n"
+         "total%s" % (0, sums)).encode())
+
+    with open(path, "w", encoding="utf-8") as f:
+        f.write('{"rows": [')
+
+        for n, (key, nusd) in enumerate(rows.items()):
+            text = json.dumps(key, separators=(",", ":"), ensure_ascii=False)
+            digest.update(("%s 1 1 %d\n" % (text, nusd)).encode())
+            f.write('%s{"lines":1,"calls":1,"nusd":%d,"key":%s}'
+                    % ("," if n else "", nusd, text))
+
+        f.write('], "hash": "%s", "total": {"lines": %d, "calls": %d, "nusd":'
+                ' %d}, "tollgate_close": 1, "period": "2026-09", "zone": "UTC",'
+                ' "since_ms": 1788220800000, "until_ms": 1790812800000,'
+                ' "lines_sum": "%064x"}'
+                % (digest.hexdigest(), len(rows), len(rows),
+                   sum(rows.values()), 0))
+
+
+@pytest.mark.memory
+def test_a_seal_is_verified_in_little_memory(tmp_path):
+    seal, nothing = tmp_path / "seal.json", tmp_path / "nothing"
+    nothing.touch()
+    rows = {("2026-09-%02d" % (n % 30 + 1), "team-%d" % (n % 9), "key_%d" % n,
+             "x" * 60, "", "model \x00 \u00fc"): n * 1000 for n in range(ROWS)}
+    write_seal(seal, rows)
+
+    # In a child of a small process, for a child begins with all that its parent
+    # has.
+
+    said = subprocess.run([sys.executable, "-c", MEASURE, tmp_path / "out", LLMCTL,
+                           "close", "--verify=%s" % seal, "--memory=1",
+                           "--format=csv", "--quiet", nothing], timeout=300,
+                          capture_output=True, check=True)
+    code, most = map(int, said.stdout.split())
+
+    assert code == 1
+    assert most < 100000                # KB; the whole file was 310 MB
+
+    with open(tmp_path / "out", encoding="utf-8", newline="") as f:
+        got = {(r["day"], r["team"], r["key"]): (int(r["sealed_nusd"]),
+                                                 int(r["now_nusd"]))
+               for r in csv.DictReader(f)}
+
+    assert got == {key[:3]: (nusd, 0) for key, nusd in rows.items()}
+
+
+def test_a_seal_that_was_edited_or_cut_off_is_none(tmp_path):
+    seal, log = tmp_path / "seal.json", tmp_path / "log"
+    log.touch()
+    write_seal(seal, {("2026-09-01", "a", "b", "c", "d", "e"): 7})
+    text = seal.read_text()
+    run("close", "--verify=%s" % seal, log, code=1)     # it has a line
+
+    for other, why in ((text.replace(":7,", ":8,"), "has been changed"),
+                       (text[:-1], "is no seal"), (text + "x", "is no seal"),
+                       (text.replace('"zone"', '"rows": [], "zone"'),
+                        "is no seal"),
+                       (text.replace("[{", "[1,{"), "is no seal")):
+        assert other != text
+        seal.write_text(other)
+        assert why in run("close", "--verify=%s" % seal, log, code=1)
+
+
+def test_a_seal_comes_through_a_pipe(log, tmp_path):
+    seal = tmp_path / "seal.json"
+    run("close", "--period=2026-09", "--quiet", "--output=%s" % seal, log.path)
+    said = subprocess.run([LLMCTL, "close", "--verify=-", log.path],
+                          stdin=subprocess.Popen(["cat", seal],
+                                                 stdout=subprocess.PIPE).stdout,
+                          capture_output=True, timeout=60, check=True)
+    assert b"is as it was sealed" in said.stdout
 
 
 REPORTS = (("report", "spend", "--by=llm.call_id"),

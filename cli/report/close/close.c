@@ -51,15 +51,6 @@ period_parse(const char *s, const tg_zone_t *zone, int64_t *since,
 }
 
 
-static tg_str_t
-member(const json_t *object, const char *name)
-{
-    const char  *s = json_string_value(json_object_get(object, name));
-
-    return s == NULL ? tg_str_null : tg_strz(s);
-}
-
-
 static bool
 read_all(close_t *c)
 {
@@ -141,8 +132,6 @@ seal_write(close_t *c)
 static int
 seal_period(close_t *c)
 {
-    char  text[SEAL_TEXT];
-
     if (!period_parse(c->period, c->o.reader.zone, &c->since, &c->until)) {
         return fail("--period", "is a month or a day: 2026-10, 2026-10-31");
     }
@@ -152,23 +141,19 @@ seal_period(close_t *c)
     }
 
     if (c->previous != NULL) {
-        c->before = manifest_read(c->previous);
+        c->before = manifest_open(c->previous);
         if (c->before == NULL) {
             return 1;
         }
 
-        c->previous_period = member(c->before, "period");
-        c->previous_hash = member(c->before, "hash");
+        c->previous_period = manifest_text(c->before, "period");
+        c->previous_hash = manifest_text(c->before, "hash");
 
-        if (c->previous_period.len == 0 || !manifest_sound(c->before, text)
-            || !tg_str_eq(tg_strz(text), c->previous_hash))
-        {
+        if (c->previous_period.len == 0 || !manifest_sound(c->before)) {
             return fail(c->previous, "has been changed since it was sealed");
         }
 
-        if (json_integer_value(json_object_get(c->before, "until_ms"))
-            != c->since)
-        {
+        if (manifest_int(c->before, "until_ms") != c->since) {
             return fail(c->previous, "is not of the time right before");
         }
     }
@@ -184,30 +169,24 @@ seal_period(close_t *c)
 static int
 seal_verify(close_t *c)
 {
-    char           text[SEAL_TEXT];
-    const json_t  *previous = json_object_get(c->manifest, "previous");
+    c->period = manifest_text(c->manifest, "period").p;
+    c->since = manifest_int(c->manifest, "since_ms");
+    c->until = manifest_int(c->manifest, "until_ms");
+    c->previous_hash = manifest_previous(c->manifest);
 
-    c->period = json_string_value(json_object_get(c->manifest, "period"));
-    c->since = json_integer_value(json_object_get(c->manifest, "since_ms"));
-    c->until = json_integer_value(json_object_get(c->manifest, "until_ms"));
-    c->previous_hash = member(previous, "hash");
-
-    if (c->period == NULL || !manifest_sound(c->manifest, text)
-        || !tg_str_eq(tg_strz(text), member(c->manifest, "hash")))
-    {
+    if (c->period == NULL || !manifest_sound(c->manifest)) {
         return fail(c->verify, "has been changed since it was sealed");
     }
 
     if (c->previous != NULL) {
-        c->before = manifest_read(c->previous);
+        c->before = manifest_open(c->previous);
 
         if (c->before == NULL) {
             return 1;
         }
 
-        if (!manifest_sound(c->before, text)
-            || !tg_str_eq(tg_strz(text), member(c->before, "hash"))
-            || !tg_str_eq(tg_strz(text), c->previous_hash))
+        if (!manifest_sound(c->before)
+            || !tg_str_eq(manifest_text(c->before, "hash"), c->previous_hash))
         {
             return fail(c->previous, "is not what this one was sealed upon");
         }
@@ -326,18 +305,18 @@ close_command(int argc, char **argv)
         rc = close_run(&c, argc, argv);
 
     } else {
-        c.manifest = manifest_read(verify);
+        c.manifest = manifest_open(verify);
         if (c.manifest == NULL) {
             return 1;
         }
 
-        c.zone = json_string_value(json_object_get(c.manifest, "zone"));
+        c.zone = manifest_text(c.manifest, "zone").p;
         c.zone = c.zone == NULL ? "UTC" : c.zone;
         rc = close_again(&c, argc, argv);
     }
 
-    json_decref(c.manifest);
-    json_decref(c.before);
+    manifest_free(c.manifest);
+    manifest_free(c.before);
 
     return rc;
 }

@@ -1,4 +1,4 @@
-/* A sealed period as JSON. */
+/* A sealed period as JSON, written. */
 
 #define _GNU_SOURCE
 
@@ -7,75 +7,8 @@
 
 #include "tg_money.h"
 
-#include <openssl/evp.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
-
-#define MANIFEST_MAX  ((size_t) 1024 * 1024 * 1024)
-#define CHUNK         65536
-
-
-json_t *
-manifest_read(const char *file)
-{
-    char          *text;
-    json_t        *m;
-    size_t         size;
-    json_error_t   err;
-
-    text = read_file(file, MANIFEST_MAX, &size);
-    if (text == NULL) {
-        return NULL;
-    }
-
-    m = json_loadb(text, size, JSON_REJECT_DUPLICATES, &err);
-    free(text);
-
-    if (json_integer_value(json_object_get(m, "tollgate_close")) != 1
-        || !json_is_array(json_object_get(m, "rows")))
-    {
-        (void) fail(file, "is no seal of llmctl close");
-        json_decref(m);
-        return NULL;
-    }
-
-    return m;
-}
-
-
-bool
-file_hash(const char *file, char *text, int64_t *bytes)
-{
-    bool            ok;
-    FILE           *f = fopen(file, "rbe");
-    size_t          n;
-    unsigned char   buf[CHUNK], hash[EVP_MAX_MD_SIZE];
-    EVP_MD_CTX     *ctx = EVP_MD_CTX_new();
-
-    *bytes = 0;
-    ok = f != NULL && ctx != NULL
-         && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
-
-    while (ok && (n = fread(buf, 1, sizeof(buf), f)) != 0) {
-        ok = EVP_DigestUpdate(ctx, buf, n) == 1;
-        *bytes += (int64_t) n;
-    }
-
-    ok = ok && !ferror(f) && EVP_DigestFinal_ex(ctx, hash, NULL) == 1;
-
-    for (int i = 0; ok && i < SEAL_HASH; i++) {
-        (void) sprintf(text + 2 * i, "%02x", hash[i]);
-    }
-
-    EVP_MD_CTX_free(ctx);
-    if (f != NULL) {
-        fclose(f);
-    }
-
-    return ok || failed(file, strerror(errno));
-}
-
 
 static void
 put_string(FILE *to, const char *name, tg_str_t s)
@@ -141,7 +74,7 @@ put_files(const close_t *c, FILE *to)
             continue;
         }
 
-        if (!file_hash(c->o.files[i], hash, &bytes)) {
+        if (!seal_hash_file(c->o.files[i], hash, &bytes)) {
             return false;
         }
 
@@ -270,82 +203,4 @@ manifest_write(close_t *c, FILE *to)
     fprintf(to, "    \"hash\": \"%s\"\n}\n", c->hash);
 
     return true;
-}
-
-
-static bool
-hash_numbers(EVP_MD_CTX *ctx, const char *name, const json_t *o)
-{
-    int   n;
-    char  buf[120];
-
-    n = snprintf(buf, sizeof(buf), " %lld %lld %lld\n",
-                 (long long) json_integer_value(json_object_get(o, "lines")),
-                 (long long) json_integer_value(json_object_get(o, "calls")),
-                 (long long) json_integer_value(json_object_get(o, "nusd")));
-
-    return EVP_DigestUpdate(ctx, name, strlen(name)) == 1
-           && EVP_DigestUpdate(ctx, buf, (size_t) n) == 1;
-}
-
-
-static const char *
-text_of(const json_t *o, const char *name)
-{
-    const char  *s = json_string_value(json_object_get(o, name));
-
-    return s == NULL ? "" : s;
-}
-
-
-static bool
-hash_manifest(EVP_MD_CTX *ctx, const json_t *m)
-{
-    int      n;
-    char     head[700], *key;
-    bool     ok;
-    size_t   i;
-    json_t  *row;
-
-    n = snprintf(head, sizeof(head), "tollgate close 1\n%s\n%s\n%lld %lld\n"
-                 "%s\n%s\n", text_of(m, "period"), text_of(m, "zone"),
-                 (long long) json_integer_value(json_object_get(m,
-                                                                "since_ms")),
-                 (long long) json_integer_value(json_object_get(m,
-                                                                "until_ms")),
-                 text_of(json_object_get(m, "previous"), "hash"),
-                 text_of(m, "lines_sum"));
-
-    ok = (size_t) n < sizeof(head)
-         && EVP_DigestUpdate(ctx, head, (size_t) n) == 1
-         && hash_numbers(ctx, "total", json_object_get(m, "total"));
-
-    json_array_foreach(json_object_get(m, "rows"), i, row) {
-        key = ok ? json_dumps(json_object_get(row, "key"), JSON_COMPACT)
-                 : NULL;
-        ok = key != NULL && hash_numbers(ctx, key, row);
-        free(key);
-    }
-
-    return ok;
-}
-
-
-bool
-manifest_sound(const json_t *m, char *text)
-{
-    bool           ok;
-    EVP_MD_CTX    *ctx = EVP_MD_CTX_new();
-    unsigned char  hash[EVP_MAX_MD_SIZE];
-
-    ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1
-         && hash_manifest(ctx, m) && EVP_DigestFinal_ex(ctx, hash, NULL) == 1;
-
-    EVP_MD_CTX_free(ctx);
-
-    for (int i = 0; ok && i < SEAL_HASH; i++) {
-        (void) sprintf(text + 2 * i, "%02x", hash[i]);
-    }
-
-    return ok;
 }

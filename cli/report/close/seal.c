@@ -1,15 +1,17 @@
 #include "seal.h"
+#include "llmctl.h"
 
 #include "tg_money.h"
 #include "tg_window.h"
 
-#include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define TEXT_MAX  1024
 #define SPOKEN    8192          /* what is hashed of a line */
+#define CHUNK     65536
 
 static const unsigned char  texts[] = {
     REC_TEAM, REC_KEY, REC_VENDOR, REC_PROVIDER, REC_ASKED_MODEL
@@ -20,15 +22,19 @@ const char *const  seal_dimensions[] = {
 };
 
 
+void
+seal_add(seal_sum_t *to, const seal_sum_t *from)
+{
+    to->lines = tg_money_add(to->lines, from->lines);
+    to->calls = tg_money_add(to->calls, from->calls);
+    to->nusd = tg_money_add(to->nusd, from->nusd);
+}
+
+
 static void
 add_sums(void *to, const void *from)
 {
-    seal_sum_t        *a = to;
-    const seal_sum_t  *b = from;
-
-    a->lines += b->lines;
-    a->calls += b->calls;
-    a->nusd = tg_money_add(a->nusd, b->nusd);
+    seal_add(to, from);
 }
 
 
@@ -179,7 +185,7 @@ seal_line(void *data, const record_t *r)
         return false;
     }
 
-    add_sums(&s->all, &sum);
+    seal_add(&s->all, &sum);
     line_hash(r, cost, hash);
     sum_add(s->sum, hash);
 
@@ -298,8 +304,22 @@ seal_sum(const seal_t *s, char *text)
 }
 
 
-static bool
-hash_sums(EVP_MD_CTX *ctx, const char *name, const seal_sum_t *sum)
+EVP_MD_CTX *
+seal_hash_begin(void)
+{
+    EVP_MD_CTX  *ctx = EVP_MD_CTX_new();
+
+    if (ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1) {
+        EVP_MD_CTX_free(ctx);
+        ctx = NULL;
+    }
+
+    return ctx;
+}
+
+
+bool
+seal_hash_sums(EVP_MD_CTX *ctx, const char *key, const seal_sum_t *sum)
 {
     int   n;
     char  buf[120];
@@ -308,50 +328,39 @@ hash_sums(EVP_MD_CTX *ctx, const char *name, const seal_sum_t *sum)
                  (long long) sum->lines, (long long) sum->calls,
                  (long long) sum->nusd);
 
-    return EVP_DigestUpdate(ctx, name, strlen(name)) == 1
+    return EVP_DigestUpdate(ctx, key, strlen(key)) == 1
            && EVP_DigestUpdate(ctx, buf, (size_t) n) == 1;
 }
 
 
-static bool
-hash_row(void *data, const char *key, const seal_sum_t *sum)
-{
-    return hash_sums(data, key, sum);
-}
-
-
-static bool
-hash_all(EVP_MD_CTX *ctx, seal_t *s, const seal_about_t *about)
+bool
+seal_hash_head(EVP_MD_CTX *ctx, const seal_about_t *about, tg_str_t lines_sum,
+    const seal_sum_t *all)
 {
     int   n;
-    char  head[700], sum[SEAL_TEXT];
+    char  head[700];
 
-    seal_sum(s, sum);
     n = snprintf(head, sizeof(head), "tollgate close 1\n%.*s\n%.*s\n"
-                 "%lld %lld\n%.*s\n%s\n",
+                 "%lld %lld\n%.*s\n%.*s\n",
                  (int) about->period->len, about->period->p,
                  (int) about->zone->len, about->zone->p,
                  (long long) about->since, (long long) about->until,
-                 (int) about->previous->len, about->previous->p, sum);
+                 (int) about->previous->len, about->previous->p,
+                 (int) lines_sum.len, lines_sum.p);
 
     return (size_t) n < sizeof(head)
            && EVP_DigestUpdate(ctx, head, (size_t) n) == 1
-           && hash_sums(ctx, "total", &s->all)
-           && seal_each(s, hash_row, ctx);
+           && seal_hash_sums(ctx, "total", all);
 }
 
 
 bool
-seal_hash(seal_t *s, const seal_about_t *about, char *text)
+seal_hash_end(EVP_MD_CTX *ctx, char *text)
 {
     bool           ok;
-    EVP_MD_CTX    *ctx = EVP_MD_CTX_new();
     unsigned char  hash[EVP_MAX_MD_SIZE];
 
-    ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1
-         && hash_all(ctx, s, about)
-         && EVP_DigestFinal_ex(ctx, hash, NULL) == 1;
-
+    ok = ctx != NULL && EVP_DigestFinal_ex(ctx, hash, NULL) == 1;
     EVP_MD_CTX_free(ctx);
 
     if (ok) {
@@ -359,4 +368,54 @@ seal_hash(seal_t *s, const seal_about_t *about, char *text)
     }
 
     return ok;
+}
+
+
+static bool
+hash_row(void *data, const char *key, const seal_sum_t *sum)
+{
+    return seal_hash_sums(data, key, sum);
+}
+
+
+bool
+seal_hash(seal_t *s, const seal_about_t *about, char *text)
+{
+    bool         ok;
+    char         sum[SEAL_TEXT];
+    EVP_MD_CTX  *ctx = seal_hash_begin();
+
+    seal_sum(s, sum);
+    ok = ctx != NULL && seal_hash_head(ctx, about, tg_strz(sum), &s->all)
+         && seal_each(s, hash_row, ctx);
+
+    return seal_hash_end(ctx, text) && ok;
+}
+
+
+bool
+seal_hash_file(const char *file, char *text, int64_t *bytes)
+{
+    bool            ok;
+    FILE           *f = fopen(file, "rbe");
+    size_t          n;
+    EVP_MD_CTX     *ctx = seal_hash_begin();
+    unsigned char   buf[CHUNK];
+
+    *bytes = 0;
+    ok = f != NULL && ctx != NULL;
+
+    while (ok && (n = fread(buf, 1, sizeof(buf), f)) != 0) {
+        ok = EVP_DigestUpdate(ctx, buf, n) == 1;
+        *bytes += (int64_t) n;
+    }
+
+    ok = ok && !ferror(f);
+    ok = seal_hash_end(ctx, text) && ok;
+
+    if (f != NULL) {
+        (void) fclose(f);
+    }
+
+    return ok || failed(file, strerror(errno));
 }

@@ -15,6 +15,7 @@
 #include "rows/groups.h"
 
 #include <jansson.h>
+#include <openssl/evp.h>
 
 #define SEAL_HASH   32
 #define SEAL_TEXT   (2 * SEAL_HASH + 1)
@@ -50,6 +51,9 @@ typedef struct {
 
 extern const char *const  seal_dimensions[];    /* ends in NULL */
 
+/* To the first. */
+void seal_add(seal_sum_t *to, const seal_sum_t *from);
+
 /* memory: for the rows, as groups_new() has it.  False: no memory. */
 bool seal_init(seal_t *s, const struct tg_zone_s *zone, size_t memory);
 void seal_free(seal_t *s);
@@ -75,5 +79,20 @@ bool seal_hash(seal_t *s, const seal_about_t *about, char *text);
 
 /* The lines' checksum alone. */
 void seal_sum(const seal_t *s, char *text);
+
+/*
+ * The same hash of what was sealed: a head, with the lines' checksum and their
+ * sums, then each row's key and sums; all false where there is no memory.
+ * begin: NULL likewise.  end, which takes NULL, frees it; text has SEAL_TEXT
+ * bytes.
+ */
+EVP_MD_CTX *seal_hash_begin(void);
+bool seal_hash_head(EVP_MD_CTX *ctx, const seal_about_t *about,
+    tg_str_t lines_sum, const seal_sum_t *all);
+bool seal_hash_sums(EVP_MD_CTX *ctx, const char *key, const seal_sum_t *sum);
+bool seal_hash_end(EVP_MD_CTX *ctx, char *text);
+
+/* Of a file, with its bytes; false with a message said. */
+bool seal_hash_file(const char *file, char *text, int64_t *bytes);
 
 #endif /* SEAL_H */

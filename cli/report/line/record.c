@@ -6,7 +6,6 @@
 
 #include <pthread.h>
 
-#define NAMES_MAX    256                /* of both formats */
 #define NAMES_SLOTS  1024               /* the first one is kept free */
 #define NAME_MAX     64
 
@@ -18,8 +17,8 @@ typedef enum {
 } field_kind_t;
 
 typedef struct {
-    const char    *name;
-    uint8_t        len;                 /* 0: an empty slot */
+    char           name[NAME_MAX - 3];  /* and the "\":" that is behind it */
+    uint8_t        len;                 /* of the name; 0: an empty slot */
     uint8_t        kind;                /* field_kind_t */
     uint8_t        id;
 } field_t;
@@ -39,7 +38,6 @@ static const tg_str_t  numbers[] = { RECORD_NUMBERS(NUMBER_NAME) };
 static const tg_str_t  flags[] = { RECORD_FLAGS(TEXT_NAME) };
 
 static field_t         fields[NAMES_SLOTS];
-static char            under_names[NAMES_MAX][NAME_MAX];
 static pthread_once_t  fields_once = PTHREAD_ONCE_INIT;
 
 /* Lines are alike: the slot of the field that came behind each, when it was
@@ -115,7 +113,8 @@ field_add(const char *name, size_t len, field_kind_t kind, unsigned id)
         at = at + 1 < NAMES_SLOTS ? at + 1 : 1;
     }
 
-    fields[at].name = name;
+    memcpy(fields[at].name, name, len);
+    memcpy(fields[at].name + len, "\":", 2);
     fields[at].len = (uint8_t) len;
     fields[at].kind = (uint8_t) kind;
     fields[at].id = (uint8_t) id;
@@ -126,10 +125,8 @@ field_add(const char *name, size_t len, field_kind_t kind, unsigned id)
 static void
 field_add_both(tg_str_t name, field_kind_t kind, unsigned id)
 {
-    static unsigned  n;
-
     bool    same = true;
-    char   *under = under_names[n];
+    char    under[NAME_MAX];
     size_t  len = 0;
 
     field_add(name.p, name.len, kind, id);
@@ -141,7 +138,6 @@ field_add_both(tg_str_t name, field_kind_t kind, unsigned id)
 
     if (!same || len != name.len) {
         field_add(under, len, kind, id);
-        n++;
     }
 }
 
@@ -238,15 +234,28 @@ take_number(record_t *r, unsigned id, tg_str_t v, bool nano)
 }
 
 
+/* n is 8 at least. */
+static inline bool
+same_bytes(const char *a, const char *b, size_t n)
+{
+    for (size_t i = 0; i < n - 8; i += 8) {
+        if (load8(a + i) != load8(b + i)) {
+            return false;
+        }
+    }
+
+    return load8(a + n - 8) == load8(b + n - 8);
+}
+
+
 /* The name that is likely to come, with what is around it. */
 static const field_t *
 line_likely(line_t *l)
 {
     const field_t  *f = &fields[behind[l->field]];
 
-    if (f->len == 0 || l->s.end - l->s.p < f->len + 3
-        || memcmp(l->s.p + 1, f->name, f->len) != 0 || l->s.p[0] != '"'
-        || l->s.p[f->len + 1] != '"' || l->s.p[f->len + 2] != ':')
+    if (f->len < 6 || l->s.end - l->s.p < f->len + 3 || l->s.p[0] != '"'
+        || !same_bytes(l->s.p + 1, f->name, f->len + 2u))
     {
         return NULL;
     }

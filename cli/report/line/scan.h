@@ -16,7 +16,8 @@ typedef struct {
 static inline void
 scan_space(scan_t *s)
 {
-    while (s->p < s->end && (*s->p == ' ' || *s->p == '\t' || *s->p == '\r'))
+    while (s->p < s->end && *s->p <= ' '
+           && (*s->p == ' ' || *s->p == '\t' || *s->p == '\r'))
     {
         s->p++;
     }

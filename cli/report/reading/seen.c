@@ -1,4 +1,5 @@
 #include "seen.h"
+#include "hash.h"
 #include "temporary.h"
 
 #include <stdlib.h>
@@ -18,44 +19,23 @@ typedef struct {
 } run_t;
 
 struct seen_s {
-    uint64_t  *slots;                   /* 0: empty */
-    unsigned   shift;                   /* hash to slot */
-    size_t     nslots;                  /* a power of two, and BEHIND more */
-    size_t     used;
-    uint64_t  *bloom;                   /* NULL: there are no runs */
-    unsigned   nruns;
-    run_t      runs[RUNS_MAX];
-    uint64_t   page[PAGE];
+    hash_key_t   key;
+    uint64_t    *slots;                 /* 0: empty */
+    unsigned     shift;                 /* hash to slot */
+    size_t       nslots;                /* a power of two, and BEHIND more */
+    size_t       used;
+    uint64_t    *bloom;                 /* NULL: there are no runs */
+    unsigned     nruns;
+    run_t        runs[RUNS_MAX];
+    uint64_t     page[PAGE];
 };
 
 
-static inline uint64_t
-mix(uint64_t a, uint64_t b)
-{
-    unsigned __int128  m = (unsigned __int128) a * b;
-
-    return (uint64_t) m ^ (uint64_t) (m >> 64);
-}
-
-
-/* Of any bytes; never 0. Multiply and fold, as in wyhash (Wang Yi, 2019). */
+/* Never 0. */
 static uint64_t
-hash(tg_str_t s)
+hash(const seen_t *s, tg_str_t id)
 {
-    uint64_t  h = UINT64_C(0xa0761d6478bd642f) ^ s.len, w[2];
-
-    while (s.len > 16) {
-        memcpy(w, s.p, 16);
-        h = mix(w[0] ^ UINT64_C(0xe7037ed1a0b428db), w[1] ^ h);
-        s.p += 16;
-        s.len -= 16;
-    }
-
-    memset(w, 0, sizeof(w));
-    memcpy(w, s.p, s.len);
-
-    h = mix(w[0] ^ UINT64_C(0x8ebc6af09c88c6e3), w[1] ^ h);
-    h = mix(h ^ UINT64_C(0x1d8e4e27c47d124f), UINT64_C(0x589965cc75374cc3));
+    uint64_t  h = hash_bytes(&s->key, id.p, id.len);
 
     return h != 0 ? h : 1;
 }
@@ -74,7 +54,8 @@ seen_new(size_t slots)
     s->shift = 64 - (unsigned) __builtin_ctzll(s->nslots);
     s->slots = calloc(s->nslots + BEHIND, sizeof(uint64_t));
 
-    if (s->slots == NULL) {
+    if (s->slots == NULL || !hash_key_make(&s->key)) {
+        free(s->slots);
         free(s);
         s = NULL;
     }
@@ -103,7 +84,7 @@ seen_free(seen_t *s)
 static inline uint64_t *
 bloom_bits(seen_t *s, uint64_t h, uint64_t *mask)
 {
-    uint64_t  bits = mix(h, UINT64_C(0x9e3779b97f4a7c15));
+    uint64_t  bits = hash_mix(h, UINT64_C(0x9e3779b97f4a7c15));
 
     *mask = UINT64_C(1) << (bits & 63) | UINT64_C(1) << (bits >> 6 & 63)
             | UINT64_C(1) << (bits >> 12 & 63)
@@ -245,7 +226,7 @@ in_runs(seen_t *s, uint64_t h, bool *failed)
 bool
 seen_before(seen_t *s, tg_str_t id, bool *failed)
 {
-    uint64_t  h = hash(id);
+    uint64_t  h = hash(s, id);
     size_t    at = h >> s->shift;
 
     while (s->slots[at] != 0) {

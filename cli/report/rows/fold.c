@@ -2,6 +2,7 @@
 
 #include "fold.h"
 #include "llmctl.h"
+#include "reading/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ typedef struct fold_block_s {
 } fold_block_t;
 
 struct fold_s {
+    hash_key_t      secret;
     size_t          value;              /* rounded up to 8 */
     size_t          n, room;            /* of items */
     fold_item_t   **items;
@@ -58,7 +60,8 @@ fold_new(size_t value)
     f->mask = FOLD_TABLE_MIN - 1;
     f->table = calloc(FOLD_TABLE_MIN, sizeof(uint32_t));
 
-    if (f->table == NULL) {
+    if (f->table == NULL || !hash_key_make(&f->secret)) {
+        free(f->table);
         free(f);
         return NULL;
     }
@@ -132,20 +135,6 @@ fold_str(fold_t *f, tg_str_t s)
     }
 
     f->key[f->key_len++] = 0;
-}
-
-
-/* FNV-1a, and a stir for the low bits. */
-static uint64_t
-key_hash(const fold_t *f)
-{
-    uint64_t  h = UINT64_C(14695981039346656037);
-
-    for (size_t i = 0; i < f->key_len; i++) {
-        h = (h ^ f->key[i]) * UINT64_C(1099511628211);
-    }
-
-    return h ^ h >> 32;
 }
 
 
@@ -253,7 +242,7 @@ fold_value(fold_t *f)
         return NULL;
     }
 
-    hash = key_hash(f);
+    hash = hash_bytes(&f->secret, f->key, f->key_len);
 
     for (at = hash & f->mask; f->table[at] != 0; at = (at + 1) & f->mask) {
         item = f->items[f->table[at] - 1];

@@ -4,6 +4,10 @@
 
 #define SLOTS_MIN   1024
 #define PART_BITS   6                   /* of a hash: which of PARTS */
+#define ALIKE       4                   /* in memory less than one of so many
+                                           rows was there before: */
+#define PASSES      8                   /* so many times as many are written
+                                           without a look */
 
 
 groups_t *
@@ -30,7 +34,9 @@ groups_new(unsigned values, size_t size, groups_add_t add, size_t memory)
     rows->slots = calloc(rows->nslots, sizeof(group_slot_t));
     rows->arena = malloc(rows->memory + GROUP_MAX);
 
-    if (rows->slots == NULL || rows->arena == NULL) {
+    if (rows->slots == NULL || rows->arena == NULL
+        || !hash_key_make(&rows->key))
+    {
         groups_free(rows);
         rows = NULL;
     }
@@ -86,22 +92,6 @@ groups_int_of(tg_str_t value)
     }
 
     return (int64_t) (u ^ UINT64_C(0x8000000000000000));
-}
-
-
-/* Its bytes are a multiple of 8. */
-static uint32_t
-key_hash(const char *key, size_t n)
-{
-    uint64_t  h = n, w;
-
-    for ( /* void */ ; n != 0; key += 8, n -= 8) {
-        memcpy(&w, key, 8);
-        h = (h ^ w) * UINT64_C(0x9e3779b97f4a7c15);
-        h ^= h >> 32;
-    }
-
-    return (uint32_t) (h * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
 
@@ -168,10 +158,18 @@ groups_clear(groups_t *rows)
 }
 
 
+static inline bool
+put_part(parts_t *parts, unsigned level, const group_t *row)
+{
+    unsigned  shift = 32 - PART_BITS * (level + 1);
+
+    return parts_put(parts, row->hash >> shift & (PARTS - 1), row);
+}
+
+
 bool
 groups_divide(groups_t *rows, parts_t **parts, unsigned level)
 {
-    unsigned  shift = 32 - PART_BITS * (level + 1);
     group_t  *row;
 
     if (*parts == NULL) {
@@ -185,7 +183,7 @@ groups_divide(groups_t *rows, parts_t **parts, unsigned level)
     for (size_t at = 0; at < rows->used; at += row->size) {
         row = group_at(rows, at);
 
-        if (!parts_put(*parts, row->hash >> shift & (PARTS - 1), row)) {
+        if (!put_part(*parts, level, row)) {
             return false;
         }
     }
@@ -245,9 +243,28 @@ make_row(groups_t *rows, const tg_str_t *values)
     }
 
     row->size = (parts_size_t) (key - (char *) row);
-    row->hash = key_hash(begin, (size_t) (key - begin));
+    row->hash = (uint32_t) hash_bytes(&rows->key, begin,
+                                      (size_t) (key - begin));
 
     return row;
+}
+
+
+/* Before *row, which is new: the memory is full. */
+static bool
+make_room(groups_t *rows, const group_t *row)
+{
+    size_t  n = rows->n;
+
+    if (!groups_divide(rows, &rows->parts, 0)) {
+        return false;
+    }
+
+    rows->passes = rows->again < n / ALIKE ? n * PASSES : 0;
+    rows->again = 0;
+    memmove(rows->arena, row, row->size);
+
+    return true;
 }
 
 
@@ -255,24 +272,27 @@ bool
 groups_take(groups_t *rows, const tg_str_t *values, const void *sums)
 {
     group_t       *row = make_row(rows, values);
-    group_slot_t  *slot = groups_find(rows, row);
+    group_slot_t  *slot;
+
+    if (rows->passes != 0) {
+        rows->passes--;
+        rows->add(row + 1, sums);
+
+        return put_part(rows->parts, 0, row);
+    }
+
+    slot = groups_find(rows, row);
 
     if (slot->at != 0) {
         rows->add(group_at(rows, (size_t) (slot->at - 1) * 8) + 1, sums);
+        rows->again++;
         return true;
     }
 
     rows->add(row + 1, sums);
 
-    if (!groups_fits(rows, 1, row->size)) {
-        if (!groups_divide(rows, &rows->parts, 0)) {
-            return false;
-        }
-
-        memmove(rows->arena, row, row->size);
-    }
-
-    return groups_keep(rows);
+    return (groups_fits(rows, 1, row->size) || make_room(rows, row))
+           && groups_keep(rows);
 }
 
 

@@ -9,6 +9,7 @@
 #include "groups.h"
 #include "parts.h"
 #include "spill.h"
+#include "reading/hash.h"
 
 #define GROUP_COST    64                /* bytes beside a row: its slot, and
                                            what is sorted */
@@ -40,6 +41,9 @@ struct groups_s {
     group_slot_t          *slots;
     size_t                 nslots;
     parts_t               *parts;       /* NULL: it all fits */
+    hash_key_t             key;
+    size_t                 again;       /* taken that were in memory */
+    size_t                 passes;      /* to be written without a look */
     struct group_entry_s  *entries;     /* of all rows, in order */
     size_t                 nentries;
     spill_t               *sorted;      /* or here */

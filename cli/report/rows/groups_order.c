@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 
-#define MERGING  ((size_t) 16 * 1024 * 1024)
+#define MERGING     ((size_t) 16 * 1024 * 1024)
+#define FEW         512                 /* rows that are compared */
+#define RANK_BYTES  16
 
 typedef struct group_entry_s {
     int64_t         rank[2];
@@ -65,6 +67,16 @@ compare_entries(const void *a, const void *b, void *data)
 }
 
 
+/* The byte-th from the lowest on; the sign turned round. */
+static inline unsigned
+rank_byte(const entry_t *e, unsigned byte)
+{
+    uint64_t  u = (uint64_t) e->rank[byte < 8] ^ UINT64_C(0x8000000000000000);
+
+    return (unsigned) (u >> byte % 8 * 8 & 0xff);
+}
+
+
 /* Numbers that are in the order of a text's first 16 bytes. */
 static void
 rank_text(int64_t rank[2], tg_str_t v)
@@ -77,6 +89,105 @@ rank_text(int64_t rank[2], tg_str_t v)
 
     rank[0] = groups_int_of(tg_str_of(bytes, 8));
     rank[1] = groups_int_of(tg_str_of(bytes + 8, 8));
+}
+
+
+/* By a byte of the ranks, the lowest first; those that have the same stay as
+ * they are. */
+static void
+order_by_byte(const entry_t *from, entry_t *to, size_t n, unsigned byte,
+    size_t *places)
+{
+    size_t  sum = 0, count;
+
+    for (unsigned i = 0; i < 256; i++) {
+        count = places[i];
+        places[i] = sum;
+        sum += count;
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        to[places[rank_byte(&from[i], byte)]++] = from[i];
+    }
+}
+
+
+/* True: all have the same. */
+static bool
+one_place(const size_t *places, size_t n)
+{
+    for (unsigned i = 0; i < 256; i++) {
+        if (places[i] != 0) {
+            return places[i] == n;
+        }
+    }
+
+    return true;
+}
+
+
+static void
+order_ties(groups_t *rows)
+{
+    size_t    to, n = rows->nentries;
+    entry_t  *e = rows->entries;
+
+    for (size_t i = 0; i < n; i = to) {
+        for (to = i + 1; to < n && e[to].rank[0] == e[i].rank[0]
+                         && e[to].rank[1] == e[i].rank[1]; to++)
+        {
+            /* void */
+        }
+
+        if (to - i > 1) {
+            qsort_r(e + i, to - i, sizeof(entry_t), compare_entries, rows);
+        }
+    }
+}
+
+
+/* Byte by byte of the ranks, where there are many. */
+static bool
+order(groups_t *rows)
+{
+    size_t    n = rows->nentries, (*places)[256];
+    entry_t  *from = rows->entries, *to, *is;
+
+    if (n < FEW) {
+        qsort_r(from, n, sizeof(entry_t), compare_entries, rows);
+        return true;
+    }
+
+    to = malloc(n * sizeof(entry_t));
+    places = calloc(RANK_BYTES, sizeof(*places));
+
+    if (to == NULL || places == NULL) {
+        free(to);
+        free(places);
+        return false;
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        for (unsigned byte = 0; byte < RANK_BYTES; byte++) {
+            places[byte][rank_byte(&from[i], byte)]++;
+        }
+    }
+
+    for (unsigned byte = 0; byte < RANK_BYTES; byte++) {
+        if (!one_place(places[byte], n)) {
+            order_by_byte(from, to, n, byte, places[byte]);
+            is = from;
+            from = to;
+            to = is;
+        }
+    }
+
+    free(places);
+    free(to);
+    rows->entries = from;
+    order_ties(rows);
+
+    return true;
 }
 
 
@@ -109,9 +220,8 @@ sort(groups_t *rows)
     }
 
     rows->nentries = rows->n;
-    qsort_r(rows->entries, rows->n, sizeof(entry_t), compare_entries, rows);
 
-    return true;
+    return order(rows);
 }
 
 

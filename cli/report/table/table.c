@@ -231,9 +231,15 @@ cell_csv(table_t *t, const column_t *c, const char *p, size_t n)
     }
 
     t->begun = true;
-    formula = c->kind == CELL_TEXT && n != 0 && is_formula(p[0]);
 
-    for (size_t i = 0; i < n && c->kind == CELL_TEXT; i++) {
+    if (c->kind != CELL_TEXT) {
+        put_held(t, p, n);
+        return;
+    }
+
+    formula = n != 0 && is_formula(p[0]);
+
+    for (size_t i = 0; i < n; i++) {
         plain = plain && p[i] != ',' && p[i] != '"' && p[i] != '\r'
                 && p[i] != '\n' && p[i] != '\0';
     }
@@ -350,7 +356,7 @@ int_text(table_t *t, const column_t *c, int64_t v, char *text)
 
     case CELL_MONEY:
         return t->format == TABLE_TEXT ? table_grouped_money(text, v)
-                                       : tg_money_text(text, v);
+                                       : (size_t) (tg_text_decimal(text, v, 9) - text);
 
     case CELL_TIME:
         if (t->format == TABLE_JSON) {
@@ -372,8 +378,8 @@ int_text(table_t *t, const column_t *c, int64_t v, char *text)
 void
 table_int(table_t *t, int64_t v)
 {
-    char             text[64], exact[TG_TEXT_INT_MAX];
-    size_t           n, nexact;
+    char             text[64];
+    size_t           n;
     const column_t  *c = next_column(t);
 
     if (c == NULL) {
@@ -381,7 +387,6 @@ table_int(table_t *t, int64_t v)
     }
 
     n = int_text(t, c, v, text);
-    nexact = (size_t) (tg_text_int(exact, v) - exact);
 
     switch (t->format) {
 
@@ -390,17 +395,18 @@ table_int(table_t *t, int64_t v)
         break;
 
     case TABLE_CSV:
-        cell_csv(t, c, text, n);
         if (c->kind == CELL_MONEY) {
-            put_held(t, ",", 1);
-            put_held(t, exact, nexact);
+            text[n++] = ',';
+            n = (size_t) (tg_text_int(text + n, v) - text);
         }
+        cell_csv(t, c, text, n);
         break;
 
     case TABLE_JSON:
         cell_json(t, c, "", text, n);
         if (c->kind == CELL_MONEY) {
-            cell_json(t, c, "_nusd", exact, nexact);
+            n = (size_t) (tg_text_int(text, v) - text);
+            cell_json(t, c, "_nusd", text, n);
         }
         break;
     }
