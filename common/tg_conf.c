@@ -209,6 +209,7 @@ tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
     }
 
     return tg_conf_finish_quotas(conf, err) == TG_OK
+           && tg_conf_finish_alerts(conf, err) == TG_OK
            && tg_conf_finish_routes(conf, err) == TG_OK
            ? tg_conf_finish_guards(conf, err) : TG_ERROR;
 }
@@ -258,8 +259,12 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
             return tg_conf_route_warning(conf, 3, i, warning)
                    || tg_conf_companion_warning(conf, 3 + TG_ROUTE_WARNINGS, i,
                                                 warning)
-                   || tg_conf_quota_warning(conf, 3 + TG_ROUTE_WARNINGS
+                   || tg_conf_alert_warning(conf, 3 + TG_ROUTE_WARNINGS
                                                   + TG_COMPANION_WARNINGS, i,
+                                            warning)
+                   || tg_conf_quota_warning(conf, 3 + TG_ROUTE_WARNINGS
+                                                  + TG_COMPANION_WARNINGS
+                                                  + TG_ALERT_WARNINGS, i,
                                             warning);
         }
     }

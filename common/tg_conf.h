@@ -332,6 +332,13 @@ int tg_line_prepare(tg_conf_t *conf);
 bool tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged,
     unsigned *i, tg_error_t *warning);
 
+/*
+ * The next name of a llm_alert's quota= that is of no llm_quota, to *name; *i and
+ * *k start at 0.  It may be a budget's of the keys file: tg_roster_has().
+ */
+bool tg_conf_alert_stray(const tg_conf_t *conf, unsigned *i, unsigned *k,
+    tg_str_t *name);
+
 /* A tg_expr_bind_t of healthy() and saturated(): a provider's name becomes its
  * index and one.  data is the tg_conf_t. */
 const char *tg_conf_bind_provider(void *data, tg_str_t name,

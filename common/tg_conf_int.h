@@ -118,6 +118,15 @@ bool tg_conf_route_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
 bool tg_conf_companion_warning(const tg_conf_t *conf, unsigned first,
     unsigned *i, tg_error_t *warning);
 
+/* tg_conf_alert.c: what quota= names, after the last directive. */
+int tg_conf_finish_alerts(tg_conf_t *conf, tg_error_t *err);
+
+/* The same, as tg_conf_warning(): quotas that never alert. */
+#define TG_ALERT_WARNINGS  (TG_ALERTS_MAX * TG_ALERT_QUOTAS_MAX)
+
+bool tg_conf_alert_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
+    tg_error_t *warning);
+
 int tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err);
 
 /* As tg_conf_warning(), for the quotas; *i is `first` for the first. */

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from keys import gated, key, keys
 from servers import Loc, Site
 
 BAD = [
@@ -92,6 +93,36 @@ def test_name_declared_twice_is_refused(server, fake, name, first, second):
         server.metered(fake, (name, *first), (name, *second)))
     assert not ok
     assert "twice" in messages
+
+
+def test_alert_of_a_quota_that_is_none_is_refused(server, fake):
+    """The quotas may come later in the file."""
+    alert = ("llm_alert", "url=http://127.0.0.1:9/", "quota=day,nosuch")
+    ok, messages = server.test_config(server.metered(fake, *gated(
+        server, "day per=all requests=9/day alert=50%",
+        "week per=all requests=99/week", llm=[alert])))
+    assert not ok
+    assert '"nosuch"' in messages and "there are: day, week" in messages
+    ok, messages = server.test_config(server.metered(fake, *gated(
+        server, "day per=all requests=9/day alert=50%",
+        "nosuch per=all requests=99/week", llm=[alert])))
+    assert ok
+    assert '"nosuch", which has no alert=' in messages
+
+
+def test_alert_of_a_budget_that_is_none_is_warned_of(server, fake):
+    """The keys file may get it yet, or have lost it since."""
+    def said(names):
+        return server.test_config(server.metered(fake, *gated(
+            server, llm=[("llm_alert", "url=http://127.0.0.1:9/",
+                          "quota=" + names)],
+            text=keys(key("ann", rates=["requests=9/hour"], budgets=[
+                {"name": "lunch", "limit": "usd=5/day"}])))))
+    ok, messages = said("lunch,key")
+    assert ok and "llm_alert" not in messages, messages
+    ok, messages = said("lunch,dinner")
+    assert ok
+    assert 'budget of the keys file is named "dinner"' in messages
 
 
 def test_switch_given_twice_in_one_place_is_refused(server, fake):
