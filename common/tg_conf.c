@@ -1,6 +1,7 @@
 #include "tg_conf_int.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
 const tg_directive_t  tg_directives[TG_DIRECTIVES] = {
@@ -19,6 +20,7 @@ tg_conf_create(tg_mem_t *mem)
     if (conf != NULL) {
         conf->mem = mem;
         conf->said_end = &conf->said;
+        conf->logs_end = &conf->logs;
         conf->hash = UINT64_C(14695981039346656037);
         tg_conf_metrics_init(&conf->metrics);
     }
@@ -131,6 +133,10 @@ tg_conf_directive(tg_conf_t *conf, tg_scope_t *scope, tg_directive_id_t id,
         return tg_conf_takes(d->syntax, d->most, args, nargs, err);
     }
 
+    if (tg_conf_once(args, nargs, err) != TG_OK) {
+        return TG_ERROR;
+    }
+
     tg_conf_hash(conf, id, args, nargs);
 
     if (tg_conf_keep(conf, id, args, nargs) != TG_OK) {
@@ -196,7 +202,8 @@ tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
 
     if (tg_conf_metrics_finish(conf, err) != TG_OK
         || tg_conf_finish_own(conf, err) != TG_OK
-        || tg_conf_finish_tags(conf, err) != TG_OK)
+        || tg_conf_finish_tags(conf, err) != TG_OK
+        || tg_conf_finish_logs(conf, err) != TG_OK)
     {
         return TG_ERROR;
     }
@@ -209,8 +216,42 @@ tg_conf_finish(tg_conf_t *conf, tg_error_t *err)
     }
 
     return tg_conf_finish_quotas(conf, err) == TG_OK
+           && tg_conf_finish_alerts(conf, err) == TG_OK
            && tg_conf_finish_routes(conf, err) == TG_OK
            ? tg_conf_finish_guards(conf, err) : TG_ERROR;
+}
+
+
+/* Of each kind of directive; their numbers follow one another. */
+static bool
+tg_conf_part_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
+    tg_error_t *warning)
+{
+    static const struct {
+        unsigned    most;
+        bool      (*next)(const tg_conf_t *, unsigned, unsigned *,
+                          tg_error_t *);
+    } parts[] = {
+        { TG_ROUTE_WARNINGS, tg_conf_route_warning },
+        { TG_COMPANION_WARNINGS, tg_conf_companion_warning },
+        { TG_ALERT_WARNINGS, tg_conf_alert_warning },
+        { TG_WHEN_WARNINGS, tg_conf_when_warning },
+        { TG_PROVIDER_WARNINGS, tg_conf_provider_warning },
+        { TG_TAG_WARNINGS, tg_conf_tag_warning },
+        { UINT_MAX, tg_conf_quota_warning }
+    };
+
+    for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
+        if (*i - first < parts[k].most
+            && parts[k].next(conf, first, i, warning))
+        {
+            return true;
+        }
+
+        first += parts[k].most;
+    }
+
+    return false;
 }
 
 
@@ -255,12 +296,7 @@ tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged, unsigned *i,
                 return false;
             }
 
-            return tg_conf_route_warning(conf, 3, i, warning)
-                   || tg_conf_companion_warning(conf, 3 + TG_ROUTE_WARNINGS, i,
-                                                warning)
-                   || tg_conf_quota_warning(conf, 3 + TG_ROUTE_WARNINGS
-                                                  + TG_COMPANION_WARNINGS, i,
-                                            warning);
+            return tg_conf_part_warning(conf, 3, i, warning);
         }
     }
 }

@@ -111,7 +111,9 @@ typedef struct {
                                        it looks after none such */
 } tg_provider_t;
 
-typedef struct {
+typedef struct tg_log_s  tg_log_t;
+
+struct tg_log_s {
     tg_str_t         target;        /* a file's name, or "syslog:..."; the host
                                        may say more of it: one place, one
                                        name */
@@ -120,9 +122,13 @@ typedef struct {
     tg_log_format_t  format;
     size_t           buffer;        /* bytes */
     int64_t          flush_ms;      /* 0: no buffering */
+    bool             own_buffer;    /* buffer=, flush= are written here */
+    bool             own_flush;
     tg_str_t         condition;     /* of if=; empty: none */
     void            *handle;        /* the host's */
-} tg_log_t;
+    const tg_log_t  *here;          /* the first of its scope */
+    tg_log_t        *next;          /* of all scopes, in order */
+};
 
 /* What may differ from one location to the next. */
 typedef struct {
@@ -246,6 +252,8 @@ typedef struct {
     unsigned              ngeoip;   /* files of llm_geoip */
     tg_str_t              geoip[TG_GEOIP_FILES_MAX];
     unsigned              nlogs;    /* in all scopes */
+    tg_log_t             *logs;
+    tg_log_t            **logs_end;
     tg_conf_keys_t        keys;
     tg_conf_cache_t       cache;
     tg_conf_metrics_t     metrics;
@@ -332,6 +340,13 @@ int tg_line_prepare(tg_conf_t *conf);
 bool tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged,
     unsigned *i, tg_error_t *warning);
 
+/*
+ * The next name of a llm_alert's quota= that is of no llm_quota, to *name; *i and
+ * *k start at 0.  It may be a budget's of the keys file: tg_roster_has().
+ */
+bool tg_conf_alert_stray(const tg_conf_t *conf, unsigned *i, unsigned *k,
+    tg_str_t *name);
+
 /* A tg_expr_bind_t of healthy() and saturated(): a provider's name becomes its
  * index and one.  data is the tg_conf_t. */
 const char *tg_conf_bind_provider(void *data, tg_str_t name,
@@ -350,6 +365,9 @@ int tg_conf_provider_key(tg_conf_t *conf, unsigned i, tg_str_t text,
 /* True where a provider's key goes to this host, so that none may be talked to
  * without its certificate being verified. */
 bool tg_conf_needs_verified(const tg_conf_t *conf, tg_str_t host);
+
+/* TG_ERROR where a parameter is given twice, but for those that add up. */
+int tg_conf_once(const tg_str_t *args, unsigned nargs, tg_error_t *err);
 
 /* "500ms", "2s", "1m", "1h30m": milliseconds, -1 if malformed. Plain numbers are
  * seconds, as in nginx. */

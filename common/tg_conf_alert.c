@@ -4,13 +4,11 @@
 
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
+#include <stdio.h>
 
 #define TG_ALERT_TIMEOUT      10000         /* milliseconds */
 #define TG_ALERT_TIMEOUT_MIN  1000
 #define TG_ALERT_TIMEOUT_MAX  60000
-
-/* printf("%.*s") of a string, cut so that a message stays readable. */
-#define TG_ARG(s)  (int) ((s).len < 80 ? (s).len : 80), (s).p
 
 
 static int
@@ -218,6 +216,110 @@ tg_conf_alert_wants(const tg_conf_alert_t *alert, tg_str_t quota)
     }
 
     return alert->nquotas == 0 || quota.len == 0;
+}
+
+
+/* "a, b, c", as many as there is room for. */
+static void
+tg_alert_known(const tg_quotas_t *quotas, char *buf, size_t size)
+{
+    size_t    n = 0;
+    tg_str_t  name;
+
+    for (unsigned i = 0; i < quotas->n; i++) {
+        name = quotas->list[i]->name;
+
+        if (quotas->list[i]->of_route) {
+            continue;
+        }
+
+        if (n + name.len + sizeof(", , ...") > size) {
+            (void) snprintf(buf + n, size - n, ", ...");
+            return;
+        }
+
+        n += (size_t) snprintf(buf + n, size - n, "%s%.*s", n ? ", " : "",
+                               (int) name.len, name.p);
+    }
+
+    if (n == 0) {
+        (void) snprintf(buf, size, "none");
+    }
+}
+
+
+bool
+tg_conf_alert_stray(const tg_conf_t *conf, unsigned *i, unsigned *k,
+    tg_str_t *name)
+{
+    const tg_conf_alert_t  *a;
+
+    for ( /* void */ ; *i < conf->alerts.n; (*i)++, *k = 0) {
+        a = &conf->alerts.list[*i];
+
+        while (*k < a->nquotas) {
+            *name = a->quotas[(*k)++];
+
+            if (tg_quotas_find(&conf->quotas, *name) == NULL) {
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
+
+
+int
+tg_conf_finish_alerts(tg_conf_t *conf, tg_error_t *err)
+{
+    char      known[100];
+    tg_str_t  name;
+    unsigned  i = 0, k = 0;
+
+    /* With a keys file it may be a budget, which comes and goes with that. */
+
+    if (conf->keys.file.len != 0 || !tg_conf_alert_stray(conf, &i, &k, &name))
+    {
+        return TG_OK;
+    }
+
+    tg_alert_known(&conf->quotas, known, sizeof(known));
+
+    return tg_error(err, 0, 0, "llm_alert (LLMAlert): there is no llm_quota"
+                    " \"%.*s\"; there are: %s", TG_ARG(name), known);
+}
+
+
+/* A filter that lets nothing by: quotas that never alert. */
+bool
+tg_conf_alert_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
+    tg_error_t *warning)
+{
+    unsigned                k;
+    const tg_quota_t       *q;
+    const tg_conf_alert_t  *a;
+
+    while ((k = *i - first) < TG_ALERT_WARNINGS) {
+        (*i)++;
+
+        if (k / TG_ALERT_QUOTAS_MAX >= conf->alerts.n) {
+            continue;
+        }
+
+        a = &conf->alerts.list[k / TG_ALERT_QUOTAS_MAX];
+        k %= TG_ALERT_QUOTAS_MAX;
+        q = k < a->nquotas ? tg_quotas_find(&conf->quotas, a->quotas[k]) : NULL;
+
+        if (q != NULL && q->alert[0] == 0 && !q->latch) {
+            (void) tg_error(warning, 0, 0, "llm_alert (LLMAlert) waits for"
+                            " quota \"%.*s\", which has no alert=",
+                            TG_ARG(q->name));
+            return true;
+        }
+    }
+
+    return false;
 }
 
 

@@ -37,7 +37,9 @@ int tg_conf_enable(tg_scope_t *scope, const tg_str_t *args, unsigned nargs,
 int tg_conf_pass(tg_conf_t *conf, tg_scope_t *scope, tg_str_t arg,
     tg_error_t *err);
 
-/* tg_conf_log.c: the arguments of llm_log. */
+/* tg_conf_log.c: the arguments of llm_log; after the last directive, and with
+ * the names of files that the server gave them. */
+int tg_conf_finish_logs(tg_conf_t *conf, tg_error_t *err);
 int tg_conf_log(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
     unsigned nargs, tg_error_t *err);
 
@@ -117,6 +119,44 @@ bool tg_conf_route_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
 
 bool tg_conf_companion_warning(const tg_conf_t *conf, unsigned first,
     unsigned *i, tg_error_t *warning);
+
+/* tg_conf_alert.c: what quota= names, after the last directive. */
+int tg_conf_finish_alerts(tg_conf_t *conf, tg_error_t *err);
+
+/* The same, as tg_conf_warning(): quotas that never alert. */
+#define TG_ALERT_WARNINGS  (TG_ALERTS_MAX * TG_ALERT_QUOTAS_MAX)
+
+bool tg_conf_alert_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
+    tg_error_t *warning);
+
+/* tg_conf_ledger.c: what warnings of quotas have to know; names has TG_TAGS_MAX
+ * places. */
+void tg_conf_facts(const tg_conf_t *conf, tg_str_t *names,
+    tg_quota_facts_t *facts);
+
+/* tg_conf_when.c: TG_ERROR where a when= names what is not there. data is the
+ * tg_conf_t. */
+int tg_conf_check_when(void *data, tg_expr_t *when, tg_error_t *err);
+
+/* The same, as tg_conf_warning(): a when= that asks for what nobody gives. */
+#define TG_WHEN_WHO       6
+#define TG_WHEN_WARNINGS  (TG_WHEN_WHO * (TG_QUOTAS_MAX + TG_GUARDS_MAX       \
+                                          + TG_ROUTES_MAX))
+
+bool tg_conf_when_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
+    tg_error_t *warning);
+
+/* tg_conf_provider.c: the same, for providers that no call belongs to. */
+#define TG_PROVIDER_WARNINGS  TG_PROVIDERS_MAX
+
+bool tg_conf_provider_warning(const tg_conf_t *conf, unsigned first,
+    unsigned *i, tg_error_t *warning);
+
+/* tg_conf_tag.c: the same, for sources that give nothing. */
+#define TG_TAG_WARNINGS  TG_TAGS_MAX
+
+bool tg_conf_tag_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
+    tg_error_t *warning);
 
 int tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err);
 

@@ -214,15 +214,15 @@ tg_conf_finish_quotas(tg_conf_t *conf, tg_error_t *err)
     }
 
     conf->quotas.provider = tg_conf_bind_provider;
-    conf->quotas.provider_data = conf;
+    conf->quotas.check = tg_conf_check_when;
+    conf->quotas.data = conf;
 
     return tg_quotas_finish(&conf->quotas, conf->mem, conf->ledger.zone, err);
 }
 
 
-bool
-tg_conf_quota_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
-    tg_error_t *warning)
+void
+tg_conf_facts(const tg_conf_t *conf, tg_str_t *names, tg_quota_facts_t *facts)
 {
     static const tg_per_t  pers[] = {
         [TG_TAG_TEAM] = TG_PER_TEAM, [TG_TAG_USER] = TG_PER_USER,
@@ -230,27 +230,34 @@ tg_conf_quota_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
         [TG_TAG_AGENT] = TG_PER_AGENT
     };
 
-    bool              more;
-    unsigned          k;
-    tg_str_t          names[TG_TAGS_MAX];
-    tg_quota_facts_t  facts;
+    memset(facts, 0, sizeof(*facts));
+    facts->keys = conf->keys.file.len != 0;
+    facts->prices = conf->nprices != 0;
+    facts->default_output = conf->ledger.default_output;
+    facts->tags = names;
+    facts->ntags = conf->ntags;
 
-    memset(&facts, 0, sizeof(facts));
-    facts.keys = conf->keys.file.len != 0;
-    facts.prices = conf->nprices != 0;
-    facts.default_output = conf->ledger.default_output;
-    facts.tags = names;
-    facts.ntags = conf->ntags;
-
-    for (k = 0; k < conf->ntags; k++) {
+    for (unsigned k = 0; k < conf->ntags; k++) {
         names[k] = conf->tags[k].name;
 
         if (conf->tags[k].role != TG_TAG_OTHER) {
-            facts.sources |= UINT32_C(1) << pers[conf->tags[k].role];
+            facts->sources |= UINT32_C(1) << pers[conf->tags[k].role];
         }
     }
+}
 
-    k = *i - first;
+
+bool
+tg_conf_quota_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
+    tg_error_t *warning)
+{
+    bool              more;
+    unsigned          k = *i - first;
+    tg_str_t          names[TG_TAGS_MAX];
+    tg_quota_facts_t  facts;
+
+    tg_conf_facts(conf, names, &facts);
+
     more = tg_quotas_warning(&conf->quotas, &facts, &k, warning);
     *i = first + k;
 

@@ -33,6 +33,7 @@ tg_conf_log_param(tg_log_t *log, tg_str_t arg, tg_error_t *err)
                             " not \"%.*s\"", TG_ARG(v));
         }
         log->buffer = (size_t) n;
+        log->own_buffer = true;
         return TG_OK;
     }
 
@@ -43,6 +44,7 @@ tg_conf_log_param(tg_log_t *log, tg_str_t arg, tg_error_t *err)
                             " \"%.*s\"", TG_ARG(v));
         }
         log->flush_ms = n;
+        log->own_flush = true;
         return TG_OK;
     }
 
@@ -98,9 +100,63 @@ tg_conf_log(tg_conf_t *conf, tg_scope_t *scope, const tg_str_t *args,
         }
     }
 
+    if (tg_str_starts(log->target, tg_str("syslog:"))
+        && (log->own_buffer || log->own_flush))
+    {
+        return tg_error(err, 0, 0, "buffer= and flush= are for files: syslog"
+                        " gets each line by itself");
+    }
+
     log->condition = tg_dup(conf->mem, log->condition);
+    log->here = scope->logs;
+    *conf->logs_end = log;
+    conf->logs_end = &log->next;
     scope->nlogs++;
     conf->nlogs++;
+
+    return TG_OK;
+}
+
+
+/* Two that name one place; `first` is the one that was first. */
+static int
+tg_conf_log_pair(const tg_log_t *first, const tg_log_t *log, tg_error_t *err)
+{
+    if (first->here == log->here
+        && (first->condition.len == 0 || log->condition.len == 0
+            || tg_str_eq(first->condition, log->condition)))
+    {
+        return tg_error(err, 0, 0, "llm_log (LLMLog) \"%.*s\" is given twice"
+                        " in one place: each line would be there twice",
+                        TG_ARG(log->target));
+    }
+
+    if ((log->own_buffer && log->buffer != first->buffer)
+        || (log->own_flush && log->flush_ms != first->flush_ms))
+    {
+        return tg_error(err, 0, 0, "llm_log (LLMLog) \"%.*s\": the buffer= and"
+                        " flush= of a file are those of the first that names"
+                        " it", TG_ARG(log->target));
+    }
+
+    return TG_OK;
+}
+
+
+int
+tg_conf_finish_logs(tg_conf_t *conf, tg_error_t *err)
+{
+    const tg_log_t  *log, *first;
+
+    for (log = conf->logs; log != NULL; log = log->next) {
+        for (first = conf->logs; first != log; first = first->next) {
+            if (tg_str_eq(first->target, log->target) && !log->off
+                && tg_conf_log_pair(first, log, err) != TG_OK)
+            {
+                return TG_ERROR;
+            }
+        }
+    }
 
     return TG_OK;
 }

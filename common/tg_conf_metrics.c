@@ -97,6 +97,11 @@ tg_conf_metrics_label(tg_conf_t *conf, tg_str_t name, tg_error_t *err)
 
     for (unsigned i = 0; i < TG_LABELS; i++) {
         if (tg_str_eq(name, tg_metrics_words[i])) {
+            if (conf->metrics.labels >> i & 1) {
+                return tg_error(err, 0, 0, "labels= has %.*s twice",
+                                TG_ARG(name));
+            }
+
             conf->metrics.labels |= 1u << i;
             return TG_OK;
         }

@@ -324,6 +324,38 @@ tg_conf_provider(const tg_conf_t *conf, tg_str_t host)
 
 
 bool
+tg_conf_provider_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
+    tg_error_t *warning)
+{
+    unsigned              k;
+    const tg_provider_t  *pr, *found;
+
+    while ((k = *i - first) < TG_PROVIDER_WARNINGS) {
+        (*i)++;
+
+        /* Routes and llm_pass know them by their names. */
+
+        if (conf->passes || k >= conf->nproviders) {
+            continue;
+        }
+
+        pr = &conf->providers[k];
+        found = pr->host.len == 0 ? pr : tg_conf_provider(conf, pr->host);
+
+        if (found != pr) {
+            (void) tg_error(warning, 0, 0, "provider \"%.*s\" gets no call:"
+                            " what is sent to its host belongs to \"%.*s\","
+                            " whatever the port", TG_ARG(pr->name),
+                            TG_ARG(found->name));
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+bool
 tg_conf_needs_verified(const tg_conf_t *conf, tg_str_t host)
 {
     const tg_provider_t  *pr = tg_conf_provider(conf, host);

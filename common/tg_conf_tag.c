@@ -3,6 +3,24 @@
 #include "tg_conf_int.h"
 
 
+/* Other names no header has. */
+static bool
+tg_conf_header_ok(tg_str_t s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char  c = tg_lower(s.p[i]);
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')
+              || memchr("!#%&'*+-.^_`|~", c, 14) != NULL))
+        {
+            return false;
+        }
+    }
+
+    return s.len != 0;
+}
+
+
 /* <header>:<field>, of a source json: */
 static int
 tg_conf_source_json(tg_conf_t *conf, tg_source_t *src, tg_str_t s)
@@ -10,6 +28,10 @@ tg_conf_source_json(tg_conf_t *conf, tg_source_t *src, tg_str_t s)
     const char  *colon = memchr(s.p, ':', s.len);
 
     if (colon == NULL || colon == s.p || colon + 1 == s.p + s.len) {
+        return TG_ERROR;
+    }
+
+    if (!tg_conf_header_ok(tg_str_of(s.p, (size_t) (colon - s.p)))) {
         return TG_ERROR;
     }
 
@@ -42,6 +64,11 @@ tg_conf_source_kind(tg_conf_t *conf, tg_source_t *src, tg_str_t s,
         src->name = tg_dup(conf->mem, rest);
 
     } else if (tg_str_starts(s, tg_str("header:"))) {
+        if (!tg_conf_header_ok(rest)) {
+            return tg_error(err, 0, 0, "source \"%.*s\" has no name that a"
+                            " header can have", TG_ARG(s));
+        }
+
         src->kind = TG_SOURCE_HEADER;
         src->name = tg_conf_lower(conf, rest);
 
@@ -123,12 +150,28 @@ tg_conf_role(tg_str_t name)
 }
 
 
+/* A source is among those before it, each with a comma behind it. */
+static bool
+tg_conf_source_said(tg_str_t before, tg_str_t s)
+{
+    tg_str_t  one;
+
+    while (tg_str_cut(&before, ',', &one)) {
+        if (tg_str_eq(one, s)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static int
 tg_conf_tag_sources(tg_conf_t *conf, tg_tag_t *tag, tg_str_t list,
     tg_error_t *err)
 {
     const char  *comma;
-    tg_str_t     s;
+    tg_str_t     s, before = list;
 
     tag->from = tg_dup(conf->mem, list);
 
@@ -142,6 +185,12 @@ tg_conf_tag_sources(tg_conf_t *conf, tg_tag_t *tag, tg_str_t list,
 
         if (s.len == 0) {
             return tg_error(err, 0, 0, "from= has an empty source");
+        }
+
+        before.len = (size_t) (s.p - before.p);
+
+        if (tg_conf_source_said(before, s)) {
+            return tg_error(err, 0, 0, "from= has \"%.*s\" twice", TG_ARG(s));
         }
 
         if (tg_conf_source(conf, &tag->sources[tag->nsources++], s, err)
@@ -210,6 +259,36 @@ tg_conf_tag(tg_conf_t *conf, const tg_str_t *args, unsigned nargs,
     conf->ntags++;
 
     return TG_OK;
+}
+
+
+bool
+tg_conf_tag_warning(const tg_conf_t *conf, unsigned first, unsigned *i,
+    tg_error_t *warning)
+{
+    unsigned         k;
+    const tg_tag_t  *tag;
+
+    while ((k = *i - first) < TG_TAG_WARNINGS) {
+        (*i)++;
+
+        if (k >= conf->ntags || conf->keys.file.len != 0) {
+            continue;
+        }
+
+        tag = &conf->tags[k];
+
+        for (unsigned s = 0; s < tag->nsources; s++) {
+            if (tag->sources[s].kind == TG_SOURCE_KEY) {
+                (void) tg_error(warning, 0, 0, "tag \"%.*s\": its source key"
+                                " gives nothing: there is no llm_keys"
+                                " (LLMKeys)", TG_ARG(tag->name));
+                return true;
+            }
+        }
+    }
+
+    return false;
 }
 
 

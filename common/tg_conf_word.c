@@ -22,6 +22,65 @@ tg_conf_param(tg_str_t arg, const char *name, tg_str_t *value)
 }
 
 
+/* "name" of "name=value"; empty where it is none: a file, a URL. */
+static tg_str_t
+tg_conf_key(tg_str_t arg)
+{
+    size_t  n = 0;
+
+    while (n < arg.len && ((arg.p[n] >= 'a' && arg.p[n] <= 'z')
+                           || arg.p[n] == '_'))
+    {
+        n++;
+    }
+
+    return n < arg.len && arg.p[n] == '=' ? tg_str_of(arg.p, n) : tg_str_null;
+}
+
+
+/* Several of them are meant: each adds to those before it. */
+static bool
+tg_conf_again(tg_str_t key)
+{
+    static const tg_str_t  list[] = {
+        TG_STR("header"), TG_STR("models"), TG_STR("deny"), TG_STR("allow"),
+        TG_STR("requests"), TG_STR("tokens"), TG_STR("input_tokens"),
+        TG_STR("output_tokens"), TG_STR("usd")
+    };
+
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+        if (tg_str_eq(key, list[i])) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+int
+tg_conf_once(const tg_str_t *args, unsigned nargs, tg_error_t *err)
+{
+    tg_str_t  key;
+
+    for (unsigned i = 0; i < nargs; i++) {
+        key = tg_conf_key(args[i]);
+
+        if (key.len == 0 || tg_conf_again(key)) {
+            continue;
+        }
+
+        for (unsigned k = 0; k < i; k++) {
+            if (tg_str_eq(key, tg_conf_key(args[k]))) {
+                return tg_error(err, 0, 0, "%.*s= is given twice", TG_ARG(key));
+            }
+        }
+    }
+
+    return TG_OK;
+}
+
+
 int
 tg_conf_unknown_param(tg_str_t arg, const char *known, tg_error_t *err)
 {

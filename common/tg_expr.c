@@ -25,6 +25,8 @@ typedef struct {
 } tg_expr_run_t;
 
 static tg_truth_t tg_expr_truth(const tg_expr_run_t *run, unsigned i);
+static bool tg_expr_value(const tg_expr_run_t *run, unsigned i,
+    tg_expr_value_t *v);
 
 
 void *
@@ -110,6 +112,62 @@ tg_expr_bind(tg_expr_t *e, unsigned symbol, tg_expr_bind_t bind, void *data,
             return tg_expr_caret(e->text, arg->at, err, "\"%.*s\" %s",
                                  arg->u.s.len < 48 ? (int) arg->u.s.len : 48,
                                  arg->u.s.p, wrong);
+        }
+    }
+
+    return TG_OK;
+}
+
+
+/* Whether one of the node's children is the symbol. */
+static bool
+tg_expr_compares(const tg_expr_t *e, const tg_expr_node_t *n, unsigned symbol)
+{
+    if (n->op != TG_EXPR_OP_EQ && n->op != TG_EXPR_OP_NE
+        && n->op != TG_EXPR_OP_IN && n->op != TG_EXPR_OP_NOT_IN)
+    {
+        return false;
+    }
+
+    for (unsigned k = n->first; k != 0; k = e->nodes[k].next) {
+        if (e->nodes[k].op == TG_EXPR_OP_SYMBOL
+            && e->nodes[k].symbol == symbol)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+int
+tg_expr_compared(const tg_expr_t *e, unsigned symbol, tg_expr_compared_t wrong,
+    void *data, tg_error_t *err)
+{
+    const char            *why;
+    tg_expr_run_t          run = { e, NULL, NULL, NULL };
+    tg_expr_value_t        v;
+    const tg_expr_node_t  *n;
+
+    for (unsigned i = 1; i < e->nnodes; i++) {
+        if (!tg_expr_compares(e, &e->nodes[i], symbol)) {
+            continue;
+        }
+
+        for (unsigned k = e->nodes[i].first; k != 0; k = n->next) {
+            n = &e->nodes[k];
+
+            if (n->op != TG_EXPR_OP_LITERAL) {
+                continue;
+            }
+
+            (void) tg_expr_value(&run, k, &v);
+            why = wrong(data, &v);
+
+            if (why != NULL) {
+                return tg_expr_caret(e->text, n->at, err, "%s", why);
+            }
         }
     }
 

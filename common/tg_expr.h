@@ -113,6 +113,15 @@ typedef const char *(*tg_expr_bind_t)(void *data, tg_str_t name,
 int tg_expr_bind(tg_expr_t *e, unsigned symbol, tg_expr_bind_t bind,
     void *data, tg_error_t *err);
 
+/*
+ * Looks at each literal that the symbol is compared with by ==, !=, in or not
+ * in: wrong() returns NULL, or why nothing can be equal to it, as a sentence.
+ */
+typedef const char *(*tg_expr_compared_t)(void *data,
+    const tg_expr_value_t *literal);
+int tg_expr_compared(const tg_expr_t *e, unsigned symbol,
+    tg_expr_compared_t wrong, void *data, tg_error_t *err);
+
 /* True where the expression names the symbol. */
 bool tg_expr_uses(const tg_expr_t *e, unsigned symbol);
 

@@ -342,8 +342,7 @@ tg_quota_wait(const tg_quota_items_t *items, unsigned item, bool refused)
 }
 
 
-/* True where nothing in the configuration gives that part of a subject. */
-static const char *
+const char *
 tg_quota_missing(const tg_quota_per_t *per, const tg_quota_facts_t *facts)
 {
     switch (per->kind) {

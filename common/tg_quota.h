@@ -114,7 +114,9 @@ typedef struct {
     tg_quota_t        *list[TG_QUOTAS_MAX];
     tg_expr_bind_t     provider;    /* of healthy() and saturated() in when=;
                                        NULL: its names are not known */
-    void              *provider_data;
+    int              (*check)(void *data, tg_expr_t *when, tg_error_t *err);
+                                    /* what else a when= has to be; or NULL */
+    void              *data;        /* of both */
     tg_str_t           zone;        /* name, "UTC"; of tg_quotas_finish() */
 } tg_quotas_t;
 
@@ -139,8 +141,8 @@ const tg_quota_t *tg_quotas_add_route(tg_quotas_t *quotas, tg_mem_t *mem,
 int tg_quotas_finish(tg_quotas_t *quotas, tg_mem_t *mem, tg_str_t zone,
     tg_error_t *err);
 
-/* Binds what a when= names of used(), healthy() and saturated(), once all are
- * declared. */
+/* Binds what a when= names of used(), healthy() and saturated(), and checks it,
+ * once all are declared. */
 int tg_quotas_bind(const tg_quotas_t *quotas, tg_expr_t *when,
     tg_error_t *err);
 
@@ -286,6 +288,11 @@ typedef struct {
     bool             prices;
     int64_t          default_output;
 } tg_quota_facts_t;
+
+/* Why nothing in the configuration gives that part of a subject; NULL where
+ * something may. */
+const char *tg_quota_missing(const tg_quota_per_t *per,
+    const tg_quota_facts_t *facts);
 
 /* Quotas that can't work, one at a time: *i starts at 0; false at the end. */
 bool tg_quotas_warning(const tg_quotas_t *quotas,

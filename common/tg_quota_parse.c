@@ -17,9 +17,8 @@ typedef struct {
     tg_mem_t    *mem;
     tg_quota_t  *q;
     tg_error_t  *err;
-    tg_str_t     when;
     tg_str_t     idle;          /* of idle=, with it: "idle=30m" */
-    bool         stop, action, wait, estimate;
+    bool         wait;          /* wait= is said */
     uint64_t     bare;          /* bit: this limit has no window yet */
 } tg_quota_draft_t;
 
@@ -108,10 +107,8 @@ tg_quota_per(tg_quota_draft_t *d, tg_str_t v)
     bool      more;
 
     if (d->q->npers != 0) {
-        return d->q->budget
-               ? tg_quota_fail(d, "per= is not for a budget, which is of its"
-                               " owner")
-               : tg_quota_fail(d, "per= is given twice");
+        return tg_quota_fail(d, "per= is not for a budget, which is of its"
+                             " owner");
     }
 
     do {
@@ -221,10 +218,6 @@ tg_quota_alert(tg_quota_draft_t *d, tg_str_t v)
     tg_str_t  part;
     uint8_t  *alert = d->q->alert;
 
-    if (alert[0] != 0) {
-        return tg_quota_fail(d, "alert= is given twice");
-    }
-
     do {
         more = tg_quota_cut(v, ',', &part, &v);
         percent = tg_conf_percent(part, 255);
@@ -259,12 +252,6 @@ tg_quota_alert(tg_quota_draft_t *d, tg_str_t v)
 static int
 tg_quota_action(tg_quota_draft_t *d, tg_str_t v)
 {
-    if (d->action) {
-        return tg_quota_fail(d, "action= is given twice");
-    }
-
-    d->action = true;
-
     if (tg_str_eq(v, tg_str("reject"))) {
         d->q->action = TG_ACTION_REJECT;
 
@@ -293,9 +280,9 @@ tg_quota_waits(tg_quota_draft_t *d, tg_str_t v)
 {
     d->q->wait_ms = tg_conf_time(v);
 
-    if (d->wait || d->q->wait_ms < 0 || d->q->wait_ms > TG_QUOTA_WAIT_MAX) {
-        return tg_quota_fail(d, "wait= takes, once, a time up to 5m, not"
-                             " \"%.*s\"", TG_ARG(v));
+    if (d->q->wait_ms < 0 || d->q->wait_ms > TG_QUOTA_WAIT_MAX) {
+        return tg_quota_fail(d, "wait= takes a time up to 5m, not \"%.*s\"",
+                             TG_ARG(v));
     }
 
     d->wait = true;
@@ -309,12 +296,6 @@ tg_quota_add_repeats(tg_quota_draft_t *d, tg_str_t v)
 {
     int64_t  n = v.len > 7 ? -1 : tg_str_int(v);
 
-    for (unsigned i = 0; i < d->q->nlimits; i++) {
-        if (d->q->limits[i].measure == TG_MEASURE_REPEATS) {
-            return tg_quota_fail(d, "repeats= is given twice");
-        }
-    }
-
     if (n < 1) {
         return tg_quota_fail(d, "repeats= takes a whole number from 1, not"
                              " \"%.*s\"", TG_ARG(v));
@@ -325,76 +306,82 @@ tg_quota_add_repeats(tg_quota_draft_t *d, tg_str_t v)
 
 
 static int
+tg_quota_when(tg_quota_draft_t *d, tg_str_t v)
+{
+    d->q->when = tg_expr_compile(d->mem, v, tg_when_symbols, TG_WHEN_SYMBOLS,
+                                 d->err);
+
+    return d->q->when == NULL ? TG_ERROR : TG_OK;
+}
+
+
+static int
+tg_quota_stop(tg_quota_draft_t *d, tg_str_t v)
+{
+    d->q->stop = tg_conf_percent(v, 1000);
+
+    return d->q->stop != 0 ? TG_OK
+           : tg_quota_fail(d, "stop= takes a percentage from 1%% to 1000%%,"
+                           " not \"%.*s\"", TG_ARG(v));
+}
+
+
+static int
+tg_quota_clamp(tg_quota_draft_t *d, tg_str_t v)
+{
+    d->q->clamp = tg_str_starts(v, tg_str("min:"))
+                  ? tg_conf_amount(tg_str_of(v.p + 4, v.len - 4), 0,
+                                   TG_QUOTA_CAP_MAX) : -1;
+
+    return d->q->clamp > 0 ? TG_OK
+           : tg_quota_fail(d, "clamp= takes min:<tokens>, such as min:256, not"
+                           " \"%.*s\"", TG_ARG(v));
+}
+
+
+static int
+tg_quota_estimate(tg_quota_draft_t *d, tg_str_t v)
+{
+    d->q->calibrated = tg_str_eq(v, tg_str("calibrated"));
+
+    return d->q->calibrated || tg_str_eq(v, tg_str("bound")) ? TG_OK
+           : tg_quota_fail(d, "estimate= takes bound or calibrated, not"
+                           " \"%.*s\"", TG_ARG(v));
+}
+
+
+static int
 tg_quota_param(tg_quota_draft_t *d, tg_str_t word, tg_str_t key, tg_str_t v)
 {
-    tg_quota_t        *q = d->q;
-    tg_window_spec_t   idle;
+    static const struct {
+        tg_str_t    name;
+        int       (*read)(tg_quota_draft_t *d, tg_str_t v);
+    } params[] = {
+        { TG_STR("per"), tg_quota_per },
+        { TG_STR("alert"), tg_quota_alert },
+        { TG_STR("action"), tg_quota_action },
+        { TG_STR("wait"), tg_quota_waits },
+        { TG_STR("repeats"), tg_quota_add_repeats },
+        { TG_STR("when"), tg_quota_when },
+        { TG_STR("stop"), tg_quota_stop },
+        { TG_STR("clamp"), tg_quota_clamp },
+        { TG_STR("estimate"), tg_quota_estimate }
+    };
 
-    if (tg_str_eq(key, tg_str("alert"))) {
-        return tg_quota_alert(d, v);
-    }
+    tg_window_spec_t  idle;
 
-    if (tg_str_eq(key, tg_str("action"))) {
-        return tg_quota_action(d, v);
-    }
-
-    if (tg_str_eq(key, tg_str("wait"))) {
-        return tg_quota_waits(d, v);
-    }
-
-    if (tg_str_eq(key, tg_str("repeats"))) {
-        return tg_quota_add_repeats(d, v);
-    }
-
-    if (tg_str_eq(key, tg_str("when"))) {
-        if (d->when.p != NULL) {
-            return tg_quota_fail(d, "when= is given twice");
+    for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++) {
+        if (tg_str_eq(key, params[i].name)) {
+            return params[i].read(d, v);
         }
-
-        d->when = v;
-        q->when = tg_expr_compile(d->mem, v, tg_when_symbols, TG_WHEN_SYMBOLS,
-                                  d->err);
-        return q->when == NULL ? TG_ERROR : TG_OK;
-    }
-
-    if (tg_str_eq(key, tg_str("stop"))) {
-        q->stop = tg_conf_percent(v, 1000);
-
-        if (q->stop == 0 || d->stop) {
-            return tg_quota_fail(d, "stop= takes, once, a percentage from 1%%"
-                                 " to 1000%%, not \"%.*s\"", TG_ARG(v));
-        }
-
-        d->stop = true;
-        return TG_OK;
-    }
-
-    if (tg_str_eq(key, tg_str("clamp"))) {
-        q->clamp = tg_str_starts(v, tg_str("min:"))
-                   ? tg_conf_amount(tg_str_of(v.p + 4, v.len - 4), 0,
-                                    TG_QUOTA_CAP_MAX) : -1;
-
-        return q->clamp > 0 ? TG_OK
-               : tg_quota_fail(d, "clamp= takes min:<tokens>, such as"
-                               " min:256, not \"%.*s\"", TG_ARG(v));
-    }
-
-    if (tg_str_eq(key, tg_str("estimate"))) {
-        q->calibrated = tg_str_eq(v, tg_str("calibrated"));
-
-        return q->calibrated || tg_str_eq(v, tg_str("bound")) ? TG_OK
-               : tg_quota_fail(d, "estimate= takes bound or calibrated, not"
-                               " \"%.*s\"", TG_ARG(v));
     }
 
     if (tg_str_eq(key, tg_str("idle"))) {
-        if (d->idle.p != NULL || tg_window_parse(word, &idle) != TG_OK) {
-            return tg_quota_fail(d, "idle= takes, once, a time from 1s to"
-                                 " 185d, not \"%.*s\"", TG_ARG(v));
-        }
-
         d->idle = word;
-        return TG_OK;
+
+        return tg_window_parse(word, &idle) == TG_OK ? TG_OK
+               : tg_quota_fail(d, "idle= takes a time from 1s to 185d, not"
+                               " \"%.*s\"", TG_ARG(v));
     }
 
     return tg_quota_fail(d, "unknown parameter \"%.*s\"; known are per=,"
@@ -423,10 +410,6 @@ tg_quota_word(tg_quota_draft_t *d, tg_str_t word)
     if (!tg_quota_cut(word, '=', &key, &v)) {
         return tg_quota_fail(d, "unknown word \"%.*s\"; a limit is written"
                              " <measure>=<amount>/<window>", TG_ARG(word));
-    }
-
-    if (tg_str_eq(key, tg_str("per"))) {
-        return tg_quota_per(d, v);
     }
 
     for (unsigned i = 0; i < TG_MEASURES; i++) {
@@ -485,28 +468,13 @@ tg_quota_windows(tg_quota_draft_t *d)
 }
 
 
+/* Each limit once, and of its cap what stop= leaves. */
 static int
-tg_quota_complete(tg_quota_draft_t *d)
+tg_quota_limits(tg_quota_draft_t *d)
 {
     tg_quota_t        *q = d->q;
     tg_quota_limit_t  *l, *other;
     uint64_t           percent;
-
-    if (q->npers == 0) {
-        return tg_quota_fail(d, "needs per=: key, user, team, org, model,"
-                             " provider, session, agent, client, tag:<name>,"
-                             " joined with +, or all");
-    }
-
-    if (q->nlimits == 0) {
-        return tg_quota_fail(d, "limits nothing: it needs"
-                             " <measure>=<amount>/<window>, such as"
-                             " usd=50/day");
-    }
-
-    if (tg_quota_windows(d) != TG_OK) {
-        return TG_ERROR;
-    }
 
     for (unsigned i = 0; i < q->nlimits; i++) {
         l = &q->limits[i];
@@ -533,6 +501,31 @@ tg_quota_complete(tg_quota_draft_t *d)
             return tg_quota_fail(d, "stop=%u%% of %s= is more than there is",
                                  q->stop, tg_measure_names[l->measure]);
         }
+    }
+
+    return TG_OK;
+}
+
+
+static int
+tg_quota_complete(tg_quota_draft_t *d)
+{
+    tg_quota_t  *q = d->q;
+
+    if (q->npers == 0) {
+        return tg_quota_fail(d, "needs per=: key, user, team, org, model,"
+                             " provider, session, agent, client, tag:<name>,"
+                             " joined with +, or all");
+    }
+
+    if (q->nlimits == 0) {
+        return tg_quota_fail(d, "limits nothing: it needs"
+                             " <measure>=<amount>/<window>, such as"
+                             " usd=50/day");
+    }
+
+    if (tg_quota_windows(d) != TG_OK || tg_quota_limits(d) != TG_OK) {
+        return TG_ERROR;
     }
 
     if (q->action == TG_ACTION_THROTTLE && !d->wait) {
@@ -567,6 +560,10 @@ tg_quota_words(tg_mem_t *mem, tg_quota_t *q, const tg_str_t *words, unsigned n,
 
     q->stop = 100;
     q->wait_ms = TG_QUOTA_WAIT;
+
+    if (tg_conf_once(words, n, err) != TG_OK) {
+        return TG_ERROR;
+    }
 
     for (unsigned i = 0; i < n; i++) {
         if (tg_quota_word(&d, words[i]) != TG_OK) {

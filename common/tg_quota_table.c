@@ -180,10 +180,13 @@ tg_quotas_bind(const tg_quotas_t *quotas, tg_expr_t *when, tg_error_t *err)
     }
 
     return tg_expr_bind(when, TG_WHEN_HEALTHY, quotas->provider,
-                        quotas->provider_data, err)
+                        quotas->data, err)
            == TG_OK
-           ? tg_expr_bind(when, TG_WHEN_SATURATED, quotas->provider,
-                          quotas->provider_data, err)
+           && tg_expr_bind(when, TG_WHEN_SATURATED, quotas->provider,
+                           quotas->data, err)
+              == TG_OK
+           ? quotas->check == NULL ? TG_OK
+             : quotas->check(quotas->data, when, err)
            : TG_ERROR;
 }
 

@@ -222,6 +222,27 @@ tg_roster_limits(const tg_roster_t *r)
 
 
 bool
+tg_roster_has(const tg_roster_t *r, tg_str_t name)
+{
+    for (int per = TG_PER_KEY; per <= TG_PER_ORG; per++) {
+        if (tg_str_eq(name, tg_strz(tg_per_names[per]))) {
+            return true;
+        }
+    }
+
+    for (size_t i = 0; i < r->nowners; i++) {
+        for (unsigned k = 0; k < r->owners[i].n; k++) {
+            if (tg_str_eq(name, r->owners[i].quotas[k]->name)) {
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
+
+
+bool
 tg_roster_repeats(const tg_roster_t *r)
 {
     return r->repeats;

@@ -36,6 +36,10 @@ const tg_keys_t *tg_roster_keys(const tg_roster_t *r);
 /* Whether anybody has a budget. */
 bool tg_roster_limits(const tg_roster_t *r);
 
+/* Whether a budget has that name, or would have it for want of another: those
+ * of keys, users, teams and organisations are named after these. */
+bool tg_roster_has(const tg_roster_t *r, tg_str_t name);
+
 /* Whether a budget looks for repetitions. */
 bool tg_roster_repeats(const tg_roster_t *r);
 

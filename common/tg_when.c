@@ -2,6 +2,12 @@
 
 #define TG_HEADER_NAME_MAX  128
 #define TG_DAY_S            86400
+#define TG_WEEK             7
+
+/* The first of January 1970 was a Thursday. */
+static const char  tg_when_days[TG_WEEK][4] = {
+    "thu", "fri", "sat", "sun", "mon", "tue", "wed"
+};
 
 #define TEXT(name)    { name, TG_EXPR_STRING, false, 0, { 0, 0 } }
 #define BOOL(name)    { name, TG_EXPR_BOOL, false, 0, { 0, 0 } }
@@ -46,6 +52,89 @@ const tg_expr_symbol_t  tg_when_symbols[TG_WHEN_SYMBOLS] = {
     [TG_WHEN_TAG]          = { "tag", TG_EXPR_STRING, true, 1,
                                { TG_EXPR_NAME, 0 } }
 };
+
+
+static const char *
+tg_when_operation(void *data, const tg_expr_value_t *literal)
+{
+    (void) data;
+
+    for (int op = TG_OP_UNKNOWN; op <= TG_OP_MODELS; op++) {
+        if (tg_str_eq(literal->s, tg_op_name((tg_op_t) op))) {
+            return NULL;
+        }
+    }
+
+    return "no operation is called so (docs/costline.md)";
+}
+
+
+static const char *
+tg_when_weekday(void *data, const tg_expr_value_t *literal)
+{
+    (void) data;
+
+    for (unsigned i = 0; i < TG_WEEK; i++) {
+        if (tg_str_eq(literal->s, tg_strz(tg_when_days[i]))) {
+            return NULL;
+        }
+    }
+
+    return "a weekday is one of mon, tue, wed, thu, fri, sat, sun";
+}
+
+
+static const char *
+tg_when_hour(void *data, const tg_expr_value_t *literal)
+{
+    (void) data;
+
+    for (int h = 0; h < 24; h++) {
+        if (literal->n == h) {
+            return NULL;
+        }
+    }
+
+    return "an hour is a whole number from 0 to 23";
+}
+
+
+static const char *
+tg_when_country(void *data, const tg_expr_value_t *literal)
+{
+    tg_str_t  s = literal->s;
+
+    (void) data;
+
+    return s.len == 2 && s.p[0] >= 'A' && s.p[0] <= 'Z' && s.p[1] >= 'A'
+           && s.p[1] <= 'Z' ? NULL
+           : "a country is two capital letters, such as DE";
+}
+
+
+int
+tg_when_check(const tg_expr_t *when, tg_error_t *err)
+{
+    static const struct {
+        tg_when_symbol_t     symbol;
+        tg_expr_compared_t   wrong;
+    } known[] = {
+        { TG_WHEN_OPERATION, tg_when_operation },
+        { TG_WHEN_WEEKDAY, tg_when_weekday },
+        { TG_WHEN_HOUR, tg_when_hour },
+        { TG_WHEN_COUNTRY, tg_when_country }
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (tg_expr_compared(when, known[i].symbol, known[i].wrong, NULL, err)
+            != TG_OK)
+        {
+            return TG_ERROR;
+        }
+    }
+
+    return TG_OK;
+}
 
 
 static bool
@@ -101,15 +190,11 @@ tg_when_said(const tg_when_t *w, unsigned symbol, tg_expr_value_t *value)
 }
 
 
-/* The first of January 1970 was a Thursday. */
 static bool
 tg_when_clock(const tg_when_t *w, unsigned symbol, tg_expr_value_t *value)
 {
-    static const char  days[][4] = {
-        "thu", "fri", "sat", "sun", "mon", "tue", "wed"
-    };
-
     int64_t  day = w->local_s / TG_DAY_S, rest = w->local_s % TG_DAY_S;
+    int64_t  since;
 
     if (rest < 0) {
         rest += TG_DAY_S;
@@ -121,7 +206,9 @@ tg_when_clock(const tg_when_t *w, unsigned symbol, tg_expr_value_t *value)
         return true;
     }
 
-    return tg_when_text(tg_str_of(days[(day % 7 + 7) % 7], 3), value);
+    since = (day % TG_WEEK + TG_WEEK) % TG_WEEK;
+
+    return tg_when_text(tg_strz(tg_when_days[since]), value);
 }
 
 

@@ -92,6 +92,10 @@ typedef struct {
     void                     *data;
 } tg_when_t;
 
+/* TG_ERROR where the expression asks for an operation, a weekday, an hour or a
+ * country that is none. */
+int tg_when_check(const tg_expr_t *when, tg_error_t *err);
+
 /* A tg_expr_get_t; data is a const tg_when_t *. */
 bool tg_when_get(void *data, unsigned symbol, const tg_expr_value_t *args,
     tg_expr_value_t *value);

@@ -148,6 +148,27 @@ tg_desk_prefix_key(tg_conf_prefix_t *pc, tg_error_t *err)
 }
 
 
+/* The keys file may have the budget tomorrow: this is for somebody's eyes. */
+static void
+tg_desk_stray_alerts(tg_desk_t *desk)
+{
+    char      text[240];
+    unsigned  i = 0, k = 0;
+    tg_str_t  name;
+
+    while (tg_conf_alert_stray(desk->conf, &i, &k, &name)) {
+        if (tg_roster_has(desk->roster, name)) {
+            continue;
+        }
+
+        (void) snprintf(text, sizeof(text), "llm_alert: no llm_quota and no"
+                        " budget of the keys file is named \"%.*s\"",
+                        (int) name.len, name.p);
+        desk->log(desk->log_data, TG_DESK_WARNING, text);
+    }
+}
+
+
 int
 tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
     tg_desk_log_t log, void *data, tg_error_t *err)
@@ -185,8 +206,13 @@ tg_desk_load(tg_desk_t *desk, tg_conf_t *conf, tg_mem_t *mem,
     (void) tg_file_changed(conf->keys.file.p, &desk->keys);
     desk->roster = tg_desk_read_keys(desk, &why);
 
-    return desk->roster != NULL ? TG_OK
-           : tg_error(err, 0, 0, "llm_keys: %s", why.message);
+    if (desk->roster == NULL) {
+        return tg_error(err, 0, 0, "llm_keys: %s", why.message);
+    }
+
+    tg_desk_stray_alerts(desk);
+
+    return TG_OK;
 }
 
 

@@ -108,6 +108,13 @@ ngx_http_llm_log_open(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
         value.data = (u_char *) log->condition.p;
         value.len = log->condition.len;
 
+        /* What begins with other text is never empty. */
+
+        if (value.data[0] != '$') {
+            return "has an if= that always holds: it takes a variable, which is"
+                   " written with a $";
+        }
+
         ll->condition = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
         if (ll->condition == NULL) {
             return NGX_CONF_ERROR;

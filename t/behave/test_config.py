@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from keys import gated, key, keys
 from servers import Loc, Site
 
 BAD = [
@@ -38,6 +39,21 @@ BAD = [
      "colour", ""),
     (("llm_quota", "q", "per=all", "usd=1/day", "when=team == search"),
      "team == ", "a string is in quotes"),
+    (("llm", "on", "unknown=pass", "unknown=reject"), "unknown=", "twice"),
+    (("llm_log", "{log}", "flush=1s", "flush=2s"), "flush=", "twice"),
+    (("llm_log", "syslog:server=127.0.0.1", "flush=0"), "flush=", "syslog"),
+    (("llm_tag", "x", "from=header:$http_x_team"), "$http_x_team", "header"),
+    (("llm_tag", "x", "from=json:x y:z"), "x y:z", "json:"),
+    (("llm_tag", "x", "from=header:x,header:y,header:x"), "header:x", "twice"),
+    (("llm_tag", "x", "from=header:x", "from=header:y"), "from=", "twice"),
+    (("llm_provider", "x", "url=http://a", "url=http://b"), "url=", "twice"),
+    (("llm_metrics", "labels=team,model,team"), "team", "twice"),
+    (("llm_metrics", "series=5", "series=6"), "series=", "twice"),
+    (("llm_prefix_hash", "off", "key=file:/etc/hostname"), "key=", "off"),
+    (("llm_ledger", "{dir}/l", "size=1m", "size=2m"), "size=", "twice"),
+    (("llm_quota", "q", "per=all", "usd=1/day", "clamp=min:1", "clamp=min:2"),
+     "clamp=", "twice"),
+    (("llm_guard", "g", "pii=card", "pii=iban"), "pii=", "twice"),
     (("llm_guard", "g", "deny=~(a", "action=reject"), "(a", "parenthesis"),
     (("llm_ledger", "{dir}/ledger", "redis=a", "fleet=x", "lease=maybe"),
      "ahead or strict", "maybe"),
@@ -92,6 +108,133 @@ def test_name_declared_twice_is_refused(server, fake, name, first, second):
         server.metered(fake, (name, *first), (name, *second)))
     assert not ok
     assert "twice" in messages
+
+
+def test_alert_of_a_quota_that_is_none_is_refused(server, fake):
+    """The quotas may come later in the file."""
+    alert = ("llm_alert", "url=http://127.0.0.1:9/", "quota=day,nosuch")
+    ok, messages = server.test_config(server.metered(fake, *gated(
+        server, "day per=all requests=9/day alert=50%",
+        "week per=all requests=99/week", llm=[alert])))
+    assert not ok
+    assert '"nosuch"' in messages and "there are: day, week" in messages
+    ok, messages = server.test_config(server.metered(fake, *gated(
+        server, "day per=all requests=9/day alert=50%",
+        "nosuch per=all requests=99/week", llm=[alert])))
+    assert ok
+    assert '"nosuch", which has no alert=' in messages
+
+
+def test_alert_of_a_budget_that_is_none_is_warned_of(server, fake):
+    """The keys file may get it yet, or have lost it since."""
+    def said(names):
+        return server.test_config(server.metered(fake, *gated(
+            server, llm=[("llm_alert", "url=http://127.0.0.1:9/",
+                          "quota=" + names)],
+            text=keys(key("ann", rates=["requests=9/hour"], budgets=[
+                {"name": "lunch", "limit": "usd=5/day"}])))))
+    ok, messages = said("lunch,key")
+    assert ok and "llm_alert" not in messages, messages
+    ok, messages = said("lunch,dinner")
+    assert ok
+    assert 'budget of the keys file is named "dinner"' in messages
+
+
+NAMES = [
+    ("tag(nosuch) == 'x'", "llm_tag", "nosuch"),
+    ("depth > 3", "llm_tag", "depth"),
+    ("operation == 'chatt'", "operation", "chatt"),
+    ("provider in ('openai', 'opnai')", "vendor", "opnai"),
+    ("'monday' == weekday()", "mon, tue", "monday"),
+    ("hour() in (22, 23, 24)", "0 to 23", "24"),
+    ("not (country != 'de')", "capital", "de"),
+    ("country == 'DE'", "llm_geoip", "missing"),
+    ("asn == 1", "llm_geoip", "missing"),
+    ("used(nosuch) > 50%", "no quota", "nosuch"),
+    ("healthy(nosuch)", "llm_provider", "nosuch")]
+
+
+@pytest.mark.parametrize("when,word,other", NAMES, ids=[n[0] for n in NAMES])
+@pytest.mark.parametrize("what", ["llm_quota", "llm_guard", "llm_route"])
+def test_when_that_names_what_is_not_there_is_refused(server, fake, what, when,
+                                                      word, other):
+    rest = {"llm_quota": ("per=all", "requests=9/day"), "llm_guard": (),
+            "llm_route": ("to=somebody",)}[what]
+    ok, messages = server.test_config(server.metered(
+        fake, ("llm_ledger", server.path("ledger"), "size=1m"),
+        ("llm_provider", "somebody", "url=http://127.0.0.1:1"),
+        (what, "it", "when=" + when, *rest)))
+    assert not ok
+    assert word in messages and other in messages and '"it"' in messages
+    assert "\\n" not in messages
+
+
+def test_when_that_names_what_is_there_passes(server, fake):
+    ok, messages = server.test_config(server.metered(
+        fake, ("llm_guard", "it", "when=tag(app) == 'x' and depth > 2 and"
+               " operation in ('chat', 'embeddings') and provider != 'own' and"
+               " provider != 'anthropic' and weekday() != 'sun' and"
+               " hour() not in (0, 23) and hour() < 24"),
+        ("llm_tag", "app", "from=header:x-app"),
+        ("llm_tag", "depth", "from=header:x-depth"),
+        ("llm_provider", "own", "url=http://127.0.0.1:1")))
+    assert ok, messages
+    assert "warn]" not in messages
+
+
+NEVER = [
+    ([("llm_guard", "g", "when=team == 'a'")], "team", "never known"),
+    ([("llm_tag", "team", "from=key,header:x")], "source key", "llm_keys"),
+    ([("llm_provider", "a", "url=http://127.0.0.1:8000"),
+      ("llm_provider", "b", "url=http://127.0.0.1:8001")], '"b"', "port")]
+
+
+@pytest.mark.parametrize("llm,word,other", NEVER, ids=[n[1] for n in NEVER])
+def test_what_never_happens_is_warned_of(server, fake, llm, word, other):
+    ok, messages = server.test_config(server.metered(fake, *llm))
+    assert ok, messages
+    assert "warn]" in messages and word in messages and other in messages
+
+
+def test_condition_of_a_log_is_one(server, fake):
+    """A variable whose $ was forgotten would let every line by."""
+    ok, messages = server.test_config(
+        server.metered(fake, ("llm_log", server.log, "if=cheap")))
+    assert not ok
+    assert "if=" in messages and where(server, messages)
+
+
+def twice(first, second, inside=False):
+    """Two llm_log of one file: of the whole server, or one of a location."""
+    def site(server, fake):
+        log = [("llm_log", server.path("log/two"), *words)
+               for words in (first, second)]
+        return Site([Loc("/", [("llm", "on"), *log[1:][:inside]], fake)],
+                    [log[0], *log[1:][:not inside]])
+    return site
+
+
+IF = {"nginx": ("if=$arg_a", "if=$arg_b"),
+      "httpd": ("if=%{QUERY_STRING} =~ /a/", "if=%{QUERY_STRING} =~ /b/")}
+
+
+@pytest.mark.parametrize("first,second,inside,word", [
+    ((), (), False, "twice"),
+    ((), ("format=underscore",), False, "twice"),
+    ((), (0,), False, "twice"),
+    ((0,), (1,), False, None),
+    ((), (), True, None),
+    (("buffer=1m",), ("flush=1s",), True, None),
+    (("buffer=1m",), ("buffer=2m",), True, "buffer="),
+    ((), ("flush=0",), True, "flush="),
+], ids=str)
+def test_two_logs_of_one_file_have_to_agree(server, fake, first, second,
+                                            inside, word):
+    words = [[IF[server.name][w] if w in (0, 1) else w for w in part]
+             for part in (first, second)]
+    ok, messages = server.test_config(twice(*words, inside)(server, fake))
+    assert ok is (word is None), messages
+    assert word is None or (word in messages and "log/two" in messages)
 
 
 def test_switch_given_twice_in_one_place_is_refused(server, fake):

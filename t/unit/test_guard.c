@@ -299,7 +299,7 @@ test_bad_words_are_told(void **state)
         { "g|allow=~[z-a]", "in this regex" },
         { "g|input_tokens=0", "takes, once, a number of tokens" },
         { "g|input_tokens=x", "takes, once, a number of tokens" },
-        { "g|trim=1k|trim=2k", "takes, once, a number of tokens" },
+        { "g|trim=1k|trim=2k", "trim= is given twice" },
         { "g|countries=de", "two capital letters" },
         { "g|countries=DE|countries=FR", "given twice" },
         { "g|pii=card|action=cap", "action=cap is for output_tokens= alone" },

@@ -253,7 +253,7 @@ test_bad_words_are_named(void **state)
         { "a|per=key|usd=1/day|alert=50%,50%", "says 50% twice" },
         { "a|per=key|usd=1/day|alert=1%,2%,3%,4%,5%,6%,7%", "more than 6" },
         { "a|per=key|usd=1/day|stop=0%", "stop= takes" },
-        { "a|per=key|usd=1/day|stop=50%|stop=60%", "stop= takes, once" },
+        { "a|per=key|usd=1/day|stop=50%|stop=60%", "stop= is given twice" },
         { "a|per=key|usd=1/day|action=elsewhere", "reject, throttle" },
         { "a|per=key|usd=1/day|wait=6m", "up to 5m" },
         { "a|per=key|usd=1/day|clamp=256", "min:<tokens>" },
