@@ -64,7 +64,7 @@ tg_answer_open(tg_answer_t *a, tg_framing_t framing, unsigned json_flags,
     uint64_t offset)
 {
     a->framing = framing;
-    a->json_flags = json_flags;
+    a->json_flags = json_flags | TG_JSON_LAX;
 
     if (framing == TG_FRAMING_OPAQUE) {
         return;
@@ -82,7 +82,7 @@ tg_answer_open(tg_answer_t *a, tg_framing_t framing, unsigned json_flags,
         tg_eventstream_init(a->u.eventstream, tg_answer_frame, a);
     }
 
-    tg_json_init(a->json, tg_api_answer_paths(a->api), json_flags,
+    tg_json_init(a->json, tg_api_answer_paths(a->api), a->json_flags,
                  tg_answer_read, a);
 
     if (framing == TG_FRAMING_SSE) {
@@ -374,15 +374,28 @@ tg_answer_feed(tg_answer_t *a, const char *p, size_t n)
 }
 
 
+/* The last that was said of its state is that it has not ended. */
+static bool
+tg_answer_unended(const tg_answer_t *a)
+{
+    const tg_str_t  *state;
+
+    if (a->info.nfinish == 0) {
+        return false;
+    }
+
+    state = &a->info.finish[a->info.nfinish - 1];
+
+    return tg_str_eq(*state, tg_str("queued"))
+           || tg_str_eq(*state, tg_str("in_progress"));
+}
+
+
 bool
 tg_answer_goes_on(const tg_answer_t *a)
 {
-    const tg_str_t  *state = &a->info.finish[0];
-
-    return !a->info.stream && a->info.nfinish != 0
-           && a->info.usage.source == TG_USAGE_NONE
-           && (tg_str_eq(*state, tg_str("queued"))
-               || tg_str_eq(*state, tg_str("in_progress")));
+    return !a->info.stream && a->info.usage.source == TG_USAGE_NONE
+           && tg_answer_unended(a);
 }
 
 
@@ -459,6 +472,17 @@ tg_answer_settle(tg_answer_t *a)
         u->source = TG_USAGE_ESTIMATED;
     }
 
+    /* the recording has no usage; what was read out has been asked for */
+
+    if (a->api->op == TG_OP_SPEECH && u->source == TG_USAGE_NONE
+        && a->req != NULL && !a->info.error && a->info.bytes != 0)
+    {
+        u->characters = tg_usage_estimate(a->req->text_bytes, 1000);
+        u->input = tg_usage_estimate(a->req->text_bytes, 0);
+        a->guessed_input = true;
+        u->source = TG_USAGE_ESTIMATED;
+    }
+
     /* pictures are billed one by one, unless by token */
 
     if (a->pictures != 0 && u->input == 0 && u->output == 0) {
@@ -495,7 +519,7 @@ tg_answer_finish(tg_answer_t *a)
         a->info.complete |= a->info.events != 0
                             || a->framing == TG_FRAMING_OPAQUE;
 
-    } else if (a->info.nfinish != 0
+    } else if (a->info.nfinish != 0 && !tg_answer_unended(a)
                && (!(a->api->flags & TG_API_OPTIONS)
                    || a->info.usage.source == TG_USAGE_REPORTED))
     {

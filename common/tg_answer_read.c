@@ -125,7 +125,11 @@ tg_answer_doc_end(tg_answer_t *a)
         switch (a->api->merge) {
 
         case TG_MERGE_LAST:
-            if (tg_counts_told(doc)) {
+            /* nothing is taken back: gateways end with a usage of zeros */
+
+            if (tg_counts_told(doc)
+                && (!tg_counts_zero(doc) || tg_counts_zero(&a->counts)))
+            {
                 a->counts = *doc;
             }
             break;
@@ -292,6 +296,9 @@ tg_answer_error(tg_answer_t *a, const tg_json_event_t *ev)
             tg_answer_error_word(a, number ? 1
                                     : ev->id == TG_A_TOP_CODE ? 2 : 3,
                                  ev->value);
+
+        } else if (a->status < 400 && ev->id == TG_A_TOP_TYPE) {
+            tg_answer_type(a, ev->value);
         }
         break;
     }

@@ -47,9 +47,13 @@ const tg_json_want_t  tg_want_openai_choices[] = {
     { NULL, 0, 0 }
 };
 
-/* https://console.groq.com/docs/api-reference: in the finish chunk */
+/*
+ * https://console.groq.com/docs/api-reference: in the finish chunk
+ * https://platform.moonshot.ai/docs/api/chat: in the choice that ends there
+ */
 static const tg_json_want_t  tg_want_groq[] = {
     TG_OPENAI_TOKENS("x_groq.usage."),
+    TG_OPENAI_TOKENS("choices[].usage."),
     { "x_groq.error", TG_A_ERROR, 0 },
     { NULL, 0, 0 }
 };

@@ -24,6 +24,12 @@
  * (NDJSON); the white space may be missing behind an object or array.  In both
  * cases paths start at each document and TG_JSON_END_DOC ends each.
  *
+ * A third one is for what is only looked at as it goes by: with TG_JSON_LAX a
+ * string may have bytes that are not UTF-8, and raw control characters but for
+ * the line feed, which is where a cut line of NDJSON ends.  Models do make half
+ * a character, and clients put up with it.  Values are told as they are then,
+ * and whoever keeps them must expect any byte.
+ *
  * Limits, which are errors: nesting deeper than TG_JSON_DEPTH_MAX, a number of
  * more than TG_JSON_NUMBER_MAX characters.  A byte order mark is an error (RFC
  * 8259 section 8.1 lets a parser choose).  Lone surrogates in \u escapes are
@@ -135,7 +141,8 @@ typedef enum {
 /* Flags of a scanner. */
 enum {
     TG_JSON_ELEMENTS = 0x01,
-    TG_JSON_LINES    = 0x02
+    TG_JSON_LINES    = 0x02,
+    TG_JSON_LAX      = 0x04
 };
 
 typedef struct tg_json_s  tg_json_t;

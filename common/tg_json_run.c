@@ -215,6 +215,33 @@ tg_json_string_end(tg_json_t *s, tg_json_input_t *in, const char *p)
 }
 
 
+/* As far as the string goes in this piece. */
+static const char *
+tg_json_string_run(tg_json_t *s, const char *p, const char *end,
+    tg_json_errcode_t *err)
+{
+    for ( ;; ) {
+        p = tg_json_string_skip(&s->string, p, end, err);
+
+        if (!(s->flags & TG_JSON_LAX)
+            || (*err != TG_JSON_E_UTF8
+                && (*err != TG_JSON_E_CONTROL || *p == '\n')))
+        {
+            return p;
+        }
+
+        /* where a character is cut this byte is not one of it */
+
+        if (s->string.need != 0) {
+            s->string.need = 0;
+
+        } else {
+            p++;
+        }
+    }
+}
+
+
 /* Within a string, in this piece from begin; up to p it is known as plain. */
 static const char *
 tg_json_in_string(tg_json_t *s, tg_json_input_t *in, const char *begin,
@@ -222,7 +249,7 @@ tg_json_in_string(tg_json_t *s, tg_json_input_t *in, const char *begin,
 {
     tg_json_errcode_t  err;
 
-    p = tg_json_string_skip(&s->string, p, in->end, &err);
+    p = tg_json_string_run(s, p, in->end, &err);
 
     if (tg_json_kept(s) && !tg_json_event_text(s, in, begin, p)) {
         return NULL;

@@ -150,8 +150,36 @@ tg_price_without_region(tg_str_t model)
 }
 
 
+/*
+ * Vertex' endpoint in OpenAI's shape has "google/gemini-2.5-flash":
+ * https://cloud.google.com/vertex-ai/generative-ai/docs/start/openai
+ */
+static tg_str_t
+tg_price_without_publisher(tg_str_t provider, tg_str_t model)
+{
+    static const tg_str_t  publishers[] = {
+        TG_STR("google/"), TG_STR("publishers/google/models/")
+    };
+
+    if (!tg_str_eq(provider, tg_str("gcp.vertex_ai"))
+        && !tg_str_eq(provider, tg_str("vertex")))
+    {
+        return tg_str_null;
+    }
+
+    for (size_t i = 0; i < sizeof(publishers) / sizeof(publishers[0]); i++) {
+        if (tg_str_starts(model, publishers[i])) {
+            return tg_str_of(model.p + publishers[i].len,
+                             model.len - publishers[i].len);
+        }
+    }
+
+    return tg_str_null;
+}
+
+
 static void
-tg_price_spell(tg_price_search_t *s, tg_str_t model)
+tg_price_spell(tg_price_search_t *s, tg_str_t provider, tg_str_t model)
 {
     const char  *colon;
     tg_str_t     base, prefix = tg_str("models/"), tuned = tg_str("ft:");
@@ -174,6 +202,7 @@ tg_price_spell(tg_price_search_t *s, tg_str_t model)
         tg_price_add_name(s, base);
     }
 
+    tg_price_add_name(s, tg_price_without_publisher(provider, model));
     tg_price_add_dated(s, model);
     s->nsame = s->nnames;
 
@@ -352,7 +381,7 @@ tg_price_search(const tg_price_book_t *book, tg_str_t provider, tg_str_t model)
     const tg_price_t   *price;
     tg_price_search_t   s;
 
-    tg_price_spell(&s, model);
+    tg_price_spell(&s, provider, model);
     tg_price_prefix(&s, provider, own);
 
     s.nkeys = 0;

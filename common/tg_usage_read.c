@@ -98,6 +98,19 @@ tg_counts_override(tg_counts_t *to, const tg_counts_t *from)
 
 
 bool
+tg_counts_zero(const tg_counts_t *c)
+{
+    for (unsigned id = 1; id < TG_A_COUNTERS; id++) {
+        if (tg_counts_has(c, id) && c->v[id] > 0) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+bool
 tg_counts_told(const tg_counts_t *c)
 {
     static const uint64_t  detail =

@@ -53,6 +53,9 @@ void tg_counts_add(tg_counts_t *c, unsigned id, int64_t v);
 /* All that `from` has goes to `to`; the rest stays. */
 void tg_counts_override(tg_counts_t *to, const tg_counts_t *from);
 
+/* True where no count is more than 0. */
+bool tg_counts_zero(const tg_counts_t *c);
+
 /* True where a count says that something was used, rather than just how. */
 bool tg_counts_told(const tg_counts_t *c);
 

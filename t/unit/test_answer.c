@@ -254,6 +254,75 @@ test_a_broken_event_does_not_stop_the_reading(void **state)
 
 
 static void
+test_bytes_that_are_no_text_do_not_lose_the_usage(void **state)
+{
+    const tg_answer_info_t  *a;
+
+    (void) state;
+
+    a = answer(CHAT, "", JSON,
+        "{\"model\":\"m\",\"choices\":[{\"message\":{\"content\":\"half "
+        "\xe2\x82\"},\"finish_reason\":\"stop\"},{\"message\":{\"content\":\""
+        "\xff\t\xc3(\x01 and quite some more text to go on with, plain as it is"
+        "\xf0\x9f\"}}],\"\xed\xa0\x80\":1,\"usage\":{\"prompt_tokens\":7,"
+        "\"completion_tokens\":3}}");
+    assert_tokens(a, TG_USAGE_REPORTED, 7, 3);
+    assert_text(a->finish[0], "stop");
+    assert_int_equal(a->nfinish, 1);
+
+    a = answer(CHAT, "", SSE,
+        "data: {\"choices\":[{\"delta\":{\"content\":\"\xe2\x82\"}}],"
+        "\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}\n\n"
+        "data: [DONE]\n\n");
+    assert_tokens(a, TG_USAGE_REPORTED, 7, 3);
+
+    /* but what is no JSON for another reason is none */
+
+    a = answer(CHAT, "", JSON,
+               "{\"a\":\"\xe2\\x\",\"usage\":{\"prompt_tokens\":7}}");
+    assert_int_equal(a->usage.source, TG_USAGE_ESTIMATED);
+}
+
+
+static void
+test_a_usage_of_zeros_takes_nothing_back(void **state)
+{
+    (void) state;
+
+    assert_tokens(answer(CHAT, "", SSE,
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":0,"
+        "\"completion_tokens\":0,\"total_tokens\":0}}\n\n"
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,"
+        "\"completion_tokens\":4,\"total_tokens\":13}}\n\n"
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":0,"
+        "\"completion_tokens\":0,\"total_tokens\":0}}\n\ndata: [DONE]\n\n"),
+                  TG_USAGE_REPORTED, 9, 4);
+
+    assert_tokens(answer(CHAT, "", JSON,
+        "{\"choices\":[],\"usage\":{\"prompt_tokens\":0,"
+        "\"completion_tokens\":0}}"), TG_USAGE_REPORTED, 0, 0);
+}
+
+
+static void
+test_usage_in_a_choice_counts(void **state)
+{
+    const tg_answer_info_t  *a;
+
+    (void) state;
+
+    a = answer(CHAT, "api.moonshot.ai", SSE,
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n"
+        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":"
+        "\"stop\",\"usage\":{\"prompt_tokens\":19,\"completion_tokens\":13,"
+        "\"total_tokens\":32,\"cached_tokens\":8}}]}\n\ndata: [DONE]\n\n");
+
+    assert_tokens(a, TG_USAGE_REPORTED, 19, 13);
+    assert_int_equal(a->usage.cache_read, 8);
+}
+
+
+static void
 test_cumulative_usage_is_replaced_not_added(void **state)
 {
     (void) state;
@@ -378,6 +447,15 @@ test_responses_stream(void **state)
     assert_text(a->service_tier, "default");
     assert_int_equal(a->tool_calls, 1);
     assert_true(a->complete);
+
+    a = answer("/v1/responses", "api.openai.com", SSE,
+        "data: {\"type\":\"response.in_progress\",\"response\":{\"id\":\"r\","
+        "\"status\":\"in_progress\",\"usage\":null}}\n\n"
+        "data: {\"type\":\"response.output_text.delta\",\"delta\":\"abcd\"}\n"
+        "\n");
+
+    assert_int_equal(a->usage.source, TG_USAGE_ESTIMATED);
+    assert_false(a->complete);
 }
 
 
@@ -778,8 +856,17 @@ test_things_billed_by_other_units(void **state)
     assert_int_equal(a->usage.pages, 4);
 
     a = answer("/v1/audio/speech", "api.openai.com", "audio/mpeg", "dddd{}");
-    assert_int_equal(a->usage.source, TG_USAGE_NONE);
+    assert_tokens(a, TG_USAGE_ESTIMATED, 10, 0);
+    assert_int_equal(a->usage.characters, 40);
     assert_true(a->complete);
+
+    a = answer("/v1/audio/speech", "api.openai.com", SSE,
+               "data: {\"type\":\"speech.audio.delta\",\"audio\":\"AAAA\"}\n\n"
+               "data: {\"type\":\"speech.audio.done\",\"usage\":{"
+               "\"input_tokens\":14,\"output_tokens\":101}}\n\n");
+    assert_tokens(a, TG_USAGE_REPORTED, 14, 101);
+    assert_int_equal(a->usage.characters, 0);
+    assert_true(a->stream && a->complete);
 }
 
 
@@ -1041,6 +1128,9 @@ main(void)
         cmocka_unit_test(test_an_unterminated_last_event_counts),
         cmocka_unit_test(test_a_stream_without_usage_is_estimated),
         cmocka_unit_test(test_a_broken_event_does_not_stop_the_reading),
+        cmocka_unit_test(test_bytes_that_are_no_text_do_not_lose_the_usage),
+        cmocka_unit_test(test_a_usage_of_zeros_takes_nothing_back),
+        cmocka_unit_test(test_usage_in_a_choice_counts),
         cmocka_unit_test(test_cumulative_usage_is_replaced_not_added),
         cmocka_unit_test(test_who_leaves_reasoning_or_audio_out),
         cmocka_unit_test(test_cost_as_the_provider_says),

@@ -661,6 +661,11 @@ test_provider_prefix_comes_before_the_bare_name(void **state)
     check_found(book, "gcp.gemini", "models/gemini-2.5-pro",
                 "gemini/gemini-2.5-pro");
     check_found(book, "gcp.vertex_ai", "gemini-2.5-pro", "gemini-2.5-pro");
+    check_found(book, "gcp.vertex_ai", "google/gemini-2.5-pro",
+                "gemini-2.5-pro");
+    check_found(book, "gcp.vertex_ai",
+                "publishers/google/models/gemini-2.5-pro", "gemini-2.5-pro");
+    check_found(book, "openai", "google/gemini-2.5-pro", "nothing");
     check_found(book, "gcp.vertex_ai", "claude-x@20250929",
                 "vertex_ai/claude-x@20250929");
     check_found(book, "gcp.vertex_ai", "claude-x-20250929",
