@@ -429,15 +429,25 @@ llm_log_wanted_stopping(void *data, const tg_log_t *log)
 }
 
 
+/* By itself: where the line goes into a buffer, 32 KB of each thread's stack would
+ * lie between the pages that it touches. */
+static void
+llm_log_line_now(llm_ctx_t *ctx, const tg_log_t *log, unsigned i, uint64_t seq)
+{
+    char    line[TG_LINE_MAX];
+    size_t  n = tg_call_line(ctx->call, i, line, seq, log->format);
+
+    (void) llm_log_put_now(log, line, n);
+}
+
+
 /* Where the line waits in a buffer, *slot waits with it. */
 static void
 llm_log_line(void *data, const tg_log_t *log, unsigned i, uint64_t seq,
     tg_ledger_slot_t **slot)
 {
-    char              line[TG_LINE_MAX];
-    size_t            n;
-    llm_sink_t       *sink = ((const llm_log_t *) log->handle)->sink;
-    const llm_ctx_t  *ctx = data;
+    llm_ctx_t   *ctx = data;
+    llm_sink_t  *sink = ((const llm_log_t *) log->handle)->sink;
 
     if (sink->buf != NULL) {
         (void) pthread_mutex_lock(&sink->lock);
@@ -464,8 +474,7 @@ llm_log_line(void *data, const tg_log_t *log, unsigned i, uint64_t seq,
         return;
     }
 
-    n = tg_call_line(ctx->call, i, line, seq, log->format);
-    (void) llm_log_put_now(log, line, n);
+    llm_log_line_now(ctx, log, i, seq);
 }
 
 

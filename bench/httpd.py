@@ -39,6 +39,7 @@ Timeout 300
 KeepAliveTimeout 60
 MaxKeepAliveRequests 0
 LimitRequestBody 0
+%(lean)s\
 LogFormat "%%h %%l %%u %%t \\"%%r\\" %%>s %%O \
 \\"%%{Referer}i\\" \\"%%{User-Agent}i\\"" combined
 CustomLog %(dir)s/access.log combined
@@ -98,6 +99,7 @@ class Httpd(Server):
             "user": self.user(), "workers": self.workers,
             "threads": self.connections,
             "all": self.connections * self.workers,
+            "lean": "MaxMemFree 64\n" if self.lean else "",
             "llm": self.llm(ours, upstream) + more.replace("URL", url),
             "pass": way.replace("URL", url)}
 

@@ -1,4 +1,5 @@
-"""The row of a worker's memory, over many calls."""
+"""The row of a worker's memory, over many calls; httpd keeps for later ones what a
+connection has needed, unless it is told not to: then only a leak would grow."""
 
 import re
 import time
@@ -14,11 +15,11 @@ MOST = 1024                     # KB that may come with the second half
 class MemoryRows:
     """Of a kind of server; see Rows."""
 
-    def resident(self):
+    def resident(self, server):
         """KB of all workers; what they share with each other is in it."""
         total = 0
 
-        for pid in self.gated.pids:
+        for pid in server.pids:
             with open("/proc/%d/status" % pid) as f:
                 total += int(re.search(r"VmRSS:\s+(\d+)", f.read())[1])
 
@@ -36,18 +37,12 @@ class MemoryRows:
                 (self.wrk("memory_prompt", traffic.prompt(), 8), 1)]
 
     def memory(self):
-        calls, wanted, start = 0, 0, time.monotonic()
-        told = []                       # (calls, KB)
-
-        while calls < CALLS and time.monotonic() - start < LONGEST:
-            for wrk, seconds in self.kinds():
-                begun = wrk.start(self.gated, "memory", seconds)
-                calls += wrk.result(begun, self.gated)[0]
-
-            if calls >= wanted:
-                told.append((calls, self.resident()))
-                self.figure("memory_after_%d" % calls, told[-1][1], "KB")
-                wanted = calls + STEP
+        server = self.up("memory", "gated" if not self.args.same else False,
+                         lean=True)
+        try:
+            calls, told = self.remember(server)
+        finally:
+            self.down(server)
 
         self.figure("memory_calls", calls, "calls")
 
@@ -55,3 +50,20 @@ class MemoryRows:
         self.goal("memory after %d calls, over that after %d"
                   % (told[-1][0], half[0]), told[-1][1] - half[1], MOST, "KB",
                   least=False, judged=calls >= CALLS)
+
+    def remember(self, server):
+        """(calls, [(calls so far, KB)])"""
+        calls, wanted, start = 0, 0, time.monotonic()
+        told = []
+
+        while calls < CALLS and time.monotonic() - start < LONGEST:
+            for wrk, seconds in self.kinds():
+                begun = wrk.start(server, "memory", seconds)
+                calls += wrk.result(begun, server)[0]
+
+            if calls >= wanted:
+                told.append((calls, self.resident(server)))
+                self.figure("memory_after_%d" % calls, told[-1][1], "KB")
+                wanted = calls + STEP
+
+        return calls, told

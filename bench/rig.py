@@ -143,8 +143,10 @@ class Server(Process):
     sites = ("memory",)
     connections = None                  # a worker's, where none are asked for
 
-    def __init__(self, folder, name, upstream, ours, workers=1, streams=0):
+    def __init__(self, folder, name, upstream, ours, workers=1, streams=0,
+                 lean=False):
         self.name = name
+        self.lean = lean                # it keeps no memory for later calls
         self.dir = os.path.join(folder, self.kind + "-" + name)
         os.makedirs(os.path.join(self.dir, "tmp"))
         self.ports = {site: free_port() for site in self.sites}

@@ -91,6 +91,7 @@ typedef struct {
     unsigned                    keyed:1;        /* with the provider's key */
     unsigned                    refused:1;
     unsigned                    answered:1;     /* the head has gone by */
+    unsigned                    fed:1;          /* by an upstream */
     unsigned                    first:1;        /* a byte of the body has */
     unsigned                    complete:1;     /* its last byte has */
     unsigned                    ending:1;       /* nginx frees the request */

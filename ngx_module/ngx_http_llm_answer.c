@@ -287,6 +287,8 @@ ngx_http_llm_answer(ngx_http_llm_ctx_t *ctx)
         return NGX_OK;
     }
 
+    ctx->fed = u != NULL && u->cleanup != NULL && !cached;
+
     tg_call_answer(ctx->call, (unsigned) r->headers_out.status,
                    ngx_http_llm_str(&r->headers_out.content_type), cached);
 

@@ -456,6 +456,27 @@ ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
 }
 
 
+/*
+ * nginx has given up the upstream, has no more of its answer, and flushes: so the
+ * call has ended, though the request may linger until its client has left.
+ */
+static ngx_uint_t
+ngx_http_llm_cut(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
+{
+    if (!ctx->fed || ctx->complete || ctx->request->upstream->cleanup != NULL) {
+        return 0;
+    }
+
+    for ( ; in != NULL; in = in->next) {
+        if (in->buf->flush && ngx_buf_size(in->buf) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_llm_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
@@ -506,6 +527,9 @@ ngx_http_llm_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         if (r != r->main) {
             ngx_http_llm_close(ctx, TG_END_COMPLETE);
         }
+
+    } else if (ngx_http_llm_cut(ctx, in)) {
+        ngx_http_llm_close(ctx, ngx_http_llm_end(ctx));
     }
 
     return rc;

@@ -92,6 +92,23 @@ def test_stream_cut_by_upstream_is_estimated(server, fake):
     assert line["event.outcome"] == "failure"
 
 
+def test_stream_cut_by_upstream_is_billed_while_its_client_lingers(
+        server, fake):
+    server.expect_errors(CUT)
+    server.meter(fake, keepalive=True,
+                 nginx_server="        lingering_close always;\n"
+                              "        lingering_time 300s;\n"
+                              "        lingering_timeout 300s;\n")
+    stream = server.client.open("POST", CHAT, calls.asked_stream(),
+                                fake={"words": 400, "cut": 20000})
+    with pytest.raises(Broken):
+        stream.read()
+    line = server.line()
+    stream.close()
+    assert line.source == "estimated"
+    assert line["error.type"] == "upstream_cut"
+
+
 def test_usage_seen_before_the_cut_is_kept(server, fake):
     server.expect_errors(CUT)
     server.meter(fake, host="generativelanguage.googleapis.com",
