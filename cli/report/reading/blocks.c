@@ -26,10 +26,13 @@ typedef struct {
     size_t          n;
     size_t          at;                 /* up to here they are in records */
     uint64_t        broken;
+    uint64_t        lines;              /* that were looked at */
+    uint64_t        bad;                /* the first that is broken; 0: none */
     record_t       *records;
     unsigned        nrecords;
     uint64_t        taken;              /* of all files up to here, packed */
     const char     *file, *why;         /* it can't be read */
+    bool            first;              /* of its file */
     bool            last;               /* nothing is in it, or behind it */
 } block_t;
 
@@ -60,6 +63,9 @@ struct blocks_s {
     block_t              *now;
     unsigned              record;
     uint64_t              bytes, broken, past;
+    uint64_t              lines;        /* of this file, before this block */
+    const char           *bad_file;     /* where the first broken line is */
+    uint64_t              bad_line;
     uint64_t              total;        /* 0: not known */
 };
 
@@ -109,7 +115,10 @@ begin_block(blocks_t *b)
     block->at = 0;
     block->nrecords = 0;
     block->broken = 0;
+    block->lines = 0;
+    block->bad = 0;
     block->taken = 0;
+    block->first = false;
     block->why = NULL;
     block->last = false;
 
@@ -167,7 +176,7 @@ skip_line(block_t *block, bool *skipping)
 static bool
 fill_blocks(blocks_t *b, input_t *in, const char *name)
 {
-    bool        skipping = false;
+    bool        skipping = false, first = true;
     block_t    *block;
     ptrdiff_t   n;
     const char *why = NULL;
@@ -191,9 +200,13 @@ fill_blocks(blocks_t *b, input_t *in, const char *name)
         if (n > 0 && !carry_over(b, block)) {
             block->n = 0;
             block->broken = 1;
+            block->lines = 1;
+            block->bad = 1;
             skipping = true;
         }
 
+        block->first = first;
+        first = false;
         block->file = name;
         block->why = n < 0 ? why : NULL;
         end_block(b, block, input_taken(in));
@@ -248,6 +261,38 @@ read_files(void *data)
 }
 
 
+static void
+count_broken(block_t *block)
+{
+    block->broken++;
+    block->bad = block->bad == 0 ? block->lines : block->bad;
+}
+
+
+/* Without a byte order mark, and without the zeros that a crash leaves where
+ * something was to be written: that was a line. */
+static void
+skip_marks(block_t *block, char **line, size_t *n)
+{
+    size_t  zeros = 0;
+
+    if (*n >= 3 && memcmp(*line, "\xef\xbb\xbf", 3) == 0) {
+        *line += 3;
+        *n -= 3;
+    }
+
+    while (zeros < *n && (*line)[zeros] == '\0') {
+        zeros++;
+    }
+
+    if (zeros != 0) {
+        *line += zeros;
+        *n -= zeros;
+        count_broken(block);
+    }
+}
+
+
 /* The next line of what is not in the block's records; false: it is none. */
 static bool
 parse_line(blocks_t *b, block_t *block, record_t *r)
@@ -258,13 +303,18 @@ parse_line(blocks_t *b, block_t *block, record_t *r)
     end = memchr(line, '\n', n);
     n = end == NULL ? n : (size_t) (end - line);
     block->at += n + (end != NULL);
+    block->lines++;
+
+    if (n != 0 && *line != '{') {
+        skip_marks(block, &line, &n);
+    }
 
     if (n == 0 || (n == 1 && *line == '\r')) {
         return false;
     }
 
     if (!record_parse(r, line, n, b->want)) {
-        block->broken++;
+        count_broken(block);
         return false;
     }
 
@@ -434,14 +484,29 @@ blocks_free(blocks_t *b)
 }
 
 
+static void
+count_block(blocks_t *b, const block_t *block)
+{
+    b->lines = block->first ? 0 : b->lines;
+
+    if (b->broken == 0 && block->broken != 0) {
+        b->bad_file = block->file;
+        b->bad_line = b->lines + block->bad;
+    }
+
+    b->lines += block->lines;
+    b->broken += block->broken;
+    b->bytes += block->n;
+    b->past = block->taken;
+}
+
+
 /* Gives back the one in hand, and waits for the next. */
 static void
 next_block(blocks_t *b)
 {
     if (b->now != NULL) {
-        b->broken += b->now->broken;
-        b->bytes += b->now->n;
-        b->past = b->now->taken;
+        count_block(b, b->now);
         b->used++;
         set_state(b, b->now, BLOCK_FREE);
     }
@@ -501,8 +566,11 @@ blocks_bytes(const blocks_t *b)
 
 
 uint64_t
-blocks_broken(const blocks_t *b)
+blocks_broken(const blocks_t *b, const char **file, uint64_t *line)
 {
+    *file = b->bad_file;
+    *line = b->bad_line;
+
     return b->broken;
 }
 

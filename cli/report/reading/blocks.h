@@ -23,7 +23,9 @@ void blocks_free(blocks_t *b);
 record_t *blocks_next(blocks_t *b, bool *failed);
 
 uint64_t blocks_bytes(const blocks_t *b);       /* unpacked, so far */
-uint64_t blocks_broken(const blocks_t *b);      /* lines that are none */
+
+/* Lines that are none; of the first, where it is, if there is one. */
+uint64_t blocks_broken(const blocks_t *b, const char **file, uint64_t *line);
 
 /* Which part of the files is read, from 0 to 1; negative: it is not known. */
 double blocks_part(const blocks_t *b);

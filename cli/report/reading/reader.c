@@ -227,7 +227,8 @@ reader_run(char **files, int nfiles, const reader_options_t *options,
     if (rd.blocks != NULL) {
         ok = read_all(&rd, line, data);
         stats->bytes = blocks_bytes(rd.blocks);
-        stats->broken = blocks_broken(rd.blocks);
+        stats->broken = blocks_broken(rd.blocks, &stats->broken_file,
+                                      &stats->broken_line);
         stats->missing = gaps_missing(rd.gaps);
         stats->nodes = gaps_nodes(rd.gaps);
     }
@@ -271,6 +272,14 @@ reader_say(const reader_stats_t *stats)
               "others passed over");
     say_count(stats->duplicates, "duplicates left out");
     say_count(stats->broken, "that are no cost lines");
+
+    if (stats->broken != 0) {
+        fprintf(stderr, " (%sline %llu of %s)",
+                stats->broken == 1 ? "" : "the first is ",
+                (unsigned long long) stats->broken_line, stats->broken_file);
+    }
+
     say_count(stats->missing, "missing by llm.seq");
-    fprintf(stderr, "\n");
+    fprintf(stderr, "%s\n", stats->cost == INT64_MAX || stats->cost == INT64_MIN
+            ? "; their cost is too large for a sum, which is cut off" : "");
 }
