@@ -1,5 +1,7 @@
 #include "groups_int.h"
 
+#include "tg_money.h"
+
 #include <stdlib.h>
 
 #define SLOTS_MIN   1024
@@ -26,6 +28,7 @@ groups_new(unsigned values, size_t size, groups_add_t add, size_t memory)
     }
 
     rows->nvalues = values;
+    rows->size = size;
     rows->sums = (size + 7) & ~(size_t) 7;
     rows->add = add;
     rows->memory = memory == 0 ? GROUPS_MEMORY
@@ -158,6 +161,29 @@ groups_clear(groups_t *rows)
 }
 
 
+void
+groups_add_ints(void *to, const void *from, size_t size)
+{
+    int64_t        *a = to;
+    const int64_t  *b = from;
+
+    for (size_t i = 0; i < size / sizeof(int64_t); i++) {
+        a[i] = tg_money_add(a[i], b[i]);
+    }
+}
+
+
+void
+groups_add(const groups_t *rows, group_t *row, const void *sums)
+{
+    if (rows->add != NULL) {
+        rows->add(row + 1, sums);
+    } else {
+        groups_add_ints(row + 1, sums, rows->size);
+    }
+}
+
+
 static inline bool
 put_part(parts_t *parts, unsigned level, const group_t *row)
 {
@@ -276,7 +302,7 @@ groups_take(groups_t *rows, const tg_str_t *values, const void *sums)
 
     if (rows->passes != 0) {
         rows->passes--;
-        rows->add(row + 1, sums);
+        groups_add(rows, row, sums);
 
         return put_part(rows->parts, 0, row);
     }
@@ -284,12 +310,12 @@ groups_take(groups_t *rows, const tg_str_t *values, const void *sums)
     slot = groups_find(rows, row);
 
     if (slot->at != 0) {
-        rows->add(group_at(rows, (size_t) (slot->at - 1) * 8) + 1, sums);
+        groups_add(rows, group_at(rows, (size_t) (slot->at - 1) * 8), sums);
         rows->again++;
         return true;
     }
 
-    rows->add(row + 1, sums);
+    groups_add(rows, row, sums);
 
     return (groups_fits(rows, 1, row->size) || make_room(rows, row))
            && groups_keep(rows);

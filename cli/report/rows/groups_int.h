@@ -33,7 +33,7 @@ typedef struct {
 
 struct groups_s {
     unsigned               nvalues;
-    size_t                 sums;        /* bytes, made even */
+    size_t                 size, sums;  /* bytes of the sums; made even */
     groups_add_t           add;
     size_t                 memory;
     char                  *arena;       /* rows, one behind the other */
@@ -88,6 +88,9 @@ group_slot_t *groups_find(const groups_t *rows, const group_t *row);
 /* The row behind the last one becomes one of them; there is none like it. False:
  * no memory. */
 bool groups_keep(groups_t *rows);
+
+/* To the row's. */
+void groups_add(const groups_t *rows, group_t *row, const void *sums);
 
 /* All that is in memory goes to parts, made where there are none, by the bits of
  * the rows' hashes that this level divides by.  False: no room. */

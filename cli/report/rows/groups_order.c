@@ -271,7 +271,7 @@ absorb(void *data, const void *record)
     slot = groups_find(rows, row);
 
     if (slot->at != 0) {
-        rows->add(group_at(rows, (size_t) (slot->at - 1) * 8) + 1, row + 1);
+        groups_add(rows, group_at(rows, (size_t) (slot->at - 1) * 8), row + 1);
         return true;
     }
 
