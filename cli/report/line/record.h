@@ -159,6 +159,10 @@ typedef struct {
 #define record_want_text(w, t)    ((w)->text |= UINT64_C(1) << (t))
 #define record_want_number(w, n)  ((w)->number |= UINT64_C(1) << (n))
 
+void record_want_texts(record_want_t *w, const record_text_t *texts, size_t n);
+void record_want_numbers(record_want_t *w, const record_number_t *numbers,
+    size_t n);
+
 /*
  * Reads a line without its newline; texts are unescaped in place.  False, with
  * *r and the line in any state: it is no flat JSON object that is whole, of

@@ -23,12 +23,12 @@ typedef struct {
 } sums_t;
 
 typedef struct {
-    const report_options_t  *o;
-    ranking_t                ranking;
-    const sums_t            *all;
-    int64_t                  most;      /* of the first row, its cost */
-    int64_t                  untagged[DIMENSIONS_MAX];
-    bool                     by_time;
+    report_options_t  o;
+    ranking_t         ranking;
+    const sums_t     *all;
+    int64_t           most;             /* of the first row, its cost */
+    int64_t           untagged[DIMENSIONS_MAX];
+    bool              by_time;
 } spend_t;
 
 
@@ -84,7 +84,7 @@ by_cost(int64_t rank[2], const tg_str_t *values, const void *sums)
 static void
 columns(const spend_t *s, table_t *t)
 {
-    listing_columns(t, s->o->by, s->o->nby);
+    listing_columns(t, s->o.by, s->o.nby);
     table_column(t, "cost", CELL_MONEY);
     table_column(t, "share", CELL_PERCENT);
     table_column(t, "bar", CELL_BAR);
@@ -95,7 +95,7 @@ columns(const spend_t *s, table_t *t)
     table_column(t, "output_tokens", CELL_COUNT);
     table_column(t, "saved", CELL_MONEY);
 
-    if (s->o->format != TABLE_TEXT) {
+    if (s->o.format != TABLE_TEXT) {
         table_column(t, "cache_write_tokens", CELL_COUNT);
         table_column(t, "reasoning_tokens", CELL_COUNT);
         table_column(t, "inferences", CELL_COUNT);
@@ -153,7 +153,7 @@ cells(void *data, table_t *t, const void *is, bool row)
     table_int(t, sums->output);
     table_int(t, sums->saved);
 
-    if (s->o->format != TABLE_TEXT) {
+    if (s->o.format != TABLE_TEXT) {
         table_int(t, sums->cache_write);
         table_int(t, sums->reasoning);
         table_int(t, sums->inferences);
@@ -174,7 +174,7 @@ look(void *data, const tg_str_t *values, const void *sums)
     spend_t       *s = data;
     const sums_t  *is = sums;
 
-    for (unsigned i = 0; i < s->o->nby; i++) {
+    for (unsigned i = 0; i < s->o.nby; i++) {
         if (values[i].len == 0) {
             s->untagged[i] = tg_money_add(s->untagged[i], is->cost);
         }
@@ -209,10 +209,10 @@ notes(const spend_t *s)
     char      column[LISTING_NAME_SIZE];
     tg_str_t  word;
 
-    for (unsigned i = 0; i < s->o->nby; i++) {
-        word = s->o->by[i].word;
+    for (unsigned i = 0; i < s->o.nby; i++) {
+        word = s->o.by[i].word;
         (void) snprintf(name, sizeof(name), "without_%s",
-                        listing_name(column, &s->o->by[i]));
+                        listing_name(column, &s->o.by[i]));
         (void) snprintf(what, sizeof(what), "are of lines without %.*s",
                         (int) word.len, word.p);
         note_money(s, name, s->untagged[i], what);
@@ -258,46 +258,57 @@ want(record_want_t *w)
         REC_REASONING, REC_COST_SAVED, REC_DRY_SAVED
     };
 
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        record_want_number(w, numbers[i]);
-    }
+    record_want_numbers(w, numbers, sizeof(numbers) / sizeof(numbers[0]));
 
     record_want_text(w, REC_SOURCE);
     record_want_text(w, REC_DECISION);
 }
 
 
+static int
+begin(void *data)
+{
+    static const ranking_kind_t  kind = { sizeof(sums_t), NULL, cells, look };
+
+    spend_t           *s = data;
+    report_options_t  *o = &s->o;
+
+    want(&o->reader.want);
+    s->by_time = o->nby != 0 && dimension_is_time(&o->by[0]);
+
+    if (o->top == 0 && o->format == TABLE_TEXT && !s->by_time) {
+        o->top = LISTING_TOP;
+    }
+
+    if (!ranking_init(&s->ranking, &kind, s, o, o->by, o->nby)) {
+        return 1;
+    }
+
+    s->all = s->ranking.all;
+
+    return 0;
+}
+
+
+static void
+end(void *data)
+{
+    spend_t  *s = data;
+
+    ranking_free(&s->ranking);
+}
+
+
 int
 report_spend(int argc, char **argv)
 {
-    static const report_job_t    job = { "spend", take, false, print };
-    static const ranking_kind_t  kind = { sizeof(sums_t), NULL, cells, look };
+    static const report_whole_t  whole = {
+        { "spend", take, false, print }, NULL, begin, end
+    };
 
-    int               rc = 1;
-    spend_t           s;
-    report_options_t  o;
-
-    if (!report_options(&o, argc, argv, NULL, NULL)) {
-        return 2;
-    }
+    spend_t  s;
 
     memset(&s, 0, sizeof(s));
-    s.o = &o;
-    want(&o.reader.want);
 
-    s.by_time = o.nby != 0 && dimension_is_time(&o.by[0]);
-
-    if (o.top == 0 && o.format == TABLE_TEXT && !s.by_time) {
-        o.top = LISTING_TOP;
-    }
-
-    if (ranking_init(&s.ranking, &kind, &s, &o, o.by, o.nby)) {
-        s.all = s.ranking.all;
-        rc = report_run(&o, &job, &s);
-    }
-
-    ranking_free(&s.ranking);
-    report_options_free(&o);
-
-    return rc;
+    return report_whole(&whole, &s.o, &s, argc, argv);
 }
