@@ -137,6 +137,7 @@ typedef struct {
 
 typedef struct {
     int64_t       time;         /* REC_TIMESTAMP, milliseconds since 1970 */
+    uint64_t      id;           /* REC_EVENT_ID's bits, of a reader; 0: none */
     tg_str_t      text[REC_TEXTS];      /* empty: none */
     int64_t       number[REC_NUMBERS];  /* 0: none; see `has` */
     uint64_t      has;          /* bits, 1 << record_number_t */

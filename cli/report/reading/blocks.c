@@ -12,6 +12,7 @@
 #define BLOCKS       8
 #define RECORDS      384                /* of a block, read ahead */
 #define PARSERS_MAX  4
+#define SOON         6                  /* records */
 
 typedef enum {
     BLOCK_FREE = 0,
@@ -40,6 +41,7 @@ struct blocks_s {
     char                **files;
     int                   nfiles;
     const record_want_t  *want;
+    const seen_t         *seen;
     block_t               blocks[BLOCKS];
 
     pthread_mutex_t       lock;         /* of the blocks' states */
@@ -318,6 +320,10 @@ parse_line(blocks_t *b, block_t *block, record_t *r)
         return false;
     }
 
+    if (r->text[REC_EVENT_ID].len != 0) {
+        r->id = seen_bits(b->seen, r->text[REC_EVENT_ID]);
+    }
+
     return true;
 }
 
@@ -416,7 +422,8 @@ start(blocks_t *b)
 
 
 blocks_t *
-blocks_new(char **files, int nfiles, const record_want_t *want)
+blocks_new(char **files, int nfiles, const record_want_t *want,
+    const seen_t *seen)
 {
     bool       ok;
     block_t   *block;
@@ -432,6 +439,7 @@ blocks_new(char **files, int nfiles, const record_want_t *want)
     b->files = files;
     b->nfiles = nfiles;
     b->want = want;
+    b->seen = seen;
     b->total = sizes(files, nfiles);
     b->carry = malloc(BLOCKS_LINE_MAX);
     ok = b->carry != NULL;
@@ -517,6 +525,22 @@ next_block(blocks_t *b)
 }
 
 
+/* Another core has made the records, and ids are looked up in a large table. */
+static void
+look_ahead(const blocks_t *b, const block_t *block)
+{
+    unsigned  soon = b->record + SOON, later = soon + SOON;
+
+    if (later < block->nrecords) {
+        __builtin_prefetch(&block->records[later].id);
+    }
+
+    if (soon < block->nrecords && block->records[soon].id != 0) {
+        seen_soon(b->seen, block->records[soon].id);
+    }
+}
+
+
 record_t *
 blocks_next(blocks_t *b, bool *failed)
 {
@@ -527,6 +551,7 @@ blocks_next(blocks_t *b, bool *failed)
         block = b->now;
 
         if (block != NULL && b->record < block->nrecords) {
+            look_ahead(b, block);
             return &block->records[b->record++];
         }
 

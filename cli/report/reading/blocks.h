@@ -7,13 +7,16 @@
 #define BLOCKS_H
 
 #include "line/record.h"
+#include "seen.h"
 
 #define BLOCKS_LINE_MAX  (256 * 1024)   /* a longer line is a broken one */
 
 typedef struct blocks_s  blocks_t;
 
-/* All of it is referred to until blocks_free().  NULL with a message said. */
-blocks_t *blocks_new(char **files, int nfiles, const record_want_t *want);
+/* All of it is referred to until blocks_free(); seen: whose bits records' ids
+ * become.  NULL with a message said. */
+blocks_t *blocks_new(char **files, int nfiles, const record_want_t *want,
+    const seen_t *seen);
 
 /* Also before the end. */
 void blocks_free(blocks_t *b);

@@ -127,9 +127,7 @@ take_line(reader_t *rd, const record_t *r, bool *failed)
 
     stats->lines++;
 
-    if (r->text[REC_EVENT_ID].len != 0
-        && seen_before(rd->seen, r->text[REC_EVENT_ID], failed))
-    {
+    if (r->id != 0 && seen_before(rd->seen, r->id, failed)) {
         stats->duplicates++;
         return false;
     }
@@ -221,7 +219,7 @@ reader_run(char **files, int nfiles, const reader_options_t *options,
         (void) fail("report", "there is not enough memory");
 
     } else {
-        rd.blocks = blocks_new(files, nfiles, &rd.want);
+        rd.blocks = blocks_new(files, nfiles, &rd.want, rd.seen);
     }
 
     if (rd.blocks != NULL) {

@@ -158,6 +158,32 @@ groups_clear(groups_t *rows)
     memset(rows->slots, 0, rows->nslots * sizeof(group_slot_t));
     rows->used = 0;
     rows->n = 0;
+    rows->nfound = 0;
+}
+
+
+bool
+groups_lose(groups_t *rows, size_t n)
+{
+    size_t         room = SLOTS_MIN;
+    group_slot_t  *slots;
+
+    while (room * 3 < n * 4 && room * sizeof(group_slot_t) < rows->memory / 8) {
+        room *= 2;
+    }
+
+    slots = calloc(room, sizeof(group_slot_t));
+
+    if (slots == NULL) {
+        return false;
+    }
+
+    free(rows->slots);
+    rows->slots = slots;
+    rows->nslots = room;
+    rows->nfound = 0;
+
+    return true;
 }
 
 
@@ -226,7 +252,7 @@ groups_keep(groups_t *rows)
     group_t       *row = group_at(rows, rows->used);
     group_slot_t  *slot;
 
-    if (rows->n * 4 >= rows->nslots * 3 && !grow(rows)) {
+    if (rows->nfound * 4 >= rows->nslots * 3 && !grow(rows)) {
         return false;
     }
 
@@ -235,6 +261,7 @@ groups_keep(groups_t *rows)
     slot->at = (uint32_t) (rows->used / 8 + 1);
     rows->used += row->size;
     rows->n++;
+    rows->nfound++;
 
     return true;
 }

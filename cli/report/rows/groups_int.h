@@ -39,7 +39,7 @@ struct groups_s {
     char                  *arena;       /* rows, one behind the other */
     size_t                 used, n;     /* bytes, rows */
     group_slot_t          *slots;
-    size_t                 nslots;
+    size_t                 nslots, nfound;      /* all; of rows */
     parts_t               *parts;       /* NULL: it all fits */
     hash_key_t             key;
     size_t                 again;       /* taken that were in memory */
@@ -97,6 +97,10 @@ void groups_add(const groups_t *rows, group_t *row, const void *sums);
 bool groups_divide(groups_t *rows, parts_t **parts, unsigned level);
 
 void groups_clear(groups_t *rows);
+
+/* The rows that are there are not found any more: none is like those that come.
+ * n: of those, about.  False: no memory. */
+bool groups_lose(groups_t *rows, size_t n);
 
 /* Frees what rows are taken and sorted by; they are elsewhere. */
 void groups_forget(groups_t *rows);

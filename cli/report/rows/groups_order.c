@@ -302,6 +302,7 @@ drain(groups_t *rows, parts_t *parts, unsigned level)
 
         ok = groups_fits(rows, parts_count(parts, i), parts_size(parts, i))
              || run_out(rows);
+        ok = ok && groups_lose(rows, parts_count(parts, i));
         ok = ok && parts_take(parts, i, absorb, &a) && !a.broken;
 
         if (ok && a.next != NULL) {
