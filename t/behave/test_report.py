@@ -134,6 +134,66 @@ def test_sums_are_those_of_the_lines(logs):
     assert "%d missing" % (truth["torn"] + truth["lost"]) in said
 
 
+def call(number, cost="7", more=b""):
+    return b'{"@timestamp":"2026-11-01T00:00:00.000Z","event.id":"%d",' \
+        b'"llm.final":true,"llm.cost.total_nusd":%s%s}\n' \
+        % (number, cost.encode(), more)
+
+
+GOOD = [call(n) for n in range(10)]
+MARK = b"\xef\xbb\xbf"                  # of a byte order
+
+
+@pytest.mark.parametrize("lines, broken, at", (
+    ([MARK + GOOD[0], *GOOD[1:]], 0, 0),
+    ([*GOOD[:4], bytes(5000) + GOOD[4], *GOOD[5:]], 1, 5),
+    ([*GOOD[:4], bytes(300000) + b"\n", *GOOD[4:]], 1, 5),
+    ([*GOOD, call(11, "9" * 400)], 1, 11),
+    ([*GOOD, call(11, "1e308"), b"\n", call(12, "1.5e9x")], 2, 11),
+    ([b"[" * 200000 + b"\n", b'{"a":' * 90000 + b"1" + b"}" * 90000 + b"\n",
+      *GOOD], 2, 1),
+    ([*GOOD[:9], call(11, more=b',"llm.team":"' + b"z" * 40 * MIB + b'"'),
+      GOOD[9]], 1, 10),
+    ([*GOOD, b"y" * 40 * MIB], 1, 11),
+    ([*GOOD, b'{"@timestamp":"2026-11-01T00:00:00.000Z","event.id":"a\0b"}\n'],
+     1, 11),
+), ids=("mark", "zeros", "hole", "digits", "exponent", "deep", "long", "end",
+        "nul"))
+@pytest.mark.parametrize("packed", (False, True), ids=("plain", "gzip"))
+def test_what_is_no_line_is_told_with_its_place(tmp_path, lines, broken, at,
+                                                packed):
+    first, path = str(tmp_path / "first"), str(tmp_path / "log")
+
+    with open(first, "wb") as f:
+        f.write(call(100) * 2)
+
+    with (gzip.open(path, "wb", 1) if packed else open(path, "wb")) as f:
+        f.writelines(lines)
+
+    rows, said = report(first, path)
+    assert (rows[0]["calls"], rows[0]["cost_nusd"]) == (11, 77)
+    assert ("%d that are no cost lines" % broken in said) == (broken != 0)
+    assert ("line %d of %s)" % (at, path) in said) == (broken != 0)
+
+
+def test_a_sum_that_is_too_large_is_told(tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(call(1, "9223372036854775807") + call(2))
+    rows, said = report(str(path))
+    assert rows[0]["cost_nusd"] == 2 ** 63 - 1
+    assert "too large" in said
+
+
+@pytest.mark.parametrize("begin, why", (
+    (bytes.fromhex("28b52ffd24"), "zstd"), (b"\xfd7zXZ\0", "xz"),
+    (b"BZh91AY", "bzip2"), (b"PK\3\4", "zip"),
+    ("{}".encode("utf-16"), "UTF-16")), ids=lambda v: str(v)[:6])
+def test_what_is_packed_otherwise_is_refused(tmp_path, begin, why):
+    path = tmp_path / "log"
+    path.write_bytes(begin + bytes(100))
+    assert why in ctl("spend", str(path), code=1).stderr.decode()
+
+
 @pytest.mark.parametrize("by, key", (
     (("team",), lambda l: (l.get("llm.team"),)),
     (("model", "team"), lambda l: (l["gen_ai.response.model"],

@@ -7,6 +7,7 @@
 #define ANOMALIES_MAX  65536
 #define TOGETHER       48       /* hours between findings of one cause */
 #define KIN            0.1
+#define CALM           3        /* hours */
 
 
 bool
@@ -37,6 +38,61 @@ anomaly_add(anomalies_t *all, const anomaly_t *a)
     all->list[all->n++] = *a;
 
     return true;
+}
+
+
+bool
+anomaly_past(anomaly_past_t *past, series_set_t *set, uint32_t i,
+    const anomaly_scope_t *scope)
+{
+    past->s = series_at(set, i);
+    past->scope = scope;
+    past->index = i;
+
+    if (past->s->first >= scope->end) {
+        return false;
+    }
+
+    past->day0 = past->s->first / 24;
+    past->nhours = (size_t) (scope->end - past->day0 * 24);
+    past->ndays = (past->nhours + 23) / 24;
+
+    return past->ndays > ANOMALY_DAYS;
+}
+
+
+size_t
+anomaly_since(const void *data, anomaly_above_t above, size_t t, size_t hours)
+{
+    int     is;
+    size_t  since = t, calm = 0;
+
+    for (size_t i = t; i > 0 && calm < CALM && t - i < hours; i--) {
+        is = above(data, i);
+
+        if (is > 0) {
+            since = i;
+            calm = 0;
+        } else {
+            calm += is == 0;
+        }
+    }
+
+    return since;
+}
+
+
+void
+anomaly_begin(anomaly_t *a, anomaly_kind_t kind, const anomaly_past_t *past,
+    size_t since, size_t t, double score)
+{
+    memset(a, 0, sizeof(*a));
+    a->kind = kind;
+    a->series = past->index;
+    a->since = anomaly_hour(past, since);
+    a->found = anomaly_hour(past, t);
+    a->last = a->found;
+    a->score = score * (anomaly_narrow(past->s) ? ANOMALY_NARROW : 1);
 }
 
 

@@ -70,6 +70,37 @@ bool anomaly_narrow(const series_t *s);
 /* False: no memory. */
 bool anomaly_add(anomalies_t *all, const anomaly_t *a);
 
+/* A series by hours, from the first one of the day of its first call. */
+typedef struct {
+    const series_t         *s;
+    const anomaly_scope_t  *scope;
+    uint32_t                index;
+    int64_t                 day0;
+    size_t                  ndays, nhours;
+} anomaly_past_t;
+
+/* False: it is too short to be judged by it. */
+bool anomaly_past(anomaly_past_t *past, series_set_t *set, uint32_t i,
+    const anomaly_scope_t *scope);
+
+static inline int64_t
+anomaly_hour(const anomaly_past_t *past, size_t t)
+{
+    return past->day0 * 24 + (int64_t) t;
+}
+
+/* Is the hour above what is usual?  Negative: nothing is known of it. */
+typedef int (*anomaly_above_t)(const void *data, size_t t);
+
+/* Where what is there at t began: back, by less than so many hours, to where it
+ * was usual for three. */
+size_t anomaly_since(const void *data, anomaly_above_t above, size_t t,
+    size_t hours);
+
+/* Found at t; what is not told here is 0. */
+void anomaly_begin(anomaly_t *a, anomaly_kind_t kind,
+    const anomaly_past_t *past, size_t since, size_t t, double score);
+
 /* A series' spend, and its tokens a call.  False: no memory. */
 bool anomaly_spend(anomalies_t *all, series_set_t *set, uint32_t i,
     const anomaly_scope_t *scope);

@@ -34,11 +34,7 @@ static const struct {
 } windows[WINDOWS] = { { 3, 3.0 }, { 24, 1.25 } };
 
 typedef struct {
-    const series_t         *s;
-    const anomaly_scope_t  *scope;
-    uint32_t                index;
-    int64_t                 day0;
-    size_t                  ndays, nhours;
+    anomaly_past_t          past;
     double                 *cost, *expect, *looks;
     double                 *r[WINDOWS];         /* by hour; NAN: found */
     double                 *x[WINDOWS];         /* likewise, nano-dollars */
@@ -72,7 +68,7 @@ spend_beyond(spend_t *p, size_t t, unsigned w, double ratio, double excess)
 {
     size_t   from, to = t - (size_t) windows[w].hours + 1, n = 0;
     double   most = 0, dearest = 0, limit = windows[w].least, mid, times;
-    int64_t  day = p->day0 + (int64_t) (t / 24);
+    int64_t  day = p->past.day0 + (int64_t) (t / 24);
 
     from = to > 24 * ANOMALY_LOOKS ? to - 24 * ANOMALY_LOOKS : 0;
 
@@ -81,7 +77,7 @@ spend_beyond(spend_t *p, size_t t, unsigned w, double ratio, double excess)
          stat_month_turns(day) && i < from; i++)
     {
         if (!isnan(p->r[w][i])
-            && stat_month_turns(p->day0 + (int64_t) (i / 24)))
+            && stat_month_turns(p->past.day0 + (int64_t) (i / 24)))
         {
             most = fmax(most, p->r[w][i]);
             dearest = fmax(dearest, p->x[w][i]);
@@ -113,10 +109,11 @@ spend_beyond(spend_t *p, size_t t, unsigned w, double ratio, double excess)
 }
 
 
-/* An hour that is. */
-static bool
-spend_above(const spend_t *p, size_t t)
+static int
+spend_above(const void *data, size_t t)
 {
+    const spend_t  *p = data;
+
     return p->cost[t] > 1.5 * p->expect[t] + FLOOR * p->course.level / 24;
 }
 
@@ -124,29 +121,10 @@ spend_above(const spend_t *p, size_t t)
 static void
 spend_begin(spend_t *p, size_t t, int hours, double ratio)
 {
-    size_t      since = t;
-    anomaly_t  *a = &p->now;
+    size_t  since = anomaly_since(p, spend_above, t, (size_t) hours);
 
-    /* Back to where it was usual for three hours. */
-    for (size_t i = t, calm = 0; i > 0 && calm < 3 && t - i < (size_t) hours;
-         i--)
-    {
-        if (spend_above(p, i)) {
-            since = i;
-            calm = 0;
-        } else {
-            calm++;
-        }
-    }
-
-    memset(a, 0, sizeof(*a));
-    a->kind = ANOMALY_COST;
-    a->series = p->index;
-    a->since = p->day0 * 24 + (int64_t) since;
-    a->found = p->day0 * 24 + (int64_t) t;
-    a->last = a->found;
-    p->until = a->found;
-    a->score = (1 + ratio) * (anomaly_narrow(p->s) ? ANOMALY_NARROW : 1);
+    anomaly_begin(&p->now, ANOMALY_COST, &p->past, since, t, 1 + ratio);
+    p->until = p->now.found;
     p->open = true;
     p->ratio = ratio;
     p->sum = 0;
@@ -156,8 +134,8 @@ spend_begin(spend_t *p, size_t t, int hours, double ratio)
 static bool
 spend_end(spend_t *p, anomalies_t *all, bool open)
 {
-    size_t      from = (size_t) (p->now.since - p->day0 * 24);
-    size_t      to = (size_t) (p->now.last - p->day0 * 24);
+    size_t      from = (size_t) (p->now.since - p->past.day0 * 24);
+    size_t      to = (size_t) (p->now.last - p->past.day0 * 24);
     double      days = fmax(1.0, (double) (to - from + 1) / 24);
     anomaly_t  *a = &p->now;
 
@@ -181,9 +159,9 @@ static bool
 spend_look(spend_t *p, size_t t, anomalies_t *all)
 {
     double   excess, usual, ratio, worth;
-    int64_t  hour = p->day0 * 24 + (int64_t) t;
+    int64_t  hour = anomaly_hour(&p->past, t);
 
-    worth = anomaly_worth(p->scope, hour);
+    worth = anomaly_worth(p->past.scope, hour);
 
     for (unsigned w = 0; w < WINDOWS; w++) {
         if (t + 1 < (size_t) (24 * ANOMALY_DAYS + windows[w].hours)) {
@@ -273,7 +251,7 @@ static bool
 spend_drift(spend_t *p, size_t d, anomalies_t *all)
 {
     double         is, usual, step, mean;
-    int64_t        day = p->day0 + (int64_t) d;
+    int64_t        day = p->past.day0 + (int64_t) d;
     anomaly_t      a;
     stat_course_t  c;
 
@@ -295,7 +273,7 @@ spend_drift(spend_t *p, size_t d, anomalies_t *all)
     p->drifting = p->drifting && p->sum > 0;
 
     if (p->drifting || p->sum < DRIFT_LIMIT || p->run < DRIFT_RUN
-        || is - usual < anomaly_worth(p->scope, day * 24 + 23))
+        || is - usual < anomaly_worth(p->past.scope, day * 24 + 23))
     {
         return true;
     }
@@ -307,7 +285,7 @@ spend_drift(spend_t *p, size_t d, anomalies_t *all)
 
     memset(&a, 0, sizeof(a));
     a.kind = ANOMALY_DRIFT;
-    a.series = p->index;
+    a.series = p->past.index;
     a.since = (day - (int64_t) p->run + 1) * 24;
     a.found = day * 24 + 23;
     a.last = a.found;
@@ -316,7 +294,7 @@ spend_drift(spend_t *p, size_t d, anomalies_t *all)
             / (double) p->run;
     a.usual = a.now / a.score;
     a.excess = a.now - a.usual;
-    a.open = d + 2 >= p->ndays;
+    a.open = d + 2 >= p->past.ndays;
     p->drifting = true;
 
     return anomaly_add(all, &a);
@@ -328,25 +306,25 @@ spend_days(spend_t *p, anomalies_t *all)
 {
     size_t   t;
 
-    for (size_t d = ANOMALY_DAYS; d < p->ndays; d++) {
-        stat_course(&p->course, p->cost, d, p->day0 + (int64_t) d);
+    for (size_t d = ANOMALY_DAYS; d < p->past.ndays; d++) {
+        stat_course(&p->course, p->cost, d, p->past.day0 + (int64_t) d);
 
         for (unsigned h = 0; h < 24; h++) {
             t = d * 24 + h;
-            if (t >= p->nhours) {
+            if (t >= p->past.nhours) {
                 break;
             }
 
             p->expect[t] = stat_expect(&p->course,
-                                       p->day0 * 24 + (int64_t) t);
+                                       anomaly_hour(&p->past, t));
 
             if (!spend_look(p, t, all)) {
                 return false;
             }
 
             if (p->open
-                && ((int64_t) t + p->day0 * 24 - p->until >= 24
-                    || (int64_t) t + p->day0 * 24 - p->now.found
+                && (anomaly_hour(&p->past, t) - p->until >= 24
+                    || anomaly_hour(&p->past, t) - p->now.found
                        > 24 * OPEN_DAYS)
                 && !spend_end(p, all, false))
             {
@@ -354,7 +332,7 @@ spend_days(spend_t *p, anomalies_t *all)
             }
         }
 
-        if (d * 24 + 24 <= p->nhours && !spend_drift(p, d, all)) {
+        if (d * 24 + 24 <= p->past.nhours && !spend_drift(p, d, all)) {
             return false;
         }
     }
@@ -372,46 +350,36 @@ anomaly_spend(anomalies_t *all, series_set_t *set, uint32_t i,
     spend_t  p;
 
     memset(&p, 0, sizeof(p));
-    p.s = series_at(set, i);
 
-    if (p.s->first >= scope->end) {
+    if (!anomaly_past(&p.past, set, i, scope)) {
         return true;
     }
 
-    p.index = i;
-    p.scope = scope;
-    p.day0 = p.s->first / 24;
-    p.nhours = (size_t) (scope->end - p.day0 * 24);
-    p.ndays = (p.nhours + 23) / 24;
-
-    if (p.ndays <= ANOMALY_DAYS) {
-        return true;
-    }
-
-    room = calloc(p.ndays, (24 * (3 + 2 * WINDOWS) + 1) * sizeof(double));
+    room = calloc(p.past.ndays, (24 * (3 + 2 * WINDOWS) + 1) * sizeof(double));
     if (room == NULL) {
         return false;
     }
 
     p.cost = room;
-    p.expect = p.cost + 24 * p.ndays;
-    p.looks = p.expect + 24 * p.ndays;
-    p.drift = p.looks + 24 * p.ndays;
+    p.expect = p.cost + 24 * p.past.ndays;
+    p.looks = p.expect + 24 * p.past.ndays;
+    p.drift = p.looks + 24 * p.past.ndays;
 
     for (unsigned w = 0; w < WINDOWS; w++) {
-        p.r[w] = p.drift + p.ndays + 2 * w * 24 * p.ndays;
-        p.x[w] = p.r[w] + 24 * p.ndays;
-        for (size_t t = 0; t < 24 * p.ndays; t++) {
+        p.r[w] = p.drift + p.past.ndays + 2 * w * 24 * p.past.ndays;
+        p.x[w] = p.r[w] + 24 * p.past.ndays;
+        for (size_t t = 0; t < 24 * p.past.ndays; t++) {
             p.r[w][t] = NAN;
         }
     }
 
-    for (size_t d = 0; d < p.ndays; d++) {
+    for (size_t d = 0; d < p.past.ndays; d++) {
         p.drift[d] = NAN;
     }
 
-    for (size_t t = 0; t < p.nhours; t++) {
-        p.cost[t] = (double) series_get(p.s, p.day0 * 24 + (int64_t) t).cost;
+    for (size_t t = 0; t < p.past.nhours; t++) {
+        p.cost[t] = (double) series_get(p.past.s,
+                                        anomaly_hour(&p.past, t)).cost;
     }
 
     ok = spend_days(&p, all);

@@ -30,11 +30,7 @@ typedef struct {
 } sum_t;
 
 typedef struct {
-    const series_t         *s;
-    const anomaly_scope_t  *scope;
-    uint32_t                index;
-    int64_t                 day0;
-    size_t                  ndays, nhours;
+    anomaly_past_t          past;
     series_cell_t          *cell;
     bool                   *odd;        /* hours of what was found */
     double                 *base;       /* of hours: the mean's, by then */
@@ -72,7 +68,7 @@ tokens_learn(tokens_t *p, size_t d)
             continue;
         }
 
-        to = &by[stat_weekday(p->day0 + (int64_t) (t / 24)) >= 5][t % 24];
+        to = &by[stat_weekday(p->past.day0 + (int64_t) (t / 24)) >= 5][t % 24];
         to->calls += c->calls;
         to->log += (double) c->log1;
         all.calls += c->calls;
@@ -130,8 +126,8 @@ tokens_beyond(tokens_t *p, size_t t, unsigned w, double d, double u)
 static bool
 tokens_end(tokens_t *p, anomalies_t *all, bool open)
 {
-    size_t      from = (size_t) (p->now.since - p->day0 * 24);
-    size_t      to = (size_t) (p->now.last - p->day0 * 24);
+    size_t      from = (size_t) (p->now.since - p->past.day0 * 24);
+    size_t      to = (size_t) (p->now.last - p->past.day0 * 24);
     double      input = 0, calls = 0;
 
     for (size_t t = from; t <= to; t++) {
@@ -147,38 +143,30 @@ tokens_end(tokens_t *p, anomalies_t *all, bool open)
 }
 
 
+static int
+tokens_above(const void *data, size_t t)
+{
+    const tokens_t       *p = data;
+    const series_cell_t  *c = &p->cell[t];
+
+    return c->calls == 0 ? -1
+           : (double) c->log1 / c->calls - p->base[t] > p->found / 2;
+}
+
+
 static void
 tokens_begin(tokens_t *p, size_t t, unsigned w, double d, double excess)
 {
-    size_t      since = t, i, calm = 0;
-    anomaly_t  *a = &p->now;
+    size_t  since;
 
-    for (i = t; i > 0 && calm < 3 && t - i < 2 * windows[w]; i--) {
-        if (p->cell[i].calls == 0) {
-            continue;
-        }
-
-        if ((double) p->cell[i].log1 / p->cell[i].calls - p->base[i] > d / 2) {
-            since = i;
-            calm = 0;
-        } else {
-            calm++;
-        }
-    }
-
-    memset(a, 0, sizeof(*a));
-    a->kind = ANOMALY_TOKENS;
-    a->series = p->index;
-    a->since = p->day0 * 24 + (int64_t) since;
-    a->found = p->day0 * 24 + (int64_t) t;
-    a->last = a->found;
-    a->usual = p->tokens;
-    a->excess = excess;
-    a->score = exp(d) * (anomaly_narrow(p->s) ? ANOMALY_NARROW : 1);
-    p->open = true;
     p->found = d;
+    p->open = true;
+    since = anomaly_since(p, tokens_above, t, 2 * windows[w]);
+    anomaly_begin(&p->now, ANOMALY_TOKENS, &p->past, since, t, exp(d));
+    p->now.usual = p->tokens;
+    p->now.excess = excess;
 
-    for (i = since; i <= t; i++) {
+    for (size_t i = since; i <= t; i++) {
         p->odd[i] = true;
     }
 }
@@ -190,9 +178,9 @@ tokens_look(tokens_t *p, size_t t, anomalies_t *all)
     double                d, u, excess, worth;
     sum_t                 sum;
     const series_cell_t  *c;
-    int64_t               hour = p->day0 * 24 + (int64_t) t;
+    int64_t               hour = anomaly_hour(&p->past, t);
 
-    worth = anomaly_worth(p->scope, hour);
+    worth = anomaly_worth(p->past.scope, hour);
 
     for (unsigned w = 0; w < WINDOWS; w++) {
         if (t + 1 < 24 * ANOMALY_DAYS + windows[w]) {
@@ -253,17 +241,18 @@ tokens_days(tokens_t *p, anomalies_t *all)
     size_t   t;
     int64_t  hour;
 
-    for (size_t d = ANOMALY_DAYS; d < p->ndays; d++) {
+    for (size_t d = ANOMALY_DAYS; d < p->past.ndays; d++) {
         tokens_learn(p, d);
 
         for (unsigned h = 0; h < 24; h++) {
             t = 24 * d + h;
-            if (t >= p->nhours) {
+            if (t >= p->past.nhours) {
                 break;
             }
 
-            hour = p->day0 * 24 + (int64_t) t;
-            p->base[t] = p->hour[stat_weekday(p->day0 + (int64_t) d) >= 5][h];
+            hour = anomaly_hour(&p->past, t);
+            p->base[t] = p->hour[stat_weekday(p->past.day0
+                                              + (int64_t) d) >= 5][h];
 
             if (!tokens_look(p, t, all)) {
                 return false;
@@ -279,7 +268,7 @@ tokens_days(tokens_t *p, anomalies_t *all)
 
                 /* What has stayed for so long is what is usual. */
                 if (hour - p->now.found > 24 * OPEN_DAYS) {
-                    memset(p->odd, 0, 24 * p->ndays * sizeof(bool));
+                    memset(p->odd, 0, 24 * p->past.ndays * sizeof(bool));
                 }
             }
         }
@@ -297,42 +286,31 @@ anomaly_tokens(anomalies_t *all, series_set_t *set, uint32_t i,
     tokens_t  p;
 
     memset(&p, 0, sizeof(p));
-    p.s = series_at(set, i);
 
-    if (p.s->first >= scope->end) {
+    if (!anomaly_past(&p.past, set, i, scope)) {
         return true;
     }
 
-    p.index = i;
-    p.scope = scope;
-    p.least = anomaly_narrow(p.s) ? LEAST : LEAST_MIX;
-    p.day0 = p.s->first / 24;
-    p.nhours = (size_t) (scope->end - p.day0 * 24);
-    p.ndays = (p.nhours + 23) / 24;
-
-    if (p.ndays <= ANOMALY_DAYS) {
-        return true;
-    }
-
-    p.cell = calloc(24 * p.ndays, sizeof(series_cell_t));
-    p.odd = calloc(24 * p.ndays, sizeof(bool));
-    p.base = calloc(24 * p.ndays, (2 + 2 * WINDOWS) * sizeof(double));
+    p.least = anomaly_narrow(p.past.s) ? LEAST : LEAST_MIX;
+    p.cell = calloc(24 * p.past.ndays, sizeof(series_cell_t));
+    p.odd = calloc(24 * p.past.ndays, sizeof(bool));
+    p.base = calloc(24 * p.past.ndays, (2 + 2 * WINDOWS) * sizeof(double));
     ok = p.cell != NULL && p.odd != NULL && p.base != NULL;
 
-    for (size_t t = 0; ok && t < 24 * p.ndays; t++) {
+    for (size_t t = 0; ok && t < 24 * p.past.ndays; t++) {
         p.base[t] = NAN;
         for (unsigned w = 0; w < WINDOWS; w++) {
-            p.r[w] = p.base + (2 + 2 * w) * 24 * p.ndays;
-            p.u[w] = p.r[w] + 24 * p.ndays;
+            p.r[w] = p.base + (2 + 2 * w) * 24 * p.past.ndays;
+            p.u[w] = p.r[w] + 24 * p.past.ndays;
             p.r[w][t] = NAN;
         }
-        if (t < p.nhours) {
-            p.cell[t] = series_get(p.s, p.day0 * 24 + (int64_t) t);
+        if (t < p.past.nhours) {
+            p.cell[t] = series_get(p.past.s, anomaly_hour(&p.past, t));
         }
     }
 
     if (ok) {
-        p.looks = p.base + 24 * p.ndays;
+        p.looks = p.base + 24 * p.past.ndays;
         ok = tokens_days(&p, all);
     }
 

@@ -267,7 +267,8 @@ read_head(manifest_t *m)
     m->head = json_object();
     w.head = m->head;
 
-    return m->head != NULL && walk(&w) && number(m->head, "tollgate_close") == 1;
+    return m->head != NULL && walk(&w)
+           && number(m->head, "tollgate_close") == 1;
 }
 
 

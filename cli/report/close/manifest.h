@@ -29,7 +29,8 @@ typedef bool (*manifest_row_t)(void *data, const json_t *key,
 /* The rows as they come.  False: it was ended, or they can't be read again. */
 bool manifest_each(manifest_t *m, manifest_row_t row, void *data);
 
-/* Is its hash that of what it says?  False where it can't be read again, too. */
+/* Is its hash that of what it says?  False, too, where it can't be read again.
+ */
 bool manifest_sound(manifest_t *m);
 
 #endif /* MANIFEST_H */

@@ -9,6 +9,7 @@
 
 #include "tg_money.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -90,7 +91,7 @@ line(void *data, const record_t *r)
     h = fold_value(c->fold);
 
     if (h == NULL) {
-        return false;
+        return fold_too_many("report") == 0;
     }
 
     h->calls += record_is(r, REC_FINAL);
@@ -220,28 +221,22 @@ account_print(const commit_t *c, table_t *t, account_t *a)
 }
 
 
-static table_t *
-table_make(const commit_t *c)
+static void
+columns(table_t *t)
 {
-    table_t  *t = table_new(c->o.format, "commitments");
-
-    if (t != NULL) {
-        table_column(t, "commitment", CELL_TEXT);
-        table_column(t, "kind", CELL_TEXT);
-        table_column(t, "hours", CELL_COUNT);
-        table_column(t, "calls", CELL_COUNT);
-        table_column(t, "tokens", CELL_COUNT);
-        table_column(t, "committed", CELL_MONEY);
-        table_column(t, "utilization", CELL_PERCENT);
-        table_column(t, "on_demand", CELL_MONEY);
-        table_column(t, "saved", CELL_MONEY);
-        table_column(t, "worth", CELL_PERCENT);
-        table_column(t, "hours_used", CELL_PERCENT);
-        table_column(t, "base_per_hour", CELL_MONEY);
-        table_column(t, "most_per_hour", CELL_MONEY);
-    }
-
-    return t;
+    table_column(t, "commitment", CELL_TEXT);
+    table_column(t, "kind", CELL_TEXT);
+    table_column(t, "hours", CELL_COUNT);
+    table_column(t, "calls", CELL_COUNT);
+    table_column(t, "tokens", CELL_COUNT);
+    table_column(t, "committed", CELL_MONEY);
+    table_column(t, "utilization", CELL_PERCENT);
+    table_column(t, "on_demand", CELL_MONEY);
+    table_column(t, "saved", CELL_MONEY);
+    table_column(t, "worth", CELL_PERCENT);
+    table_column(t, "hours_used", CELL_PERCENT);
+    table_column(t, "base_per_hour", CELL_MONEY);
+    table_column(t, "most_per_hour", CELL_MONEY);
 }
 
 
@@ -313,35 +308,17 @@ rows_print(const commit_t *c, table_t *t)
 }
 
 
-static int
-run(commit_t *c)
+static bool
+print(void *data, table_t *t, const reader_stats_t *stats)
 {
-    table_t         *t;
-    record_want_t   *want = &c->o.reader.want;
-    reader_stats_t   stats;
+    commit_t  *c = data;
 
-    commitment_want(want);
-    record_want_text(want, REC_COST_SOURCE);
-    record_want_text(want, REC_SOURCE);
-    record_want_number(want, REC_COST);
-    record_want_number(want, REC_COST_LIST);
-    record_want_number(want, REC_INPUT);
-    record_want_number(want, REC_OUTPUT);
-    c->o.reader.kinds = READER_CALLS;
-
-    if (!reader_run(c->o.files, c->o.nfiles, &c->o.reader, line, c, &stats)) {
-        return 1;
-    }
-
-    if (fold_failed(c->fold)) {
-        return fold_too_many("report");
-    }
-
+    (void) stats;
+    columns(t);
     fold_sort(c->fold);
-    t = table_make(c);
 
-    if (t == NULL || !rows_print(c, t)) {
-        return fail("report", "no memory");
+    if (!rows_print(c, t)) {
+        return failed("report", strerror(ENOMEM));
     }
 
     if (c->file.n != 0) {
@@ -354,45 +331,60 @@ run(commit_t *c)
                " least on demand: what is committed to above it stands idle"
                " at times");
 
-    return report_print(&c->o, t, &stats);
+    return true;
+}
+
+
+static int
+begin(void *data)
+{
+    commit_t       *c = data;
+    record_want_t  *want = &c->o.reader.want;
+
+    if (c->o.nby != 0) {
+        return 2 * fail("--by", "has no meaning here");
+    }
+
+    if (c->file_name != NULL && !commitments_read(&c->file, c->file_name)) {
+        return 2;
+    }
+
+    commitment_want(want);
+    record_want_text(want, REC_COST_SOURCE);
+    record_want_text(want, REC_SOURCE);
+    record_want_number(want, REC_COST);
+    record_want_number(want, REC_COST_LIST);
+    record_want_number(want, REC_INPUT);
+    record_want_number(want, REC_OUTPUT);
+    c->o.reader.kinds = READER_CALLS;
+    c->fold = fold_new(sizeof(hour_t));
+
+    return c->fold != NULL ? 0 : fail("report", strerror(ENOMEM));
+}
+
+
+static void
+end(void *data)
+{
+    commit_t  *c = data;
+
+    commitments_free(&c->file);
+    fold_free(c->fold);
 }
 
 
 int
 report_commitments(int argc, char **argv)
 {
-    int             rc;
-    commit_t        c;
-    const option_t  own[] = {
+    commit_t              c;
+    const option_t        own[] = {
         { "commitments", &c.file_name, NULL }, { NULL, NULL, NULL }
+    };
+    const report_whole_t  whole = {
+        { "commitments", line, true, print }, own, begin, end
     };
 
     memset(&c, 0, sizeof(c));
 
-    if (!report_options(&c.o, argc, argv, own, NULL)) {
-        return 2;
-    }
-
-    c.fold = fold_new(sizeof(hour_t));
-
-    if (c.fold == NULL) {
-        rc = fail("report", "no memory");
-
-    } else if (c.o.nby != 0) {
-        rc = 2 * fail("--by", "has no meaning here");
-
-    } else if (c.file_name != NULL
-               && !commitments_read(&c.file, c.file_name))
-    {
-        rc = 2;
-
-    } else {
-        rc = run(&c);
-    }
-
-    commitments_free(&c.file);
-    fold_free(c.fold);
-    report_options_free(&c.o);
-
-    return rc;
+    return report_whole(&whole, &c.o, &c, argc, argv);
 }

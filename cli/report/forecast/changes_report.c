@@ -255,9 +255,8 @@ begin(report_t *p, report_options_t *o, const char *versus)
     (void) dimension_parse(&p->model, "model");
     dimension_want(&p->model, &o->reader.want);
 
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        record_want_number(&o->reader.want, numbers[i]);
-    }
+    record_want_numbers(&o->reader.want, numbers,
+                        sizeof(numbers) / sizeof(numbers[0]));
 
     p->o = o;
     p->set = changes_new();

@@ -1,16 +1,14 @@
 #include "listing.h"
+#include "ranking.h"
 #include "llmctl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 typedef struct {
-    const listing_t   *l;
-    report_options_t  *o;
-    groups_t          *groups;
-    table_t           *table;
-    unsigned char     *line, *all, *others;
-    uint64_t           rows, nothers;
+    const listing_t  *l;
+    ranking_t         ranking;
+    void             *line;             /* its sums */
 } run_t;
 
 
@@ -82,72 +80,35 @@ take(void *data, const record_t *r)
 
     memset(run->line, 0, run->l->size);
 
-    if (!run->l->line(run->line, r)) {
-        return true;
-    }
-
-    run->l->add(run->all, run->line);
-
-    return groups_take_line(run->groups, run->o->by, run->o->reader.zone, r,
-                            run->line);
-}
-
-
-static bool
-row(void *data, const tg_str_t *values, const void *sums)
-{
-    run_t  *run = data;
-
-    if (run->o->top != 0 && run->rows == run->o->top) {
-        run->l->add(run->others, sums);
-        run->nothers++;
-        return true;
-    }
-
-    run->rows++;
-
-    listing_values(run->table, values, run->o->nby);
-    run->l->cells(run->table, sums, run->all);
-
-    return true;
+    return !run->l->line(run->line, r)
+           || ranking_take(&run->ranking, r, run->line);
 }
 
 
 static void
-sum_row(run_t *run, const char *what, const void *sums)
+cells(void *data, table_t *t, const void *sums, bool row)
 {
-    listing_sum(run->table, what, run->o->nby);
-    run->l->cells(run->table, sums, run->all);
+    run_t  *run = data;
+
+    (void) row;
+    run->l->cells(t, sums, run->ranking.all);
 }
 
 
 static bool
 print(void *data, table_t *t, const reader_stats_t *stats)
 {
-    char    others[64];
     run_t  *run = data;
 
     (void) stats;
-    run->table = t;
-    listing_columns(run->table, run->o->by, run->o->nby);
-    run->l->columns(run->table);
+    listing_columns(t, run->ranking.by, run->ranking.nby);
+    run->l->columns(t);
 
-    if (!groups_each(run->groups, run->l->rank, row, run)) {
-        return failed("report", "the temporary file can't be used");
+    if (!ranking_print(&run->ranking, t, run->l->rank)) {
+        return false;
     }
 
-    if (run->nothers != 0) {
-        (void) snprintf(others, sizeof(others), "(%llu others)",
-                        (unsigned long long) run->nothers);
-        sum_row(run, others, run->others);
-    }
-
-    if (run->o->nby != 0) {
-        table_total(run->table);
-        sum_row(run, "all", run->all);
-    }
-
-    run->l->notes(run->table, run->all);
+    run->l->notes(t, run->ranking.all);
 
     return true;
 }
@@ -176,28 +137,27 @@ use_default(report_options_t *o, const char *const *words)
 static int
 read_and_print(const listing_t *l, report_options_t *o)
 {
-    int           rc;
-    run_t         run = { .l = l, .o = o };
-    report_job_t  job = { l->name, take, false, print };
+    int             rc = 1;
+    run_t           run = { .l = l };
+    report_job_t    job = { l->name, take, false, print };
+    ranking_kind_t  kind = { l->size, l->add, cells, NULL };
 
     if (o->top == 0 && o->format == TABLE_TEXT) {
         o->top = LISTING_TOP;
     }
 
     o->reader.kinds = READER_CALLS;
-    run.line = calloc(3, l->size);
-    run.groups = groups_new(o->nby, l->size, l->add, o->rows_memory);
+    run.line = calloc(1, l->size);
 
-    if (run.line == NULL || run.groups == NULL) {
-        rc = fail("report", "there is not enough memory");
+    if (run.line == NULL) {
+        return fail("report", "there is not enough memory");
+    }
 
-    } else {
-        run.all = run.line + l->size;
-        run.others = run.all + l->size;
+    if (ranking_init(&run.ranking, &kind, &run, o, o->by, o->nby)) {
         rc = report_run(o, &job, &run);
     }
 
-    groups_free(run.groups);
+    ranking_free(&run.ranking);
     free(run.line);
 
     return rc;

@@ -14,8 +14,8 @@
 typedef struct {
     const char      *name;
     size_t           size;              /* of what a row sums up */
-    groups_add_t       add;
-    groups_rank_t      rank;
+    groups_add_t     add;               /* as groups_new() has it */
+    groups_rank_t    rank;
 
     /* Fills in zeros; false: the line is left out. */
     bool           (*line)(void *sums, const record_t *r);

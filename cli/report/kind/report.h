@@ -70,4 +70,19 @@ typedef struct {
 /* Reads the files and prints the table.  Returns the exit code. */
 int report_run(const report_options_t *o, const report_job_t *job, void *data);
 
+typedef struct {
+    report_job_t     job;
+    const option_t  *own;               /* as report_options() has them */
+
+    /* With the options read.  0, or an exit code with a message said. */
+    int            (*begin)(void *data);
+
+    /* Frees what there is, after a begin() that failed, too. */
+    void           (*end)(void *data);
+} report_whole_t;
+
+/* All of a report; data refers to its options *o.  Returns the exit code. */
+int report_whole(const report_whole_t *whole, report_options_t *o, void *data,
+    int argc, char **argv);
+
 #endif /* REPORT_H */

@@ -115,3 +115,26 @@ report_run(const report_options_t *o, const report_job_t *job, void *data)
 
     return print_to(o, table, &stats, to);
 }
+
+
+int
+report_whole(const report_whole_t *whole, report_options_t *o, void *data,
+    int argc, char **argv)
+{
+    int  rc;
+
+    if (!report_options(o, argc, argv, whole->own, NULL)) {
+        return 2;
+    }
+
+    rc = whole->begin(data);
+
+    if (rc == 0) {
+        rc = report_run(o, &whole->job, data);
+    }
+
+    whole->end(data);
+    report_options_free(o);
+
+    return rc;
+}

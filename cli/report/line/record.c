@@ -59,6 +59,24 @@ record_number_name(record_number_t n)
 }
 
 
+void
+record_want_texts(record_want_t *w, const record_text_t *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        record_want_text(w, list[i]);
+    }
+}
+
+
+void
+record_want_numbers(record_want_t *w, const record_number_t *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        record_want_number(w, list[i]);
+    }
+}
+
+
 /* What is in the line as a decimal fraction of dollars, seconds, or
  * anything. */
 static bool

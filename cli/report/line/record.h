@@ -137,6 +137,7 @@ typedef struct {
 
 typedef struct {
     int64_t       time;         /* REC_TIMESTAMP, milliseconds since 1970 */
+    uint64_t      id;           /* REC_EVENT_ID's bits, of a reader; 0: none */
     tg_str_t      text[REC_TEXTS];      /* empty: none */
     int64_t       number[REC_NUMBERS];  /* 0: none; see `has` */
     uint64_t      has;          /* bits, 1 << record_number_t */
@@ -158,6 +159,10 @@ typedef struct {
 
 #define record_want_text(w, t)    ((w)->text |= UINT64_C(1) << (t))
 #define record_want_number(w, n)  ((w)->number |= UINT64_C(1) << (n))
+
+void record_want_texts(record_want_t *w, const record_text_t *texts, size_t n);
+void record_want_numbers(record_want_t *w, const record_number_t *numbers,
+    size_t n);
 
 /*
  * Reads a line without its newline; texts are unescaped in place.  False, with

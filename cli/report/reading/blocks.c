@@ -12,6 +12,7 @@
 #define BLOCKS       8
 #define RECORDS      384                /* of a block, read ahead */
 #define PARSERS_MAX  4
+#define SOON         6                  /* records */
 
 typedef enum {
     BLOCK_FREE = 0,
@@ -26,10 +27,13 @@ typedef struct {
     size_t          n;
     size_t          at;                 /* up to here they are in records */
     uint64_t        broken;
+    uint64_t        lines;              /* that were looked at */
+    uint64_t        bad;                /* the first that is broken; 0: none */
     record_t       *records;
     unsigned        nrecords;
     uint64_t        taken;              /* of all files up to here, packed */
     const char     *file, *why;         /* it can't be read */
+    bool            first;              /* of its file */
     bool            last;               /* nothing is in it, or behind it */
 } block_t;
 
@@ -37,6 +41,7 @@ struct blocks_s {
     char                **files;
     int                   nfiles;
     const record_want_t  *want;
+    const seen_t         *seen;
     block_t               blocks[BLOCKS];
 
     pthread_mutex_t       lock;         /* of the blocks' states */
@@ -60,6 +65,9 @@ struct blocks_s {
     block_t              *now;
     unsigned              record;
     uint64_t              bytes, broken, past;
+    uint64_t              lines;        /* of this file, before this block */
+    const char           *bad_file;     /* where the first broken line is */
+    uint64_t              bad_line;
     uint64_t              total;        /* 0: not known */
 };
 
@@ -109,7 +117,10 @@ begin_block(blocks_t *b)
     block->at = 0;
     block->nrecords = 0;
     block->broken = 0;
+    block->lines = 0;
+    block->bad = 0;
     block->taken = 0;
+    block->first = false;
     block->why = NULL;
     block->last = false;
 
@@ -167,7 +178,7 @@ skip_line(block_t *block, bool *skipping)
 static bool
 fill_blocks(blocks_t *b, input_t *in, const char *name)
 {
-    bool        skipping = false;
+    bool        skipping = false, first = true;
     block_t    *block;
     ptrdiff_t   n;
     const char *why = NULL;
@@ -191,9 +202,13 @@ fill_blocks(blocks_t *b, input_t *in, const char *name)
         if (n > 0 && !carry_over(b, block)) {
             block->n = 0;
             block->broken = 1;
+            block->lines = 1;
+            block->bad = 1;
             skipping = true;
         }
 
+        block->first = first;
+        first = false;
         block->file = name;
         block->why = n < 0 ? why : NULL;
         end_block(b, block, input_taken(in));
@@ -248,6 +263,38 @@ read_files(void *data)
 }
 
 
+static void
+count_broken(block_t *block)
+{
+    block->broken++;
+    block->bad = block->bad == 0 ? block->lines : block->bad;
+}
+
+
+/* Without a byte order mark, and without the zeros that a crash leaves where
+ * something was to be written: that was a line. */
+static void
+skip_marks(block_t *block, char **line, size_t *n)
+{
+    size_t  zeros = 0;
+
+    if (*n >= 3 && memcmp(*line, "\xef\xbb\xbf", 3) == 0) {
+        *line += 3;
+        *n -= 3;
+    }
+
+    while (zeros < *n && (*line)[zeros] == '\0') {
+        zeros++;
+    }
+
+    if (zeros != 0) {
+        *line += zeros;
+        *n -= zeros;
+        count_broken(block);
+    }
+}
+
+
 /* The next line of what is not in the block's records; false: it is none. */
 static bool
 parse_line(blocks_t *b, block_t *block, record_t *r)
@@ -258,14 +305,23 @@ parse_line(blocks_t *b, block_t *block, record_t *r)
     end = memchr(line, '\n', n);
     n = end == NULL ? n : (size_t) (end - line);
     block->at += n + (end != NULL);
+    block->lines++;
+
+    if (n != 0 && *line != '{') {
+        skip_marks(block, &line, &n);
+    }
 
     if (n == 0 || (n == 1 && *line == '\r')) {
         return false;
     }
 
     if (!record_parse(r, line, n, b->want)) {
-        block->broken++;
+        count_broken(block);
         return false;
+    }
+
+    if (r->text[REC_EVENT_ID].len != 0) {
+        r->id = seen_bits(b->seen, r->text[REC_EVENT_ID]);
     }
 
     return true;
@@ -366,7 +422,8 @@ start(blocks_t *b)
 
 
 blocks_t *
-blocks_new(char **files, int nfiles, const record_want_t *want)
+blocks_new(char **files, int nfiles, const record_want_t *want,
+    const seen_t *seen)
 {
     bool       ok;
     block_t   *block;
@@ -382,6 +439,7 @@ blocks_new(char **files, int nfiles, const record_want_t *want)
     b->files = files;
     b->nfiles = nfiles;
     b->want = want;
+    b->seen = seen;
     b->total = sizes(files, nfiles);
     b->carry = malloc(BLOCKS_LINE_MAX);
     ok = b->carry != NULL;
@@ -434,14 +492,29 @@ blocks_free(blocks_t *b)
 }
 
 
+static void
+count_block(blocks_t *b, const block_t *block)
+{
+    b->lines = block->first ? 0 : b->lines;
+
+    if (b->broken == 0 && block->broken != 0) {
+        b->bad_file = block->file;
+        b->bad_line = b->lines + block->bad;
+    }
+
+    b->lines += block->lines;
+    b->broken += block->broken;
+    b->bytes += block->n;
+    b->past = block->taken;
+}
+
+
 /* Gives back the one in hand, and waits for the next. */
 static void
 next_block(blocks_t *b)
 {
     if (b->now != NULL) {
-        b->broken += b->now->broken;
-        b->bytes += b->now->n;
-        b->past = b->now->taken;
+        count_block(b, b->now);
         b->used++;
         set_state(b, b->now, BLOCK_FREE);
     }
@@ -449,6 +522,22 @@ next_block(blocks_t *b)
     b->now = &b->blocks[b->used % BLOCKS];
     b->record = 0;
     (void) wait_for(b, b->now, BLOCK_PARSED);
+}
+
+
+/* Another core has made the records, and ids are looked up in a large table. */
+static void
+look_ahead(const blocks_t *b, const block_t *block)
+{
+    unsigned  soon = b->record + SOON, later = soon + SOON;
+
+    if (later < block->nrecords) {
+        __builtin_prefetch(&block->records[later].id);
+    }
+
+    if (soon < block->nrecords && block->records[soon].id != 0) {
+        seen_soon(b->seen, block->records[soon].id);
+    }
 }
 
 
@@ -462,6 +551,7 @@ blocks_next(blocks_t *b, bool *failed)
         block = b->now;
 
         if (block != NULL && b->record < block->nrecords) {
+            look_ahead(b, block);
             return &block->records[b->record++];
         }
 
@@ -501,8 +591,11 @@ blocks_bytes(const blocks_t *b)
 
 
 uint64_t
-blocks_broken(const blocks_t *b)
+blocks_broken(const blocks_t *b, const char **file, uint64_t *line)
 {
+    *file = b->bad_file;
+    *line = b->bad_line;
+
     return b->broken;
 }
 

@@ -7,13 +7,16 @@
 #define BLOCKS_H
 
 #include "line/record.h"
+#include "seen.h"
 
 #define BLOCKS_LINE_MAX  (256 * 1024)   /* a longer line is a broken one */
 
 typedef struct blocks_s  blocks_t;
 
-/* All of it is referred to until blocks_free().  NULL with a message said. */
-blocks_t *blocks_new(char **files, int nfiles, const record_want_t *want);
+/* All of it is referred to until blocks_free(); seen: whose bits records' ids
+ * become.  NULL with a message said. */
+blocks_t *blocks_new(char **files, int nfiles, const record_want_t *want,
+    const seen_t *seen);
 
 /* Also before the end. */
 void blocks_free(blocks_t *b);
@@ -23,7 +26,9 @@ void blocks_free(blocks_t *b);
 record_t *blocks_next(blocks_t *b, bool *failed);
 
 uint64_t blocks_bytes(const blocks_t *b);       /* unpacked, so far */
-uint64_t blocks_broken(const blocks_t *b);      /* lines that are none */
+
+/* Lines that are none; of the first, where it is, if there is one. */
+uint64_t blocks_broken(const blocks_t *b, const char **file, uint64_t *line);
 
 /* Which part of the files is read, from 0 to 1; negative: it is not known. */
 double blocks_part(const blocks_t *b);

@@ -1,6 +1,8 @@
 #include "input.h"
 #include "unpack.h"
 
+#include "tg_str.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,6 +11,7 @@
 #include <unistd.h>
 
 #define PACKED  (256 * 1024)
+#define LOOK    4                       /* bytes that say what it is */
 
 typedef enum {
     INPUT_NEW = 0,
@@ -120,14 +123,51 @@ more(input_t *in, const atomic_bool *stop, const char **why)
 }
 
 
+/* What is no text, by how it begins (each format's specification); NULL: it may
+ * be. */
+static const char *
+foreign(const unsigned char *p, size_t n)
+{
+    static const struct {
+        tg_str_t     begin;
+        const char  *why;
+    } formats[] = {
+        { TG_STR("\x28\xb5\x2f\xfd"), "is packed by zstd: zstd -dc it, and"
+          " give - for its name" },
+        { TG_STR("\xfd" "7zX"), "is packed by xz: xz -dc it, and give - for its"
+          " name" },
+        { TG_STR("BZh"), "is packed by bzip2: bzip2 -dc it, and give - for its"
+          " name" },
+        { TG_STR("PK\x03\x04"), "is a zip archive: unzip -p it, and give - for"
+          " its name" },
+        { TG_STR("\xff\xfe"), "is no UTF-8, but UTF-16" },
+        { TG_STR("\xfe\xff"), "is no UTF-8, but UTF-16" }
+    };
+
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        if (tg_str_starts(tg_str_of((const char *) p, n), formats[i].begin)) {
+            return formats[i].why;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* The first bytes say what it is. */
 static bool
 look(input_t *in, const atomic_bool *stop, const char **why)
 {
-    while (in->n < 2 && !in->ended && !atomic_load(stop)) {
+    while (in->n < LOOK && !in->ended && !atomic_load(stop)) {
         if (!more(in, stop, why)) {
             return false;
         }
+    }
+
+    *why = foreign(in->next, in->n);
+
+    if (*why != NULL) {
+        return false;
     }
 
     if (in->n < 2 || in->next[0] != 0x1f || in->next[1] != 0x8b) {

@@ -127,9 +127,7 @@ take_line(reader_t *rd, const record_t *r, bool *failed)
 
     stats->lines++;
 
-    if (r->text[REC_EVENT_ID].len != 0
-        && seen_before(rd->seen, r->text[REC_EVENT_ID], failed))
-    {
+    if (r->id != 0 && seen_before(rd->seen, r->id, failed)) {
         stats->duplicates++;
         return false;
     }
@@ -221,13 +219,14 @@ reader_run(char **files, int nfiles, const reader_options_t *options,
         (void) fail("report", "there is not enough memory");
 
     } else {
-        rd.blocks = blocks_new(files, nfiles, &rd.want);
+        rd.blocks = blocks_new(files, nfiles, &rd.want, rd.seen);
     }
 
     if (rd.blocks != NULL) {
         ok = read_all(&rd, line, data);
         stats->bytes = blocks_bytes(rd.blocks);
-        stats->broken = blocks_broken(rd.blocks);
+        stats->broken = blocks_broken(rd.blocks, &stats->broken_file,
+                                      &stats->broken_line);
         stats->missing = gaps_missing(rd.gaps);
         stats->nodes = gaps_nodes(rd.gaps);
     }
@@ -271,6 +270,14 @@ reader_say(const reader_stats_t *stats)
               "others passed over");
     say_count(stats->duplicates, "duplicates left out");
     say_count(stats->broken, "that are no cost lines");
+
+    if (stats->broken != 0) {
+        fprintf(stderr, " (%sline %llu of %s)",
+                stats->broken == 1 ? "" : "the first is ",
+                (unsigned long long) stats->broken_line, stats->broken_file);
+    }
+
     say_count(stats->missing, "missing by llm.seq");
-    fprintf(stderr, "\n");
+    fprintf(stderr, "%s\n", stats->cost == INT64_MAX || stats->cost == INT64_MIN
+            ? "; their cost is too large for a sum, which is cut off" : "");
 }

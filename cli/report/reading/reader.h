@@ -40,6 +40,8 @@ typedef struct {
     uint64_t  handed;
     uint64_t  duplicates;       /* left out: the event.id was there before */
     uint64_t  broken;           /* no such lines: cut off, not JSON, no time */
+    const char  *broken_file;   /* where the first one of them is, one of the */
+    uint64_t  broken_line;      /* files' names; lines count from 1 */
     uint64_t  missing;          /* numbers of llm.seq that no line has, between
                                    the first and the last of each node's run */
     unsigned  nodes;

@@ -31,9 +31,8 @@ struct seen_s {
 };
 
 
-/* Never 0. */
-static uint64_t
-hash(const seen_t *s, tg_str_t id)
+uint64_t
+seen_bits(const seen_t *s, tg_str_t id)
 {
     uint64_t  h = hash_bytes(&s->key, id.p, id.len);
 
@@ -223,11 +222,17 @@ in_runs(seen_t *s, uint64_t h, bool *failed)
 }
 
 
-bool
-seen_before(seen_t *s, tg_str_t id, bool *failed)
+void
+seen_soon(const seen_t *s, uint64_t bits)
 {
-    uint64_t  h = hash(s, id);
-    size_t    at = h >> s->shift;
+    __builtin_prefetch(&s->slots[bits >> s->shift]);
+}
+
+
+bool
+seen_before(seen_t *s, uint64_t h, bool *failed)
+{
+    size_t  at = h >> s->shift;
 
     while (s->slots[at] != 0) {
         if (s->slots[at] == h) {

@@ -21,8 +21,14 @@ typedef struct seen_s  seen_t;
 seen_t *seen_new(size_t slots);
 void seen_free(seen_t *s);
 
-/* True: it has been there before.  *failed is set where the temporary file
+/* The bits of an id; never 0.  Any thread may ask. */
+uint64_t seen_bits(const seen_t *s, tg_str_t id);
+
+/* True: they have been there before.  *failed is set where the temporary file
  * can't be used. */
-bool seen_before(seen_t *s, tg_str_t id, bool *failed);
+bool seen_before(seen_t *s, uint64_t bits, bool *failed);
+
+/* They are looked up soon. */
+void seen_soon(const seen_t *s, uint64_t bits);
 
 #endif /* SEEN_H */

@@ -1,5 +1,7 @@
 #include "groups_int.h"
 
+#include "tg_money.h"
+
 #include <stdlib.h>
 
 #define SLOTS_MIN   1024
@@ -26,6 +28,7 @@ groups_new(unsigned values, size_t size, groups_add_t add, size_t memory)
     }
 
     rows->nvalues = values;
+    rows->size = size;
     rows->sums = (size + 7) & ~(size_t) 7;
     rows->add = add;
     rows->memory = memory == 0 ? GROUPS_MEMORY
@@ -155,6 +158,55 @@ groups_clear(groups_t *rows)
     memset(rows->slots, 0, rows->nslots * sizeof(group_slot_t));
     rows->used = 0;
     rows->n = 0;
+    rows->nfound = 0;
+}
+
+
+bool
+groups_lose(groups_t *rows, size_t n)
+{
+    size_t         room = SLOTS_MIN;
+    group_slot_t  *slots;
+
+    while (room * 3 < n * 4 && room * sizeof(group_slot_t) < rows->memory / 8) {
+        room *= 2;
+    }
+
+    slots = calloc(room, sizeof(group_slot_t));
+
+    if (slots == NULL) {
+        return false;
+    }
+
+    free(rows->slots);
+    rows->slots = slots;
+    rows->nslots = room;
+    rows->nfound = 0;
+
+    return true;
+}
+
+
+void
+groups_add_ints(void *to, const void *from, size_t size)
+{
+    int64_t        *a = to;
+    const int64_t  *b = from;
+
+    for (size_t i = 0; i < size / sizeof(int64_t); i++) {
+        a[i] = tg_money_add(a[i], b[i]);
+    }
+}
+
+
+void
+groups_add(const groups_t *rows, group_t *row, const void *sums)
+{
+    if (rows->add != NULL) {
+        rows->add(row + 1, sums);
+    } else {
+        groups_add_ints(row + 1, sums, rows->size);
+    }
 }
 
 
@@ -200,7 +252,7 @@ groups_keep(groups_t *rows)
     group_t       *row = group_at(rows, rows->used);
     group_slot_t  *slot;
 
-    if (rows->n * 4 >= rows->nslots * 3 && !grow(rows)) {
+    if (rows->nfound * 4 >= rows->nslots * 3 && !grow(rows)) {
         return false;
     }
 
@@ -209,6 +261,7 @@ groups_keep(groups_t *rows)
     slot->at = (uint32_t) (rows->used / 8 + 1);
     rows->used += row->size;
     rows->n++;
+    rows->nfound++;
 
     return true;
 }
@@ -276,7 +329,7 @@ groups_take(groups_t *rows, const tg_str_t *values, const void *sums)
 
     if (rows->passes != 0) {
         rows->passes--;
-        rows->add(row + 1, sums);
+        groups_add(rows, row, sums);
 
         return put_part(rows->parts, 0, row);
     }
@@ -284,12 +337,12 @@ groups_take(groups_t *rows, const tg_str_t *values, const void *sums)
     slot = groups_find(rows, row);
 
     if (slot->at != 0) {
-        rows->add(group_at(rows, (size_t) (slot->at - 1) * 8) + 1, sums);
+        groups_add(rows, group_at(rows, (size_t) (slot->at - 1) * 8), sums);
         rows->again++;
         return true;
     }
 
-    rows->add(row + 1, sums);
+    groups_add(rows, row, sums);
 
     return (groups_fits(rows, 1, row->size) || make_room(rows, row))
            && groups_keep(rows);

@@ -19,6 +19,10 @@ typedef struct groups_s  groups_t;
 /* Adds *from to *to; in any order, and to sums that were added up before. */
 typedef void (*groups_add_t)(void *to, const void *from);
 
+/* The same of sums that are int64_t, all of them: each to its own, saturating.
+ * size: bytes. */
+void groups_add_ints(void *to, const void *from, size_t size);
+
 /* What rows come in the order of, lower numbers first; zeros before.  Of the
  * same rank they are by their values. */
 typedef void (*groups_rank_t)(int64_t rank[2], const tg_str_t *values,
@@ -31,7 +35,8 @@ typedef bool (*groups_row_t)(void *data, const tg_str_t *values,
 
 /*
  * sums are of `size` bytes; zeroed they are those of nothing.  memory: bytes,
- * at least GROUPS_MEMORY_MIN; 0: GROUPS_MEMORY.  NULL: no memory.
+ * at least GROUPS_MEMORY_MIN; 0: GROUPS_MEMORY.  add NULL: they are int64_t,
+ * all of them.  NULL: no memory.
  */
 groups_t *groups_new(unsigned values, size_t size, groups_add_t add,
     size_t memory);

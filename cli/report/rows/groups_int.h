@@ -33,13 +33,13 @@ typedef struct {
 
 struct groups_s {
     unsigned               nvalues;
-    size_t                 sums;        /* bytes, made even */
+    size_t                 size, sums;  /* bytes of the sums; made even */
     groups_add_t           add;
     size_t                 memory;
     char                  *arena;       /* rows, one behind the other */
     size_t                 used, n;     /* bytes, rows */
     group_slot_t          *slots;
-    size_t                 nslots;
+    size_t                 nslots, nfound;      /* all; of rows */
     parts_t               *parts;       /* NULL: it all fits */
     hash_key_t             key;
     size_t                 again;       /* taken that were in memory */
@@ -89,11 +89,18 @@ group_slot_t *groups_find(const groups_t *rows, const group_t *row);
  * no memory. */
 bool groups_keep(groups_t *rows);
 
+/* To the row's. */
+void groups_add(const groups_t *rows, group_t *row, const void *sums);
+
 /* All that is in memory goes to parts, made where there are none, by the bits of
  * the rows' hashes that this level divides by.  False: no room. */
 bool groups_divide(groups_t *rows, parts_t **parts, unsigned level);
 
 void groups_clear(groups_t *rows);
+
+/* The rows that are there are not found any more: none is like those that come.
+ * n: of those, about.  False: no memory. */
+bool groups_lose(groups_t *rows, size_t n);
 
 /* Frees what rows are taken and sorted by; they are elsewhere. */
 void groups_forget(groups_t *rows);

@@ -271,7 +271,7 @@ absorb(void *data, const void *record)
     slot = groups_find(rows, row);
 
     if (slot->at != 0) {
-        rows->add(group_at(rows, (size_t) (slot->at - 1) * 8) + 1, row + 1);
+        groups_add(rows, group_at(rows, (size_t) (slot->at - 1) * 8), row + 1);
         return true;
     }
 
@@ -302,6 +302,7 @@ drain(groups_t *rows, parts_t *parts, unsigned level)
 
         ok = groups_fits(rows, parts_count(parts, i), parts_size(parts, i))
              || run_out(rows);
+        ok = ok && groups_lose(rows, parts_count(parts, i));
         ok = ok && parts_take(parts, i, absorb, &a) && !a.broken;
 
         if (ok && a.next != NULL) {

@@ -3,15 +3,12 @@
 #include "reprice.h"
 #include "simulate_int.h"
 #include "kind/listing.h"
-#include "rows/groups.h"
-#include "llmctl.h"
-
-#include <errno.h>
+#include "kind/ranking.h"
 #include <stdio.h>
 
 #define TOP  40                         /* rows of a readable table */
 
-/* Of lines. Money is nano-dollars. */
+/* Of lines; all int64_t. Money is nano-dollars. */
 typedef struct {
     int64_t  lines;
     int64_t  then, now;
@@ -24,31 +21,8 @@ typedef struct {
 
 typedef struct {
     simulate_t  *s;
-    groups_t    *groups;
-    table_t     *table;
-    sums_t       all, others;
-    uint64_t     rows, nothers;
+    ranking_t    ranking;
 } prices_t;
-
-
-static void
-add_sums(void *to, const void *from)
-{
-    sums_t        *a = to;
-    const sums_t  *b = from;
-
-    a->lines += b->lines;
-    a->then = tg_money_add(a->then, b->then);
-    a->now = tg_money_add(a->now, b->now);
-    a->same += b->same;
-    a->dearer += b->dearer;
-    a->cheaper += b->cheaper;
-    a->kept += b->kept;
-    a->kept_cost = tg_money_add(a->kept_cost, b->kept_cost);
-    a->unpriced += b->unpriced;
-    a->unpriced_cost = tg_money_add(a->unpriced_cost, b->unpriced_cost);
-    a->incomplete += b->incomplete;
-}
 
 
 /* As if the call had gone to another model. */
@@ -113,9 +87,7 @@ take(void *data, const record_t *r)
         s.cheaper = s.now < s.then;
     }
 
-    add_sums(&p->all, &s);
-
-    return groups_take_line(p->groups, p->s->o.by, p->s->o.reader.zone, r, &s);
+    return ranking_take(&p->ranking, r, &s);
 }
 
 
@@ -134,11 +106,8 @@ by_difference(int64_t rank[2], const tg_str_t *values, const void *sums)
 
 
 static void
-columns(prices_t *p)
+columns(const report_options_t *o, table_t *t)
 {
-    table_t                 *t = p->table;
-    const report_options_t  *o = &p->s->o;
-
     listing_columns(t, o->by, o->nby);
     table_column(t, "lines", CELL_COUNT);
     table_column(t, "cost_then", CELL_MONEY);
@@ -154,8 +123,12 @@ columns(prices_t *p)
 
 
 static void
-cells(table_t *t, const sums_t *s)
+cells(void *data, table_t *t, const void *sums, bool row)
 {
+    const sums_t  *s = sums;
+
+    (void) data;
+    (void) row;
     table_int(t, s->lines);
     table_int(t, s->then);
     table_int(t, s->now);
@@ -176,40 +149,8 @@ cells(table_t *t, const sums_t *s)
 }
 
 
-static bool
-row(void *data, const tg_str_t *values, const void *sums)
-{
-    prices_t                *p = data;
-    const report_options_t  *o = &p->s->o;
-
-    if (o->top != 0 && p->rows == o->top) {
-        add_sums(&p->others, sums);
-        p->nothers++;
-        return true;
-    }
-
-    listing_values(p->table, values, o->nby);
-
-    p->rows++;
-    cells(p->table, sums);
-
-    return true;
-}
-
-
 static void
-sum_row(prices_t *p, const char *name, const sums_t *s)
-{
-    for (unsigned i = 0; i < p->s->o.nby; i++) {
-        table_text(p->table, i == 0 ? tg_strz(name) : tg_str(""));
-    }
-
-    cells(p->table, s);
-}
-
-
-static void
-note(prices_t *p, const char *name, int64_t lines, int64_t nusd,
+note(table_t *t, const char *name, int64_t lines, int64_t nusd,
     const char *what)
 {
     char  sentence[300], money[TG_MONEY_TEXT_MAX];
@@ -218,7 +159,26 @@ note(prices_t *p, const char *name, int64_t lines, int64_t nusd,
         (void) snprintf(sentence, sizeof(sentence), "%lld lines, which cost"
                         " %.*s USD then, %s", (long long) lines,
                         (int) tg_money_text(money, nusd), money, what);
-        table_note(p->table, name, sentence);
+        table_note(t, name, sentence);
+    }
+}
+
+
+static void
+notes(table_t *t, const sums_t *all)
+{
+    char  text[80];
+
+    note(t, "kept_lines", all->kept, all->kept_cost,
+         "keep that: the provider said it, or it is of GPU time, or of what was"
+         " held when a process was killed");
+    note(t, "unpriced_lines", all->unpriced, all->unpriced_cost,
+         "have no price in these lists and cost nothing now");
+
+    if (all->incomplete != 0) {
+        (void) snprintf(text, sizeof(text), "of %lld lines these lists lack a"
+                        " price for a part", (long long) all->incomplete);
+        table_note(t, "incomplete", text);
     }
 }
 
@@ -226,42 +186,19 @@ note(prices_t *p, const char *name, int64_t lines, int64_t nusd,
 static bool
 print(void *data, table_t *t, const reader_stats_t *stats)
 {
-    char       text[80];
     prices_t  *p = data;
 
     (void) stats;
-    p->table = t;
-    columns(p);
+    columns(&p->s->o, t);
 
-    if (!groups_each(p->groups, by_difference, row, p)) {
-        return failed("simulate", "the temporary file can't be used");
+    if (!ranking_print(&p->ranking, t, by_difference)) {
+        return false;
     }
 
-    if (p->nothers != 0) {
-        (void) snprintf(text, sizeof(text), "(%llu others)",
-                        (unsigned long long) p->nothers);
-        sum_row(p, text, &p->others);
-    }
-
-    if (p->s->o.nby != 0) {
-        table_total(p->table);
-        sum_row(p, "all", &p->all);
-    }
-
-    note(p, "kept_lines", p->all.kept, p->all.kept_cost,
-         "keep that: the provider said it, or it is of GPU time, or of what was"
-         " held when a process was killed");
-    note(p, "unpriced_lines", p->all.unpriced, p->all.unpriced_cost,
-         "have no price in these lists and cost nothing now");
-
-    if (p->all.incomplete != 0) {
-        (void) snprintf(text, sizeof(text), "of %lld lines these lists lack a"
-                        " price for a part", (long long) p->all.incomplete);
-        table_note(p->table, "incomplete", text);
-    }
+    notes(t, p->ranking.all);
 
     if (p->s->nswaps != 0) {
-        table_note(p->table, "swapped", "another model is taken to use the same"
+        table_note(t, "swapped", "another model is taken to use the same"
                    " tokens; it may use more of them, or fewer");
     }
 
@@ -272,9 +209,10 @@ print(void *data, table_t *t, const reader_stats_t *stats)
 int
 simulate_prices(simulate_t *s)
 {
-    static const report_job_t  job = { "simulate", take, false, print };
+    static const report_job_t    job = { "simulate", take, false, print };
+    static const ranking_kind_t  kind = { sizeof(sums_t), NULL, cells, NULL };
 
-    int                rc;
+    int                rc = 1;
     prices_t           p;
     report_options_t  *o = &s->o;
 
@@ -291,10 +229,12 @@ simulate_prices(simulate_t *s)
     }
 
     reprice_want(&o->reader.want);
-    p.groups = groups_new(o->nby, sizeof(sums_t), add_sums, o->rows_memory);
-    rc = p.groups == NULL ? fail("simulate", strerror(ENOMEM))
-                          : report_run(o, &job, &p);
-    groups_free(p.groups);
+
+    if (ranking_init(&p.ranking, &kind, &p, o, o->by, o->nby)) {
+        rc = report_run(o, &job, &p);
+    }
+
+    ranking_free(&p.ranking);
 
     return rc;
 }

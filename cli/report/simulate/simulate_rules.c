@@ -4,7 +4,7 @@
 
 #include "simulate_int.h"
 #include "kind/listing.h"
-#include "rows/groups.h"
+#include "kind/ranking.h"
 #include "rows/timeline.h"
 #include "llmctl.h"
 
@@ -17,7 +17,7 @@
 #define VERDICT_MAX  400
 #define MONEY_SIZE   (TG_MONEY_TEXT_MAX + 1)
 
-/* Of calls. Money is nano-dollars. */
+/* Of calls; all int64_t. Money is nano-dollars. */
 typedef struct {
     int64_t  calls;
     int64_t  then, now;
@@ -37,40 +37,14 @@ typedef struct {
     simulate_t    *s;
     timeline_t    *line;
     replay_t      *replay;
-    groups_t      *groups;
+    ranking_t      ranking;
+    const sums_t  *all;
     table_t       *table;
     FILE          *calls;               /* NULL: none are told of */
     dimension_t    by[DIMENSIONS_MAX + 1];
     unsigned       nby;
-    sums_t         all, others;
-    uint64_t       rows, nothers;
     bool           broken;
 } rules_t;
-
-
-static void
-add_sums(void *to, const void *from)
-{
-    sums_t        *a = to;
-    const sums_t  *b = from;
-
-    a->calls += b->calls;
-    a->then = tg_money_add(a->then, b->then);
-    a->now = tg_money_add(a->now, b->now);
-    a->refused_then += b->refused_then;
-    a->refused_now += b->refused_now;
-    a->would_refuse += b->would_refuse;
-    a->refused_cost = tg_money_add(a->refused_cost, b->refused_cost);
-    a->rerouted += b->rerouted;
-    a->rerouted_then = tg_money_add(a->rerouted_then, b->rerouted_then);
-    a->rerouted_now = tg_money_add(a->rerouted_now, b->rerouted_now);
-    a->lowered += b->lowered;
-    a->waited += b->waited;
-    a->estimated += b->estimated;
-    a->estimated_cost = tg_money_add(a->estimated_cost, b->estimated_cost);
-    a->unpriced += b->unpriced;
-    a->attempts_left_out += b->attempts_left_out;
-}
 
 
 static void
@@ -202,12 +176,9 @@ done(void *data, const replay_call_t *c)
     record_t   r = *c->r;
 
     sums_of(&sums, c);
-    add_sums(&u->all, &sums);
     r.text[REC_REASON] = words;         /* grouped by */
 
-    if (!u->broken
-        && !groups_take_line(u->groups, u->by, u->s->o.reader.zone, &r, &sums))
-    {
+    if (!u->broken && !ranking_take(&u->ranking, &r, &sums)) {
         u->broken = true;
         (void) fail("simulate", "there are too many rows for the memory");
     }
@@ -293,10 +264,12 @@ columns(rules_t *u)
 
 
 static void
-cells(rules_t *u, const sums_t *s)
+cells(void *data, table_t *t, const void *sums, bool row)
 {
-    table_t  *t = u->table;
+    const sums_t   *s = sums;
+    const rules_t  *u = data;
 
+    (void) row;
     table_int(t, s->calls);
     table_int(t, s->refused_then);
     table_int(t, s->refused_now);
@@ -318,37 +291,6 @@ cells(rules_t *u, const sums_t *s)
 }
 
 
-static bool
-row(void *data, const tg_str_t *values, const void *sums)
-{
-    rules_t  *u = data;
-
-    if (u->s->o.top != 0 && u->rows == u->s->o.top) {
-        add_sums(&u->others, sums);
-        u->nothers++;
-        return true;
-    }
-
-    listing_values(u->table, values, u->nby);
-
-    u->rows++;
-    cells(u, sums);
-
-    return true;
-}
-
-
-static void
-sum_row(rules_t *u, const char *name, const sums_t *s)
-{
-    for (unsigned i = 0; i < u->nby; i++) {
-        table_text(u->table, i == 0 ? tg_strz(name) : tg_str(""));
-    }
-
-    cells(u, s);
-}
-
-
 static const char *
 usd(char *buf, int64_t nusd)
 {
@@ -363,7 +305,7 @@ static void
 note_sums(rules_t *u)
 {
     char           text[400], a[MONEY_SIZE], b[MONEY_SIZE];
-    const sums_t  *s = &u->all;
+    const sums_t  *s = u->all;
 
     (void) snprintf(text, sizeof(text), "%lld calls would be refused, which"
                     " cost %s USD; %lld were refused then",
@@ -454,7 +396,6 @@ note_stats(rules_t *u, const replay_stats_t *is)
 static bool
 print(void *data, table_t *t, const reader_stats_t *stats)
 {
-    char            text[80];
     rules_t        *u = data;
     replay_stats_t  is;
 
@@ -467,18 +408,10 @@ print(void *data, table_t *t, const reader_stats_t *stats)
     u->table = t;
     columns(u);
 
-    if (!groups_each(u->groups, by_difference, row, u)) {
-        return failed("simulate", "the temporary file can't be used");
+    if (!ranking_print(&u->ranking, t, by_difference)) {
+        return false;
     }
 
-    if (u->nothers != 0) {
-        (void) snprintf(text, sizeof(text), "(%llu others)",
-                        (unsigned long long) u->nothers);
-        sum_row(u, text, &u->others);
-    }
-
-    table_total(u->table);
-    sum_row(u, "all", &u->all);
     note_sums(u);
     note_stats(u, &is);
     simulate_notes(u->s, u->table);
@@ -518,6 +451,8 @@ by_what(rules_t *u)
 static bool
 open_all(rules_t *u)
 {
+    static const ranking_kind_t  kind = { sizeof(sums_t), NULL, cells, NULL };
+
     simulate_t        *s = u->s;
     replay_conf_t      conf;
     report_options_t  *o = &s->o;
@@ -550,10 +485,16 @@ open_all(rules_t *u)
     replay_want(&o->reader.want);
     u->replay = replay_new(&conf, done, u);
     u->line = timeline_new(0);
-    u->groups = groups_new(u->nby, sizeof(sums_t), add_sums, o->rows_memory);
 
-    return u->replay != NULL && u->line != NULL && open_calls(u)
-           && (u->groups != NULL || failed("simulate", strerror(ENOMEM)));
+    if (u->replay == NULL || u->line == NULL || !open_calls(u)
+        || !ranking_init(&u->ranking, &kind, u, o, u->by, u->nby))
+    {
+        return false;
+    }
+
+    u->all = u->ranking.all;
+
+    return true;
 }
 
 
@@ -581,7 +522,7 @@ simulate_rules(simulate_t *s)
         rc = fail(s->calls, strerror(errno));
     }
 
-    groups_free(u.groups);
+    ranking_free(&u.ranking);
     timeline_free(u.line);
     replay_free(u.replay);
 

@@ -10,7 +10,7 @@
 
 #define PERCENT_MAX  100
 
-/* Money is nano-dollars. */
+/* All int64_t. Money is nano-dollars. */
 typedef struct {
     int64_t  calls, cost;
     int64_t  batched;                   /* went in a batch, or as flex */
@@ -86,23 +86,6 @@ line(void *sums, const record_t *r)
     }
 
     return true;
-}
-
-
-static void
-add(void *to, const void *from)
-{
-    sums_t        *a = to;
-    const sums_t  *b = from;
-
-    a->calls += b->calls;
-    a->cost = tg_money_add(a->cost, b->cost);
-    a->batched = tg_money_add(a->batched, b->batched);
-    a->streamed = tg_money_add(a->streamed, b->streamed);
-    a->session = tg_money_add(a->session, b->session);
-    a->other = tg_money_add(a->other, b->other);
-    a->eligible_calls += b->eligible_calls;
-    a->eligible = tg_money_add(a->eligible, b->eligible);
 }
 
 
@@ -209,7 +192,7 @@ report_batch(int argc, char **argv)
 {
     static const char *const  by[] = { "team", "model", NULL };
     static const listing_t    listing = {
-        "batch", sizeof(sums_t), add, by_eligible, line, columns, cells, notes,
+        "batch", sizeof(sums_t), NULL, by_eligible, line, columns, cells, notes,
         by, want
     };
     static const option_t     own[] = {

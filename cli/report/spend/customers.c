@@ -33,7 +33,7 @@ typedef struct {
 } verdict_t;
 
 typedef struct {
-    report_options_t  *o;
+    report_options_t   o;
     const char        *revenue;
     bool               periods;         /* months apart */
     dimension_t        by[2];           /* the customer, the month */
@@ -74,7 +74,7 @@ take(void *data, const record_t *r)
     s.cost = r->number[REC_COST];
     s.calls = record_is(r, REC_FINAL);
 
-    return groups_take_line(x->groups, x->by, x->o->reader.zone, r, &s);
+    return groups_take_line(x->groups, x->by, x->o.reader.zone, r, &s);
 }
 
 
@@ -315,7 +315,7 @@ print_customer(void *data, const tg_str_t *values, const void *sums)
     add_sums(&x->all, sums);
     judge(&x->verdict, sums);
 
-    if (x->o->top == 0 || x->rows < x->o->top) {
+    if (x->o.top == 0 || x->rows < x->o.top) {
         cells(x, values[0], values[1], sums);
     }
 
@@ -344,24 +344,25 @@ print(void *data, table_t *t, const reader_stats_t *stats)
     table_total(x->table);
     cells(x, tg_str("all"), tg_str_null, &x->all);
     notes(x, &x->verdict, stats);
-    listing_left_out(x->table, x->rows, x->o->top);
+    listing_left_out(x->table, x->rows, x->o.top);
 
     return true;
 }
 
 
-static bool
-begin(customers_t *x)
+static int
+begin(void *data)
 {
-    report_options_t  *o = x->o;
+    customers_t       *x = data;
+    report_options_t  *o = &x->o;
 
     if (x->revenue == NULL) {
-        return failed("report", "--revenue=FILE.csv says what customers pay:"
-                      " customer,period,revenue");
+        return fail("report", "--revenue=FILE.csv says what customers pay:"
+                    " customer,period,revenue");
     }
 
     if (o->nby > 1) {
-        return failed("--by", "takes one dimension: who customers are");
+        return fail("--by", "takes one dimension: who customers are");
     }
 
     if (o->nby == 1) {
@@ -384,42 +385,41 @@ begin(customers_t *x)
     x->customers = groups_new(2, sizeof(sums_t), add_sums, o->rows_memory);
     x->months = fold_new(sizeof(bool));
 
-    return (x->groups != NULL && x->paid != NULL && x->customers != NULL
-            && x->months != NULL)
-           || failed("report", strerror(ENOMEM));
+    if (x->groups == NULL || x->paid == NULL || x->customers == NULL
+        || x->months == NULL)
+    {
+        return fail("report", strerror(ENOMEM));
+    }
+
+    return !revenue_read(x->revenue, pays, x);
+}
+
+
+static void
+end(void *data)
+{
+    customers_t  *x = data;
+
+    groups_free(x->groups);
+    groups_free(x->paid);
+    groups_free(x->customers);
+    fold_free(x->months);
 }
 
 
 int
 report_customers(int argc, char **argv)
 {
-    static const report_job_t  job = { "customers", take, false, print };
-
-    int               rc = 1;
-    customers_t       x;
-    report_options_t  o;
-
-    memset(&x, 0, sizeof(x));
-    x.o = &o;
-
-    const option_t  own[] = {
+    customers_t           x;
+    const option_t        own[] = {
         { "revenue", &x.revenue, NULL }, { "periods", NULL, &x.periods },
         { NULL, NULL, NULL }
     };
+    const report_whole_t  whole = {
+        { "customers", take, false, print }, own, begin, end
+    };
 
-    if (!report_options(&o, argc, argv, own, NULL)) {
-        return 2;
-    }
+    memset(&x, 0, sizeof(x));
 
-    if (begin(&x) && revenue_read(x.revenue, pays, &x)) {
-        rc = report_run(&o, &job, &x);
-    }
-
-    groups_free(x.groups);
-    groups_free(x.paid);
-    groups_free(x.customers);
-    fold_free(x.months);
-    report_options_free(&o);
-
-    return rc;
+    return report_whole(&whole, &x.o, &x, argc, argv);
 }

@@ -9,6 +9,7 @@
 #include "tg_money.h"
 #include "tg_price.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -100,7 +101,7 @@ line(void *data, const record_t *r)
     s = fold_value(g->fold);
 
     if (s == NULL) {
-        return false;
+        return fold_too_many("report") == 0;
     }
 
     s->calls += record_is(r, REC_FINAL);
@@ -188,28 +189,22 @@ row_print(const gpu_t *g, table_t *t, row_t row, tg_str_t name,
 }
 
 
-static table_t *
-table_make(const gpu_t *g)
+static void
+columns(table_t *t)
 {
-    table_t  *t = table_new(g->o.format, "gpu");
-
-    if (t != NULL) {
-        table_column(t, "what", CELL_TEXT);
-        table_column(t, "kind", CELL_TEXT);
-        table_column(t, "calls", CELL_COUNT);
-        table_column(t, "tokens", CELL_COUNT);
-        table_column(t, "busy", CELL_PERCENT);
-        table_column(t, "cost", CELL_MONEY);
-        table_column(t, "per_million", CELL_MONEY);
-        table_column(t, "instead", CELL_MONEY);
-        table_column(t, "instead_per_million", CELL_MONEY);
-        table_column(t, "saved", CELL_MONEY);
-        table_column(t, "break_even_tokens_per_hour", CELL_COUNT);
-        table_column(t, "of_break_even", CELL_PERCENT);
-        table_column(t, "gpus_for_the_money", CELL_NUMBER);
-    }
-
-    return t;
+    table_column(t, "what", CELL_TEXT);
+    table_column(t, "kind", CELL_TEXT);
+    table_column(t, "calls", CELL_COUNT);
+    table_column(t, "tokens", CELL_COUNT);
+    table_column(t, "busy", CELL_PERCENT);
+    table_column(t, "cost", CELL_MONEY);
+    table_column(t, "per_million", CELL_MONEY);
+    table_column(t, "instead", CELL_MONEY);
+    table_column(t, "instead_per_million", CELL_MONEY);
+    table_column(t, "saved", CELL_MONEY);
+    table_column(t, "break_even_tokens_per_hour", CELL_COUNT);
+    table_column(t, "of_break_even", CELL_PERCENT);
+    table_column(t, "gpus_for_the_money", CELL_NUMBER);
 }
 
 
@@ -235,23 +230,21 @@ notes(const gpu_t *g, table_t *t)
 }
 
 
-static int
-print(gpu_t *g, const reader_stats_t *stats)
+static bool
+print(void *data, table_t *t, const reader_stats_t *stats)
 {
     int         kind;
     char        buf[NAME];
-    table_t    *t = table_make(g);
+    gpu_t      *g = data;
     int64_t     from = g->first * HOUR_MS, until = (g->last + 1) * HOUR_MS;
     gpu_sum_t  *s;
     fold_key_t  key;
 
-    if (t == NULL) {
-        return fail("report", "no memory");
-    }
-
+    (void) stats;
     from = g->o.reader.since != INT64_MIN ? g->o.reader.since : from;
     until = g->o.reader.until != INT64_MAX ? g->o.reader.until : until;
     g->hours = (double) (until - from) / (double) HOUR_MS;
+    columns(t);
     fold_sort(g->fold);
 
     for (size_t i = 0; i < fold_count(g->fold); i++) {
@@ -263,7 +256,7 @@ print(gpu_t *g, const reader_stats_t *stats)
 
     notes(g, t);
 
-    return report_print(&g->o, t, stats);
+    return true;
 }
 
 
@@ -305,8 +298,8 @@ prices_read(gpu_t *g)
 }
 
 
-static int
-run(gpu_t *g)
+static void
+want(record_want_t *w)
 {
     static const record_text_t    texts[] = {
         REC_SERVER, REC_UPSTREAM, REC_VENDOR, REC_MODEL, REC_ASKED_MODEL
@@ -316,66 +309,65 @@ run(gpu_t *g)
         REC_COST
     };
 
-    reader_stats_t  stats;
+    record_want_texts(w, texts, sizeof(texts) / sizeof(texts[0]));
+    record_want_numbers(w, numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
 
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        record_want_text(&g->o.reader.want, texts[i]);
+
+static int
+begin(void *data)
+{
+    gpu_t  *g = data;
+
+    if (g->per_hour_text != NULL) {
+        g->per_hour = tg_money_parse(tg_strz(g->per_hour_text), 9);
     }
 
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        record_want_number(&g->o.reader.want, numbers[i]);
+    if (g->o.nby != 0) {
+        return 2 * fail("--by", "has no meaning here");
     }
 
+    if (g->per_hour_text != NULL && g->per_hour < 0) {
+        return 2 * fail("--gpu-cost", "is dollars: 2.10");
+    }
+
+    if (g->instead != NULL && !prices_read(g)) {
+        return 2;
+    }
+
+    want(&g->o.reader.want);
     g->o.reader.kinds = READER_CALLS;
+    g->fold = fold_new(sizeof(gpu_sum_t));
 
-    if (!reader_run(g->o.files, g->o.nfiles, &g->o.reader, line, g, &stats)) {
-        return 1;
-    }
+    return g->fold != NULL ? 0 : fail("report", strerror(ENOMEM));
+}
 
-    return fold_failed(g->fold) ? fold_too_many("report") : print(g, &stats);
+
+static void
+end(void *data)
+{
+    gpu_t  *g = data;
+
+    tg_price_book_destroy(g->book);
+    fold_free(g->fold);
 }
 
 
 int
 report_gpu(int argc, char **argv)
 {
-    int             rc = 2;
-    gpu_t           g;
-    const option_t  own[] = {
+    gpu_t                 g;
+    const option_t        own[] = {
         { "instead", &g.instead, NULL }, { "prices", &g.prices, NULL },
         { "gpu-cost", &g.per_hour_text, NULL }, { NULL, NULL, NULL }
+    };
+    const report_whole_t  whole = {
+        { "gpu", line, true, print }, own, begin, end
     };
 
     memset(&g, 0, sizeof(g));
     g.prices = PRICES;
     g.per_hour = -1;
 
-    if (!report_options(&g.o, argc, argv, own, NULL)) {
-        return 2;
-    }
-
-    if (g.per_hour_text != NULL) {
-        g.per_hour = tg_money_parse(tg_strz(g.per_hour_text), 9);
-    }
-
-    g.fold = fold_new(sizeof(gpu_sum_t));
-
-    if (g.fold == NULL) {
-        rc = fail("report", "no memory");
-
-    } else if (g.o.nby != 0) {
-        (void) fail("--by", "has no meaning here");
-
-    } else if (g.per_hour_text != NULL && g.per_hour < 0) {
-        (void) fail("--gpu-cost", "is dollars: 2.10");
-
-    } else if (g.instead == NULL || prices_read(&g)) {
-        rc = run(&g);
-    }
-
-    tg_price_book_destroy(g.book);
-    fold_free(g.fold);
-    report_options_free(&g.o);
-
-    return rc;
+    return report_whole(&whole, &g.o, &g, argc, argv);
 }

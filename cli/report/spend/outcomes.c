@@ -22,7 +22,7 @@
 #define TOP   40                        /* rows of a readable table */
 #define MOST  65536                     /* rows of one session */
 
-/* Of lines of one session, one name and one place. */
+/* Of lines of one session, one name and one place; all int64_t, as below. */
 typedef struct {
     int64_t  cost;
     int64_t  calls;
@@ -45,7 +45,7 @@ typedef struct {
 } part_t;
 
 typedef struct {
-    report_options_t  *o;
+    report_options_t   o;
     dimension_t        by[DIMENSIONS_MAX];
     unsigned           nby;             /* session, name, dimensions */
     groups_t          *groups;
@@ -67,16 +67,9 @@ typedef struct {
 
 
 static void
-add_sums(void *to, const void *from)
+add_sums(sums_t *to, const sums_t *from)
 {
-    sums_t        *a = to;
-    const sums_t  *b = from;
-
-    a->cost = tg_money_add(a->cost, b->cost);
-    a->calls += b->calls;
-    a->outcomes += b->outcomes;
-    a->value = tg_money_add(a->value, b->value);
-    a->valued += b->valued;
+    groups_add_ints(to, from, sizeof(sums_t));
 }
 
 
@@ -106,19 +99,7 @@ take(void *data, const record_t *r)
 
     add_sums(&x->all, &s);
 
-    return groups_take_line(x->groups, x->by, x->o->reader.zone, r, &s);
-}
-
-
-static void
-add_fold(void *to, const void *from)
-{
-    fold_t        *a = to;
-    const fold_t  *b = from;
-
-    add_sums(&a->sums, &b->sums);
-    a->sessions += b->sessions;
-    a->lone += b->lone;
+    return groups_take_line(x->groups, x->by, x->o.reader.zone, r, &s);
 }
 
 
@@ -350,9 +331,9 @@ print_fold(void *data, const tg_str_t *values, const void *sums)
 {
     outcomes_t  *x = data;
 
-    add_fold(&x->sum, sums);
+    groups_add_ints(&x->sum, sums, sizeof(fold_t));
 
-    if (x->o->top == 0 || x->rows < x->o->top) {
+    if (x->o.top == 0 || x->rows < x->o.top) {
         cells(x, values, sums);
     }
 
@@ -393,16 +374,17 @@ print(void *data, table_t *t, const reader_stats_t *stats)
     empty[0] = tg_str("all");
     cells(x, empty, &x->sum);
     notes(x);
-    listing_left_out(x->table, x->rows, x->o->top);
+    listing_left_out(x->table, x->rows, x->o.top);
 
     return true;
 }
 
 
-static bool
-begin(outcomes_t *x)
+static int
+begin(void *data)
 {
-    report_options_t  *o = x->o;
+    outcomes_t        *x = data;
+    report_options_t  *o = &x->o;
 
     o->reader.kinds = READER_CALLS | READER_OUTCOMES;
     (void) dimension_parse(&x->by[x->nby++], "session");
@@ -410,7 +392,7 @@ begin(outcomes_t *x)
 
     for (unsigned i = 0; i < o->nby; i++) {
         if (x->nby == DIMENSIONS_MAX) {
-            return failed("--by", "has too many dimensions");
+            return fail("--by", "has too many dimensions");
         }
 
         x->by[x->nby++] = o->by[i];
@@ -426,39 +408,36 @@ begin(outcomes_t *x)
     record_want_number(&o->reader.want, REC_OUTCOME_VALUE);
     record_want_number(&o->reader.want, REC_COST);
 
-    x->groups = groups_new(x->nby, sizeof(sums_t), add_sums, o->rows_memory);
-    x->folds = groups_new(x->nby - 1, sizeof(fold_t), add_fold, o->rows_memory);
+    x->groups = groups_new(x->nby, sizeof(sums_t), NULL, o->rows_memory);
+    x->folds = groups_new(x->nby - 1, sizeof(fold_t), NULL, o->rows_memory);
 
-    return (x->groups != NULL && x->folds != NULL)
-           || failed("report", strerror(ENOMEM));
+    return x->groups != NULL && x->folds != NULL
+           ? 0 : fail("report", strerror(ENOMEM));
+}
+
+
+static void
+end(void *data)
+{
+    outcomes_t  *x = data;
+
+    tg_arena_destroy(x->arena);
+    free(x->parts);
+    groups_free(x->folds);
+    groups_free(x->groups);
 }
 
 
 int
 report_outcomes(int argc, char **argv)
 {
-    static const report_job_t  job = { "outcomes", take, false, print };
+    static const report_whole_t  whole = {
+        { "outcomes", take, false, print }, NULL, begin, end
+    };
 
-    int               rc = 1;
-    outcomes_t        x;
-    report_options_t  o;
-
-    if (!report_options(&o, argc, argv, NULL, NULL)) {
-        return 2;
-    }
+    outcomes_t  x;
 
     memset(&x, 0, sizeof(x));
-    x.o = &o;
 
-    if (begin(&x)) {
-        rc = report_run(&o, &job, &x);
-    }
-
-    tg_arena_destroy(x.arena);
-    free(x.parts);
-    groups_free(x.folds);
-    groups_free(x.groups);
-    report_options_free(&o);
-
-    return rc;
+    return report_whole(&whole, &x.o, &x, argc, argv);
 }

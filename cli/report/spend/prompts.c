@@ -216,9 +216,7 @@ want(record_want_t *w)
         REC_CACHE_WRITE, REC_OUTPUT, REC_COST_INPUT, REC_MAX_TOKENS
     };
 
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        record_want_number(w, numbers[i]);
-    }
+    record_want_numbers(w, numbers, sizeof(numbers) / sizeof(numbers[0]));
 
     record_want_text(w, REC_SOURCE);
     record_want_text(w, REC_FINISH);

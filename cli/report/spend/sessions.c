@@ -38,7 +38,7 @@ typedef struct {
 } fold_t;
 
 typedef struct {
-    report_options_t  *o;
+    report_options_t   o;
     dimension_t        by[DIMENSIONS_MAX + 1];
     unsigned           nby;             /* without the session, the last */
     groups_t          *groups;
@@ -102,7 +102,7 @@ take(void *data, const record_t *r)
     s.begin = r->time;
     s.end = r->time + r->number[REC_DURATION] / 1000000;
 
-    return groups_take_line(x->groups, x->by, x->o->reader.zone, r, &s);
+    return groups_take_line(x->groups, x->by, x->o.reader.zone, r, &s);
 }
 
 
@@ -235,7 +235,7 @@ row(void *data, const tg_str_t *values, const void *sums)
     if (x->nby != 0) {
         x->full |= !fold_session(x, values, s);
 
-    } else if (x->o->top == 0 || x->rows < x->o->top) {
+    } else if (x->o.top == 0 || x->rows < x->o.top) {
         print_session(x, values[0], s);
     }
 
@@ -288,7 +288,7 @@ print_fold(void *data, const tg_str_t *values, const void *sums)
     double         n = (double) f->sessions;
     table_t       *t = x->table;
 
-    if (x->rows++ >= x->o->top && x->o->top != 0) {
+    if (x->rows++ >= x->o.top && x->o.top != 0) {
         return true;
     }
 
@@ -366,7 +366,7 @@ print(void *data, table_t *t, const reader_stats_t *stats)
     }
 
     notes(x);
-    listing_left_out(x->table, x->rows, x->o->top);
+    listing_left_out(x->table, x->rows, x->o.top);
 
     return true;
 }
@@ -380,19 +380,20 @@ want(record_want_t *w)
         REC_DURATION
     };
 
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        record_want_number(w, numbers[i]);
-    }
+    record_want_numbers(w, numbers, sizeof(numbers) / sizeof(numbers[0]));
 
     record_want_text(w, REC_SESSION);
     record_want_text(w, REC_DECISION);
 }
 
 
-static bool
-begin(sessions_t *x)
+static int
+begin(void *data)
 {
-    report_options_t  *o = x->o;
+    sessions_t        *x = data;
+    report_options_t  *o = &x->o;
+
+    want(&o->reader.want);
 
     for (unsigned i = 0; i < o->nby; i++) {
         if (o->by[i].word.len != 7
@@ -409,44 +410,40 @@ begin(sessions_t *x)
     }
 
     if (x->nby == DIMENSIONS_MAX) {
-        return failed("--by", "has too many dimensions");
+        return fail("--by", "has too many dimensions");
     }
 
     x->groups = groups_new(x->nby + 1, sizeof(sums_t), add_sums,
                            o->rows_memory);
     x->folds = groups_new(x->nby, sizeof(fold_t), add_fold, o->rows_memory);
 
-    return (x->groups != NULL && x->folds != NULL)
-           || failed("report", strerror(ENOMEM));
+    return x->groups != NULL && x->folds != NULL
+           ? 0 : fail("report", strerror(ENOMEM));
+}
+
+
+static void
+end(void *data)
+{
+    sessions_t  *x = data;
+
+    sample_free(&x->costs);
+    sample_free(&x->fold_costs);
+    groups_free(x->folds);
+    groups_free(x->groups);
 }
 
 
 int
 report_sessions(int argc, char **argv)
 {
-    static const report_job_t  job = { "sessions", take, false, print };
+    static const report_whole_t  whole = {
+        { "sessions", take, false, print }, NULL, begin, end
+    };
 
-    int               rc = 1;
-    sessions_t        x;
-    report_options_t  o;
-
-    if (!report_options(&o, argc, argv, NULL, NULL)) {
-        return 2;
-    }
+    sessions_t  x;
 
     memset(&x, 0, sizeof(x));
-    x.o = &o;
-    want(&o.reader.want);
 
-    if (begin(&x)) {
-        rc = report_run(&o, &job, &x);
-    }
-
-    sample_free(&x.costs);
-    sample_free(&x.fold_costs);
-    groups_free(x.folds);
-    groups_free(x.groups);
-    report_options_free(&o);
-
-    return rc;
+    return report_whole(&whole, &x.o, &x, argc, argv);
 }

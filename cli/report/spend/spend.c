@@ -1,14 +1,13 @@
 #include "kinds.h"
 #include "kind/listing.h"
-#include "kind/report.h"
-#include "rows/groups.h"
+#include "kind/ranking.h"
 #include "llmctl.h"
 
 #include "tg_money.h"
 
 #include <stdio.h>
 
-/* Of a row. Money is nano-dollars. */
+/* Of a row; all int64_t. Money is nano-dollars. */
 typedef struct {
     int64_t  cost;
     int64_t  calls;                     /* final lines */
@@ -24,40 +23,13 @@ typedef struct {
 } sums_t;
 
 typedef struct {
-    const report_options_t  *o;
-    groups_t                *groups;
-    table_t                 *table;
-    sums_t                   all;
-    sums_t                   others;
-    uint64_t                 rows, nothers;
-    int64_t                  most;      /* a row's cost */
-    int64_t                  untagged[DIMENSIONS_MAX];
-    bool                     by_time;
+    report_options_t  o;
+    ranking_t         ranking;
+    const sums_t     *all;
+    int64_t           most;             /* of the first row, its cost */
+    int64_t           untagged[DIMENSIONS_MAX];
+    bool              by_time;
 } spend_t;
-
-
-static void
-add_sums(void *to, const void *from)
-{
-    sums_t        *a = to;
-    const sums_t  *b = from;
-
-    a->cost = tg_money_add(a->cost, b->cost);
-    a->calls += b->calls;
-    a->attempts += b->attempts;
-    a->inferences += b->inferences;
-    a->input = tg_money_add(a->input, b->input);
-    a->cache_read = tg_money_add(a->cache_read, b->cache_read);
-    a->cache_write = tg_money_add(a->cache_write, b->cache_write);
-    a->output = tg_money_add(a->output, b->output);
-    a->reasoning = tg_money_add(a->reasoning, b->reasoning);
-    a->saved = tg_money_add(a->saved, b->saved);
-    a->dry_saved = tg_money_add(a->dry_saved, b->dry_saved);
-    a->failed = tg_money_add(a->failed, b->failed);
-    a->estimated = tg_money_add(a->estimated, b->estimated);
-    a->unpriced += b->unpriced;
-    a->refused += b->refused;
-}
 
 
 static void
@@ -92,9 +64,8 @@ take(void *data, const record_t *r)
     sums_t    sums;
 
     sums_of(&sums, r);
-    add_sums(&s->all, &sums);
 
-    return groups_take_line(s->groups, s->o->by, s->o->reader.zone, r, &sums);
+    return ranking_take(&s->ranking, r, &sums);
 }
 
 
@@ -111,11 +82,9 @@ by_cost(int64_t rank[2], const tg_str_t *values, const void *sums)
 
 
 static void
-columns(spend_t *s)
+columns(const spend_t *s, table_t *t)
 {
-    table_t  *t = s->table;
-
-    listing_columns(t, s->o->by, s->o->nby);
+    listing_columns(t, s->o.by, s->o.nby);
     table_column(t, "cost", CELL_MONEY);
     table_column(t, "share", CELL_PERCENT);
     table_column(t, "bar", CELL_BAR);
@@ -126,7 +95,7 @@ columns(spend_t *s)
     table_column(t, "output_tokens", CELL_COUNT);
     table_column(t, "saved", CELL_MONEY);
 
-    if (s->o->format != TABLE_TEXT) {
+    if (s->o.format != TABLE_TEXT) {
         table_column(t, "cache_write_tokens", CELL_COUNT);
         table_column(t, "reasoning_tokens", CELL_COUNT);
         table_column(t, "inferences", CELL_COUNT);
@@ -163,14 +132,15 @@ share(int64_t part, int64_t whole)
 
 
 static void
-cells(spend_t *s, const sums_t *sums, bool bar)
+cells(void *data, table_t *t, const void *is, bool row)
 {
-    table_t  *t = s->table;
+    const sums_t   *sums = is;
+    const spend_t  *s = data;
 
     table_int(t, sums->cost);
-    table_double(t, share(sums->cost, s->all.cost));
+    table_double(t, share(sums->cost, s->all->cost));
 
-    if (bar) {
+    if (row) {
         table_double(t, share(sums->cost, s->most));
     } else {
         table_none(t);
@@ -183,7 +153,7 @@ cells(spend_t *s, const sums_t *sums, bool bar)
     table_int(t, sums->output);
     table_int(t, sums->saved);
 
-    if (s->o->format != TABLE_TEXT) {
+    if (s->o.format != TABLE_TEXT) {
         table_int(t, sums->cache_write);
         table_int(t, sums->reasoning);
         table_int(t, sums->inferences);
@@ -198,50 +168,29 @@ cells(spend_t *s, const sums_t *sums, bool bar)
 }
 
 
-static bool
-row(void *data, const tg_str_t *values, const void *sums)
+static void
+look(void *data, const tg_str_t *values, const void *sums)
 {
     spend_t       *s = data;
     const sums_t  *is = sums;
 
-    for (unsigned i = 0; i < s->o->nby; i++) {
+    for (unsigned i = 0; i < s->o.nby; i++) {
         if (values[i].len == 0) {
             s->untagged[i] = tg_money_add(s->untagged[i], is->cost);
         }
     }
 
-    if (s->o->top != 0 && s->rows == s->o->top) {
-        add_sums(&s->others, is);
-        s->nothers++;
-        return true;
-    }
-
-    listing_values(s->table, values, s->o->nby);
-
-    if (s->rows++ == 0) {
+    if (s->ranking.rows == 0) {
         s->most = is->cost;
     }
-
-    cells(s, is, true);
-
-    return true;
-}
-
-
-/* A row that is not one of the groups'. */
-static void
-sum_row(spend_t *s, const char *name, const sums_t *sums)
-{
-    listing_sum(s->table, name, s->o->nby);
-    cells(s, sums, false);
 }
 
 
 static void
-note_money(spend_t *s, const char *name, int64_t nusd, const char *what)
+note_money(const spend_t *s, const char *name, int64_t nusd, const char *what)
 {
     char    sentence[300], money[TG_MONEY_TEXT_MAX];
-    double  part = 100 * share(nusd, s->all.cost);
+    double  part = 100 * share(nusd, s->all->cost);
 
     if (nusd == 0) {
         return;
@@ -249,36 +198,36 @@ note_money(spend_t *s, const char *name, int64_t nusd, const char *what)
 
     (void) snprintf(sentence, sizeof(sentence), "%.*s USD (%.1f%%) %s",
                     (int) tg_money_text(money, nusd), money, part, what);
-    table_note(s->table, name, sentence);
+    table_note(s->ranking.table, name, sentence);
 }
 
 
 static void
-notes(spend_t *s)
+notes(const spend_t *s)
 {
     char      what[120], name[LISTING_NAME_SIZE + 10];
     char      column[LISTING_NAME_SIZE];
     tg_str_t  word;
 
-    for (unsigned i = 0; i < s->o->nby; i++) {
-        word = s->o->by[i].word;
+    for (unsigned i = 0; i < s->o.nby; i++) {
+        word = s->o.by[i].word;
         (void) snprintf(name, sizeof(name), "without_%s",
-                        listing_name(column, &s->o->by[i]));
+                        listing_name(column, &s->o.by[i]));
         (void) snprintf(what, sizeof(what), "are of lines without %.*s",
                         (int) word.len, word.p);
         note_money(s, name, s->untagged[i], what);
     }
 
-    note_money(s, "failed", s->all.failed, "are of attempts that failed");
-    note_money(s, "estimated", s->all.estimated,
+    note_money(s, "failed", s->all->failed, "are of attempts that failed");
+    note_money(s, "estimated", s->all->estimated,
                "are of tokens that no provider has reported");
-    note_money(s, "would_have_saved", s->all.dry_saved,
+    note_money(s, "would_have_saved", s->all->dry_saved,
                "routes in a dry run would have saved");
 
-    if (s->all.unpriced != 0) {
+    if (s->all->unpriced != 0) {
         (void) snprintf(what, sizeof(what), "%lld lines have no price",
-                        (long long) s->all.unpriced);
-        table_note(s->table, "unpriced", what);
+                        (long long) s->all->unpriced);
+        table_note(s->ranking.table, "unpriced", what);
     }
 }
 
@@ -286,27 +235,13 @@ notes(spend_t *s)
 static bool
 print(void *data, table_t *t, const reader_stats_t *stats)
 {
-    char      others[64];
     spend_t  *s = data;
 
     (void) stats;
-    s->table = t;
-    s->most = s->all.cost;
-    columns(s);
+    columns(s, t);
 
-    if (!groups_each(s->groups, s->by_time ? NULL : by_cost, row, s)) {
-        return failed("report", "the temporary file can't be used");
-    }
-
-    if (s->nothers != 0) {
-        (void) snprintf(others, sizeof(others), "(%llu others)",
-                        (unsigned long long) s->nothers);
-        sum_row(s, others, &s->others);
-    }
-
-    if (s->o->nby != 0) {
-        table_total(s->table);
-        sum_row(s, "all", &s->all);
+    if (!ranking_print(&s->ranking, t, s->by_time ? NULL : by_cost)) {
+        return false;
     }
 
     notes(s);
@@ -323,44 +258,57 @@ want(record_want_t *w)
         REC_REASONING, REC_COST_SAVED, REC_DRY_SAVED
     };
 
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        record_want_number(w, numbers[i]);
-    }
+    record_want_numbers(w, numbers, sizeof(numbers) / sizeof(numbers[0]));
 
     record_want_text(w, REC_SOURCE);
     record_want_text(w, REC_DECISION);
 }
 
 
+static int
+begin(void *data)
+{
+    static const ranking_kind_t  kind = { sizeof(sums_t), NULL, cells, look };
+
+    spend_t           *s = data;
+    report_options_t  *o = &s->o;
+
+    want(&o->reader.want);
+    s->by_time = o->nby != 0 && dimension_is_time(&o->by[0]);
+
+    if (o->top == 0 && o->format == TABLE_TEXT && !s->by_time) {
+        o->top = LISTING_TOP;
+    }
+
+    if (!ranking_init(&s->ranking, &kind, s, o, o->by, o->nby)) {
+        return 1;
+    }
+
+    s->all = s->ranking.all;
+
+    return 0;
+}
+
+
+static void
+end(void *data)
+{
+    spend_t  *s = data;
+
+    ranking_free(&s->ranking);
+}
+
+
 int
 report_spend(int argc, char **argv)
 {
-    static const report_job_t  job = { "spend", take, false, print };
+    static const report_whole_t  whole = {
+        { "spend", take, false, print }, NULL, begin, end
+    };
 
-    int               rc;
-    spend_t           s;
-    report_options_t  o;
-
-    if (!report_options(&o, argc, argv, NULL, NULL)) {
-        return 2;
-    }
+    spend_t  s;
 
     memset(&s, 0, sizeof(s));
-    s.o = &o;
-    want(&o.reader.want);
 
-    s.by_time = o.nby != 0 && dimension_is_time(&o.by[0]);
-
-    if (o.top == 0 && o.format == TABLE_TEXT && !s.by_time) {
-        o.top = LISTING_TOP;
-    }
-
-    s.groups = groups_new(o.nby, sizeof(sums_t), add_sums, o.rows_memory);
-    rc = s.groups == NULL ? fail("report", "there is not enough memory")
-                          : report_run(&o, &job, &s);
-
-    groups_free(s.groups);
-    report_options_free(&o);
-
-    return rc;
+    return report_whole(&whole, &s.o, &s, argc, argv);
 }

@@ -307,13 +307,10 @@ want(report_options_t *o)
 
     o->reader.kinds = READER_CALLS | READER_OUTCOMES;
 
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        record_want_text(&o->reader.want, texts[i]);
-    }
+    record_want_texts(&o->reader.want, texts, sizeof(texts) / sizeof(texts[0]));
 
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        record_want_number(&o->reader.want, numbers[i]);
-    }
+    record_want_numbers(&o->reader.want, numbers,
+                        sizeof(numbers) / sizeof(numbers[0]));
 }
 
 

@@ -356,7 +356,7 @@ int_text(table_t *t, const column_t *c, int64_t v, char *text)
 
     case CELL_MONEY:
         return t->format == TABLE_TEXT ? table_grouped_money(text, v)
-                                       : (size_t) (tg_text_decimal(text, v, 9) - text);
+               : (size_t) (tg_text_decimal(text, v, 9) - text);
 
     case CELL_TIME:
         if (t->format == TABLE_JSON) {
