@@ -69,6 +69,7 @@ typedef enum {
                            one */
     TG_R_N,
     TG_R_THINKING,
+    TG_R_CONVERSATION,  /* an element of a list of lists of messages */
     TG_R_MESSAGE,       /* an element of the list of messages or inputs */
     TG_R_ROLE,          /* of the message; "system" moves its text there */
     TG_R_TEXT,

@@ -422,6 +422,7 @@ static const tg_request_handler_t  tg_request_handlers[TG_R_LAST] = {
     [TG_R_LIMITS] = tg_request_limits,
     [TG_R_N] = tg_request_answers,
     [TG_R_THINKING] = tg_request_thinking,
+    [TG_R_CONVERSATION] = tg_request_conversation,
     [TG_R_MESSAGE] = tg_request_message,
     [TG_R_ROLE] = tg_request_role,
     [TG_R_TEXT] = tg_request_text,
