@@ -18,6 +18,8 @@ typedef struct {
     tg_str_t    model;              /* as answered; in mem; empty if silent */
     tg_str_t    id;
     tg_str_t    service_tier;
+    tg_said_t   fast;               /* Anthropic's usage.speed */
+    tg_said_t   us;                 /* its usage.inference_geo */
     tg_str_t    finish[TG_ANSWER_FINISH_MAX];   /* in order, without repeats, as
                                        the provider spells them; an OpenAI
                                        response's, batch's or interaction's

@@ -359,6 +359,14 @@ tg_answer_string(tg_answer_t *a, const tg_json_event_t *ev)
         tg_answer_keep(a, &a->info.service_tier, &a->tier_changes, ev->value);
         break;
 
+    case TG_A_SPEED:
+        a->info.fast = tg_said(tg_str_eq(ev->value, tg_str("fast")));
+        break;
+
+    case TG_A_GEO:
+        a->info.us = tg_said(tg_str_eq(ev->value, tg_str("us")));
+        break;
+
     case TG_A_FINISH:
         tg_answer_finish_reason(a, ev->value);
         break;
@@ -465,6 +473,8 @@ static const tg_answer_field_t  tg_answer_fields[] = {
     [TG_A_MODEL] = tg_answer_string,
     [TG_A_ID] = tg_answer_string,
     [TG_A_TIER] = tg_answer_string,
+    [TG_A_SPEED] = tg_answer_string,
+    [TG_A_GEO] = tg_answer_string,
     [TG_A_FINISH] = tg_answer_string,
     [TG_A_STATUS] = tg_answer_string,
     [TG_A_REASON] = tg_answer_string,

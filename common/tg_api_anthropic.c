@@ -78,6 +78,8 @@ const tg_json_want_t  tg_want_anthropic_request[] = {
     { "output_format.type", TG_R_FORMAT, 0 },
     { "output_config.format.type", TG_R_FORMAT, 0 },
     { "service_tier", TG_R_TIER, 0 },
+    { "speed", TG_R_SPEED, 0 },
+    { "inference_geo", TG_R_GEO, 0 },
     { "metadata.user_id", TG_R_USER, 0 },
     { NULL, 0, 0 }
 };

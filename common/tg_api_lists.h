@@ -65,6 +65,8 @@
     { p "server_tool_use.web_search_requests", TG_A_WEB_SEARCH, 0 },          \
     { p "server_tool_use.web_fetch_requests", TG_A_WEB_FETCH, 0 },            \
     { p "service_tier", TG_A_TIER, 0 },                                       \
+    { p "speed", TG_A_SPEED, 0 },                                             \
+    { p "inference_geo", TG_A_GEO, 0 },                                       \
     { p "cost", TG_A_COST, 0 }
 
 /* What a call had done beside its own messages, at another model's price. */

@@ -249,6 +249,16 @@ const tg_json_want_t  tg_want_openai_messages[] = {
     { NULL, 0, 0 }
 };
 
+static const tg_json_want_t  tg_want_conversations[] = {
+    { "messages[]", TG_R_CONVERSATION, 0 },
+    { "messages[][]", TG_R_MESSAGE, 0 },
+    { "messages[][].role", TG_R_ROLE, 0 },
+    { "messages[][].content", TG_R_TEXT, TG_JSON_COUNT },
+    TG_OPENAI_PARTS("messages[][].content[]"),
+    { "response_format.type", TG_R_FORMAT, 0 },
+    { NULL, 0, 0 }
+};
+
 static const tg_json_want_t  tg_want_prompt[] = {
     { "prompt", TG_R_INPUT, TG_JSON_COUNT },
     { "prompt[]", TG_R_INPUT, TG_JSON_COUNT },
@@ -334,8 +344,14 @@ static const tg_api_t  tg_api_table[] = {
       "serving-endpoints/{}/invocations cortex/inference:complete",
       CHAT_REQUEST, CHAT_ANSWER },
 
-    /* one that was stored: looked at, or its metadata changed; vLLM answers
-     * many prompts at chat/completions/batch */
+    /* vLLM: many conversations, and a choice for each
+     * (https://docs.vllm.ai/en/stable/, chat_completion.batch_serving) */
+
+    { TG_STR("vllm.chat.batch"), TG_OP_CHAT, OPENAI, TG_MERGE_LAST,
+      TOKENS, ALL, "POST", "chat/completions/batch",
+      { tg_want_openai_request, tg_want_conversations }, CHAT_ANSWER },
+
+    /* one that was stored: looked at, or its metadata changed */
 
     { TG_STR("openai.chat.retrieve"), TG_OP_RETRIEVE, OPENAI, TG_MERGE_LAST,
       0, ALL, "GET POST", "chat/completions/chatcmpl-*",

@@ -109,7 +109,14 @@ tg_bound_ask(tg_bound_ask_t *ask, tg_op_t op, const tg_request_info_t *info,
     ask->max_tokens = info->max_tokens;
     ask->thinking = info->thinking_budget;
     ask->answers = info->n;
-    ask->tier = tg_tier_parse(info->service_tier);
+    ask->tier = info->fast == TG_SAID_SO ? TG_TIER_FAST
+                : tg_tier_parse(info->service_tier);
+
+    /* Where it is not said, a setting of the workspace holds. */
+
+    if (info->us != TG_SAID_ELSE) {
+        ask->tier |= TG_TIER_US;
+    }
 
     tg_bound_ask_model(ask, info->model);
 

@@ -670,13 +670,28 @@ tg_call_find_price(const tg_call_t *call, const tg_price_book_t *book,
 }
 
 
+tg_tier_t
+tg_call_tier(const tg_request_info_t *info, const tg_answer_info_t *a)
+{
+    tg_said_t  fast = a->fast != TG_UNSAID ? a->fast : info->fast;
+    tg_said_t  us = a->us != TG_UNSAID ? a->us : info->us;
+    tg_tier_t  tier = tg_tier_parse(a->service_tier.len ? a->service_tier
+                                                        : info->service_tier);
+
+    if (fast == TG_SAID_SO) {
+        tier = TG_TIER_FAST | (tier & TG_TIER_US);
+    }
+
+    return us == TG_SAID_SO ? tier | TG_TIER_US : tier;
+}
+
+
 static void
 tg_call_price(tg_call_t *call, const tg_price_book_t *book,
     const tg_answer_info_t *a)
 {
     const tg_request_info_t  *info = tg_request_info(call->request);
     const tg_price_t         *price = tg_call_find_price(call, book, a);
-    tg_str_t                  tier;
     tg_usage_t                cached;
     const tg_usage_t         *u = &a->usage;
 
@@ -691,9 +706,8 @@ tg_call_price(tg_call_t *call, const tg_price_book_t *book,
         u = &cached;
     }
 
-    tier = a->service_tier.len ? a->service_tier : info->service_tier;
     tg_price_cost(book, price, tg_call_price_vendor(call), u,
-                  tg_tier_parse(tier), &call->cost);
+                  tg_call_tier(info, a), &call->cost);
 
     if (price != NULL) {
         call->price_id = tg_dup(call->mem, tg_price_id(price));

@@ -160,8 +160,8 @@ tg_attempt_estimate(tg_call_t *call, const tg_gate_t *gate,
 
     if (price != NULL) {
         tg_price_cost(gate->book, price, vendor, &attempt->usage,
-                      tg_tier_parse(tg_request_info(call->request)
-                                    ->service_tier),
+                      tg_call_tier(tg_request_info(call->request),
+                                   tg_answer_info(answer)),
                       &attempt->cost);
         attempt->price_id = tg_dup(call->mem, tg_price_id(price));
         attempt->cost_known = true;

@@ -284,6 +284,10 @@ tg_str_t tg_call_sent_model(const tg_call_t *call);
 /* Whose prices hold. */
 tg_str_t tg_call_price_vendor(const tg_call_t *call);
 
+/* tg_call.c: what the call is charged as: as answered, else as asked for. */
+tg_tier_t tg_call_tier(const tg_request_info_t *info,
+    const tg_answer_info_t *a);
+
 /* All that the call may be answered by, i from 0: what it asks for, what its
  * path has where that is another, then the others of its body.  False where
  * there are no more. */

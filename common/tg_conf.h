@@ -250,6 +250,7 @@ typedef struct {
     unsigned              nprices;
     tg_str_t              prices[TG_FILES_MAX];
     unsigned              ngeoip;   /* files of llm_geoip */
+    bool                  placed;   /* the host knows countries without them */
     tg_str_t              geoip[TG_GEOIP_FILES_MAX];
     unsigned              nlogs;    /* in all scopes */
     tg_log_t             *logs;

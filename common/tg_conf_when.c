@@ -92,8 +92,9 @@ tg_conf_check_when(void *data, tg_expr_t *when, tg_error_t *err)
         return TG_ERROR;
     }
 
-    if (conf->ngeoip == 0 && (tg_expr_uses(when, TG_WHEN_COUNTRY)
-                              || tg_expr_uses(when, TG_WHEN_ASN)))
+    if (conf->ngeoip == 0 && !conf->placed
+        && (tg_expr_uses(when, TG_WHEN_COUNTRY)
+            || tg_expr_uses(when, TG_WHEN_ASN)))
     {
         return tg_error(err, 0, 0, "when= can't tell where a call comes from:"
                         " llm_geoip (LLMGeoIP) is missing");

@@ -69,6 +69,7 @@ typedef enum {
                            one */
     TG_R_N,
     TG_R_THINKING,
+    TG_R_CONVERSATION,  /* an element of a list of lists of messages */
     TG_R_MESSAGE,       /* an element of the list of messages or inputs */
     TG_R_ROLE,          /* of the message; "system" moves its text there */
     TG_R_TEXT,
@@ -100,6 +101,8 @@ typedef enum {
     TG_R_SCHEMA,        /* a schema is there */
     TG_R_FORMAT,        /* a string: "json_schema" */
     TG_R_TIER,
+    TG_R_SPEED,         /* a string: "fast" */
+    TG_R_GEO,           /* a string: "us" */
     TG_R_USER,
     TG_R_PARAM,         /* the first of tg_param_t, in their order */
     TG_R_PARAM_END = TG_R_PARAM + TG_PARAMS,
@@ -171,6 +174,8 @@ typedef enum {
     TG_A_MODEL,
     TG_A_ID,
     TG_A_TIER,
+    TG_A_SPEED,         /* a string: "fast" */
+    TG_A_GEO,           /* a string: "us" */
     TG_A_FINISH,
     TG_A_STATUS,        /* a state that the next one replaces */
     TG_A_REASON,        /* why the state is "incomplete" */

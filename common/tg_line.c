@@ -190,6 +190,26 @@ tg_line_request(char *p, bool under, const tg_call_t *call,
 }
 
 
+/* As tg_tier_parse() reads it. */
+static char *
+tg_line_tier(char *p, bool under, const tg_answer_info_t *a)
+{
+    tg_str_t  tier = a->fast == TG_SAID_SO ? tg_str("fast") : a->service_tier;
+
+    if (a->us != TG_SAID_SO) {
+        tg_line_str(p, under, "llm.service_tier", tier);
+        return p;
+    }
+
+    tg_line_lit(p, under, ",\"llm.service_tier\":\"");
+    p = tg_text_json(p, tier.len != 0 ? tier : tg_str("standard"),
+                     TG_LINE_VALUE - 3);
+    memcpy(p, "+us\"", 4);
+
+    return p + 4;
+}
+
+
 static char *
 tg_line_answer(char *p, bool under, const tg_answer_info_t *a)
 {
@@ -206,9 +226,8 @@ tg_line_answer(char *p, bool under, const tg_answer_info_t *a)
     }
 
     tg_line_int(p, under, "llm.tool_calls", a->tool_calls);
-    tg_line_str(p, under, "llm.service_tier", a->service_tier);
 
-    return p;
+    return tg_line_tier(p, under, a);
 }
 
 

@@ -83,10 +83,13 @@ typedef enum {
     TG_TIER_STANDARD = 0,
     TG_TIER_BATCH,
     TG_TIER_FLEX,
-    TG_TIER_PRIORITY
+    TG_TIER_PRIORITY,
+    TG_TIER_FAST,
+    TG_TIER_US = 16         /* a bit: of any of them, run in the US alone */
 } tg_tier_t;
 
-/* "flex", "priority", "batch", anything else: standard. */
+/* "flex", "priority", "batch", "fast", anything else: standard; with "+us"
+ * behind it TG_TIER_US is set, too. */
 tg_tier_t tg_tier_parse(tg_str_t s);
 
 /* All in nano-dollars; total is the sum of the others but list. */

@@ -413,6 +413,7 @@ tg_price_put(const tg_price_load_t *load, tg_price_draft_t *d)
     price->max_output = d->max_output;
     price->keep = d->keep;
     price->own_keep = d->own_keep;
+    price->us = d->us;
     price->tokens = tg_price_has(d, 0, TG_RATE_TOKENS);
     price->request = tg_price_has(d, TG_RATE_REQUEST, TG_RATE_REQUEST + 1);
 

@@ -11,6 +11,7 @@ typedef struct {
     tg_tier_t          tier;
     int64_t            input;       /* tokens, for the thresholds */
     int64_t            keep;
+    int64_t            more;        /* ppm, of tokens' rates */
     bool               incomplete;
 } tg_charge_t;
 
@@ -46,22 +47,43 @@ static const unsigned char  tg_rate_chains[TG_RATE_TOKENS][TG_RATE_CHAIN] = {
 };
 
 
+static tg_charge_t
+tg_charge_by(const tg_price_t *price, tg_tier_t tier)
+{
+    tg_charge_t  c = { price, tier & (TG_TIER_US - 1), 0, price->keep, 0, false };
+
+    c.more = (tier & TG_TIER_US) != 0 ? price->us : 0;
+
+    return c;
+}
+
+
 tg_tier_t
 tg_tier_parse(tg_str_t s)
 {
-    if (tg_str_eq(s, tg_str("batch"))) {
-        return TG_TIER_BATCH;
+    static const struct {
+        tg_str_t   name;
+        tg_tier_t  tier;
+    } tiers[] = {
+        { TG_STR("batch"), TG_TIER_BATCH }, { TG_STR("flex"), TG_TIER_FLEX },
+        { TG_STR("priority"), TG_TIER_PRIORITY },
+        { TG_STR("fast"), TG_TIER_FAST }
+    };
+
+    tg_tier_t  us = TG_TIER_STANDARD;
+
+    if (tg_str_ends(s, tg_str("+us"))) {
+        s.len -= 3;
+        us = TG_TIER_US;
     }
 
-    if (tg_str_eq(s, tg_str("flex"))) {
-        return TG_TIER_FLEX;
+    for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
+        if (tg_str_eq(s, tiers[i].name)) {
+            return tiers[i].tier | us;
+        }
     }
 
-    if (tg_str_eq(s, tg_str("priority"))) {
-        return TG_TIER_PRIORITY;
-    }
-
-    return TG_TIER_STANDARD;
+    return us;
 }
 
 
@@ -106,6 +128,8 @@ tg_rate_listed(tg_charge_t *c, unsigned rate)
     own = tg_rate_of_tier(c->price, c->tier, c->input, rate, &own_above);
 
     if (own < 0) {
+        c->incomplete |= c->tier == TG_TIER_FAST && standard >= 0
+                         && rate < TG_RATE_TOKENS;
         return standard;
     }
 
@@ -138,7 +162,7 @@ tg_rate(tg_charge_t *c, unsigned rate)
         fusd = tg_rate_listed(c, next);
 
         if (fusd >= 0) {
-            return fusd;
+            return c->more == 0 ? fusd : tg_price_times(fusd, TG_PPM + c->more);
         }
     }
 
@@ -343,11 +367,8 @@ tg_cost_one(const tg_price_t *price, const tg_usage_t *u, tg_tier_t tier,
 
     tg_usage_split(u, &s);
 
-    c.price = price;
-    c.tier = tier;
+    c = tg_charge_by(price, tier);
     c.input = u->input > s.input ? u->input : s.input;
-    c.keep = price->keep;
-    c.incomplete = false;
 
     tg_charge_usage(&c, u, &s, request, cost);
     tg_cost_sum(cost);
@@ -364,6 +385,7 @@ tg_cost_one(const tg_price_t *price, const tg_usage_t *u, tg_tier_t tier,
 
     c.tier = TG_TIER_STANDARD;
     c.keep = TG_PPM;
+    c.more = 0;
 
     memset(&list, 0, sizeof(tg_cost_t));
     tg_split_uncache(&s);
@@ -442,7 +464,7 @@ int64_t
 tg_price_pieces(const tg_price_t *price, const tg_usage_t *u, tg_tier_t tier)
 {
     tg_split_t   none = { .input = 0, .output = 0 };
-    tg_charge_t  c = { price, tier, 0, price->keep, false };
+    tg_charge_t  c = tg_charge_by(price, tier);
 
     return tg_charge_pieces(&c, u, &none);
 }
@@ -504,7 +526,7 @@ tg_bound_of_tier(const tg_price_t *price, int64_t input, int64_t output,
     tg_tier_t tier)
 {
     int64_t      most, bound;
-    tg_charge_t  c = { price, tier, 0, price->keep, false };
+    tg_charge_t  c = tg_charge_by(price, tier);
 
     most = tg_bound_at(&c, input, output);
 
@@ -533,11 +555,11 @@ tg_price_bound(const tg_price_t *price, int64_t input, int64_t output,
 
     bound = tg_bound_of_tier(price, input, output, tier);
 
-    if (tier == TG_TIER_STANDARD) {
+    if ((tier & (TG_TIER_US - 1)) == TG_TIER_STANDARD) {
         return bound;
     }
 
-    standard = tg_bound_of_tier(price, input, output, TG_TIER_STANDARD);
+    standard = tg_bound_of_tier(price, input, output, tier & TG_TIER_US);
 
     return bound > standard ? bound : standard;
 }

@@ -91,7 +91,23 @@ tg_price_draft_init(tg_price_draft_t *d, tg_str_t id)
     d->max_output = 0;
     d->keep = TG_PPM;
     d->own_keep = false;
+    d->us = 0;
     d->nlevels = 0;
+}
+
+
+int64_t
+tg_price_times(int64_t fusd, int64_t ppm)
+{
+    int64_t  whole = fusd / TG_PPM;
+
+    if (whole > TG_PRICE_FUSD_MAX / (ppm < 1 ? 1 : ppm)) {
+        return TG_PRICE_FUSD_MAX;
+    }
+
+    fusd = whole * ppm + fusd % TG_PPM * ppm / TG_PPM;
+
+    return fusd < TG_PRICE_FUSD_MAX ? fusd : TG_PRICE_FUSD_MAX;
 }
 
 

@@ -58,6 +58,7 @@ struct tg_price_s {
     int64_t                  max_output;
     int64_t                  keep;      /* ppm that a discount leaves */
     bool                     own_keep;  /* the entry says it, no pattern */
+    int64_t                  us;        /* ppm more for tokens of TG_TIER_US */
     bool                     tokens;    /* a price of any token is listed */
     bool                     request;   /* a fee by the request is */
     const tg_price_level_t  *levels;    /* by tier, then highest first */
@@ -71,6 +72,7 @@ typedef struct {
     int64_t           max_output;
     int64_t           keep;
     bool              own_keep;
+    int64_t           us;
     size_t            nlevels;
     tg_price_level_t  levels[TG_PRICE_LEVELS_MAX];
 } tg_price_draft_t;
@@ -95,6 +97,9 @@ struct tg_price_wild_s {
 /* tg_price_draft.c */
 
 void tg_price_draft_init(tg_price_draft_t *d, tg_str_t id);
+
+/* `fusd` times ppm, rounded down, and no more than TG_PRICE_FUSD_MAX. */
+int64_t tg_price_times(int64_t fusd, int64_t ppm);
 
 /* TG_ERROR where the draft has no room for another level. */
 int tg_price_draft_set(tg_price_draft_t *d, tg_tier_t tier, int64_t above,

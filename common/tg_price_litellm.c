@@ -1,6 +1,7 @@
 #include "tg_price_int.h"
 
 #define TG_LITELLM_SCALE  15        /* fusd of dollars a token, or a piece */
+#define TG_BILLION        INT64_C(1000000000)
 
 typedef struct {
     const char  *name;
@@ -290,6 +291,57 @@ tg_litellm_read_limits(tg_price_draft_t *d, json_t *obj)
 }
 
 
+/* What Anthropic's fast mode multiplies all prices of tokens by. */
+static int
+tg_litellm_fast(const tg_price_load_t *load, tg_price_draft_t *d, int64_t ppm)
+{
+    int64_t  fusd;
+    size_t   n = d->nlevels;
+
+    for (size_t i = 0; i < n; i++) {
+        if (d->levels[i].tier != TG_TIER_STANDARD) {
+            continue;
+        }
+
+        for (unsigned rate = 0; rate < TG_RATE_TOKENS; rate++) {
+            fusd = d->levels[i].fusd[rate];
+
+            if (fusd >= 0
+                && tg_price_draft_set(d, TG_TIER_FAST, d->levels[i].above,
+                                      (tg_rate_t) rate,
+                                      tg_price_times(fusd, ppm))
+                   != TG_OK)
+            {
+                return tg_price_complain(load, d->id,
+                                         "provider_specific_entry",
+                                         "has too many thresholds");
+            }
+        }
+    }
+
+    return TG_OK;
+}
+
+
+static int
+tg_litellm_read_factors(const tg_price_load_t *load, tg_price_draft_t *d,
+    json_t *factors)
+{
+    int64_t  us, fast;
+
+    us = tg_price_number(json_object_get(factors, "us"), 9, 2 * TG_BILLION);
+    fast = tg_price_number(json_object_get(factors, "fast"), 9,
+                           100 * TG_BILLION);
+
+    if (us > TG_BILLION) {
+        d->us = (us - TG_BILLION) / (TG_BILLION / TG_PPM);
+    }
+
+    return fast <= 0 ? TG_OK
+           : tg_litellm_fast(load, d, fast / (TG_BILLION / TG_PPM));
+}
+
+
 static int
 tg_litellm_read_model(const tg_price_load_t *load, tg_price_draft_t *d,
     json_t *obj)
@@ -313,7 +365,11 @@ tg_litellm_read_model(const tg_price_load_t *load, tg_price_draft_t *d,
         return TG_OK;
     }
 
-    if (tg_litellm_read_search(load, d, obj) != TG_OK) {
+    if (tg_litellm_read_factors(load, d, json_object_get(obj,
+                                                 "provider_specific_entry"))
+        != TG_OK
+        || tg_litellm_read_search(load, d, obj) != TG_OK)
+    {
         return TG_ERROR;
     }
 

@@ -266,6 +266,7 @@ tg_price_read_same(const tg_price_place_t *at, json_t *v)
     d->max_output = base->max_output;
     d->keep = base->keep;
     d->own_keep = base->own_keep;
+    d->us = base->us;
     d->nlevels = base->nlevels;
     memcpy(d->levels, base->levels, base->nlevels * sizeof(tg_price_level_t));
 
@@ -276,6 +277,7 @@ tg_price_read_same(const tg_price_place_t *at, json_t *v)
 static int
 tg_price_read_field(tg_price_place_t *at, const char *key, json_t *v)
 {
+    tg_tier_t                tier = tg_tier_parse(tg_strz(key));
     const tg_price_field_t  *f;
 
     f = tg_price_field(key);
@@ -288,8 +290,16 @@ tg_price_read_field(tg_price_place_t *at, const char *key, json_t *v)
         return tg_price_read_above(at, v);
     }
 
-    if (tg_tier_parse(tg_strz(key)) != TG_TIER_STANDARD) {
+    if (tier != TG_TIER_STANDARD && tier < TG_TIER_US) {
         return tg_price_read_tier(at, key, v);
+    }
+
+    if (strcmp(key, "us_surcharge") == 0) {
+        at->draft->us = TG_PPM - tg_price_read_percent(v);
+
+        return at->draft->us <= TG_PPM ? TG_OK
+               : tg_price_place_error(at, key, "is not a percentage from"
+                                      " \"0%\" to \"100%\"");
     }
 
     if (strcmp(key, "max_input") == 0) {

@@ -8,6 +8,19 @@
 #include "tg_dialect.h"
 #include "tg_multipart.h"
 
+/* Whether a text says a certain thing, or something else. */
+typedef enum {
+    TG_UNSAID = 0,
+    TG_SAID_ELSE,
+    TG_SAID_SO
+} tg_said_t;
+
+static inline tg_said_t
+tg_said(bool so)
+{
+    return so ? TG_SAID_SO : TG_SAID_ELSE;
+}
+
 #define TG_REQUEST_ERROR_DUPLICATE  100     /* error codes beyond tg_json's */
 #define TG_REQUEST_ERROR_MULTIPART  101
 #define TG_REQUEST_ERROR_MEMORY     102
@@ -73,6 +86,8 @@ typedef struct {
     bool         own_prompt;        /* the provider may write something before
                                        the prompt; known at the end */
     tg_str_t     service_tier;      /* asked for; in mem */
+    tg_said_t    fast;              /* Anthropic's speed */
+    tg_said_t    us;                /* its inference_geo */
     tg_str_t     user;              /* the API's end-user field; in mem */
     tg_str_t     stream_options;    /* its raw text, empty if absent; in mem */
     bool         stream_options_cut;  /* too long to be kept */

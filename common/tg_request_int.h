@@ -142,6 +142,7 @@ void tg_request_prefix_value(tg_request_t *r, const tg_json_event_t *ev,
     bool tool);
 
 /* tg_request_prompt.c: handlers of events. */
+int tg_request_conversation(tg_request_t *r, const tg_json_event_t *ev);
 int tg_request_message(tg_request_t *r, const tg_json_event_t *ev);
 int tg_request_role(tg_request_t *r, const tg_json_event_t *ev);
 int tg_request_text(tg_request_t *r, const tg_json_event_t *ev);

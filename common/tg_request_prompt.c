@@ -67,6 +67,18 @@ tg_request_message(tg_request_t *r, const tg_json_event_t *ev)
 }
 
 
+/* Each is answered once. */
+int
+tg_request_conversation(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_ARRAY && r->info.n <= (int64_t) ev->index) {
+        r->info.n = (int64_t) ev->index + 1;
+    }
+
+    return 0;
+}
+
+
 int
 tg_request_system(tg_request_t *r, const tg_json_event_t *ev)
 {

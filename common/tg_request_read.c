@@ -67,7 +67,8 @@ tg_request_duplicate(tg_request_t *r, unsigned id, uint64_t offset)
         [TG_R_MAX_COMPLETION] = "the largest number of tokens",
         [TG_R_LIMITS] = "the object of the largest number of tokens",
         [TG_R_N] = "the number of answers",
-        [TG_R_TIER] = "service_tier"
+        [TG_R_TIER] = "service_tier", [TG_R_SPEED] = "speed",
+        [TG_R_GEO] = "inference_geo"
     };
 
     if (id >= sizeof(names) / sizeof(names[0]) || names[id] == NULL) {
@@ -347,6 +348,27 @@ tg_request_tier(tg_request_t *r, const tg_json_event_t *ev)
 
 
 static int
+tg_request_speed(tg_request_t *r, const tg_json_event_t *ev)
+{
+    r->info.fast = tg_said(ev->type == TG_JSON_STRING
+                           && tg_str_eq(ev->value, tg_str("fast")));
+
+    return r->failed;
+}
+
+
+static int
+tg_request_geo(tg_request_t *r, const tg_json_event_t *ev)
+{
+    if (ev->type == TG_JSON_STRING) {
+        r->info.us = tg_said(tg_str_eq(ev->value, tg_str("us")));
+    }
+
+    return r->failed;
+}
+
+
+static int
 tg_request_user(tg_request_t *r, const tg_json_event_t *ev)
 {
     if (ev->type == TG_JSON_STRING && r->info.user.len == 0) {
@@ -400,6 +422,7 @@ static const tg_request_handler_t  tg_request_handlers[TG_R_LAST] = {
     [TG_R_LIMITS] = tg_request_limits,
     [TG_R_N] = tg_request_answers,
     [TG_R_THINKING] = tg_request_thinking,
+    [TG_R_CONVERSATION] = tg_request_conversation,
     [TG_R_MESSAGE] = tg_request_message,
     [TG_R_ROLE] = tg_request_role,
     [TG_R_TEXT] = tg_request_text,
@@ -429,6 +452,8 @@ static const tg_request_handler_t  tg_request_handlers[TG_R_LAST] = {
     [TG_R_SCHEMA] = tg_request_schema,
     [TG_R_FORMAT] = tg_request_format,
     [TG_R_TIER] = tg_request_tier,
+    [TG_R_SPEED] = tg_request_speed,
+    [TG_R_GEO] = tg_request_geo,
     [TG_R_USER] = tg_request_user
 };
 

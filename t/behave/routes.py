@@ -67,9 +67,11 @@ class Scene:
 
         for name, to in (("openai", self.openai),
                          ("anthropic", self.anthropic)):
-            text = text.replace("https://api.%s.com" % name,
-                                "https://localhost:%d dialect=%s"
-                                % (to.port, name))
+            url = "https://api.%s.com" % name
+            text = "\n".join(
+                line.replace(url, "https://localhost:%d%s" % (
+                    to.port, "" if "dialect=" in line else " dialect=" + name))
+                for line in text.split("\n"))
 
         for i, engine in enumerate(self.engines):
             text = text.replace("127.0.0.1:800%d" % i, engine.address)

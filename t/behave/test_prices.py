@@ -105,6 +105,49 @@ def test_service_tier_has_its_price(server, fake):
         == ["default", "flex", "priority"]
 
 
+@pytest.mark.parametrize("usage,asked,tier,nusd", [
+    ({}, {}, None, 4 * 4000 + 5 * 20000),
+    ({"speed": "standard", "inference_geo": "global"},
+     {"speed": "fast", "inference_geo": "us"}, "standard",
+     4 * 4000 + 5 * 20000),
+    ({"inference_geo": "us"}, {}, "standard+us", 4 * 4400 + 5 * 22000),
+    ({"speed": "fast"}, {}, "fast", 4 * 8000 + 5 * 40000),
+    ({"speed": "fast", "inference_geo": "us"}, {}, "fast+us",
+     4 * 8800 + 5 * 44000),
+    ({"service_tier": "batch", "inference_geo": "us"}, {}, "batch+us",
+     4 * 2200 + 5 * 11000)], ids=str)
+@pytest.mark.parametrize("stream", [False, True])
+def test_speed_and_place_have_their_price(server, fake, stream, usage, asked,
+                                          tier, nusd):
+    """https://platform.claude.com/docs/en/manage-claude/data-residency,
+    https://platform.claude.com/docs/en/build-with-claude/fast-mode"""
+    server.write("etc/prices.json", json.dumps(
+        {"tollgate_prices": 1, "models": {"claude-opus-5-5": {
+            "input": "4", "output": "20", "us_surcharge": "10%",
+            "fast": {"input": "8", "output": "40"},
+            "batch": {"input": "2", "output": "10"}}}}))
+    server.meter(fake, host="api.anthropic.com")
+    said = {"input_tokens": 4, "output_tokens": 5, **usage}
+    if usage and "service_tier" not in usage:
+        said["service_tier"] = "standard"
+    message = {"type": "message", "role": "assistant", "id": "msg_1",
+               "model": "claude-opus-5-5", "content": [], "usage": said,
+               "stop_reason": "end_turn"}
+    events = [{"type": "message_start",
+               "message": {**message, "stop_reason": None}},
+              {"type": "message_delta", "delta": {"stop_reason": "end_turn"},
+               "usage": {"output_tokens": 5}}, {"type": "message_stop"}]
+    answer = ({"body": "".join("event: %s\ndata: %s\n\n" % (
+                  e["type"], json.dumps(e)) for e in events),
+               "content_type": "text/event-stream"}
+              if stream else {"body": json.dumps(message)})
+    server.client.post("/v1/messages", {**calls.CLAUDE, **asked,
+                                        "stream": stream}, fake=answer)
+    line = server.line()
+    assert line.nusd == nusd
+    assert line.get("llm.service_tier") == tier
+
+
 def test_prices_are_for_the_providers_own_model(server, fake):
     listed = {"gpt-4o-mini": price(1e-06)["gpt-4o-mini"],
               "groq/gpt-4o-mini": {**price(5e-06)["gpt-4o-mini"],

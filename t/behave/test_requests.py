@@ -6,6 +6,7 @@ import time
 import pytest
 
 import calls
+from keys import gated
 
 CHAT = "/v1/chat/completions"
 SIZES = {"small": 10, "buffer": 16 * 1024, "file": 200 * 1024,
@@ -143,3 +144,33 @@ def test_upload_is_passed_and_its_model_field_read(server, fake):
     for line in server.lines(2):
         assert line["gen_ai.request.model"] == "whisper-1"
         assert line["llm.usage.duration_ms"] == 9000
+
+
+BATCH = CHAT + "/batch"
+CHOICES = json.dumps({
+    "id": "chatcmpl-1", "object": "chat.completion", "model": "llama",
+    "choices": [{"index": i, "finish_reason": "stop", "message": {
+        "role": "assistant", "content": "yes"}} for i in range(2)],
+    "usage": {"prompt_tokens": 8, "completion_tokens": 2,
+              "total_tokens": 10}})
+
+
+def batch(*prompts):
+    """vLLM's: each prompt is a conversation of its own."""
+    return {"model": "llama", "max_tokens": 10, "messages": [
+        [{"role": "user", "content": p}] for p in prompts]}
+
+
+def test_a_batch_of_conversations_is_bounded_guarded_and_metered(server,
+                                                                 fake):
+    server.meter(fake, *gated(
+        server, "out per=all output_tokens=25/day wait=0s",
+        llm=[("llm_guard", "no", "deny=~secret")]))
+    for prompts, status in ((("a", "b"), 200), (("a", "a secret"), 403),
+                            (("a", "b", "c"), 429)):
+        r = server.client.post(BATCH, batch(*prompts),
+                               fake={"body": CHOICES})
+        assert r.status == status, r.body
+    line = server.lines(3)[0]
+    assert line["gen_ai.operation.name"] == "chat"
+    assert (line.input, line.output, line.source) == (8, 2, "reported")

@@ -508,7 +508,7 @@ test_a_request_says_what_there_is(void **state)
     assert_int_equal(ask.prediction, 8);
     assert_int_equal(ask.uses, 4);
     assert_true(ask.elsewhere && ask.sounds);
-    assert_int_equal(ask.tier, TG_TIER_FLEX);
+    assert_int_equal(ask.tier, TG_TIER_FLEX | TG_TIER_US);
     assert_int_equal(ask.max_tokens, 9);
     assert_int_equal(ask.answers, 2);
     assert_true(ask.tools && ask.inspected && ask.price == NULL);

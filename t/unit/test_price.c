@@ -251,6 +251,74 @@ test_tier_without_a_long_price_takes_the_dearer_and_says_so(void **state)
 }
 
 
+/* Anthropic's: speed "fast" and inference_geo "us". */
+static void
+test_fast_and_us_add_to_tokens_alone(void **state)
+{
+    tg_cost_t          c;
+    tg_usage_t         u = used(1000, 10);
+    const tg_price_t  *p;
+    tg_price_book_t   *book;
+
+    (void) state;
+
+    book = book_of(OURS("\"m\": {\"input\": 4, \"output\": 20,"
+                        " \"cache_read\": \"0.2\", \"web_search\": \"0.01\","
+                        " \"batch\": {\"input\": 2, \"output\": 10},"
+                        " \"fast\": {\"input\": 8, \"output\": 40,"
+                        " \"cache_read\": \"0.4\"}, \"us_surcharge\": \"10%\"},"
+                        " \"n\": {\"same_as\": \"m\", \"discount\": \"50%\"},"
+                        " \"slow\": {\"input\": 4, \"output\": 20}"));
+
+    u.cache_read = 500;
+    u.reasoning = 5;
+    u.web_searches = 1;
+    c = cost_of(book, "m", &u, tg_tier_parse(tg_str("standard+us")));
+    assert_true(c.input == 2200000 && c.cache_read == 110000
+                && c.output == 220000 && c.tools == 10000000
+                && !c.incomplete);
+    assert_true(c.list == 4000000 + 200000 + 10000000);
+    c = cost_of(book, "m", &u, tg_tier_parse(tg_str("fast")));
+    assert_true(c.input == 4000000 && c.cache_read == 200000
+                && c.output == 400000 && !c.incomplete);
+    c = cost_of(book, "m", &u, tg_tier_parse(tg_str("fast+us")));
+    assert_true(c.input == 4400000 && c.output == 440000);
+    c = cost_of(book, "m", &u, tg_tier_parse(tg_str("batch+us")));
+    assert_true(c.input == 1100000 && c.output == 110000);
+    c = cost_of(book, "n", &u, tg_tier_parse(tg_str("standard+us")));
+    assert_true(c.input == 1100000 && c.tools == 5000000);
+
+    /* no one knows what it costs */
+
+    c = cost_of(book, "slow", &u, TG_TIER_FAST);
+    assert_true(c.input == 2000000 && c.incomplete);
+    c = cost_of(book, "slow", &u, TG_TIER_US);
+    assert_true(c.input == 2000000);
+
+    p = tg_price_find(book, tg_str(""), tg_str("m"));
+    assert_true(tg_price_bound(p, 1000, 0, TG_TIER_STANDARD) < 4100000);
+    assert_true(tg_price_bound(p, 1000, 0, TG_TIER_US) >= 4400000);
+    assert_true(tg_price_bound(p, 1000, 0, TG_TIER_FAST | TG_TIER_US)
+                >= 8800000);
+
+    check_refused(OURS("\"m\": {\"input\": 1, \"us_surcharge\": \"x\"}"),
+                  "us_surcharge");
+    check_refused(OURS("\"m\": {\"input\": 1, \"fast+us\": {\"input\": 1}}"),
+                  "fast+us");
+    tg_price_book_destroy(book);
+
+    book = book_of("{\"m\": {\"input_cost_per_token\": 5e-06,"
+                   " \"output_cost_per_token\": 2.5e-05,"
+                   " \"provider_specific_entry\": {\"us\": 1.1, \"fast\": 6.0}}}");
+    u = used(1000, 10);
+    c = cost_of(book, "m", &u, TG_TIER_US);
+    assert_true(c.input == 5500000 && c.output == 275000);
+    c = cost_of(book, "m", &u, TG_TIER_FAST);
+    assert_true(c.input == 30000000 && c.output == 1500000 && !c.incomplete);
+    tg_price_book_destroy(book);
+}
+
+
 static void
 test_parts_never_exceed_the_whole(void **state)
 {
@@ -1301,6 +1369,7 @@ main(void)
         cmocka_unit_test(test_highest_threshold_exceeded_wins),
         cmocka_unit_test(
             test_tier_without_a_long_price_takes_the_dearer_and_says_so),
+        cmocka_unit_test(test_fast_and_us_add_to_tokens_alone),
         cmocka_unit_test(test_parts_never_exceed_the_whole),
         cmocka_unit_test(test_class_without_price_is_charged_as_its_whole),
         cmocka_unit_test(test_no_price_is_incomplete),

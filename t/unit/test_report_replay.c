@@ -311,6 +311,15 @@ test_bedrocks_asked_model_is_what_is_priced(void **state)
     reprice(book, tg_str_null, &r, &cost);
     is(cost.price_id, "us.m");
     assert_int_equal(cost.total, 33000000);
+
+    /* unless the line was priced by the one that answered */
+
+    r.text[REC_PRICE_ID] = tg_str("us.m");
+    reprice(book, tg_str_null, &r, &cost);
+    is(cost.price_id, "us.m");
+    r.text[REC_PRICE_ID] = tg_str("m");
+    reprice(book, tg_str_null, &r, &cost);
+    is(cost.price_id, "m");
     tg_price_book_destroy(book);
 }
 

@@ -103,6 +103,28 @@ assert_text(tg_str_t is, const char *should)
 }
 
 
+/* vLLM's: a choice for each list of messages. */
+static void
+test_each_conversation_of_a_batch_is_answered(void **state)
+{
+    const tg_request_info_t  *i;
+
+    (void) state;
+    i = body("/v1/chat/completions/batch",
+             "{\"model\":\"m\",\"max_tokens\":9,\"messages\":["
+             "[{\"role\":\"system\",\"content\":\"abcd\"},"
+             "{\"role\":\"user\",\"content\":\"one\"}],"
+             "[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+             "\"text\":\"two!!\"}]}],[]]}");
+    assert_text(i->model, "m");
+    assert_int_equal(i->n, 3);
+    assert_int_equal(i->messages, 3);
+    assert_int_equal(i->text_bytes, 12);
+    assert_int_equal(i->system_bytes, 4);
+    assert_int_equal(i->max_tokens, 9);
+}
+
+
 static void
 test_chat_request_is_read(void **state)
 {
@@ -863,6 +885,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_models_that_may_answer_as_well),
+        cmocka_unit_test(test_each_conversation_of_a_batch_is_answered),
         cmocka_unit_test(test_chat_request_is_read),
         cmocka_unit_test(test_what_is_not_in_the_body_is_told),
         cmocka_unit_test(test_tools_that_the_provider_runs_are_told_with_their_limit),

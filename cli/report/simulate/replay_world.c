@@ -199,6 +199,7 @@ open_conf(replay_t *p)
     tg_error_t   err;
 
     conf->node = tg_str("replay");
+    conf->placed = true;
 
     if (tg_conf_finish(conf, &err) != TG_OK) {
         return failed("--conf", err.message);

@@ -114,6 +114,24 @@ reprice_by(const record_t *r)
 }
 
 
+/* Bedrock charges for what a path asked for, as tg_call.c has it; its other
+ * APIs say the model that answered, and so does the entry that was used. */
+static bool
+reprice_asked(const record_t *r)
+{
+    tg_str_t  vendor = r->text[REC_VENDOR], model;
+
+    if (!tg_str_eq(vendor, tg_str("aws.bedrock"))) {
+        return false;
+    }
+
+    (void) tg_price_bare(vendor, r->text[REC_PRICE_ID], &model);
+
+    return !tg_str_eq(model, r->text[REC_MODEL])
+           || tg_str_eq(model, reprice_sent_model(r));
+}
+
+
 /* What an entry's name is without a call: where a path named the model, or a
  * provider has another one's prices. */
 static const tg_price_t *
@@ -123,12 +141,9 @@ reprice_find(const tg_price_book_t *book, tg_str_t vendor, const record_t *r)
     const tg_str_t     models[] = {
         r->text[REC_MODEL], reprice_sent_model(r)
     };
-    size_t             asked = tg_str_eq(r->text[REC_VENDOR],
-                                         tg_str("aws.bedrock"));
+    size_t             asked = reprice_asked(r);
 
     vendor = vendor.len != 0 ? vendor : r->text[REC_VENDOR];
-
-    /* Bedrock charges for what was asked for, as tg_call.c has it */
 
     for (size_t i = 0; i < 2 && price == NULL; i++) {
         if (models[i ^ asked].len != 0) {
