@@ -549,6 +549,22 @@ tg_answer_calibrate(tg_answer_t *a, int64_t prompt, int64_t answer)
 }
 
 
+void
+tg_answer_hide(tg_answer_t *a)
+{
+    a->hidden = true;
+}
+
+
+bool
+tg_answer_hidden(const tg_answer_t *a)
+{
+    return a->hidden && a->status >= 200 && a->status < 300
+           && (a->api->flags & TG_API_ESTIMATE)
+           && a->info.usage.source != TG_USAGE_REPORTED;
+}
+
+
 const tg_answer_info_t *
 tg_answer_info(const tg_answer_t *a)
 {

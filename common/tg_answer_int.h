@@ -71,6 +71,7 @@ struct tg_answer_s {
     tg_framing_t               framing;
     bool                       text;        /* content type is text, not SSE */
     bool                       lines;       /* content type is lines of JSON */
+    bool                       hidden;      /* can't be read to its end */
     bool                       resync;      /* to the next line, after error */
     bool                       finished;
     bool                       blocked;     /* the prompt was refused */
