@@ -505,6 +505,9 @@ tg_answer_finish(tg_answer_t *a)
 
     if (a->framing == TG_FRAMING_SSE) {
         (void) tg_sse_finish(&a->u.sse);
+
+    } else if (a->framing == TG_FRAMING_JSON) {
+        tg_answer_doc_end(a);
     }
 
     if (a->info.events > 1 && a->framing == TG_FRAMING_JSON

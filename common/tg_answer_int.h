@@ -36,6 +36,7 @@ typedef struct {
 typedef struct {
     bool         whole;         /* it was valid to its end */
     bool         usage;         /* has a usage that is an object */
+    bool         told;          /* to its end */
     bool         choices;       /* has a list of choices */
     bool         choice;        /* and an element in it */
     bool         null;          /* has a "usage": null */
