@@ -39,6 +39,7 @@ llm_answer_encoding(llm_ctx_t *ctx, request_rec *r)
 
     case TG_CODING_OPAQUE:
         ctx->opaque = 1;
+        tg_call_answer_hidden(ctx->call);
         break;
 
     case TG_CODING_IDENTITY:

@@ -505,6 +505,9 @@ tg_answer_finish(tg_answer_t *a)
 
     if (a->framing == TG_FRAMING_SSE) {
         (void) tg_sse_finish(&a->u.sse);
+
+    } else if (a->framing == TG_FRAMING_JSON) {
+        tg_answer_doc_end(a);
     }
 
     if (a->info.events > 1 && a->framing == TG_FRAMING_JSON
@@ -546,6 +549,22 @@ tg_answer_calibrate(tg_answer_t *a, int64_t prompt, int64_t answer)
         guess = tg_usage_estimate(a->info.text_bytes, answer);
         u->output = guess > a->told_output ? guess : a->told_output;
     }
+}
+
+
+void
+tg_answer_hide(tg_answer_t *a)
+{
+    a->hidden = true;
+}
+
+
+bool
+tg_answer_hidden(const tg_answer_t *a)
+{
+    return a->hidden && a->status >= 200 && a->status < 300
+           && (a->api->flags & TG_API_ESTIMATE)
+           && a->info.usage.source != TG_USAGE_REPORTED;
 }
 
 

@@ -100,6 +100,14 @@ void tg_answer_calibrate(tg_answer_t *a, int64_t prompt, int64_t answer);
  */
 bool tg_answer_goes_on(const tg_answer_t *a);
 
+/*
+ * Its body, or the rest of it, can't be read: it is in a coding that nobody here
+ * knows.  tg_answer_hidden(), once it is finished: what it has used is not known
+ * for that reason, though it is billed.
+ */
+void tg_answer_hide(tg_answer_t *a);
+bool tg_answer_hidden(const tg_answer_t *a);
+
 const tg_answer_info_t *tg_answer_info(const tg_answer_t *a);
 
 #endif /* TG_ANSWER_H */

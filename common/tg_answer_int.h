@@ -36,6 +36,7 @@ typedef struct {
 typedef struct {
     bool         whole;         /* it was valid to its end */
     bool         usage;         /* has a usage that is an object */
+    bool         told;          /* to its end */
     bool         choices;       /* has a list of choices */
     bool         choice;        /* and an element in it */
     bool         null;          /* has a "usage": null */
@@ -71,6 +72,7 @@ struct tg_answer_s {
     tg_framing_t               framing;
     bool                       text;        /* content type is text, not SSE */
     bool                       lines;       /* content type is lines of JSON */
+    bool                       hidden;      /* can't be read to its end */
     bool                       resync;      /* to the next line, after error */
     bool                       finished;
     bool                       blocked;     /* the prompt was refused */

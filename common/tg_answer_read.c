@@ -121,7 +121,7 @@ tg_answer_doc_end(tg_answer_t *a)
 {
     tg_counts_t  *doc = &a->doc.counts;
 
-    if (a->doc.whole && doc->present != 0) {
+    if ((a->doc.whole || a->doc.told) && doc->present != 0) {
         switch (a->api->merge) {
 
         case TG_MERGE_LAST:
@@ -163,6 +163,7 @@ tg_answer_doc_end(tg_answer_t *a)
     tg_counts_clear(doc);
     a->doc.whole = false;
     a->doc.usage = false;
+    a->doc.told = false;
     a->doc.choices = false;
     a->doc.choice = false;
     a->doc.null = false;
@@ -187,6 +188,7 @@ tg_answer_usage(tg_answer_t *a, const tg_json_event_t *ev)
             tg_usage_sum(a->sum, &u);
             tg_counts_clear(&a->doc.counts);
         }
+        a->doc.told = true;
         break;
 
     case TG_JSON_NULL:

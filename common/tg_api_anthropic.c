@@ -4,6 +4,8 @@
 /* https://docs.claude.com/en/api/messages, .../messages-streaming */
 
 const tg_json_want_t  tg_want_anthropic_usage[] = {
+    { "usage", TG_A_USAGE, 0 },
+    { "message.usage", TG_A_USAGE, 0 },
     TG_ANTHROPIC_USAGE("usage.", TG_A_OUTPUT),
     TG_ANTHROPIC_EXTRAS("usage."),
     TG_ANTHROPIC_USAGE("message.usage.", TG_A_START_OUTPUT),

@@ -445,6 +445,15 @@ tg_call_answer_header(tg_call_t *call, tg_str_t name, tg_str_t value)
 }
 
 
+void
+tg_call_answer_hidden(tg_call_t *call)
+{
+    if (call->answer != NULL) {
+        tg_answer_hide(call->answer);
+    }
+}
+
+
 bool
 tg_call_streams(const tg_call_t *call)
 {
@@ -782,12 +791,14 @@ tg_call_settle(tg_call_t *call, const tg_price_book_t *book)
 }
 
 
-/* What a look at it later says of its usage is no bill, lest each look be one. */
+/* What a look at it later says of its usage is no bill, lest each look be one;
+ * nor is nothing one where it could not be read. */
 static bool
 tg_call_goes_on(const tg_call_t *call)
 {
-    return call->answer != NULL && !tg_call_gratis(call)
-           && tg_answer_goes_on(call->answer);
+    return call->answer != NULL && !tg_call_gratis(call) && !call->cached
+           && (tg_answer_goes_on(call->answer)
+               || tg_answer_hidden(call->answer));
 }
 
 

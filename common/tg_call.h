@@ -281,6 +281,10 @@ void tg_call_upstream(tg_call_t *call, tg_str_t host, unsigned attempts);
 void tg_call_answer(tg_call_t *call, unsigned status, tg_str_t content_type,
     bool cached);
 void tg_call_answer_header(tg_call_t *call, tg_str_t name, tg_str_t value);
+
+/* Its body, or the rest of it, can't be read, and is not fed: where quotas hold
+ * something for the call it comes to all of that. */
+void tg_call_answer_hidden(tg_call_t *call);
 bool tg_call_wants_headers(const tg_call_t *call);
 
 /*

@@ -104,7 +104,13 @@ tg_inflate_step(tg_inflate_t *inf, const tg_inflate_to_t *to)
         rc = inflateReset(&inf->zs);            /* gzip members in a row */
     }
 
-    return (rc == Z_OK || rc == Z_BUF_ERROR) && inf->total <= TG_INFLATE_MAX;
+    if ((rc == Z_OK || rc == Z_BUF_ERROR) && inf->total <= TG_INFLATE_MAX) {
+        return true;
+    }
+
+    tg_call_answer_hidden(to->call);
+
+    return false;
 }
 
 
@@ -117,6 +123,7 @@ tg_inflate_run(tg_inflate_t *inf, const char *p, size_t n,
     }
 
     if (!inf->begun && tg_inflate_begin(inf, (unsigned char) p[0]) != Z_OK) {
+        tg_call_answer_hidden(to->call);
         inf->done = true;
         return;
     }

@@ -19,7 +19,7 @@ tg_inflate_t *tg_inflate_create(tg_mem_t *mem);
 /*
  * A piece of a body in gzip, zlib or raw deflate format: its contents are fed to
  * the call.  What can't be unpacked ends it in silence, as does more than 256
- * MB: the usage stays unreported then.
+ * MB: the rest of the answer is a hidden one then.
  */
 void tg_inflate_feed(tg_inflate_t *inf, tg_call_t *call, const char *p,
     size_t n, const tg_now_t *now);

@@ -88,6 +88,7 @@ ngx_http_llm_answer_encoding(ngx_http_llm_ctx_t *ctx)
 
     case TG_CODING_OPAQUE:
         ctx->opaque = 1;
+        tg_call_answer_hidden(ctx->call);
         break;
 
     case TG_CODING_IDENTITY:

@@ -474,6 +474,29 @@ def test_call_that_is_answered_later_costs_what_it_held(server, fake):
     assert server.lines(5)[4].source == "reported"
 
 
+@pytest.mark.parametrize("knobs", [
+    {"headers": {"Content-Encoding": "br"}},
+    {"headers": {"Content-Encoding": "gzip"}},      # but it is not
+    {"encoding": "gzip", "headers": {"Content-Encoding": "gzip, gzip"}}],
+    ids=["br", "no gzip", "twice"])
+def test_answer_that_cannot_be_read_costs_what_it_held(server, fake, knobs):
+    start(server, fake, "all per=all usd=1/day",
+          "out per=all output_tokens=100/day wait=0s")
+    for status in (200, 400):
+        more = {"status": status} if status != 200 else {}
+        r = server.client.post(CHAT, calls.chat("gpt-4o", max_tokens=40),
+                               fake={**knobs, **more})
+        assert r.status == status
+        assert r.body == fake.requests[-1].answer
+    read, refused = server.lines(2)
+    assert read.source == "recovered"
+    assert read.nusd == round(read["llm.hold"] * 1e9) > 40 * 10000
+    assert refused.nusd == 0
+    assert post(server, max_tokens=61).status == 429
+    assert post(server, max_tokens=60).status == 200
+    server.lines(4)
+
+
 def test_fast_stop_leaves_a_call_alone_that_is_complete(server, fake):
     """However fast; its client stays: see Httpd.await_rest()."""
     start(server, fake, "all per=all usd=1/day")

@@ -285,6 +285,44 @@ test_bytes_that_are_no_text_do_not_lose_the_usage(void **state)
 
 
 static void
+test_a_usage_that_came_whole_counts_though_the_rest_is_cut(void **state)
+{
+    static const struct {
+        const char  *path;
+        const char  *type;
+        const char  *body;      /* told where it ends, not before */
+    } cut[] = {
+        { CHAT, JSON, "{\"choices\":[{\"message\":{\"content\":\"hello\"}}],"
+                      "\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3,"
+                      "\"prompt_tokens_details\":{\"cached_tokens\":1}}" },
+        { CHAT, SSE, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,"
+                     "\"completion_tokens\":3,\"prompt_tokens_details\":{"
+                     "\"cached_tokens\":1}}" },
+        { "/v1/messages", JSON, "{\"content\":[{\"type\":\"text\",\"text\":\"\"}]"
+                                ",\"usage\":{\"input_tokens\":6,"
+                                "\"cache_read_input_tokens\":1,"
+                                "\"output_tokens\":3}" }
+    };
+
+    char                     body[256];
+    const tg_answer_info_t  *a;
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+        a = answer(cut[i].path, "", cut[i].type, cut[i].body);
+        assert_tokens(a, TG_USAGE_REPORTED, 7, 3);
+        assert_int_equal(a->usage.cache_read, 1);
+
+        (void) snprintf(body, sizeof(body), "%.*s",
+                        (int) strlen(cut[i].body) - 1, cut[i].body);
+        a = answer(cut[i].path, "", cut[i].type, body);
+        assert_int_equal(a->usage.source, TG_USAGE_ESTIMATED);
+    }
+}
+
+
+static void
 test_a_usage_of_zeros_takes_nothing_back(void **state)
 {
     (void) state;
@@ -1129,6 +1167,8 @@ main(void)
         cmocka_unit_test(test_a_stream_without_usage_is_estimated),
         cmocka_unit_test(test_a_broken_event_does_not_stop_the_reading),
         cmocka_unit_test(test_bytes_that_are_no_text_do_not_lose_the_usage),
+        cmocka_unit_test(
+            test_a_usage_that_came_whole_counts_though_the_rest_is_cut),
         cmocka_unit_test(test_a_usage_of_zeros_takes_nothing_back),
         cmocka_unit_test(test_usage_in_a_choice_counts),
         cmocka_unit_test(test_cumulative_usage_is_replaced_not_added),
