@@ -40,6 +40,14 @@ void tg_burn_add(tg_burn_t *b, int64_t unit, int64_t now, int64_t amount);
 /* The same, number being now / unit. */
 void tg_burn_add_to(tg_burn_t *b, int64_t number, int64_t now, int64_t amount);
 
+/* Before that: asks for what it will touch. */
+static inline void
+tg_burn_prefetch(tg_burn_t *b, int64_t number)
+{
+    __builtin_prefetch(&b->last, 1);
+    __builtin_prefetch(&b->cell[(uint64_t) number % TG_BURN_CELLS], 1);
+}
+
 /* What was added in the last TG_BURN_CELLS - 1 units and the part of this one
  * that is over. */
 void tg_burn_recent(const tg_burn_t *b, int64_t unit, int64_t now,

@@ -89,6 +89,17 @@ tg_labels_odd(uint64_t w)
 
 
 static uint64_t
+tg_labels_eight(const char *p)
+{
+    uint64_t  w;
+
+    memcpy(&w, p, 8);
+
+    return w;
+}
+
+
+static uint64_t
 tg_labels_four(const char *p)
 {
     uint32_t  w;
@@ -110,12 +121,12 @@ tg_labels_plain(tg_str_t s, uint64_t *hash)
         /* The last eight overlap what is before them. */
 
         for (size_t i = 0; i < s.len - 8; i += 8) {
-            memcpy(&w, s.p + i, 8);
+            w = tg_labels_eight(s.p + i);
             odd |= tg_labels_odd(w);
             h = tg_labels_mix(h, w);
         }
 
-        memcpy(&w, s.p + s.len - 8, 8);
+        w = tg_labels_eight(s.p + s.len - 8);
 
     } else if (s.len >= 4) {
         w = tg_labels_four(s.p) | tg_labels_four(s.p + s.len - 4) << 32;
@@ -201,6 +212,33 @@ tg_labels_write(const tg_labels_t *l, char *to)
 }
 
 
+/* memcmp() is a call, and most of these are short. */
+static bool
+tg_labels_same(const char *a, const char *b, size_t n)
+{
+    if (n >= 8) {
+
+        /* The last eight overlap what is before them. */
+
+        for (size_t i = 0; i < n - 8; i += 8) {
+            if (tg_labels_eight(a + i) != tg_labels_eight(b + i)) {
+                return false;
+            }
+        }
+
+        return tg_labels_eight(a + n - 8) == tg_labels_eight(b + n - 8);
+    }
+
+    if (n >= 4) {
+        return tg_labels_four(a) == tg_labels_four(b)
+               && tg_labels_four(a + n - 4) == tg_labels_four(b + n - 4);
+    }
+
+    return n == 0 || (a[0] == b[0] && a[n / 2] == b[n / 2]
+                      && a[n - 1] == b[n - 1]);
+}
+
+
 bool
 tg_labels_are(const tg_labels_t *l, tg_str_t text)
 {
@@ -219,9 +257,9 @@ tg_labels_are(const tg_labels_t *l, tg_str_t text)
         /* A value has no quote in it that has no backslash before it. */
 
         if (p > end || (size_t) (end - p) < size
-            || memcmp(p + label->name.len + 2, label->value.p,
-                      label->value.len) != 0
-            || memcmp(p, label->name.p, label->name.len) != 0
+            || !tg_labels_same(p + label->name.len + 2, label->value.p,
+                               label->value.len)
+            || !tg_labels_same(p, label->name.p, label->name.len)
             || p[label->name.len] != '=' || p[size - 1] != '"')
         {
             return false;

@@ -51,10 +51,33 @@ tg_spend_date(tg_spend_date_t *date, const tg_zone_t *zone, int64_t t)
 }
 
 
+static uint64_t
+tg_spend_four(const unsigned char *c)
+{
+    return c[0] | (uint64_t) c[1] << 8 | (uint64_t) c[2] << 16
+           | (uint64_t) c[3] << 24;
+}
+
+
+/* Fewer than eight bytes, the first one the lowest. */
+static uint64_t
+tg_spend_tail(const char *p, size_t n)
+{
+    const unsigned char  *c = (const unsigned char *) p;
+
+    if (n < 4) {
+        return c[0] | (uint64_t) c[n / 2] << 8 * (n / 2)
+               | (uint64_t) c[n - 1] << 8 * (n - 1);
+    }
+
+    return tg_spend_four(c) | tg_spend_four(c + n - 4) << 8 * (n - 4);
+}
+
+
 void
 tg_spend_name(tg_spend_name_t *name, tg_str_t s)
 {
-    size_t    n = s.len, i, k;
+    size_t    n = s.len, i;
     uint64_t  tail;
     uint64_t  h = UINT64_C(14695981039346656037);
 
@@ -78,10 +101,7 @@ tg_spend_name(tg_spend_name_t *name, tg_str_t s)
     }
 
     if (i * 8 < n) {
-        for (k = n, tail = 0; k-- > i * 8; ) {
-            tail = tail << 8 | (unsigned char) s.p[k];
-        }
-
+        tail = tg_spend_tail(s.p + i * 8, n - i * 8);
         name->word[i] = tail;
         h = (h ^ tail) * UINT64_C(0x9fb21c651e98df25);
         h ^= h >> 32;
@@ -209,13 +229,13 @@ tg_spend_row(tg_spend_t *s, const tg_spend_table_t *t,
 
 
 static void
-tg_spend_add(tg_spend_row_t *row, unsigned day, const tg_spent_t *spent)
+tg_spend_add(tg_spend_row_t *row, unsigned day, int64_t cell,
+    const tg_spent_t *spent)
 {
     if (spent->cost != 0) {
         (void) atomic_fetch_add_explicit(&row->day[day].cost, spent->cost,
                                          memory_order_relaxed);
-        tg_burn_add_to(&row->recent, spent->now / TG_SPEND_UNIT, spent->now,
-                       spent->cost);
+        tg_burn_add_to(&row->recent, cell, spent->now, spent->cost);
     }
 
     if (!spent->attempt) {
@@ -225,27 +245,38 @@ tg_spend_add(tg_spend_row_t *row, unsigned day, const tg_spent_t *spent)
 }
 
 
+/* Where a name is counted: in a row of its own or in "other"; NULL: no room. */
 static tg_spend_row_t *
-tg_spend_sum_row(tg_spend_t *s, tg_str_t name, uint32_t month,
-    uint32_t present)
+tg_spend_place(tg_spend_t *s, unsigned dimension, tg_str_t name,
+    uint32_t month, uint32_t present)
 {
-    tg_spend_name_t  n;
+    tg_spend_row_t   *row;
+    tg_spend_name_t   n;
 
     tg_spend_name(&n, name);
+    row = tg_spend_row(s, &tg_spend_tables[dimension], &n, month, present);
+
+    if (row != NULL) {
+        return row;
+    }
+
+    tg_spend_name(&n, tg_strz(tg_spend_names[dimension]));
 
     return tg_spend_row(s, &tg_spend_tables[TG_SPEND_SUM], &n, month, present);
 }
 
 
+/* All rows are looked up and asked for before anything is added: each addition
+ * holds up what follows it until it has its cache line. */
 void
 tg_spend_count(tg_spend_t *s, tg_spend_date_t *date, const tg_zone_t *zone,
     const tg_spent_t *spent)
 {
     uint32_t         month, present;
-    unsigned         day;
-    tg_spend_row_t  *row = NULL;
+    unsigned         i, day;
+    tg_spend_row_t  *row[TG_SPEND_DIMENSIONS] = { NULL };
     tg_spend_date_t  own;
-    tg_spend_name_t  name;
+    const int64_t    cell = spent->now / TG_SPEND_UNIT;
 
     if (date == NULL) {
         memset(&own, 0, sizeof(own));
@@ -258,29 +289,26 @@ tg_spend_count(tg_spend_t *s, tg_spend_date_t *date, const tg_zone_t *zone,
     tg_spend_date(date, zone, spent->now);
     present = date->month;
 
-    if (!tg_spend_is_far(month, present)) {
-        row = tg_spend_sum_row(s, TG_SPEND_ALL, month, present);
+    for (i = 0; i < TG_SPEND_DIMENSIONS && !tg_spend_is_far(month, present);
+         i++)
+    {
+        row[i] = tg_spend_place(s, i, spent->name[i], month, present);
+
+        if (row[i] != NULL) {
+            __builtin_prefetch(&row[i]->day[day], 1);
+            tg_burn_prefetch(&row[i]->recent, cell);
+        }
     }
 
-    if (row == NULL) {
+    if (row[TG_SPEND_WHOLE] == NULL) {
         (void) atomic_fetch_add_explicit(&s->late, spent->cost,
                                          memory_order_relaxed);
         return;
     }
 
-    tg_spend_add(row, day, spent);
-
-    for (unsigned i = 0; i < TG_SPEND_DIMENSIONS; i++) {
-        tg_spend_name(&name, spent->name[i]);
-        row = tg_spend_row(s, &tg_spend_tables[i], &name, month, present);
-
-        if (row == NULL) {
-            row = tg_spend_sum_row(s, tg_strz(tg_spend_names[i]), month,
-                                   present);
-        }
-
-        if (row != NULL) {
-            tg_spend_add(row, day, spent);
+    for (i = 0; i < TG_SPEND_DIMENSIONS; i++) {
+        if (row[i] != NULL) {
+            tg_spend_add(row[i], day, cell, spent);
         }
     }
 }

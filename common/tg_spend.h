@@ -40,7 +40,7 @@ extern const char *const  tg_spend_names[TG_SPEND_DIMENSIONS];
 #define TG_SPEND_KEYS       4096
 #define TG_SPEND_MODELS     1024
 #define TG_SPEND_PROVIDERS  128
-#define TG_SPEND_SUMS       64          /* all calls; "other" of each */
+#define TG_SPEND_SUMS       64          /* "other" of each */
 #define TG_SPEND_ROWS                                                        \
     (TG_SPEND_TEAMS + TG_SPEND_KEYS + TG_SPEND_MODELS + TG_SPEND_PROVIDERS   \
      + TG_SPEND_SUMS)

@@ -20,8 +20,11 @@ typedef struct {
 #define TG_SPEND_SUM    TG_SPEND_DIMENSIONS
 extern const tg_spend_table_t  tg_spend_tables[TG_SPEND_SUM + 1];
 
-/* The names of rows in the last: this, and tg_spend_names[] for "other". */
-#define TG_SPEND_ALL    tg_str("all")
+/* Rows in the last have tg_spend_names[], for "other". */
+
+/* Each call is in one row of this dimension, or in its "other": together they
+ * are all calls. */
+#define TG_SPEND_WHOLE  TG_SPEND_PROVIDER
 
 /* A name, ready to be looked for. */
 typedef struct {

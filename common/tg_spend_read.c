@@ -37,22 +37,34 @@ tg_spend_burned(const tg_spend_row_t *row, int64_t now)
 
 
 /* What it cost just now may be of the month before, in the first minutes. */
+static bool
+tg_spend_young(const tg_spend_date_t *date, int64_t now)
+{
+    return date->day == 0
+           && now - date->window.start < TG_SPEND_RECENT + TG_SPEND_UNIT;
+}
+
+
+/* Nothing yet, in the time that tg_spend_burned() looks at. */
+static void
+tg_spend_unburned(int64_t now, tg_burned_t *burned)
+{
+    burned->amount = 0;
+    burned->span = TG_SPEND_RECENT + now % TG_SPEND_UNIT;
+}
+
+
 static int64_t
 tg_spend_hourly(const tg_spend_t *s, const tg_spend_table_t *t,
     const tg_spend_name_t *name, const tg_spend_date_t *date, int64_t now)
 {
-    bool                   young;
     unsigned               step;
     tg_burned_t            burned;
     const tg_spend_row_t  *row;
 
-    young = date->day == 0
-            && now - date->window.start < TG_SPEND_RECENT + TG_SPEND_UNIT;
+    tg_spend_unburned(now, &burned);
 
-    burned.amount = 0;
-    burned.span = TG_SPEND_RECENT + now % TG_SPEND_UNIT;
-
-    for (unsigned ago = 0; ago <= young; ago++) {
+    for (unsigned ago = 0; ago <= tg_spend_young(date, now); ago++) {
         step = 0;
 
         while ((row = tg_spend_find(s, t, name, date->month - ago, &step))
@@ -246,21 +258,44 @@ tg_spend_of(const tg_spend_t *s, tg_spend_dimension_t dimension,
 }
 
 
-/* All days of a month; days may be NULL. */
+/* The rows in which all calls of a month are, each of them once; *i starts at
+ * 0.  NULL at the end. */
+static const tg_spend_row_t *
+tg_spend_next(const tg_spend_t *s, uint32_t month, unsigned *i)
+{
+    unsigned                 at, step;
+    tg_spend_name_t          other;
+    const tg_spend_row_t    *row;
+    const tg_spend_table_t  *t = &tg_spend_tables[TG_SPEND_WHOLE];
+
+    while (*i < t->n) {
+        at = t->at + (*i)++;
+
+        if (tg_spend_is_of(atomic_load_explicit(&s->tag[at],
+                                                memory_order_acquire), month))
+        {
+            return &s->row[at];
+        }
+    }
+
+    step = *i - t->n;
+    tg_spend_name(&other, tg_strz(tg_spend_names[TG_SPEND_WHOLE]));
+    row = tg_spend_find(s, &tg_spend_tables[TG_SPEND_SUM], &other, month,
+                        &step);
+    *i = t->n + step;
+
+    return row;
+}
+
+
 static int64_t
 tg_spend_month(const tg_spend_t *s, uint32_t month, int64_t *days)
 {
     int64_t                cost, sum = 0;
-    unsigned               step = 0;
-    tg_spend_name_t        name;
+    unsigned               at = 0;
     const tg_spend_row_t  *row;
 
-    tg_spend_name(&name, TG_SPEND_ALL);
-
-    while ((row = tg_spend_find(s, &tg_spend_tables[TG_SPEND_SUM], &name,
-                                month, &step))
-           != NULL)
-    {
+    while ((row = tg_spend_next(s, month, &at)) != NULL) {
         for (unsigned i = 0; i < TG_SPEND_DAYS; i++) {
             cost = atomic_load_explicit(&row->day[i].cost,
                                         memory_order_relaxed);
@@ -273,6 +308,32 @@ tg_spend_month(const tg_spend_t *s, uint32_t month, int64_t *days)
 }
 
 
+static void
+tg_spend_whole(const tg_spend_t *s, const tg_spend_date_t *date, int64_t now,
+    tg_spend_sum_t *sum)
+{
+    unsigned               i;
+    tg_burned_t            burned;
+    const tg_spend_row_t  *row;
+
+    tg_spend_unburned(now, &burned);
+
+    for (unsigned ago = 0; ago <= tg_spend_young(date, now); ago++) {
+        i = 0;
+
+        while ((row = tg_spend_next(s, date->month - ago, &i)) != NULL) {
+            burned.amount += tg_spend_burned(row, now);
+
+            if (ago == 0) {
+                tg_spend_days(row, date->day, sum);
+            }
+        }
+    }
+
+    sum->hourly = tg_burned_in(&burned, INT64_C(3600000));
+}
+
+
 void
 tg_spend_all(const tg_spend_t *s, const tg_zone_t *zone, int64_t now,
     tg_spend_all_t *all)
@@ -281,15 +342,12 @@ tg_spend_all(const tg_spend_t *s, const tg_zone_t *zone, int64_t now,
     int64_t          year;
     unsigned         month;
     tg_spend_date_t  date, day;
-    tg_spend_name_t  name;
 
     memset(all, 0, sizeof(tg_spend_all_t));
     memset(&date, 0, sizeof(date));
     tg_spend_date(&date, zone, now);
 
-    tg_spend_name(&name, TG_SPEND_ALL);
-    (void) tg_spend_sum(s, &tg_spend_tables[TG_SPEND_SUM], &name, &date, now,
-                        &all->sum);
+    tg_spend_whole(s, &date, now, &all->sum);
 
     year = date.month / 12;
     month = date.month % 12 + 1;

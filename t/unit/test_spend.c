@@ -255,6 +255,49 @@ test_made_up_names_are_others(void **state)
 }
 
 
+/* A sum of all is made of providers, which may be more than have rows. */
+static void
+test_all_calls_are_those_of_all_providers(void **state)
+{
+    char             name[16];
+    tg_spend_t      *s = shared(0);
+    tg_spend_all_t   all;
+    tg_spend_top_t   top[1];
+    tg_spend_rest_t  rest;
+    tg_spent_t       spent = {
+        .cost = 3, .admitted = APRIL - 1, .now = APRIL - 1
+    };
+
+    (void) state;
+
+    for (int month = 0; month < 2; month++) {
+        for (int i = 0; i < 2 * TG_SPEND_PROVIDERS; i++) {
+            (void) snprintf(name, sizeof(name), "p%d", i);
+            spent.name[TG_SPEND_PROVIDER] = i == 0 ? tg_str_null
+                                                   : tg_strz(name);
+            tg_spend_count(s, NULL, NULL, &spent);
+        }
+
+        spent.admitted = spent.now = APRIL + 2;
+    }
+
+    tg_spend_all(s, NULL, APRIL + 2, &all);
+    assert_int_equal(all.sum.month, 6 * TG_SPEND_PROVIDERS);
+    assert_int_equal(all.sum.today, 6 * TG_SPEND_PROVIDERS);
+    assert_int_equal(all.sum.calls_month, 2 * TG_SPEND_PROVIDERS);
+    assert_int_equal(all.sum.calls_today, 2 * TG_SPEND_PROVIDERS);
+    assert_int_equal(all.yesterday, 6 * TG_SPEND_PROVIDERS);
+    assert_int_equal(all.last_month, 6 * TG_SPEND_PROVIDERS);
+    assert_int_equal(all.late, 0);
+    assert_int_equal(all.sum.hourly, 2 * 6 * TG_SPEND_PROVIDERS * HOUR
+                     / (TG_SPEND_RECENT + (APRIL + 2) % TG_SPEND_UNIT));
+
+    (void) tg_spend_top(s, TG_SPEND_PROVIDER, NULL, APRIL + 2, top, 1, &rest);
+    assert_true(rest.overflow);
+    gone(s);
+}
+
+
 static void
 test_long_names_are_cut_between_characters(void **state)
 {
@@ -604,6 +647,7 @@ main(void)
         cmocka_unit_test(test_the_month_after_next_begins_anew),
         cmocka_unit_test(test_a_clock_that_was_wrong_leaves_nothing),
         cmocka_unit_test(test_made_up_names_are_others),
+        cmocka_unit_test(test_all_calls_are_those_of_all_providers),
         cmocka_unit_test(test_long_names_are_cut_between_characters),
         cmocka_unit_test(test_now_is_the_last_five_minutes),
         cmocka_unit_test(test_days_are_those_of_windows),
