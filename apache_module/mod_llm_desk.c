@@ -7,8 +7,8 @@
 APLOG_USE_MODULE(llm);
 
 /*
- * Keys and ledger, from the configuration to a child's end, and what a step of a
- * call needs to look into them.
+ * Keys and ledger, from the configuration to a child's end, and what a step of
+ * a call needs to look into them.
  */
 
 bool

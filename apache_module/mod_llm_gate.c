@@ -141,9 +141,12 @@ llm_ask(llm_ctx_t *ctx, llm_question_t *ask, int64_t *wait_ms)
 
     (void) pthread_mutex_lock(&ctx->lock);
 
-    /* Before that nothing is charged for it. */
+    /* Where no stop is known yet, none has charged anything.  What the store
+     * has answered counts all the same. */
 
-    ctx->stopped |= llm_is_stopped();
+    if (ask == NULL || !ask->answered) {
+        ctx->stopped |= llm_is_stopped();
+    }
 
     if (llm_gate(&gate, llm_prices_hold()) && ctx->open && !ctx->stopped) {
         llm_now(&ctx->now);

@@ -429,8 +429,8 @@ llm_log_wanted_stopping(void *data, const tg_log_t *log)
 }
 
 
-/* By itself: where the line goes into a buffer, 32 KB of each thread's stack would
- * lie between the pages that it touches. */
+/* By itself: where the line goes into a buffer, 32 KB of each thread's stack
+ * would lie between the pages that it touches. */
 static void
 llm_log_line_now(llm_ctx_t *ctx, const tg_log_t *log, unsigned i, uint64_t seq)
 {

@@ -1,5 +1,7 @@
-"""The row of a worker's memory, over many calls; httpd keeps for later ones what a
-connection has needed, unless it is told not to: then only a leak would grow."""
+"""The row of a worker's memory, over many calls.
+
+httpd keeps for later ones what a connection has needed, unless it is told not
+to: then only a leak grows."""
 
 import re
 import time

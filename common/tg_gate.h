@@ -16,8 +16,8 @@
 #include "tg_price.h"
 #include "tg_roster.h"
 
-/* What a step works with; the next one may be another call's.  Zeroed, then with
- * its expr. */
+/* What a step works with; the next one may be another call's.  Zeroed, then
+ * with its expr. */
 typedef struct {
     tg_window_t         windows[TG_WINDOW_IDLE];
     tg_quota_cache_t    cache;

@@ -457,8 +457,8 @@ ngx_http_llm_alter(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
 
 
 /*
- * nginx has given up the upstream, has no more of its answer, and flushes: so the
- * call has ended, though the request may linger until its client has left.
+ * nginx has given up the upstream, has no more of its answer, and flushes: so
+ * the call has ended, though the request may linger until its client has left.
  */
 static ngx_uint_t
 ngx_http_llm_cut(ngx_http_llm_ctx_t *ctx, ngx_chain_t *in)
