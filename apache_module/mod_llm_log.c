@@ -37,7 +37,7 @@ struct llm_sink_s {
     unsigned          nslots;
     apr_time_t        failed;           /* last complaint */
     size_t            lost;             /* bytes, since then */
-    bool              torn;             /* the file ends in mid-line */
+    unsigned          number;
 };
 
 /* The handle of an LLMLog. */
@@ -109,6 +109,7 @@ llm_log_sink(cmd_parms *cmd, const tg_log_t *log, const char **error)
 
     sink = apr_pcalloc(cmd->pool, sizeof(llm_sink_t));
     sink->target = target;
+    sink->number = (unsigned) llm_main->sinks->nelts;
     sink->fd = -1;
     sink->size = log->buffer;
     sink->flush_ms = log->flush_ms;
@@ -286,12 +287,12 @@ llm_log_put(llm_sink_t *sink, const char *p, size_t n)
 
     /* After a full disk: what follows begins on a line of its own. */
 
-    if (sink->torn) {
+    if (tg_desk_mends(&llm_main->desk, sink->number)) {
         if (llm_log_try(sink->fd, "\n", 1) != 1) {
             llm_log_complain(sink, errno, p, n);
+            tg_desk_torn(&llm_main->desk, sink->number);
             return false;
         }
-        sink->torn = false;
     }
 
     done = llm_log_try(sink->fd, p, n);
@@ -302,7 +303,10 @@ llm_log_put(llm_sink_t *sink, const char *p, size_t n)
 
     llm_log_complain(sink, done == -1 ? errno : 0, done == -1 ? p : p + done,
                      done == -1 ? n : n - (size_t) done);
-    sink->torn = done > 0 && p[done - 1] != '\n';
+
+    if (done > 0 && p[done - 1] != '\n') {
+        tg_desk_torn(&llm_main->desk, sink->number);
+    }
 
     return false;
 }
@@ -318,7 +322,7 @@ llm_log_put_pipe(llm_sink_t *sink, const char *p, size_t n)
 
     if (pthread_mutex_lock(lock) == EOWNERDEAD) {
         (void) pthread_mutex_consistent(lock);
-        sink->torn = true;
+        tg_desk_torn(&llm_main->desk, sink->number);
     }
 
     done = llm_log_put(sink, p, n);

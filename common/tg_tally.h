@@ -45,6 +45,7 @@ typedef struct {
 
     _Atomic uint64_t  seq;          /* of cost lines: the last one's */
     _Atomic uint64_t  lost;         /* lines that could not be written */
+    _Atomic uint64_t  torn;         /* logs that end in mid-line: a bit each */
     tg_metrics_t      metrics;
     tg_spend_t        spend;
     tg_subjects_t     subjects;

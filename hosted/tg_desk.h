@@ -125,6 +125,14 @@ int tg_desk_join(tg_desk_t *desk, int64_t now, tg_error_t *err);
 void tg_desk_tick(tg_desk_t *desk, int64_t now, tg_ledger_swept_pt swept,
     void *data);
 
+/*
+ * tg_desk_lines.c: a log, by its number, ends in mid-line after a full disk: what
+ * any process writes there next is to begin with a line feed.  tg_desk_mends():
+ * that is so, and the caller will do it; who can't says tg_desk_torn() again.
+ */
+void tg_desk_torn(tg_desk_t *desk, unsigned log);
+bool tg_desk_mends(tg_desk_t *desk, unsigned log);
+
 /* No more calls will come to this process, though some are under way. */
 void tg_desk_retire(tg_desk_t *desk);
 

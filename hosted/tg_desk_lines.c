@@ -154,3 +154,32 @@ tg_desk_recovered_lines(tg_desk_t *desk, tg_log_t *const *logs, size_t nlogs,
 
     return safe;
 }
+
+
+/* Of more than 64 logs some share one. */
+static uint64_t
+tg_desk_log_bit(unsigned log)
+{
+    return UINT64_C(1) << log % 64;
+}
+
+
+void
+tg_desk_torn(tg_desk_t *desk, unsigned log)
+{
+    if (desk->tally != NULL) {
+        (void) atomic_fetch_or(&desk->tally->torn, tg_desk_log_bit(log));
+    }
+}
+
+
+bool
+tg_desk_mends(tg_desk_t *desk, unsigned log)
+{
+    uint64_t  bit = tg_desk_log_bit(log);
+
+    return desk->tally != NULL
+           && (atomic_load_explicit(&desk->tally->torn, memory_order_relaxed)
+               & bit) != 0
+           && (atomic_fetch_and(&desk->tally->torn, ~bit) & bit) != 0;
+}

@@ -24,7 +24,7 @@ typedef struct {
     unsigned                   nslots;          /* of buffered lines */
     time_t                     failed;          /* last complaint */
     ngx_uint_t                 lost;            /* bytes, since then */
-    unsigned                   torn:1;          /* the file ends in mid-line */
+    unsigned                   number;          /* of those to be written */
 } ngx_http_llm_log_t;
 
 /* "<PRI>Mon DD HH:MM:SS host tag: ", as ngx_syslog_add_header() writes it */
@@ -102,6 +102,7 @@ ngx_http_llm_log_open(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
     *slot = log;
     ll->conf = log;
     ll->desk = &lmcf->desk;
+    ll->number = (unsigned) lmcf->logs.nelts;
     log->handle = ll;
 
     if (log->condition.len != 0) {
@@ -210,13 +211,13 @@ ngx_http_llm_log_put(ngx_http_llm_log_t *ll, const char *p, size_t size,
 
     /* After a full disk: what follows begins on a line of its own. */
 
-    if (ll->torn) {
+    if (tg_desk_mends(ll->desk, ll->number)) {
         if (ngx_write_fd(ll->file->fd, "\n", 1) != 1) {
             ngx_http_llm_log_complain(ll, ngx_errno, size,
                                       tg_text_lines(p, size), log);
+            tg_desk_torn(ll->desk, ll->number);
             return NGX_ERROR;
         }
-        ll->torn = 0;
     }
 
     n = ngx_write_fd(ll->file->fd, (void *) p, size);
@@ -229,7 +230,10 @@ ngx_http_llm_log_put(ngx_http_llm_log_t *ll, const char *p, size_t size,
     ngx_http_llm_log_complain(ll, n == -1 ? ngx_errno : 0, size - done,
                               tg_text_lines(p + done, size - done),
                               log);
-    ll->torn = n > 0 && p[n - 1] != '\n';
+
+    if (n > 0 && p[n - 1] != '\n') {
+        tg_desk_torn(ll->desk, ll->number);
+    }
 
     return NGX_ERROR;
 }

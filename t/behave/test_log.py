@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 import threading
 import time
 
@@ -178,3 +179,54 @@ def test_full_disk_does_not_harm_the_call(server, fake):
         assert r.body == fake.requests[-1].answer
     server.await_message("/dev/full")
     server.lines(5)
+
+
+@pytest.fixture
+def small_disk(server):
+    """A directory that has room for so many pages."""
+    path = server.mkdir("small")
+
+    if os.geteuid() != 0 or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=60k,mode=777", "none", path],
+            stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+
+    yield path
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+def test_line_behind_a_torn_one_is_whole(server, fake, small_disk):
+    """Whichever process tore the one, and whichever writes the other."""
+    server.expect_errors("bytes of cost lines are lost")
+    site = server.metered(fake, workers=2)
+    path = os.path.join(small_disk, "llm.jsonl")
+    site.llm[0] = ("llm_log", path, "flush=0")
+    server.start(site)
+    log = server.log_of(path)
+    good = torn = 0
+
+    for size in (32, 16, 8):            # each time there is more room
+        with open(os.path.join(small_disk, "else"), "wb") as f:
+            f.write(b"x" * (size << 10))
+        full = -1
+        while full != len(log.raw()):
+            full = len(log.raw())
+            assert server.client.post(CHAT, calls.chat()).status == 200
+            server.await_stillness()
+        good = log.raw().count(b"\n") - torn
+        torn += not log.raw().endswith(b"\n")
+        os.unlink(os.path.join(small_disk, "else"))
+        for _ in range(2):
+            assert server.client.post(CHAT, calls.chat()).status == 200
+        server.wait_until(
+            lambda: log.raw().count(b"\n") == good + torn + 2)
+
+    assert torn > 0
+    lines = log.raw().split(b"\n")
+    assert lines.pop() == b""
+    broken = [line for line in lines if not line.endswith(b"}")]
+    assert len(broken) == torn and all(broken)
+    for line in lines:
+        if line not in broken:
+            parse(line)
+    server.logs.clear()                 # some are not whole

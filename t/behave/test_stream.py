@@ -156,6 +156,24 @@ def test_line_ends_of_any_kind_are_understood(server, fake, eol):
     assert (line.input, line.output, line.model) == (7, 9, "gpt-4o")
 
 
+def test_half_a_character_does_not_hide_the_usage(server, fake):
+    server.meter(fake)
+    usage = '"usage":{"prompt_tokens":7,"completion_tokens":9}'
+    plain = '{"model":"gpt-4o","choices":[{"index":0,"message":{"content":' \
+        '"half \ud83d"},"finish_reason":"stop"}],%s}' % usage
+    event = 'data: {"model":"gpt-4o","choices":[{"index":0,"delta":{' \
+        '"content":"\ud83d"},"finish_reason":"stop"}],%s}\n\n' % usage
+    for body, type in ((plain, "application/json"),
+                       (event + "data: [DONE]\n\n", "text/event-stream")):
+        sent = body.encode("utf-8", "surrogatepass")
+        asked = calls.chat("gpt-4o", stream=body is not plain)
+        r = server.client.post(CHAT, asked, fake={"body": body, "type": type})
+        assert r.body == sent
+    for line in server.lines(2):
+        assert line.source == "reported"
+        assert (line.input, line.output) == (7, 9)
+
+
 def test_error_in_mid_stream_is_told(server, fake):
     server.meter(fake)
     body = 'data: {"model":"gpt-4o","choices":[{"index":0,"delta":' \
