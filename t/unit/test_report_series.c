@@ -572,10 +572,31 @@ test_changes_are_split_exactly(void **unused)
 }
 
 
+/* Clients write names: the same one is the same series, whatever is in it. */
+static void
+test_names_with_a_nul_end_there(void **state)
+{
+    uint32_t       first;
+    series_set_t  *set = series_new(SERIES_MEMORY);
+
+    (void) state;
+    assert_non_null(set);
+    first = series_of(set, "team", tg_str("a\0b"));
+    assert_int_not_equal(first, SERIES_NONE);
+    assert_int_equal(series_of(set, "team", tg_str("a\0b")), first);
+    assert_int_equal(series_of(set, "team", tg_str("a")), first);
+    assert_int_not_equal(series_of(set, "user", tg_str("a")), first);
+    assert_int_not_equal(series_of(set, "team", tg_str("")), first);
+    assert_int_not_equal(series_of(set, "team", tg_str("b")), first);
+    series_free(set);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_names_with_a_nul_end_there),
         cmocka_unit_test(test_stat_medians_and_spread),
         cmocka_unit_test(test_weekdays),
         cmocka_unit_test(test_a_course_knows_weekends_and_hours),

@@ -40,9 +40,11 @@ look_ahead(manifest_t *m, size_t want)
         return true;
     }
 
-    memmove(m->buffer, m->buffer + m->at, m->n - m->at);
-    m->n -= m->at;
-    m->at = 0;
+    if (m->at != 0) {
+        memmove(m->buffer, m->buffer + m->at, m->n - m->at);
+        m->n -= m->at;
+        m->at = 0;
+    }
 
     if (m->room < 2 * want) {
         grown = realloc(m->buffer, 2 * want);

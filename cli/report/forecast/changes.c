@@ -1,4 +1,5 @@
 #include "changes.h"
+#include "reading/hash.h"
 
 #include "tg_money.h"
 
@@ -13,6 +14,7 @@ typedef struct {
 } row_t;
 
 struct changes_set_s {
+    hash_key_t  key;
     row_t      *rows;
     size_t      n, room;
     uint32_t   *index;
@@ -25,7 +27,14 @@ struct changes_set_s {
 changes_set_t *
 changes_new(void)
 {
-    return calloc(1, sizeof(changes_set_t));
+    changes_set_t  *set = calloc(1, sizeof(changes_set_t));
+
+    if (set != NULL && !hash_key_make(&set->key)) {
+        free(set);
+        set = NULL;
+    }
+
+    return set;
 }
 
 
@@ -48,25 +57,6 @@ changes_free(changes_set_t *set)
 }
 
 
-static uint64_t
-hash_of(tg_str_t group, tg_str_t model)
-{
-    uint64_t  h = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < group.len; i++) {
-        h = (h ^ (unsigned char) group.p[i]) * UINT64_C(0x100000001b3);
-    }
-
-    h = (h ^ 0xff) * UINT64_C(0x100000001b3);
-
-    for (size_t i = 0; i < model.len; i++) {
-        h = (h ^ (unsigned char) model.p[i]) * UINT64_C(0x100000001b3);
-    }
-
-    return h ^ h >> 29;
-}
-
-
 static bool
 row_is(const row_t *r, tg_str_t group, tg_str_t model)
 {
@@ -86,8 +76,8 @@ reindex(changes_set_t *set, size_t slots)
     }
 
     for (size_t i = 0; i < set->n; i++) {
-        at = hash_of(tg_strz(set->rows[i].group), tg_strz(set->rows[i].model))
-             & (slots - 1);
+        at = hash_pair(&set->key, tg_strz(set->rows[i].group),
+                       tg_strz(set->rows[i].model)) & (slots - 1);
         while (index[at] != 0) {
             at = (at + 1) & (slots - 1);
         }
@@ -129,7 +119,8 @@ row_of(changes_set_t *set, tg_str_t group, tg_str_t model)
     row_t  *r;
 
     for ( ;; ) {
-        at = set->slots == 0 ? 0 : hash_of(group, model) & (set->slots - 1);
+        at = set->slots == 0 ? 0
+             : hash_pair(&set->key, group, model) & (set->slots - 1);
 
         while (set->slots != 0 && set->index[at] != 0) {
             r = &set->rows[set->index[at] - 1];
@@ -162,7 +153,7 @@ row_of(changes_set_t *set, tg_str_t group, tg_str_t model)
         return NULL;
     }
 
-    at = hash_of(group, model) & (set->slots - 1);
+    at = hash_pair(&set->key, group, model) & (set->slots - 1);
     while (set->index[at] != 0) {
         at = (at + 1) & (set->slots - 1);
     }
@@ -172,11 +163,20 @@ row_of(changes_set_t *set, tg_str_t group, tg_str_t model)
 }
 
 
+/* Up to a NUL: names are kept as strings. */
+static size_t
+name_size(tg_str_t s)
+{
+    return s.len == 0 ? 0 : strnlen(s.p, s.len);
+}
+
+
 bool
 changes_add(changes_set_t *set, bool after, tg_str_t group, tg_str_t model,
     const changes_call_t *call)
 {
-    row_t  *r = row_of(set, group, model);
+    row_t  *r = row_of(set, tg_str_of(group.p, name_size(group)),
+                       tg_str_of(model.p, name_size(model)));
 
     if (r == NULL) {
         return false;

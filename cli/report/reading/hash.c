@@ -32,3 +32,11 @@ hash_bytes(const hash_key_t *key, const void *bytes, size_t n)
 
     return hash_mix(h ^ key->k[3], UINT64_C(0x589965cc75374cc3));
 }
+
+
+uint64_t
+hash_pair(const hash_key_t *key, tg_str_t a, tg_str_t b)
+{
+    return hash_mix(hash_bytes(key, a.p, a.len) ^ key->k[1],
+                    hash_bytes(key, b.p, b.len) ^ key->k[2]);
+}

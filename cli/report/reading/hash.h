@@ -6,6 +6,8 @@
 #ifndef HASH_H
 #define HASH_H
 
+#include "tg_str.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +21,9 @@ bool hash_key_make(hash_key_t *key);
 
 /* Multiply and fold, as in wyhash (Wang Yi, 2019). */
 uint64_t hash_bytes(const hash_key_t *key, const void *p, size_t n);
+
+/* Of two, in their order. */
+uint64_t hash_pair(const hash_key_t *key, tg_str_t a, tg_str_t b);
 
 static inline uint64_t
 hash_mix(uint64_t a, uint64_t b)

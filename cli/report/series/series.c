@@ -1,4 +1,5 @@
 #include "series.h"
+#include "reading/hash.h"
 
 #include "tg_money.h"
 #include "tg_window.h"
@@ -16,6 +17,7 @@ typedef struct {
 } link_t;
 
 struct series_set_s {
+    hash_key_t  key;                    /* of places in the index */
     series_t  *list;
     size_t     n, room;
     uint32_t  *index;                   /* by hash; open addressing, n + 1 */
@@ -40,7 +42,9 @@ series_new(size_t bytes)
     set->gone = calloc(GIVEN_UP, sizeof(uint64_t));
     set->links = calloc(SERIES_LINKS, sizeof(link_t));
 
-    if (set->gone == NULL || set->links == NULL) {
+    if (set->gone == NULL || set->links == NULL
+        || !hash_key_make(&set->key))
+    {
         series_free(set);
         return NULL;
     }
@@ -160,7 +164,7 @@ series_reindex(series_set_t *set, size_t slots)
     }
 
     for (size_t i = 0; i < set->n; i++) {
-        at = set->list[i].hash & (slots - 1);
+        at = set->list[i].place & (slots - 1);
         while (index[at] != 0) {
             at = (at + 1) & (slots - 1);
         }
@@ -176,7 +180,8 @@ series_reindex(series_set_t *set, size_t slots)
 
 
 static uint32_t
-series_make(series_set_t *set, const char *kind, tg_str_t name, uint64_t hash)
+series_make(series_set_t *set, const char *kind, tg_str_t name,
+    uint64_t place)
 {
     size_t     room = set->room == 0 ? 256 : set->room * 2, at;
     series_t  *s;
@@ -200,8 +205,9 @@ series_make(series_set_t *set, const char *kind, tg_str_t name, uint64_t hash)
     memset(s, 0, sizeof(*s));
     s->kind = strdup(kind);
     s->name = strndup(name.p, name.len);
-    s->hash = hash;
-    s->back = *series_gone(set, hash) == hash;
+    s->hash = series_hash(kind, name);
+    s->place = place;
+    s->back = *series_gone(set, s->hash) == s->hash;
     s->first = INT64_MAX;
     s->last = INT64_MIN;
 
@@ -211,7 +217,7 @@ series_make(series_set_t *set, const char *kind, tg_str_t name, uint64_t hash)
         return SERIES_NONE;
     }
 
-    at = hash & (set->slots - 1);
+    at = place & (set->slots - 1);
     while (set->index[at] != 0) {
         at = (at + 1) & (set->slots - 1);
     }
@@ -226,19 +232,18 @@ uint32_t
 series_of(series_set_t *set, const char *kind, tg_str_t name)
 {
     size_t     at;
-    uint64_t   hash;
+    uint64_t   place;
     series_t  *s;
 
-    if (name.len > SERIES_NAME_MAX) {
-        name.len = SERIES_NAME_MAX;
-    }
-
-    hash = series_hash(kind, name);
-    at = set->slots == 0 ? 0 : hash & (set->slots - 1);
+    name.len = name.len == 0 ? 0
+               : strnlen(name.p, name.len < SERIES_NAME_MAX ? name.len
+                                                            : SERIES_NAME_MAX);
+    place = hash_pair(&set->key, tg_strz(kind), name);
+    at = set->slots == 0 ? 0 : place & (set->slots - 1);
 
     while (set->slots != 0 && set->index[at] != 0) {
         s = &set->list[set->index[at] - 1];
-        if (s->hash == hash && strcmp(s->kind, kind) == 0
+        if (s->place == place && strcmp(s->kind, kind) == 0
             && tg_str_eq(tg_strz(s->name), name))
         {
             return set->index[at] - 1;
@@ -246,7 +251,7 @@ series_of(series_set_t *set, const char *kind, tg_str_t name)
         at = (at + 1) & (set->slots - 1);
     }
 
-    return series_make(set, kind, name, hash);
+    return series_make(set, kind, name, place);
 }
 
 

@@ -30,7 +30,8 @@ typedef struct {
 typedef struct {
     char            *kind;              /* "team" */
     char            *name;              /* "search" */
-    uint64_t         hash;
+    uint64_t         hash;              /* the same in each process */
+    uint64_t         place;             /* private: in the index */
     bool             back;              /* had been given up before */
     int64_t          cost;
     int64_t          first, last;       /* hours of its calls */
@@ -53,7 +54,8 @@ int64_t series_time(const struct tg_zone_s *zone, int64_t hour);
 
 #define SERIES_NONE  UINT32_MAX
 
-/* The series of that kind and name, made where there is none; an index that is
+/* The series of that kind and name (up to SERIES_NAME_MAX bytes, or a NUL, of
+ * it), made where there is none; an index that is
  * good until series_settle().  SERIES_NONE: no memory. */
 uint32_t series_of(series_set_t *set, const char *kind, tg_str_t name);
 

@@ -106,8 +106,9 @@ hold_more(table_t *t, size_t n)
 static inline void
 put_held(table_t *t, const char *p, size_t n)
 {
-    if ((t->nheld + n <= HELD_MAX && t->nheld + n <= t->room)
-        || hold_more(t, n))
+    if (n != 0
+        && ((t->nheld + n <= HELD_MAX && t->nheld + n <= t->room)
+            || hold_more(t, n)))
     {
         memcpy(t->held + t->nheld, p, n);
         t->nheld += n;
