@@ -43,8 +43,7 @@ ledger_usage(FILE *to)
 static uint64_t
 mistakes(const tg_ledger_report_t *r)
 {
-    return r->bad_held + r->bad_open + r->bad_chain + r->bad_free + r->bad_slot
-           + r->bad_count + r->bad_pending + r->negative + r->broken;
+    return tg_ledger_mistakes(r) + r->broken;
 }
 
 
@@ -136,7 +135,8 @@ ledger_check(const ledger_args_t *a)
             { "evicted", st.evicted },
             { "bad_held", r.bad_held }, { "bad_open", r.bad_open },
             { "bad_chain", r.bad_chain }, { "bad_free", r.bad_free },
-            { "bad_slot", r.bad_slot }, { "bad_count", r.bad_count },
+            { "bad_slot", r.bad_slot }, { "bad_entry", r.bad_entry },
+            { "bad_count", r.bad_count },
             { "bad_pending", r.bad_pending },
             { "negative", r.negative }, { "broken", r.broken }
         };

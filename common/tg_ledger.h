@@ -249,6 +249,7 @@ typedef struct {
     uint64_t  bad_chain;            /* entries not to be found, found twice */
     uint64_t  bad_free;             /* free lists */
     uint64_t  bad_slot;             /* contents out of range */
+    uint64_t  bad_entry;            /* the same */
     uint64_t  bad_count;            /* the header's totals */
     uint64_t  bad_pending;          /* of a fleet: what was asked for is not the
                                        sum of the slots' */
@@ -390,5 +391,8 @@ void tg_ledger_stats(const tg_ledger_t *led, tg_ledger_stats_t *s);
  * memory. OK, BUSY.
  */
 int tg_ledger_check(tg_ledger_t *led, tg_mem_t *mem, tg_ledger_report_t *r);
+
+/* How many mistakes there are now; `broken` is of the past. */
+uint64_t tg_ledger_mistakes(const tg_ledger_report_t *r);
 
 #endif /* TG_LEDGER_H */

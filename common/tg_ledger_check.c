@@ -273,10 +273,12 @@ tg_led_check_slots(const tg_ledger_t *led, tg_led_sum_t *sums,
             tg_led_check_pend(led, s, k, &sums[it->entry - 1]);
 
             if (it->window == led->entries[it->entry - 1].window) {
-                sums[it->entry - 1].held += it->amount;
+                sums[it->entry - 1].held = tg_led_add(
+                                      sums[it->entry - 1].held, it->amount);
 
             } else if (it->window == led->entries[it->entry - 1].before) {
-                sums[it->entry - 1].pheld += it->amount;
+                sums[it->entry - 1].pheld = tg_led_add(
+                                      sums[it->entry - 1].pheld, it->amount);
             }
         }
     }
@@ -336,6 +338,24 @@ tg_led_check_chains(const tg_ledger_t *led, tg_led_sum_t *sums,
 }
 
 
+/* No sum tells what is wrong in it, but none can be like that. */
+static bool
+tg_led_entry_is_sound(const tg_led_entry_t *e)
+{
+    const uint8_t  known = TG_LED_USED | TG_LED_CLOSED | TG_LED_CONCURRENT
+                           | TG_LED_FLEET;
+
+    for (unsigned i = 1; i < TG_LEDGER_ALERTS_MAX; i++) {
+        if (e->alert[i] != 0 && e->alert[i] <= e->alert[i - 1]) {
+            return false;
+        }
+    }
+
+    return (e->flags & ~known) == 0 && e->cell <= TG_LED_CELLS
+           && e->until >= e->window;
+}
+
+
 static void
 tg_led_check_entries(const tg_ledger_t *led, const tg_led_sum_t *sums,
     tg_ledger_report_t *r)
@@ -356,6 +376,7 @@ tg_led_check_entries(const tg_ledger_t *led, const tg_led_sum_t *sums,
         used++;
         invented += e->cell != 0;
         r->entries++;
+        r->bad_entry += !tg_led_entry_is_sound(e);
         r->bad_held += e->held != sums[i].held || e->pheld != sums[i].pheld;
         r->bad_open += e->opens != sums[i].opens;
 
@@ -407,4 +428,12 @@ tg_ledger_check(tg_ledger_t *led, tg_mem_t *mem, tg_ledger_report_t *r)
     }
 
     return TG_LEDGER_OK;
+}
+
+
+uint64_t
+tg_ledger_mistakes(const tg_ledger_report_t *r)
+{
+    return r->bad_held + r->bad_open + r->bad_chain + r->bad_free + r->bad_slot
+           + r->bad_entry + r->bad_count + r->bad_pending + r->negative;
 }

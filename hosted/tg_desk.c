@@ -15,6 +15,29 @@ tg_desk_carrier_log(void *data, const char *message)
 }
 
 
+/* Calls go on, for what is wrong may be one subject's. */
+static void
+tg_desk_look(tg_desk_t *desk)
+{
+    char                 text[400];
+    tg_error_t           err;
+    tg_ledger_report_t   r;
+
+    if (tg_ledger_file_sound(&desk->ledger, &r, &err) != TG_OK
+        || tg_ledger_mistakes(&r) == 0)
+    {
+        return;
+    }
+
+    (void) snprintf(text, sizeof(text), "llm_ledger: \"%.200s\" is damaged: %llu"
+                    " things in it do not fit together, so that budgets may"
+                    " count wrongly; see llmctl ledger check",
+                    desk->ledger.path,
+                    (unsigned long long) tg_ledger_mistakes(&r));
+    desk->log(desk->log_data, TG_DESK_ERROR, text);
+}
+
+
 int
 tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
 {
@@ -43,6 +66,10 @@ tg_desk_open(tg_desk_t *desk, bool test, tg_error_t *err)
              : tg_ledger_file_open(&desk->ledger, led->file.p, led->size,
                                    &why);
         desk->open = rc == TG_OK;
+
+        if (desk->open) {
+            tg_desk_look(desk);
+        }
 
     } else if (tg_file_changed(led->file.p, &state)) {
         rc = tg_ledger_file_inspect(&desk->ledger, led->file.p, &why);

@@ -538,6 +538,52 @@ tg_ledger_file_join(tg_ledger_file_t *f, tg_error_t *err)
 }
 
 
+static bool
+tg_ledger_file_joined(const tg_ledger_file_t *f)
+{
+    struct flock  fl;
+
+    memset(&fl, 0, sizeof(fl));
+    fl.l_type = F_WRLCK;
+    fl.l_whence = SEEK_SET;
+    fl.l_start = TG_LEDGER_LOCKS + 1;
+    fl.l_len = TG_LEDGER_OWNERS_MAX;
+
+    return fcntl(f->fd, F_OFD_GETLK, &fl) == -1 || fl.l_type != F_UNLCK;
+}
+
+
+int
+tg_ledger_file_sound(tg_ledger_file_t *f, tg_ledger_report_t *r,
+    tg_error_t *err)
+{
+    int          rc;
+    tg_arena_t  *arena;
+
+    if (f->size > TG_LEDGER_LOOK_MAX || tg_ledger_file_joined(f)) {
+        return TG_AGAIN;
+    }
+
+    /* As an owner: what one who died has begun is finished first. */
+
+    if (tg_ledger_file_join(f, err) != TG_OK) {
+        return TG_ERROR;
+    }
+
+    arena = tg_arena_create(0);
+    rc = arena == NULL ? TG_ERROR
+         : tg_ledger_check(&f->ledger, tg_arena_mem(arena), r);
+    tg_arena_destroy(arena);
+
+    close(f->lock_fd);
+    f->lock_fd = -1;
+    f->ledger.me = 0;
+
+    return rc == TG_LEDGER_OK ? TG_OK : rc == TG_LEDGER_BUSY ? TG_AGAIN
+           : tg_error(err, 0, 0, "no memory");
+}
+
+
 int
 tg_ledger_file_inspect(tg_ledger_file_t *f, const char *path,
     tg_error_t *err)

@@ -29,6 +29,7 @@
 
 #define TG_LEDGER_WAIT_MS   10          /* for the lock of a transaction */
 #define TG_LEDGER_SETUP_MS  5000        /* for another who opens the file */
+#define TG_LEDGER_LOOK_MAX  (UINT64_C(512) * 1024 * 1024)
 
 typedef struct {
     tg_ledger_t   ledger;
@@ -77,6 +78,14 @@ int tg_ledger_file_chown(tg_ledger_file_t *f, uid_t uid, gid_t gid,
  * its own.  TG_ERROR: the file was replaced, no permission, all numbers taken.
  */
 int tg_ledger_file_join(tg_ledger_file_t *f, tg_error_t *err);
+
+/*
+ * Looks whether it all fits together, where it is open and nobody has joined:
+ * for the master, before its workers do.  TG_OK and *r; TG_AGAIN: it is in use,
+ * or so large that a start would take long, and was not looked at; TG_ERROR.
+ */
+int tg_ledger_file_sound(tg_ledger_file_t *f, tg_ledger_report_t *r,
+    tg_error_t *err);
 
 /* Opens an existing one, of either kind, for looking only: nothing is locked or
  * written, and nothing keeps it from changing. */

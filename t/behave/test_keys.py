@@ -255,3 +255,22 @@ def test_a_missing_file_is_told_by_the_configuration_test(server, fake):
     good, messages = server.test_config(site)
     assert not good
     assert "none.json" in messages
+
+
+PREFLIGHT = {"Origin": "https://app.example",
+             "Access-Control-Request-Method": "POST",
+             "Access-Control-Request-Headers": "authorization"}
+
+
+def test_preflight_can_be_answered_before_keys_are_asked_for(server, fake):
+    """As docs/keys.md has it; a browser sends no key with it."""
+    server.meter(fake, *gated(server, text=keys(key("ann"))),
+                 nginx="if ($request_method = OPTIONS) { return 204; }",
+                 httpd="RewriteEngine On\n"
+                       "RewriteCond %{REQUEST_METHOD} =OPTIONS\n"
+                       "RewriteRule ^ - [R=204,L]\n")
+    r = server.client.open("OPTIONS", CHAT, None, headers=PREFLIGHT).read()
+    assert r.status == 204
+    assert server.client.post(CHAT, calls.chat()).status == 401
+    assert not fake.requests
+    server.line()

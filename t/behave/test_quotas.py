@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import subprocess
 import time
 
 import calls
@@ -16,6 +17,8 @@ from keys import bearer, gated, key, keys
 from servers import DEADLINE, Loc
 
 CHAT = "/v1/chat/completions"
+LLMCTL = os.environ.get("TG_LLMCTL", os.path.join(
+    os.path.dirname(__file__), "../../build/llmctl"))
 COST = 4 * 150 + 5 * 600                # nano-dollars of calls.chat()
 UNANSWERED = ("connect\\(\\) failed", "timed out", "prematurely closed",
               "Connection refused", "AH01114", "AH01102", "AH01110", "AH00898")
@@ -565,6 +568,35 @@ def test_counts_that_are_cut_short_stop_no_calls(server, fake):
     server.await_message("was cut short")
     server.wait_until(lambda: status() == 200, what="an answer")
     server.check_lines = False
+
+
+def llmctl(server, *words):
+    return subprocess.run(
+        [LLMCTL, "ledger", *words, "--ledger=" + server.path("ledger",
+                                                             "tollgate")],
+        capture_output=True, text=True, timeout=300)
+
+
+def test_ledger_with_flipped_bytes_is_told_of_at_the_start(server, fake):
+    server.expect_errors("is damaged")
+    start(server, fake, "all per=all requests=1000/day")
+    assert post(server).status == 200
+    server.line()
+    server.terminate()
+    path = server.path("ledger", "tollgate")
+    assert llmctl(server, "check").returncode == 0
+    key = bytes.fromhex(json.loads(llmctl(server, "dump", "--json").stdout)
+                        ["key"])
+    rows = bytearray(open(path, "rb").read())
+    rows[rows.rindex(key)] ^= 0x10          # of the row, not of the log
+    with open(path, "r+b") as f:
+        f.write(rows)
+    checked = llmctl(server, "check")
+    assert checked.returncode == 1 and "NOT SOUND" in checked.stdout
+    server.start(server.site)
+    server.await_message("is damaged")
+    assert post(server).status == 200
+    server.lines(2)
 
 
 def test_ledger_of_another_size_is_left_alone(server, fake):

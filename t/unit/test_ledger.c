@@ -1045,6 +1045,62 @@ test_a_look_is_a_hold_that_did_not_happen(void **state)
 }
 
 
+/* What a row holds is not summed anywhere, but what it hangs together with. */
+static void
+test_flipped_bytes_of_rows_are_found(void **state)
+{
+    struct {
+        size_t  at, len;
+    } parts[] = {
+        { offsetof(tg_led_entry_t, key), TG_LEDGER_KEY },
+        { offsetof(tg_led_entry_t, held), 8 },
+        { offsetof(tg_led_entry_t, cell), 2 },
+        { offsetof(tg_led_entry_t, next), 4 },
+        { offsetof(tg_led_entry_t, opens), 4 },
+        { offsetof(tg_led_entry_t, flags), 1 }
+    };
+
+    tg_ledger_t         led = view(1);
+    tg_ledger_item_t    it = item("a", 10, 1000);
+    tg_led_entry_t     *e;
+    tg_ledger_result_t  r;
+    tg_ledger_report_t  report;
+
+    (void) state;
+    assert_int_equal(tg_ledger_hold(&led, 5, &it, 1, NULL, 0, &r),
+                     TG_LEDGER_OK);
+    e = &led.entries[tg_led_find(&led, it.key) - 1];
+
+    for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
+        for (size_t i = 0; i < parts[p].len * 8; i++) {
+            unsigned char  *byte = (unsigned char *) e + parts[p].at + i / 8;
+            tg_arena_t     *arena = tg_arena_create(0);
+
+            /* a latch and a measure are what they say */
+
+            if (parts[p].at == offsetof(tg_led_entry_t, flags)
+                && i > 0 && i < 4)
+            {
+                tg_arena_destroy(arena);
+                continue;
+            }
+
+            *byte ^= (unsigned char) (1 << i % 8);
+            assert_int_equal(tg_ledger_check(&led, tg_arena_mem(arena),
+                                             &report), TG_LEDGER_OK);
+
+            if (tg_ledger_mistakes(&report) == 0) {
+                fail_msg("bit %zu of part %zu", i, p);
+            }
+
+            *byte ^= (unsigned char) (1 << i % 8);
+            tg_arena_destroy(arena);
+        }
+    }
+
+}
+
+
 #define with_ledger(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -1052,6 +1108,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         with_ledger(test_a_call_from_hold_to_line),
+        with_ledger(test_flipped_bytes_of_rows_are_found),
         with_ledger(test_settling_twice_counts_once),
         with_ledger(test_all_or_nothing),
         with_ledger(test_holds_in_the_way_park_and_spending_refuses),
