@@ -342,8 +342,8 @@ bool tg_conf_warning(const tg_conf_t *conf, bool enabled, bool logged,
     unsigned *i, tg_error_t *warning);
 
 /*
- * The next name of a llm_alert's quota= that is of no llm_quota, to *name; *i and
- * *k start at 0.  It may be a budget's of the keys file: tg_roster_has().
+ * The next name of a llm_alert's quota= that is of no llm_quota, to *name; *i
+ * and *k start at 0.  It may be a budget's of the keys file: tg_roster_has().
  */
 bool tg_conf_alert_stray(const tg_conf_t *conf, unsigned *i, unsigned *k,
     tg_str_t *name);

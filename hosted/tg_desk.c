@@ -29,9 +29,9 @@ tg_desk_look(tg_desk_t *desk)
         return;
     }
 
-    (void) snprintf(text, sizeof(text), "llm_ledger: \"%.200s\" is damaged: %llu"
-                    " things in it do not fit together, so that budgets may"
-                    " count wrongly; see llmctl ledger check",
+    (void) snprintf(text, sizeof(text), "llm_ledger: \"%.200s\" is damaged:"
+                    " %llu things in it do not fit together, so that budgets"
+                    " may count wrongly; see llmctl ledger check",
                     desk->ledger.path,
                     (unsigned long long) tg_ledger_mistakes(&r));
     desk->log(desk->log_data, TG_DESK_ERROR, text);

@@ -309,7 +309,8 @@ test_fast_and_us_add_to_tokens_alone(void **state)
 
     book = book_of("{\"m\": {\"input_cost_per_token\": 5e-06,"
                    " \"output_cost_per_token\": 2.5e-05,"
-                   " \"provider_specific_entry\": {\"us\": 1.1, \"fast\": 6.0}}}");
+                   " \"provider_specific_entry\":"
+                   " {\"us\": 1.1, \"fast\": 6.0}}}");
     u = used(1000, 10);
     c = cost_of(book, "m", &u, TG_TIER_US);
     assert_true(c.input == 5500000 && c.output == 275000);
