@@ -270,6 +270,10 @@ def test_a_seal_that_was_edited_or_cut_off_is_none(tmp_path):
     run("close", "--verify=%s" % seal, log, code=1)     # it has a line
 
     for other, why in ((text.replace(":7,", ":8,"), "has been changed"),
+                       (text.replace('"2026-09"', '"2026-09\\u0000"'),
+                        "has been changed"),
+                       (text.replace('"UTC"', '"UTC\\u0000"'),
+                        "has been changed"),
                        (text[:-1], "is no seal"), (text + "x", "is no seal"),
                        (text.replace('"zone"', '"rows": [], "zone"'),
                         "is no seal"),

@@ -40,9 +40,11 @@ look_ahead(manifest_t *m, size_t want)
         return true;
     }
 
-    memmove(m->buffer, m->buffer + m->at, m->n - m->at);
-    m->n -= m->at;
-    m->at = 0;
+    if (m->at != 0) {
+        memmove(m->buffer, m->buffer + m->at, m->n - m->at);
+        m->n -= m->at;
+        m->at = 0;
+    }
 
     if (m->room < 2 * want) {
         grown = realloc(m->buffer, 2 * want);
@@ -324,10 +326,14 @@ manifest_get(const manifest_t *m, const char *name)
 }
 
 
+/* One with a zero in it is none: it is hashed, and printed, up to there. */
 static tg_str_t
 text_of(const json_t *v)
 {
-    return tg_str_of(json_string_value(v), json_string_length(v));
+    size_t       n = json_string_length(v);
+    const char  *s = json_string_value(v);
+
+    return n != 0 && strlen(s) == n ? tg_str_of(s, n) : tg_str_null;
 }
 
 
