@@ -120,10 +120,13 @@ take_value(manifest_t *m)
 }
 
 
+/* What is no whole number is one that no seal has, rather than 0. */
 static int64_t
 number(const json_t *o, const char *name)
 {
-    return json_integer_value(json_object_get(o, name));
+    const json_t  *v = json_object_get(o, name);
+
+    return json_is_integer(v) ? json_integer_value(v) : INT64_MIN;
 }
 
 
