@@ -498,6 +498,20 @@ def test_what_could_go_in_batches(month):
             "eligible", "batched", "streamed", "in_sessions", "other"))
 
 
+def test_what_is_in_batches_or_fast_could_not_go_in_one(tmp_path):
+    log = tmp_path / "log"
+    tiers = ("standard", "standard+us", "batch", "batch+us", "flex", "fast",
+             "fast+us")
+    log.write_text("".join(json.dumps({
+        "@timestamp": "2026-11-01T00:00:00.000Z", "event.id": str(n),
+        "llm.final": True, "llm.cost.total_nusd": 10 ** n,
+        "gen_ai.provider.name": "anthropic", "gen_ai.operation.name": "chat",
+        "llm.service_tier": tier}) + "\n" for n, tier in enumerate(tiers)))
+    (row,), _ = table("report", "batch", "--by=vendor", log, name="batch")
+    assert [row[n + "_nusd"] for n in ("eligible", "batched", "other")] \
+        == [11, 11100, 1100000]
+
+
 def test_where_own_gpus_and_the_cloud_cost_the_same(month):
     rows, _ = table("report", "gpu", "--gpu-cost=0.01", "--instead=openai/gpt-4o",
                     "--prices=" + os.path.join(ROOT, "prices", "default.json"),

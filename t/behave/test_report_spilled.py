@@ -265,11 +265,17 @@ def test_a_seal_is_verified_in_little_memory(tmp_path):
 def test_a_seal_that_was_edited_or_cut_off_is_none(tmp_path):
     seal, log = tmp_path / "seal.json", tmp_path / "log"
     log.touch()
-    write_seal(seal, {("2026-09-01", "a", "b", "c", "d", "e"): 7})
+    write_seal(seal, {("2026-09-01", "a", "b", "c", "d", "e"): 7,
+                      ("2026-09-02", "a", "b", "c", "d", "e"): 0})
     text = seal.read_text()
     run("close", "--verify=%s" % seal, log, code=1)     # it has a line
 
     for other, why in ((text.replace(":7,", ":8,"), "has been changed"),
+                       (text.replace(":0,", ":0.5,"), "has been changed"),
+                       (text.replace('"2026-09"', '"2026-09\\u0000"'),
+                        "has been changed"),
+                       (text.replace('"UTC"', '"UTC\\u0000"'),
+                        "has been changed"),
                        (text[:-1], "is no seal"), (text + "x", "is no seal"),
                        (text.replace('"zone"', '"rows": [], "zone"'),
                         "is no seal"),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+
 static void
 put_string(FILE *to, const char *name, tg_str_t s)
 {

@@ -120,10 +120,13 @@ take_value(manifest_t *m)
 }
 
 
+/* What is no whole number is one that no seal has, rather than 0. */
 static int64_t
 number(const json_t *o, const char *name)
 {
-    return json_integer_value(json_object_get(o, name));
+    const json_t  *v = json_object_get(o, name);
+
+    return json_is_integer(v) ? json_integer_value(v) : INT64_MIN;
 }
 
 
@@ -326,10 +329,14 @@ manifest_get(const manifest_t *m, const char *name)
 }
 
 
+/* One with a zero in it is none: it is hashed, and printed, up to there. */
 static tg_str_t
 text_of(const json_t *v)
 {
-    return tg_str_of(json_string_value(v), json_string_length(v));
+    size_t       n = json_string_length(v);
+    const char  *s = json_string_value(v);
+
+    return n != 0 && strlen(s) == n ? tg_str_of(s, n) : tg_str_null;
 }
 
 

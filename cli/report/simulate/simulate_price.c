@@ -4,6 +4,7 @@
 #include "simulate_int.h"
 #include "kind/listing.h"
 #include "kind/ranking.h"
+
 #include <stdio.h>
 
 #define TOP  40                         /* rows of a readable table */
