@@ -34,9 +34,11 @@ def server2(server):
     made.finish()
 
 
-def start(server, fake, redis, *quotas, lease="strict", more=(), **site):
+def start(server, fake, redis, *quotas, lease="strict", timeout="10s",
+          more=(), **site):
     words = ("size=1m", "redis=127.0.0.1:%d" % redis.port, "fleet=t",
-             "lease=" + lease, "quarantine=1s", "redis_timeout=10s", *more)
+             "lease=" + lease, "quarantine=1s", "redis_timeout=" + timeout,
+             *more)
     server.expect_errors("llm_ledger: the fleet's store")     # ends before
     server.meter(fake, *gated(server, *quotas, ledger=words), **site)
     server.log_of()
@@ -83,7 +85,7 @@ def test_spend_of_one_node_is_seen_by_the_other(server, server2, fake, redis):
 
 def test_without_the_store_calls_are_refused_in_time(server, fake, redis):
     start(server, fake, redis, "all per=all requests=1000/day",
-          more=("redis_timeout=300ms",))
+          timeout="300ms")
     server.check_lines = False
     settled(server)
     redis.pause()
@@ -103,7 +105,7 @@ def test_a_server_ends_in_time_while_the_store_hangs(server, fake, redis,
                                                      fast):
     server.check_lines = False
     start(server, fake, redis, "all per=all requests=1000/day",
-          more=("redis_timeout=500ms",), workers=1)
+          timeout="500ms", workers=1)
     settled(server)
     redis.pause()
     waiting = [server.client.open("POST", CHAT, calls.chat())
@@ -133,7 +135,7 @@ def test_slices_last_while_the_store_is_away(server, fake, redis):
 def test_redis_down_allow_lets_pass(server, fake, redis):
     server.check_lines = False
     start(server, fake, redis, "all per=all requests=1000/day",
-          more=("redis_timeout=10s", "redis_down=allow"))
+          more=("redis_down=allow",))
     settled(server)
     redis.kill()
     assert post(server) == 200
@@ -161,7 +163,7 @@ def test_what_redis_lost_is_told_anew(server, server2, fake, redis):
 def test_other_requests_do_not_wait_for_the_store(server, fake, redis):
     server.check_lines = False
     start(server, fake, redis, "all per=all requests=1000/day",
-          more=("redis_timeout=10s",), workers=1,
+          workers=1,
           nginx_server="        location = /ping { llm off; return 204; }\n")
     settled(server)
     redis.pause()
@@ -181,8 +183,7 @@ def test_other_requests_do_not_wait_for_the_store(server, fake, redis):
 def test_a_client_that_leaves_while_it_is_asked_for_holds_nothing(
         server, fake, redis):
     server.check_lines = False
-    start(server, fake, redis, "out per=all output_tokens=15/day wait=5s",
-          more=("redis_timeout=10s",))
+    start(server, fake, redis, "out per=all output_tokens=15/day wait=5s")
     settled(server)
     redis.pause()
     exchange = server.client.open("POST", CHAT, calls.chat(max_tokens=10))
