@@ -50,11 +50,12 @@ static const unsigned char  tg_rate_chains[TG_RATE_TOKENS][TG_RATE_CHAIN] = {
 static tg_charge_t
 tg_charge_by(const tg_price_t *price, tg_tier_t tier)
 {
-    tg_charge_t  c = { price, tier & (TG_TIER_US - 1), 0, price->keep, 0, false };
-
-    c.more = (tier & TG_TIER_US) != 0 ? price->us : 0;
-
-    return c;
+    return (tg_charge_t) {
+        .price = price,
+        .tier = tier & (TG_TIER_US - 1),
+        .keep = price->keep,
+        .more = (tier & TG_TIER_US) != 0 ? price->us : 0
+    };
 }
 
 

@@ -106,6 +106,10 @@ tg_when_country(void *data, const tg_expr_value_t *literal)
 
     (void) data;
 
+    if (s.len == 0) {
+        return NULL;            /* country != '': it is known */
+    }
+
     return s.len == 2 && s.p[0] >= 'A' && s.p[0] <= 'Z' && s.p[1] >= 'A'
            && s.p[1] <= 'Z' ? NULL
            : "a country is two capital letters, such as DE";
