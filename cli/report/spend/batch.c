@@ -5,6 +5,7 @@
 #include "llmctl.h"
 
 #include "tg_money.h"
+#include "tg_price.h"
 
 #include <stdio.h>
 
@@ -51,8 +52,8 @@ among(tg_str_t s, const tg_str_t *list, size_t n)
 static bool
 line(void *sums, const record_t *r)
 {
-    sums_t   *s = sums;
-    tg_str_t  tier = r->text[REC_TIER];
+    sums_t    *s = sums;
+    tg_tier_t  tier = tg_tier_parse(r->text[REC_TIER]) & (TG_TIER_US - 1);
 
     if (!record_has(r, REC_COST) || r->number[REC_COST] <= 0) {
         return false;
@@ -61,7 +62,7 @@ line(void *sums, const record_t *r)
     s->calls = record_is(r, REC_FINAL);
     s->cost = r->number[REC_COST];
 
-    if (tg_str_eq(tier, tg_str("batch")) || tg_str_eq(tier, tg_str("flex"))
+    if (tier == TG_TIER_BATCH || tier == TG_TIER_FLEX
         || tg_str_eq(r->text[REC_OPERATION], tg_str("batch")))
     {
         s->batched = s->cost;
