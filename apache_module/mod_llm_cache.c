@@ -309,19 +309,6 @@ llm_cache_keep(llm_ctx_t *ctx, const char *p, size_t n)
 }
 
 
-/* The call is finished: an answer whose end was not seen is estimated. */
-static bool
-llm_cache_whole(const llm_ctx_t *ctx)
-{
-    char      buf[TG_VALUE_MAX];
-    tg_str_t  source;
-
-    return ctx->complete
-           && !(tg_call_value(ctx->call, TG_VALUE_USAGE_SOURCE, buf, &source)
-                && tg_str_eq(source, tg_str("estimated")));
-}
-
-
 void
 llm_cache_store(llm_ctx_t *ctx)
 {
@@ -332,7 +319,9 @@ llm_cache_store(llm_ctx_t *ctx)
     unsigned char       *p;
     const llm_cache_t   *cache = llm_main->cache;
 
-    if (ctx->kept == NULL || cache == NULL || !llm_cache_whole(ctx)) {
+    if (ctx->kept == NULL || cache == NULL || !ctx->complete
+        || !tg_call_cache_whole(ctx->call))
+    {
         return;
     }
 

@@ -34,8 +34,11 @@ llm_answer_encoding(llm_ctx_t *ctx, request_rec *r)
 
     case TG_CODING_ZLIB:
         ctx->inflate = tg_inflate_create(tg_arena_mem(ctx->arena));
-        ctx->opaque = ctx->inflate == NULL;
-        break;
+        if (ctx->inflate != NULL) {
+            break;
+        }
+
+        /* fall through */
 
     case TG_CODING_OPAQUE:
         ctx->opaque = 1;

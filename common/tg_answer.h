@@ -34,6 +34,8 @@ typedef struct {
                                        is no word */
     bool        error;              /* the answer is, or contains, an error */
     bool        complete;           /* ended as its API ends an answer */
+    bool        cut;                /* a usage counts though what it was in broke
+                                       off, or went wrong, behind it */
     bool        stream;             /* came as a stream of events */
     uint64_t    bytes;              /* of the body as decoded */
     uint64_t    text_bytes;         /* generated text, for estimates */

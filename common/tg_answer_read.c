@@ -121,6 +121,8 @@ tg_answer_doc_end(tg_answer_t *a)
 {
     tg_counts_t  *doc = &a->doc.counts;
 
+    a->info.cut |= a->doc.told && !a->doc.whole;
+
     if ((a->doc.whole || a->doc.told) && doc->present != 0) {
         switch (a->api->merge) {
 

@@ -260,3 +260,11 @@ tg_call_cache_key(tg_call_t *call, tg_str_t *key)
 
     return TG_OK;
 }
+
+
+bool
+tg_call_cache_whole(const tg_call_t *call)
+{
+    return call->source != TG_USAGE_ESTIMATED && call->answer != NULL
+           && !tg_answer_info(call->answer)->cut;
+}

@@ -36,4 +36,7 @@
  */
 int tg_call_cache_key(tg_call_t *call, tg_str_t *key);
 
+/* Of a finished call: false where its answer's end was not seen. */
+bool tg_call_cache_whole(const tg_call_t *call);
+
 #endif /* TG_CACHE_KEY_H */

@@ -481,9 +481,9 @@ tg_call_sent(tg_call_t *call, const tg_gate_t *gate)
 
 
 /*
- * The server stops, or the provider goes on with the call by itself, or says what
- * nobody here can read: nobody will ever hear what it has cost.  It is as much as it held, like that of a
- * process that is killed.
+ * The server stops, or the provider goes on with the call by itself, or says
+ * what nobody here can read: nobody will ever hear what it has cost.  It is as
+ * much as it held, like that of a process that is killed.
  */
 void
 tg_call_cut_off(tg_call_t *call)

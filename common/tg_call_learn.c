@@ -84,7 +84,7 @@ tg_call_learn(tg_call_t *call, const tg_gate_t *gate)
     const tg_request_info_t  *info = tg_request_info(call->request);
 
     if (gate->calibrate == NULL || call->cached || a->error
-        || a->usage.source != TG_USAGE_REPORTED || info->uses != 0
+        || a->usage.source != TG_USAGE_REPORTED || a->cut || info->uses != 0
         || !tg_call_learns(call))
     {
         return;

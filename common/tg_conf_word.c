@@ -43,9 +43,9 @@ static bool
 tg_conf_again(tg_str_t key)
 {
     static const tg_str_t  list[] = {
-        TG_STR("header"), TG_STR("models"), TG_STR("deny"), TG_STR("allow"),
-        TG_STR("requests"), TG_STR("tokens"), TG_STR("input_tokens"),
-        TG_STR("output_tokens"), TG_STR("usd")
+        TG_STR("header"), TG_STR("from"), TG_STR("models"), TG_STR("deny"),
+        TG_STR("allow"), TG_STR("pii"), TG_STR("requests"), TG_STR("tokens"),
+        TG_STR("input_tokens"), TG_STR("output_tokens"), TG_STR("usd")
     };
 
     for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {

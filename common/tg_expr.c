@@ -163,6 +163,11 @@ tg_expr_compared(const tg_expr_t *e, unsigned symbol, tg_expr_compared_t wrong,
             }
 
             (void) tg_expr_value(&run, k, &v);
+
+            if (n->type == TG_EXPR_STRING && v.s.len == 0) {
+                continue;               /* is it known? */
+            }
+
             why = wrong(data, &v);
 
             if (why != NULL) {

@@ -115,7 +115,8 @@ int tg_expr_bind(tg_expr_t *e, unsigned symbol, tg_expr_bind_t bind,
 
 /*
  * Looks at each literal that the symbol is compared with by ==, !=, in or not
- * in: wrong() returns NULL, or why nothing can be equal to it, as a sentence.
+ * in, but for '': wrong() returns NULL, or why nothing can be equal to it, as a
+ * sentence.
  */
 typedef const char *(*tg_expr_compared_t)(void *data,
     const tg_expr_value_t *literal);

@@ -68,7 +68,8 @@ def test_quotas_go_by_it(server, fake):
                  ("llm_quota", "abroad", "per=all", "requests=1/day",
                   "when=country != 'DE' or asn == 1"),
                  ("llm_quota", "home", "per=all", "requests=2/day",
-                  "when=country in ('DE', 'FR') and asn == 64512"))
+                  "when=country in ('DE', 'FR') and country != '' and"
+                  " asn == 64512"))
     answers = [server.client.post(CHAT, calls.chat()) for _ in range(3)]
     assert [a.status for a in answers] == [200, 200, 429]
     assert [line.get("llm.rule") for line in server.lines(3)].count("home") == 1

@@ -119,8 +119,10 @@ def test_a_hit_takes_nothing_of_a_budget(server, fake):
 @pytest.mark.parametrize("knobs", [
     {"status": 500}, {"status": 404}, {"body": "x" * 70000},
     {"encoding": "gzip"}, {"body": "{\"choices\": [{\"mess",
-                           "framing": "close"}],
-    ids=["failed", "not found", "too long", "packed", "cut"])
+                           "framing": "close"},
+    {"body": "{\"usage\": {\"prompt_tokens\": 1, \"completion_tokens\": 1},"
+             " \"choices\": [{\"mess", "framing": "close"}],
+    ids=["failed", "not found", "too long", "packed", "cut", "cut late"])
 def test_some_answers_are_not_kept(server, fake, knobs):
     fake.scripts["this"] = knobs
     server.meter(fake, STORE)

@@ -313,6 +313,7 @@ test_a_usage_that_came_whole_counts_though_the_rest_is_cut(void **state)
         a = answer(cut[i].path, "", cut[i].type, cut[i].body);
         assert_tokens(a, TG_USAGE_REPORTED, 7, 3);
         assert_int_equal(a->usage.cache_read, 1);
+        assert_true(a->cut);
 
         (void) snprintf(body, sizeof(body), "%.*s",
                         (int) strlen(cut[i].body) - 1, cut[i].body);
@@ -357,6 +358,7 @@ test_usage_in_a_choice_counts(void **state)
 
     assert_tokens(a, TG_USAGE_REPORTED, 19, 13);
     assert_int_equal(a->usage.cache_read, 8);
+    assert_false(a->cut);
 }
 
 

@@ -354,6 +354,7 @@ test_what_is_denied_is_rejected(void **state)
     makes("g|deny=~*SECRET", SAYS("secret"), NULL, "reject");
     makes("g|deny=~b|deny=~a", SAYS("xax"), NULL, "reject");
     makes("g|pii=card|action=reject", SAYS(CARD), NULL, "reject");
+    makes("g|pii=card|pii=key|action=reject", SAYS(CARD), NULL, "reject");
     makes("g|deny=~m$", SAYS("x"), SAYS("x"), "");
 
     begin(&f);
